@@ -1,0 +1,320 @@
+//! `alchemy configure`: create or change a profile. Every question has a flag; a secret is never an
+//! argument, where every user of the machine could read it.
+
+use std::io::Read;
+
+use clap::{Args, ValueEnum};
+use zeroize::Zeroizing;
+
+use super::ProfileArgument;
+use super::context::{Context, account_by_id};
+use crate::cloudflare::{Client, Credential, Endpoint, Identity, Who, identify};
+use crate::error::{Error, Result, reason};
+use crate::profile::{Account, AccountId, Profile, ProfileName, StoreKind, TokenFacts};
+use crate::secret::Secret;
+use crate::store::Store;
+use crate::store::credential::Document;
+use crate::terminal;
+
+/// Create or change a profile
+#[derive(Args)]
+pub struct Configure {
+    #[command(flatten)]
+    profile: ProfileArgument,
+    /// How the profile proves who it is
+    #[arg(long, value_name = "METHOD")]
+    method: Option<ChosenMethod>,
+    /// Read the API token from standard input
+    #[arg(long, conflicts_with = "key_stdin")]
+    token_stdin: bool,
+    /// Read the Global API Key from standard input
+    #[arg(long)]
+    key_stdin: bool,
+    /// The e-mail that the Global API Key belongs to
+    #[arg(long, value_name = "EMAIL")]
+    email: Option<String>,
+    /// The account, by its id or its exact name
+    #[arg(long, value_name = "ID-or-NAME")]
+    account: Option<String>,
+    /// The account's name, where Cloudflare does not tell it
+    #[arg(long, value_name = "NAME")]
+    account_name: Option<String>,
+    /// Where to keep the secret [default: ALCHEMY_STORE, or the keyring where one answers]
+    #[arg(long, value_name = "STORE")]
+    store: Option<ChosenStore>,
+    /// Do not ask Cloudflare; --account must be an id then
+    #[arg(long)]
+    no_verify: bool,
+    /// Change a profile that exists without asking
+    #[arg(short, long)]
+    yes: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ChosenMethod {
+    ApiToken,
+    ApiKey,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ChosenStore {
+    Keyring,
+    File,
+}
+
+impl Configure {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let mut store = context.store(true)?;
+        let name = self.name()?;
+        let before = self.may_change(&store, &name)?;
+        let method = self.method()?;
+        if self.no_verify {
+            self.account_id()?; // before anything is asked for
+        }
+        let kept_in = self.store_kind(context, &store, before.as_ref())?;
+        let document = self.document(method)?;
+        let credential = match &document {
+            Document::ApiKey { key, email } => Credential::Key { key: key.clone(), email: email.clone() },
+            Document::ApiToken { token } | Document::OAuth { access: token, .. } => {
+                Credential::Token(token.clone())
+            }
+        };
+
+        let endpoint = context.new_endpoint()?;
+        let (account, token) = if self.no_verify {
+            (Account { id: self.account_id()?, name: self.account_name.clone().unwrap_or_default() }, None)
+        } else {
+            self.verify(context, &endpoint, &credential, before.as_ref())?
+        };
+        let profile = Profile {
+            name,
+            method: document.method(),
+            account,
+            store: kept_in,
+            // A loopback API is a test's, and gone tomorrow; it is never kept.
+            endpoint: Some(endpoint).filter(|e| !e.is_cloudflare() && !e.is_loopback()),
+            token,
+            also: before.map(|before| before.also).unwrap_or_default(),
+        };
+        store.put(&profile, &document)?;
+        context.messages.say(&format!(
+            "profile '{}' is ready: {}, account {}, kept in the {} store",
+            profile.name, profile.method, profile.account, profile.store
+        ));
+        Ok(())
+    }
+
+    fn name(&self) -> Result<ProfileName> {
+        match self.profile.get() {
+            Some(name) => ProfileName::parse(name),
+            None => ProfileName::parse(
+                terminal::ask_text("profile name:", Some(ProfileName::DEFAULT), "-p NAME")?.trim(),
+            ),
+        }
+    }
+
+    /// The profile as it is, when there is one and it may be changed.
+    fn may_change(&self, store: &Store, name: &ProfileName) -> Result<Option<Profile>> {
+        // One that cannot be read may be replaced, too: that is how it is mended.
+        let found = store.get(name);
+        let shown = match &found {
+            Ok(None) => return Ok(None),
+            Ok(Some(profile)) => format!("{}, account {}", profile.method, profile.account),
+            Err(_) => "which cannot be read".to_owned(),
+        };
+        if !self.yes {
+            let question = format!("profile '{name}' exists ({}); change it?", terminal::printable(&shown));
+            let changed = terminal::ask_yes(&question, "--yes").map_err(|error| match error.next_step() {
+                Some(_) => Error::usage(format!("profile '{name}' exists ({shown})"))
+                    .hint("give --yes to change it, or another name"),
+                None => error,
+            })?;
+            if !changed {
+                return Err(Error::new("cancelled; nothing was changed"));
+            }
+        }
+        Ok(found.ok().flatten())
+    }
+
+    fn method(&self) -> Result<ChosenMethod> {
+        let implied = match (self.token_stdin, self.key_stdin || self.email.is_some()) {
+            (true, false) => Some(ChosenMethod::ApiToken),
+            (false, true) => Some(ChosenMethod::ApiKey),
+            (false, false) => None,
+            (true, true) => return Err(Error::usage("--email belongs to a key, --token-stdin to a token")),
+        };
+        match (self.method, implied) {
+            (Some(asked), Some(implied)) if asked != implied => {
+                Err(Error::usage("--method is another than the one that the other flags are for"))
+            }
+            (Some(method), _) | (None, Some(method)) => Ok(method),
+            (None, None) => {
+                let options =
+                    ["API token (recommended: only what it needs)", "Global API Key (everything; legacy)"];
+                let choice = terminal::ask_choice(
+                    "method:",
+                    &options.map(str::to_owned),
+                    0,
+                    "--method api-token|api-key",
+                )?;
+                Ok([ChosenMethod::ApiToken, ChosenMethod::ApiKey][choice])
+            }
+        }
+    }
+
+    /// The store is chosen once, when the profile is made; a change keeps it unless it is named.
+    fn store_kind(&self, context: &Context, store: &Store, before: Option<&Profile>) -> Result<StoreKind> {
+        let asked = match (self.store, context.text("ALCHEMY_STORE")) {
+            (Some(ChosenStore::Keyring), _) => Some(StoreKind::Keyring),
+            (Some(ChosenStore::File), _) => Some(StoreKind::File),
+            (None, Some(_)) | (None, None) if before.is_some_and(|b| b.store != StoreKind::Npm) => {
+                return Ok(before.map_or(StoreKind::File, |before| before.store));
+            }
+            (None, Some("keyring")) => Some(StoreKind::Keyring),
+            (None, Some("file")) => Some(StoreKind::File),
+            (None, Some(other)) => {
+                return Err(Error::usage(format!("ALCHEMY_STORE is '{other}', which is no store"))
+                    .hint("it can be keyring or file"));
+            }
+            (None, None) => None,
+        };
+        match (asked, store.keyring_answers()) {
+            (Some(StoreKind::Keyring), Err(error)) => Err(Error::new(error.to_string())
+                .hint("unlock or start it, or keep the profile in a file: --store file")),
+            (Some(kind), _) => Ok(kind),
+            (None, Ok(())) => Ok(StoreKind::Keyring),
+            (None, Err(error)) => {
+                context
+                    .messages
+                    .say(&format!("{error}; keeping the secret in a file that only you can read"));
+                Ok(StoreKind::File)
+            }
+        }
+    }
+
+    fn document(&self, method: ChosenMethod) -> Result<Document> {
+        Ok(match method {
+            ChosenMethod::ApiToken => {
+                Document::ApiToken { token: self.secret("API token", "--token-stdin")? }
+            }
+            ChosenMethod::ApiKey => {
+                let email = match &self.email {
+                    Some(email) => email.clone(),
+                    None => terminal::ask_text("e-mail of the account's owner:", None, "--email")?,
+                };
+                let email = email.trim().to_owned();
+                if email.is_empty() || email.chars().any(char::is_control) {
+                    return Err(Error::usage("the e-mail is empty or holds a control character"));
+                }
+                Document::ApiKey { key: self.secret("Global API Key", "--key-stdin")?, email }
+            }
+        })
+    }
+
+    fn secret(&self, what: &str, flag: &str) -> Result<Secret> {
+        let given = if self.token_stdin || self.key_stdin {
+            read_stdin()?
+        } else {
+            Zeroizing::new(terminal::ask_secret(&format!("{what}:"), flag)?.expose().to_owned())
+        };
+        Secret::from_pasted(&given).map_err(|problem| {
+            Error::new(format!("the {what} {problem}"))
+                .hint("copy it again, the whole of it and nothing else")
+        })
+    }
+
+    /// `--no-verify` leaves only an id to go by.
+    fn account_id(&self) -> Result<AccountId> {
+        match self.account.as_deref() {
+            Some(id) => account_by_id(id).map(|account| account.id),
+            None => Err(Error::usage("with --no-verify the account cannot be looked up")
+                .hint("give its id: --account ID")),
+        }
+    }
+
+    fn verify(
+        &self,
+        context: &Context,
+        endpoint: &Endpoint,
+        credential: &Credential,
+        before: Option<&Profile>,
+    ) -> Result<(Account, Option<TokenFacts>)> {
+        let notice = |text: &str| context.messages.say(text);
+        let client = context.client(endpoint, credential, &notice)?;
+        let hint = self.account.as_deref().and_then(AccountId::parse);
+        let identity = identify(&client, credential, hint.as_ref())?;
+        let mut account =
+            choose_account(&client, &identity, self.account.as_deref(), before.map(|b| &b.account))?;
+        if let Some(name) = &self.account_name {
+            account.name.clone_from(name);
+        }
+        let token = identity.token.map(|status| TokenFacts { id: status.id, expires: status.expires_on });
+        Ok((account, token))
+    }
+}
+
+fn read_stdin() -> Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::with_capacity(4096));
+    // A secret is short: what is longer is a wrong file.
+    let read = std::io::stdin().lock().take(64 * 1024).read_to_string(&mut text);
+    read.map_err(|error| {
+        Error::new(format!("cannot read the secret from standard input: {}", reason(&error)))
+    })?;
+    Ok(text)
+}
+
+/// The one account that a profile gets, of those that its credential can see.
+///
+/// # Errors
+/// When the asked one is not among them, a name is not the name of exactly one, or there is none.
+pub fn choose_account(
+    client: &Client,
+    identity: &Identity,
+    asked: Option<&str>,
+    before: Option<&Account>,
+) -> Result<Account> {
+    let seen = &identity.accounts;
+    let listed = || {
+        let shown: Vec<String> = seen.iter().map(ToString::to_string).collect();
+        format!("it sees {}", if shown.is_empty() { "none".to_owned() } else { shown.join(", ") })
+    };
+    if let Some(asked) = asked {
+        if let Some(id) = AccountId::parse(asked) {
+            if let Some(account) = seen.iter().find(|account| account.id == id) {
+                return Ok(account.clone());
+            }
+            // A token need not be allowed to list accounts; one of the account's own has proved itself.
+            if seen.is_empty() || matches!(&identity.who, Who::Account(owner) if *owner == id) {
+                let unnamed = Account { id: id.clone(), name: String::new() };
+                return Ok(client.account(&id).unwrap_or(unnamed));
+            }
+            return Err(Error::new(format!("the credential does not see account {id}")).hint(listed()));
+        }
+        let named: Vec<_> = seen.iter().filter(|account| account.name == asked).collect();
+        return match named.as_slice() {
+            [account] => Ok((*account).clone()),
+            [] => Err(Error::new(format!("the credential sees no account named '{asked}'")).hint(listed())),
+            _ => Err(Error::new(format!("{} accounts are named '{asked}'", named.len()))
+                .hint(format!("give the id: --account ID; {}", listed()))),
+        };
+    }
+    match seen.as_slice() {
+        [] => Err(Error::new("the credential sees no account").hint("give its id: --account ID")),
+        [account] => Ok(account.clone()),
+        _ => {
+            let current = before.and_then(|before| seen.iter().position(|account| account.id == before.id));
+            let options: Vec<String> = seen.iter().map(ToString::to_string).collect();
+            match (terminal::ask_choice("account:", &options, current.unwrap_or(0), "--account"), current) {
+                (Ok(choice), _) => Ok(seen[choice].clone()),
+                // A new secret for a profile that exists, from a script: the account stays.
+                (Err(error), Some(current)) if error.kind() == crate::error::Kind::Usage => {
+                    Ok(seen[current].clone())
+                }
+                (Err(error), None) if error.kind() == crate::error::Kind::Usage => {
+                    Err(Error::usage(error.to_string()).hint(format!("give it by --account; {}", listed())))
+                }
+                (Err(error), _) => Err(error),
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! `alchemy credential-process`: JSON for programs that ask a helper for credentials.
+
+use clap::{Args, ValueEnum};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::ProfileArgument;
+use super::context::{Chosen, Context};
+use crate::cloudflare::{Credential, TokenOwner};
+use crate::error::{Error, Result};
+use crate::profile::{Method, TokenFacts};
+use crate::session::Session;
+use crate::store::Store;
+use crate::terminal;
+
+/// Print JSON for programs that ask a helper for credentials
+#[derive(Args)]
+pub struct CredentialProcess {
+    #[command(flatten)]
+    profile: ProfileArgument,
+    /// Our own document, or that of the AWS SDKs with keys for R2's S3 interface
+    #[arg(long, value_name = "FORMAT", default_value = "cloudflare")]
+    format: Document,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Document {
+    Cloudflare,
+    Aws,
+}
+
+impl CredentialProcess {
+    pub fn run(self, context: &Context) -> Result<()> {
+        // Started by another program, without a person: the keyring must not ask.
+        let mut store = context.store(false)?;
+        let chosen = context.choose(&store, self.profile.get())?;
+        let session = context.session(&store, &chosen, None)?;
+        let fields = match self.format {
+            Document::Cloudflare => cloudflare(&session),
+            Document::Aws => aws(context, &mut store, &chosen, &session)?,
+        };
+        let mut document = Map::new();
+        document.insert("Version".to_owned(), 1.into());
+        for (name, value) in fields {
+            if let Some(value) = value {
+                document.insert(name.to_owned(), value.into());
+            }
+        }
+        terminal::print(&zeroize::Zeroizing::new(format!("{}\n", Value::Object(document))))
+    }
+}
+
+type Fields = Vec<(&'static str, Option<String>)>;
+
+fn cloudflare(session: &Session) -> Fields {
+    let account = session.account.as_ref().map(|account| account.id.to_string());
+    let expiration = session.expires.map(|at| at.to_string());
+    let mut fields = match &session.credential {
+        Credential::Token(token) => {
+            let kind = if session.grant { Method::OAuth } else { Method::ApiToken };
+            vec![("Type", Some(kind.name().to_owned())), ("ApiToken", Some(token.expose().to_owned()))]
+        }
+        Credential::Key { key, email } => vec![
+            ("Type", Some(Method::ApiKey.name().to_owned())),
+            ("ApiKey", Some(key.expose().to_owned())),
+            ("Email", Some(email.clone())),
+        ],
+    };
+    fields.extend([("AccountId", account), ("Expiration", expiration)]);
+    fields
+}
+
+/// R2's keys are derived from an API token: the access key id is the token's id, the secret the
+/// lower-case hex SHA-256 of its value (`facts/wrangler-cloudflare.md` §3.3).
+fn aws(context: &Context, store: &mut Store, chosen: &Chosen, session: &Session) -> Result<Fields> {
+    let refused = |what: &str| {
+        Err(Error::new(format!("R2 keys cannot be derived from {what}: they are made from an API token"))
+            .hint("make a profile with an API token that has R2 permissions"))
+    };
+    let token = match &session.credential {
+        Credential::Token(_) if session.grant => return refused("an OAuth session"),
+        Credential::Key { .. } => return refused("a Global API Key"),
+        Credential::Token(token) => token,
+    };
+    let known = match chosen {
+        Chosen::Profile(profile, _) => profile.token.clone(),
+        Chosen::Environment(_) => None,
+    };
+    let id = match known {
+        Some(facts) => facts.id,
+        None => ask_for_id(context, store, chosen, session)?,
+    };
+    let secret: String = Sha256::digest(token.expose()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let expiration = session.expires.map(|at| at.to_string());
+    Ok(vec![("AccessKeyId", Some(id)), ("SecretAccessKey", Some(secret)), ("Expiration", expiration)])
+}
+
+/// Asks Cloudflare for the token's id, once: it is kept with the profile.
+fn ask_for_id(context: &Context, store: &mut Store, chosen: &Chosen, session: &Session) -> Result<String> {
+    let notice = |text: &str| context.messages.say(text);
+    let client = context.client(&session.endpoint, &session.credential, &notice)?;
+    let status = client.verify_token(&TokenOwner::User).or_else(|error| match &session.account {
+        Some(account) => client.verify_token(&TokenOwner::Account(account.id.clone())),
+        None => Err(error),
+    })?;
+    if let Chosen::Profile(profile, _) = chosen {
+        let facts = TokenFacts { id: status.id.clone(), expires: status.expires_on };
+        // Where it cannot be kept (a profile of npm's, a full disk) it is asked for again next time.
+        if let Err(error) = store.update(&profile.name, |profile| profile.token = Some(facts)) {
+            context.messages.verbose(&format!("the token's id is not kept: {error}"));
+        }
+    }
+    Ok(status.id)
+}

@@ -1,0 +1,111 @@
+//! `alchemy env`: print the environment, for `eval`, a file or a program.
+
+use clap::Args;
+
+use super::ProfileArgument;
+use super::context::{Chosen, Context, account_by_id};
+use crate::environment::{Changes, Value, changes, removal};
+use crate::error::{Error, Result};
+use crate::shell::{Format, render};
+use crate::terminal;
+
+/// Print a profile's environment, for eval, a file or a program
+///
+/// eval $(alchemy env) in bash, dash, zsh, ksh and fish. On a terminal the values are masked.
+#[derive(Args)]
+pub struct Env {
+    #[command(flatten)]
+    profile: ProfileArgument,
+    /// How to write it
+    #[arg(short, long, value_name = "FORMAT", default_value = "sh")]
+    format: Format,
+    /// Print what takes the variables away again
+    #[arg(long, conflicts_with_all = ["account", "reveal"])]
+    unset: bool,
+    /// Another account than the profile's
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    /// Repeat the token under another variable's name (CF_API_TOKEN, CF_DNS_API_TOKEN, …)
+    #[arg(long, value_name = "NAME", value_parser = variable_name)]
+    also: Vec<String>,
+    /// Show the values on a terminal
+    #[arg(long)]
+    reveal: bool,
+}
+
+impl Env {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let mut also = self.also;
+        if self.unset {
+            return terminal::print(&written(self.format, &removal(&also), false)?);
+        }
+        let account = self.account.as_deref().map(account_by_id).transpose()?;
+        let store = context.store(true)?;
+        let chosen = context.choose(&store, self.profile.get())?;
+        if let Chosen::Profile(profile, _) = &chosen {
+            also.extend(profile.also.iter().cloned());
+        }
+        let session = context.session(&store, &chosen, account)?;
+        let changes = changes(&session, &also);
+        let masked = terminal::stdout_is_terminal() && !self.reveal;
+        terminal::print(&written(self.format, &changes, masked)?)?;
+        if masked {
+            terminal::print(&format!(
+                "# masked, as this is a terminal. {}; --reveal shows the values\n",
+                use_of(self.format)
+            ))?;
+        } else if self.format == Format::GithubActions && context.text("GITHUB_ACTIONS") == Some("true") {
+            mask_in_log(&changes);
+        }
+        Ok(())
+    }
+}
+
+fn written(format: Format, changes: &Changes, masked: bool) -> Result<zeroize::Zeroizing<String>> {
+    let shown: Vec<(&str, String)> = changes
+        .set
+        .iter()
+        .map(|(name, value)| match value {
+            Value::Secret(secret) if masked => (name.as_str(), secret.masked()),
+            value => (name.as_str(), value.expose().to_owned()),
+        })
+        .collect();
+    let shown: Vec<(&str, zeroize::Zeroizing<String>)> =
+        shown.into_iter().map(|(name, value)| (name, zeroize::Zeroizing::new(value))).collect();
+    let set: Vec<(&str, &str)> = shown.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let unset: Vec<&str> = changes.unset.iter().map(String::as_str).collect();
+    render(format, &set, &unset)
+}
+
+fn use_of(format: Format) -> &'static str {
+    match format {
+        Format::Sh => "use it by: eval $(alchemy env)",
+        Format::Fish => "use it by: alchemy env --format fish | source",
+        Format::Tcsh => "use it by: eval `alchemy env --format tcsh`",
+        Format::Nu => "use it by shell/env.nu",
+        Format::Elvish => "use it by shell/env.elv",
+        Format::Pwsh => "use it by: alchemy env --format pwsh | Out-String | Invoke-Expression",
+        Format::Json => "use it in a pipe: alchemy env --format json | jq",
+        Format::Dotenv => "use it by: alchemy env --format dotenv > FILE (outside the repository)",
+        Format::Docker => "use it by: docker run --env-file <(alchemy env --format docker)",
+        Format::GithubActions => "use it by: alchemy env --format github-actions >> \"$GITHUB_ENV\"",
+    }
+}
+
+/// A runner of GitHub Actions takes this line for itself, shows stars, and hides the value in the log
+/// from then on. Its stderr is read for commands like its stdout, which is redirected here.
+fn mask_in_log(changes: &Changes) {
+    for (_, value) in &changes.set {
+        if let Value::Secret(secret) = value {
+            eprintln!("::add-mask::{}", secret.expose());
+        }
+    }
+}
+
+/// A name that a variable can have in every shell.
+pub fn variable_name(name: &str) -> std::result::Result<String, Error> {
+    let mut bytes = name.bytes();
+    let valid = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if valid { Ok(name.to_owned()) } else { Err(Error::usage("it must be letters, digits and '_'")) }
+}

@@ -1,0 +1,152 @@
+//! The grammar of `exec` (design §3), which no option parser has: with `-p`, or when `--` comes first,
+//! all that follows is the command; otherwise the first word is the profile and the rest the command,
+//! with or without `--`. Nothing after the command's first word is parsed.
+//!
+//! The words are put into the one order that a parser understands: options, `-p PROFILE`, `--`, command.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use clap::{Arg, Command};
+
+/// The arguments (the program's name first) with those of `exec` in their canonical order; those of
+/// any other command as they are.
+pub fn canonical(mut arguments: Vec<OsString>, command: &Command) -> Vec<OsString> {
+    let Some((start, exec)) = find_subcommand(&arguments, command) else { return arguments };
+    if exec.get_name() != "exec" {
+        return arguments;
+    }
+    let options = |words: &[OsString]| options(words, &[command, exec]);
+    let words = arguments.split_off(start + 1);
+    let before = options(&words);
+    let has_profile = words[..before].iter().any(|word| is_profile_option(word));
+    let mut rest = words[before..].to_vec();
+    arguments.extend_from_slice(&words[..before]);
+    let dashes = rest.first().is_some_and(|word| word == "--");
+    if !has_profile && !dashes && !rest.is_empty() {
+        let mut profile = OsString::from("--profile=");
+        profile.push(rest.remove(0));
+        arguments.push(profile);
+        // An option that is none of ours starts the command: in `alchemy exec sh -c x` it is the
+        // forgotten profile that must be reported, not `-c`.
+        let between = rest.iter().take(options(&rest)).take_while(|word| !is_foreign(word, &[command, exec]));
+        let between = between.count();
+        arguments.extend(rest.drain(..between));
+    }
+    if rest.first().is_some_and(|word| word == "--") {
+        rest.remove(0);
+    }
+    if !rest.is_empty() {
+        arguments.push("--".into());
+        arguments.append(&mut rest);
+    }
+    arguments
+}
+
+/// The first word that is not an option: the subcommand.
+pub fn subcommand<'a>(arguments: &'a [OsString], command: &Command) -> Option<&'a OsStr> {
+    let start = 1 + options(arguments.get(1..)?, &[command]);
+    arguments.get(start).map(OsString::as_os_str)
+}
+
+fn find_subcommand<'a>(arguments: &[OsString], command: &'a Command) -> Option<(usize, &'a Command)> {
+    let start = 1 + options(arguments.get(1..)?, &[command]);
+    Some((start, command.find_subcommand(arguments.get(start)?)?))
+}
+
+/// How many of the words, from the first, are options with their values.
+fn options(words: &[OsString], commands: &[&Command]) -> usize {
+    let mut count = 0;
+    while let Some(word) = words.get(count).map(|word| word.as_bytes()) {
+        if word == b"--" || word == b"-" || !word.starts_with(b"-") {
+            break;
+        }
+        count += if takes_next(word, commands) { 2 } else { 1 };
+    }
+    count.min(words.len())
+}
+
+/// Whether the option has its value in the next word.
+fn takes_next(word: &[u8], commands: &[&Command]) -> bool {
+    let takes = |found: &dyn Fn(&Arg) -> bool| {
+        commands
+            .iter()
+            .flat_map(|c| c.get_arguments())
+            .any(|arg| found(arg) && arg.get_action().takes_values())
+    };
+    match word.strip_prefix(b"--") {
+        Some(long) => takes(&|arg| arg.get_long().is_some_and(|name| name.as_bytes() == long)),
+        // `-vp NAME`: the first that takes a value takes the rest of the word, or the next one.
+        None => word[1..]
+            .iter()
+            .position(|byte| takes(&|arg| arg.get_short() == Some(char::from(*byte))))
+            .is_some_and(|at| at + 2 == word.len()),
+    }
+}
+
+/// Whether the word looks like an option and is none of the commands'.
+fn is_foreign(word: &OsStr, commands: &[&Command]) -> bool {
+    let bytes = word.as_bytes();
+    let known = |found: &dyn Fn(&Arg) -> bool| commands.iter().flat_map(|c| c.get_arguments()).any(found);
+    match bytes.strip_prefix(b"--") {
+        Some(b"help" | b"version") => false,
+        Some(long) => {
+            let name = long.split(|byte| *byte == b'=').next().unwrap_or_default();
+            !known(&|arg| arg.get_long().is_some_and(|l| l.as_bytes() == name))
+        }
+        None => match bytes {
+            [b'-', b'h', ..] => false,
+            [b'-', first, ..] => !known(&|arg| arg.get_short() == Some(char::from(*first))),
+            _ => false,
+        },
+    }
+}
+
+fn is_profile_option(word: &OsStr) -> bool {
+    let word = word.as_bytes();
+    word == b"--profile" || word.starts_with(b"--profile=") || {
+        // Short options that take no value may stand before it in one word.
+        word.first() == Some(&b'-')
+            && word.get(1) != Some(&b'-')
+            && word[1..].iter().find(|byte| !matches!(byte, b'v' | b'q')) == Some(&b'p')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_spelling_has_one_meaning() {
+        let table: [(&str, &str); 16] = [
+            ("exec", "exec"),
+            ("exec prod", "exec --profile=prod"),
+            ("exec prod --", "exec --profile=prod"),
+            ("exec prod wrangler -p x --json", "exec --profile=prod -- wrangler -p x --json"),
+            ("exec prod -- wrangler -- x", "exec --profile=prod -- wrangler -- x"),
+            ("exec -- wrangler deploy", "exec -- wrangler deploy"),
+            ("exec -p prod wrangler --account 1", "exec -p prod -- wrangler --account 1"),
+            ("exec -p prod -- wrangler", "exec -p prod -- wrangler"),
+            ("exec -pprod wrangler", "exec -pprod -- wrangler"),
+            ("exec -vp prod wrangler", "exec -vp prod -- wrangler"),
+            ("exec prod --account 1 -- wrangler", "exec --profile=prod --account 1 -- wrangler"),
+            ("exec --account 1 prod wrangler", "exec --account 1 --profile=prod -- wrangler"),
+            ("-v exec --profile=prod sh -c x", "-v exec --profile=prod -- sh -c x"),
+            ("exec sh -c x", "exec --profile=sh -- -c x"),
+            ("exec prod --account 1 --typo x", "exec --profile=prod --account 1 -- --typo x"),
+            ("token prod -- x", "token prod -- x"),
+        ];
+        for (typed, canonical_form) in table {
+            let words = |line: &str| -> Vec<OsString> {
+                ["alchemy"].into_iter().chain(line.split_whitespace()).map(OsString::from).collect()
+            };
+            assert_eq!(
+                canonical(words(typed), &super::super::Cli::command()),
+                words(canonical_form),
+                "{typed}"
+            );
+        }
+    }
+}

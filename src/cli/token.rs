@@ -1,0 +1,30 @@
+//! `alchemy token`: the bare token on stdout, nothing else.
+
+use clap::Args;
+
+use super::ProfileArgument;
+use super::context::Context;
+use crate::cloudflare::Credential;
+use crate::error::{Error, Result};
+use crate::terminal;
+
+/// Print the token and a newline, nothing else
+#[derive(Args)]
+pub struct Token {
+    #[command(flatten)]
+    profile: ProfileArgument,
+}
+
+impl Token {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let store = context.store(true)?;
+        let chosen = context.choose(&store, self.profile.get())?;
+        match context.session(&store, &chosen, None)?.credential {
+            Credential::Token(token) => {
+                terminal::print(&zeroize::Zeroizing::new(format!("{}\n", token.expose())))
+            }
+            Credential::Key { .. } => Err(Error::new("this credential is a Global API Key, not a token")
+                .hint("alchemy credential-process prints keys, alchemy exec and env set them")),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! `alchemy whoami`: ask Cloudflare who the credential is, and what it can see.
+
+use clap::Args;
+use serde_json::json;
+
+use super::ProfileArgument;
+use super::context::{Chosen, Context};
+use crate::cloudflare::{Credential, Identity, Who, identify};
+use crate::error::Result;
+use crate::profile::Method;
+use crate::session::Session;
+use crate::terminal;
+
+/// Ask Cloudflare: who, which accounts, how long still
+#[derive(Args)]
+pub struct Whoami {
+    #[command(flatten)]
+    profile: ProfileArgument,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Whoami {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let store = context.store(true)?;
+        let chosen = context.choose(&store, self.profile.get())?;
+        let session = context.session(&store, &chosen, None)?;
+        let notice = |text: &str| context.messages.say(text);
+        let client = context.client(&session.endpoint, &session.credential, &notice)?;
+        let pinned = session.account.as_ref().map(|account| &account.id);
+        let identity = identify(&client, &session.credential, pinned)?;
+        if self.json {
+            terminal::print_json(&as_json(&session, &identity))
+        } else {
+            terminal::print(&as_text(&chosen, &session, &identity))
+        }
+    }
+}
+
+fn method(session: &Session) -> Method {
+    match &session.credential {
+        Credential::Key { .. } => Method::ApiKey,
+        Credential::Token(_) if session.grant => Method::OAuth,
+        Credential::Token(_) => Method::ApiToken,
+    }
+}
+
+/// What is wrong with the pinned account, where something is.
+fn unseen(session: &Session, identity: &Identity) -> bool {
+    let owner = match &identity.who {
+        Who::Account(owner) => Some(owner),
+        Who::User { .. } => None,
+    };
+    session.account.as_ref().is_some_and(|pinned| {
+        !identity.accounts.is_empty()
+            && owner != Some(&pinned.id)
+            && !identity.accounts.iter().any(|account| account.id == pinned.id)
+    })
+}
+
+fn as_text(chosen: &Chosen, session: &Session, identity: &Identity) -> String {
+    let profile = match chosen {
+        Chosen::Profile(profile, selection) => format!("{} ({})", profile.name, selection.reason),
+        Chosen::Environment(_) => "none (the environment's credential)".to_owned(),
+    };
+    let who = match &identity.who {
+        Who::User { email: Some(email), .. } => email.clone(),
+        Who::User { email: None, .. } => "a user (the credential may not read which)".to_owned(),
+        Who::Account(owner) => format!("account {owner} (a token of its own)"),
+    };
+    let mut lines = vec![("profile", profile), ("method", method(session).to_string()), ("who", who)];
+    if let Some(token) = &identity.token {
+        lines.push(("token", format!("{} ({})", token.id, token.status)));
+    }
+    let expires = identity.token.as_ref().and_then(|token| token.expires_on).or(session.expires);
+    lines.push(("expires", expires.map_or_else(|| "never".to_owned(), |at| at.to_string())));
+    if unseen(session, identity)
+        && let Some(pinned) = &session.account
+    {
+        lines.push(("account", format!("{pinned}: pinned, but not among those that the credential sees")));
+    }
+    let mut text: String =
+        lines.iter().map(|(name, value)| format!("{name:8} {}\n", terminal::printable(value))).collect();
+    let rows: Vec<[String; 3]> = identity
+        .accounts
+        .iter()
+        .map(|account| {
+            let pinned = session.account.as_ref().is_some_and(|pinned| pinned.id == account.id);
+            [
+                account.id.to_string(),
+                account.name.clone(),
+                if pinned { "pinned".to_owned() } else { String::new() },
+            ]
+        })
+        .collect();
+    if !rows.is_empty() {
+        text.push('\n');
+        text.push_str(&terminal::table(["ACCOUNT", "NAME", ""], &rows));
+    }
+    text
+}
+
+fn as_json(session: &Session, identity: &Identity) -> serde_json::Value {
+    let (email, user, owner) = match &identity.who {
+        Who::User { email, id } => (email.as_ref(), id.as_ref(), None),
+        Who::Account(owner) => (None, None, Some(owner)),
+    };
+    let token =
+        identity.token.as_ref().map(|token| json!({ "id": token.id, "status": token.status.to_string() }));
+    let expires = identity.token.as_ref().and_then(|token| token.expires_on).or(session.expires);
+    let pinned = session.account.as_ref().map(|pinned| {
+        let name = identity.accounts.iter().find(|a| a.id == pinned.id).map_or(&pinned.name, |a| &a.name);
+        json!({ "id": pinned.id, "name": name, "visible": !unseen(session, identity) })
+    });
+    json!({
+        "profile": session.profile,
+        "method": method(session),
+        "user": { "id": user, "email": email },
+        "ownedBy": owner,
+        "token": token,
+        "expires": expires,
+        "account": pinned,
+        "accounts": identity.accounts,
+    })
+}

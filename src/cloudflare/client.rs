@@ -1,0 +1,311 @@
+//! The HTTP client for our own calls: one credential, one endpoint, GET only, with patience.
+//!
+//! Asynchronous underneath, on a runtime of its own in the calling thread: `reqwest::blocking` would
+//! start a thread. Making one costs 4–6 ms (facts, crates §3), so it is made when it is needed.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use rustls::crypto::{CryptoProvider, ring};
+use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
+
+use super::answer::{Answer, failure, judge};
+use super::error::{ApiError, Cause};
+use super::trust::{self, Trust};
+use super::{Credential, Endpoint, Network, transport};
+use crate::error::{Error, Result, lower_first};
+
+/// The most bytes of an answer that are read.
+const BODY_LIMIT: usize = 4 * 1024 * 1024;
+
+/// How long to wait for what. [`Timing::default`] is for people; tests have less time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    /// For a connection, TLS included: 10 s.
+    pub connect: Duration,
+    /// For one request and its whole answer: 30 s.
+    pub request: Duration,
+    /// Before each further try, when the server or the connection failed: 250 ms, 1 s.
+    pub back_off: [Duration; 2],
+    /// For all waits together that Cloudflare asks for by 429: 30 s.
+    pub rate_limit: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            request: Duration::from_secs(30),
+            back_off: [Duration::from_millis(250), Duration::from_secs(1)],
+            rate_limit: Duration::from_secs(30),
+        }
+    }
+}
+
+/// A client for one endpoint with one credential. Its calls are in `calls.rs`.
+pub struct Client<'a> {
+    http: reqwest::Client,
+    /// Always there until the client is dropped.
+    runtime: Option<Runtime>,
+    endpoint: Endpoint,
+    credential: Credential,
+    timing: Timing,
+    /// What is left of [`Timing::rate_limit`].
+    patience: Cell<Duration>,
+    notice: &'a dyn Fn(&str),
+}
+
+impl<'a> Client<'a> {
+    /// Makes a client; nothing is sent yet. `notice` gets a line for people when a call has to wait.
+    ///
+    /// # Errors
+    /// When the credential cannot be sent in a header, a CA variable names no certificate, the
+    /// system has none, or the system gives no runtime.
+    pub fn new(
+        endpoint: &Endpoint,
+        credential: &Credential,
+        network: &Network,
+        notice: &'a dyn Fn(&str),
+    ) -> Result<Self> {
+        Self::with_timing(endpoint, credential, network, notice, Timing::default())
+    }
+
+    /// [`Client::new`] with other times.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_timing(
+        endpoint: &Endpoint,
+        credential: &Credential,
+        network: &Network,
+        notice: &'a dyn Fn(&str),
+        timing: Timing,
+    ) -> Result<Self> {
+        let http = build(endpoint, headers(credential)?, trust::read(network)?, &timing)?;
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| {
+            let reason = crate::error::reason(&error);
+            Error::new(format!("cannot prepare for the network: {reason}"))
+                .hint("look for limits on open files and threads (ulimit -a)")
+        })?;
+        Ok(Self {
+            http,
+            runtime: Some(runtime),
+            endpoint: endpoint.clone(),
+            credential: credential.clone(),
+            patience: Cell::new(timing.rate_limit),
+            timing,
+            notice,
+        })
+    }
+
+    /// The result of `GET path`; `what` is for the error: "cannot WHAT".
+    pub(super) fn get(&self, what: &str, path: &str) -> Result<Answer, ApiError> {
+        self.run(self.try_often(path)).map_err(|error| self.about(what, error))
+    }
+
+    /// A failure, with what was tried and who was asked.
+    pub(super) fn about(&self, what: &str, error: ApiError) -> ApiError {
+        ApiError {
+            what: what.into(),
+            server: if self.endpoint.is_cloudflare() {
+                "cloudflare".into()
+            } else {
+                self.endpoint.as_str().into()
+            },
+            with_key: matches!(self.credential, Credential::Key { .. }),
+            ..error
+        }
+    }
+
+    /// The failure that an answer of the right form and the wrong content is.
+    pub(super) fn wrong_shape(&self, what: &str) -> ApiError {
+        let error = ApiError::new(Cause::BadAnswer).detail("json of another shape than documented");
+        self.about(what, error)
+    }
+
+    /// Text of the server, safe to show and to keep.
+    pub(super) fn tame(&self, text: &str) -> String {
+        super::error::tame(text, self.credential.secret().expose())
+    }
+
+    fn run<T>(&self, call: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(call),
+            None => Err(ApiError::new(Cause::Unreachable).detail("the client is closed")),
+        }
+    }
+
+    /// GETs change nothing, so a failure that may pass is met with another try.
+    async fn try_often(&self, path: &str) -> Result<Answer, ApiError> {
+        let mut back_off = self.timing.back_off.iter();
+        loop {
+            let error = match self.try_once(path).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let pause = match error.cause {
+                Cause::RateLimited => self.pause_asked_for(&error),
+                _ if error.transient => back_off.next().copied(),
+                _ => None,
+            };
+            match pause {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// The wait that a 429 asks for, when the patience that is left allows it.
+    fn pause_asked_for(&self, error: &ApiError) -> Option<Duration> {
+        // At least a second: a zero would have us knock without end.
+        let seconds = error.retry_after?.max(1);
+        let pause = Duration::from_secs(seconds);
+        let left = self.patience.get().checked_sub(pause)?;
+        self.patience.set(left);
+        (self.notice)(&format!("rate limited by cloudflare; waiting {seconds} s"));
+        Some(pause)
+    }
+
+    async fn try_once(&self, path: &str) -> Result<Answer, ApiError> {
+        let unreachable = |error| transport::unreachable(error, &self.timing);
+        let secret = self.credential.secret().expose();
+        let request = self.http.get(format!("{}{path}", self.endpoint));
+        let mut response = request.send().await.map_err(unreachable)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bad = |detail: &str| failure(Cause::BadAnswer, status, &headers, secret).detail(detail);
+        let mut body = Vec::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > BODY_LIMIT => {
+                    return Err(bad("more than 4 MiB"));
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => return judge(status, &headers, &body, secret),
+                Err(error) if error.is_timeout() => return Err(unreachable(error)),
+                Err(_) => return Err(bad("an answer that is cut off")),
+            }
+        }
+    }
+}
+
+impl Drop for Client<'_> {
+    fn drop(&mut self) {
+        // A name resolution that hangs must not hold us up; dropping a runtime would wait for it.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn build(endpoint: &Endpoint, headers: HeaderMap, trust: Trust, timing: &Timing) -> Result<reqwest::Client> {
+    if CryptoProvider::get_default().is_none() {
+        // Losing a race to another thread means that there is one now.
+        let _ = ring::default_provider().install_default();
+    }
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("alchemy/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(timing.connect)
+        .timeout(timing.request);
+    if endpoint.is_loopback() {
+        builder = builder.no_proxy();
+    }
+    builder = match trust {
+        Trust::Only(certificates) => builder.tls_certs_only(certificates),
+        // Without TLS there is no need for certificates, and a bare container has none.
+        Trust::System(_) if endpoint.as_str().starts_with("http:") => builder.tls_certs_only([]),
+        Trust::System(extra) => builder.tls_certs_merge(extra),
+    };
+    builder.build().map_err(|error| {
+        let why = transport::chain(&error);
+        Error::new(format!("cannot prepare for tls: {}", lower_first(&why)))
+            .hint("install the package ca-certificates, or set SSL_CERT_FILE to a pem file")
+    })
+}
+
+fn headers(credential: &Credential) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    match credential {
+        Credential::Token(token) => {
+            let text = zeroize::Zeroizing::new(format!("Bearer {}", token.expose()));
+            headers.insert(AUTHORIZATION, value("token", &text)?);
+        }
+        Credential::Key { key, email } => {
+            let name = HeaderName::from_static;
+            headers.insert(name("x-auth-key"), value("key", key.expose())?);
+            headers.insert(name("x-auth-email"), value("e-mail", email)?);
+        }
+    }
+    Ok(headers)
+}
+
+fn value(what: &str, text: &str) -> Result<HeaderValue> {
+    let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    let value = HeaderValue::from_str(text).ok().filter(|_| plain);
+    let mut value = value.ok_or_else(|| {
+        Error::new(format!(
+            "the {what} cannot be sent to cloudflare: it holds a character outside ascii, or a \
+             control character"
+        ))
+        .hint(format!("copy the {what} again, in one line"))
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Whether a page was the last: `pages` were read, the last with `got` entries, `sum` in all.
+pub(super) fn is_last(info: &Value, page: u64, per_page: u64, got: u64, sum: u64) -> bool {
+    let says = |key: &str| info[key].as_u64();
+    match (says("total_pages"), says("total_count")) {
+        _ if got == 0 => true,
+        (Some(pages), _) => page >= pages,
+        (None, Some(count)) => sum >= count,
+        (None, None) => got < says("per_page").unwrap_or(per_page),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::secret::Secret;
+
+    fn secret(text: &str) -> Secret {
+        Secret::from(text.to_owned())
+    }
+
+    #[test]
+    fn what_cannot_be_a_header_is_an_error_and_what_can_is_marked_sensitive() {
+        for bad in ["hunter2\n", "hunter2\té", "hunter2\u{7f}", "hunter2é"] {
+            let error = headers(&Credential::Token(secret(bad))).expect_err(bad);
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+        let (key, email) = (secret("hunter2"), "jürgen@example.com".to_owned());
+        let error = headers(&Credential::Key { key, email }).expect_err("e-mail");
+        assert!(error.to_string().contains("e-mail"), "{error}");
+        let good = headers(&Credential::Token(secret("hunter2"))).expect("headers");
+        assert!(!format!("{good:?}").contains("hunter2"), "{good:?}");
+    }
+
+    #[test]
+    fn the_last_page_is_known_whatever_the_server_tells() {
+        for (info, page, got, sum, last) in [
+            (json!({"total_pages": 2}), 1, 50, 50, false),
+            (json!({"total_pages": 2}), 2, 1, 51, true),
+            (json!({"total_pages": 9}), 3, 0, 51, true),
+            (json!({"total_count": 60}), 1, 50, 50, false),
+            (json!({"total_count": 60}), 2, 10, 60, true),
+            (json!({"per_page": 20}), 1, 20, 20, false),
+            (json!(null), 1, 50, 50, false),
+            (json!(null), 1, 20, 20, true),
+        ] {
+            assert_eq!(is_last(&info, page, 50, got, sum), last, "{info} {page}");
+        }
+    }
+}

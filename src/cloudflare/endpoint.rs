@@ -1,0 +1,152 @@
+//! The base URL of an API: one that a credential may be sent to.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use reqwest::Url;
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+
+/// Cloudflare's own (facts §3.1).
+const CLOUDFLARE: &str = "https://api.cloudflare.com/client/v4";
+
+/// The base URL of an API, without a trailing slash.
+///
+/// It is `https`, or `http` on a loopback host, so that a credential never crosses a network in
+/// the clear; it has no user information, query or fragment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Endpoint(String);
+
+impl Endpoint {
+    /// Checks a base URL, and brings it to its normal form.
+    ///
+    /// # Errors
+    /// When it does not have the form above. A URL with user information is not repeated.
+    pub fn parse(text: &str) -> Result<Self> {
+        let shown: String = text.chars().take(200).collect();
+        let wrong = |why: &str| {
+            Error::new(format!("{shown:?} cannot be an api base url: {why}"))
+                .hint(format!("cloudflare's own is {CLOUDFLARE}"))
+        };
+        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(wrong("it holds white space or a control character"));
+        }
+        let Ok(url) = Url::parse(text) else {
+            return Err(if text.contains('@') { user_information() } else { wrong("it is not a url") });
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(user_information());
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("it has a query or a fragment"));
+        }
+        match url.scheme() {
+            "https" => {}
+            "http" if host_is_loopback(&url) => {}
+            "http" => return Err(wrong("http is for loopback hosts only; use https")),
+            _ => return Err(wrong("it must begin with https://")),
+        }
+        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+    }
+
+    /// Cloudflare's own API.
+    #[must_use]
+    pub fn cloudflare() -> Self {
+        Self(CLOUDFLARE.to_owned())
+    }
+
+    /// Whether it is on this machine: 127.0.0.0/8, `[::1]` or `localhost`.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        Url::parse(&self.0).is_ok_and(|url| host_is_loopback(&url))
+    }
+
+    /// Whether it is Cloudflare's own API.
+    #[must_use]
+    pub fn is_cloudflare(&self) -> bool {
+        self.0 == CLOUDFLARE
+    }
+
+    /// The URL, without a trailing slash.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn user_information() -> Error {
+    Error::new("an api base url cannot hold a user name or a password")
+        .hint(format!("cloudflare's own is {CLOUDFLARE}"))
+}
+
+/// Judged by the parsed host, so that `127.1` is one and `localhost.example.com` is none.
+fn host_is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accepts_https_and_http_on_loopback() {
+        for (text, url) in [
+            (CLOUDFLARE, CLOUDFLARE),
+            ("https://api.cloudflare.com/client/v4/", CLOUDFLARE),
+            ("HTTPS://API.cloudflare.com:443/client/v4//", CLOUDFLARE),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://127.1:8080/v4", "http://127.0.0.1:8080/v4"),
+            ("http://localhost/client/v4", "http://localhost/client/v4"),
+            ("http://[::1]:9", "http://[::1]:9"),
+            ("https://10.0.0.1/x", "https://10.0.0.1/x"),
+        ] {
+            assert_eq!(Endpoint::parse(text).expect(text).as_str(), url);
+        }
+    }
+
+    #[test]
+    fn refuses_whatever_could_carry_a_credential_elsewhere_or_in_the_clear() {
+        for text in [
+            "",
+            "api.cloudflare.com",
+            "http://api.cloudflare.com/client/v4",
+            "http://localhost.example.com",
+            "http://127.0.0.1.example.com",
+            "http://0.0.0.0",
+            "http://[::ffff:10.0.0.1]",
+            "ftp://127.0.0.1",
+            "file:///etc/passwd",
+            "https://",
+            "https://host/?",
+            "https://host/#x",
+            "https://ho st",
+            "https://host\n",
+            "http://localhost@example.com",
+        ] {
+            let error = Endpoint::parse(text).expect_err(text);
+            assert!(error.next_step().is_some(), "{text:?}");
+            assert!(!error.to_string().contains('\n'), "{error}");
+        }
+        for text in ["https://u:hunter2@host", "https://hunter2@host", "https://u:hunter2@"] {
+            let error = Endpoint::parse(text).expect_err(text);
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn knows_cloudflare_and_loopback() {
+        assert!(Endpoint::cloudflare().is_cloudflare() && !Endpoint::cloudflare().is_loopback());
+        assert_eq!(Endpoint::parse(CLOUDFLARE), Ok(Endpoint::cloudflare()));
+        let local = Endpoint::parse("http://127.9.9.9:1").expect("loopback");
+        assert!(local.is_loopback() && !local.is_cloudflare());
+    }
+}

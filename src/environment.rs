@@ -1,0 +1,198 @@
+//! A session as variables to set and to unset (design §7). Pure: values in, values out.
+
+use std::ffi::{OsStr, OsString};
+
+use crate::cloudflare::Credential;
+use crate::secret::Secret;
+use crate::session::Session;
+
+/// The API token, for OAuth's access tokens and for API tokens alike.
+pub const API_TOKEN: &str = "CLOUDFLARE_API_TOKEN";
+/// The Global API Key.
+pub const API_KEY: &str = "CLOUDFLARE_API_KEY";
+/// The e-mail that belongs to the key.
+pub const EMAIL: &str = "CLOUDFLARE_EMAIL";
+/// The account.
+pub const ACCOUNT_ID: &str = "CLOUDFLARE_ACCOUNT_ID";
+/// The profile, under the npm package's own name for it.
+pub const PROFILE: &str = "ALCHEMY_PROFILE";
+/// When the credential stops working, RFC 3339.
+pub const EXPIRATION: &str = "ALCHEMY_CREDENTIAL_EXPIRATION";
+/// The API's base URL, as wrangler reads it.
+pub const API_BASE_URL: &str = "CLOUDFLARE_API_BASE_URL";
+/// The API's base URL, as Cloudflare's SDKs read it.
+pub const BASE_URL: &str = "CLOUDFLARE_BASE_URL";
+
+/// Everything that [`changes`] may set.
+pub const SET: [&str; 8] =
+    [API_TOKEN, API_KEY, EMAIL, ACCOUNT_ID, PROFILE, EXPIRATION, API_BASE_URL, BASE_URL];
+
+/// What could outrank, replace or redirect the credential in some client: the scrub list of
+/// `facts/wrangler-cloudflare.md` §4 and design §7.
+pub const SCRUB: [&str; 33] = [
+    "CLOUDFLARE_API_USER_SERVICE_KEY",
+    "CLOUDFLARE_API_HEADERS",
+    "CLOUDFLARE_CUSTOM_HEADERS",
+    "CLOUDFLARE_ACCOUNT_EMAIL",
+    "CLOUDFLARE_AUTH_PROFILE",
+    "CLOUDFLARE_DNS_API_TOKEN",
+    "CLOUDFLARE_ZONE_API_TOKEN",
+    "CF_API_TOKEN",
+    "CF_API_KEY",
+    "CF_API_EMAIL",
+    "CF_EMAIL",
+    "CF_ACCOUNT_ID",
+    "CF_API_BASE_URL",
+    "CF_DNS_API_TOKEN",
+    "CF_ZONE_API_TOKEN",
+    "CLOUDFLARE_PROFILE",
+    "CLOUDFLARE_API_HOSTNAME",
+    "CLOUDFLARE_API_BASE_PATH",
+    "CLOUDFLARE_COMPLIANCE_REGION",
+    "WRANGLER_API_ENVIRONMENT",
+    "WRANGLER_CF_AUTHORIZATION_TOKEN",
+    "ALCHEMY_ACTIVE",
+    "ALCHEMY_YES",
+    "ALCHEMY_PASSPHRASE_FD",
+    "ALCHEMY_PASSPHRASE_COMMAND",
+    // lego reads each of its variables from a file as well (design §7).
+    "CF_API_EMAIL_FILE",
+    "CF_API_KEY_FILE",
+    "CF_DNS_API_TOKEN_FILE",
+    "CF_ZONE_API_TOKEN_FILE",
+    "CLOUDFLARE_EMAIL_FILE",
+    "CLOUDFLARE_API_KEY_FILE",
+    "CLOUDFLARE_DNS_API_TOKEN_FILE",
+    "CLOUDFLARE_ZONE_API_TOKEN_FILE",
+];
+
+/// A variable's value: a secret says so, to be masked wherever it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// May be shown.
+    Plain(String),
+    /// Must not be shown.
+    Secret(Secret),
+}
+
+impl Value {
+    /// The text that the variable gets.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Secret(secret) => secret.expose(),
+        }
+    }
+}
+
+/// What to change in an environment: the names do not overlap.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// Variables to set, in the order in which they are shown.
+    pub set: Vec<(String, Value)>,
+    /// Variables to remove.
+    pub unset: Vec<String>,
+}
+
+/// The changes that give a command this session. `also` repeats the token under further names.
+#[must_use]
+pub fn changes(session: &Session, also: &[String]) -> Changes {
+    let plain = |name: &str, value: &dyn ToString| (name.to_owned(), Value::Plain(value.to_string()));
+    let mut set = Vec::new();
+    match &session.credential {
+        Credential::Token(token) => {
+            set.push((API_TOKEN.to_owned(), Value::Secret(token.clone())));
+            set.extend(also.iter().map(|name| (name.clone(), Value::Secret(token.clone()))));
+        }
+        Credential::Key { key, email } => {
+            set.push((API_KEY.to_owned(), Value::Secret(key.clone())));
+            set.push(plain(EMAIL, email));
+        }
+    }
+    if let Some(account) = &session.account {
+        set.push(plain(ACCOUNT_ID, &account.id));
+    }
+    set.extend(session.profile.iter().map(|name| plain(PROFILE, name)));
+    set.extend(session.expires.iter().map(|at| plain(EXPIRATION, at)));
+    set.push(plain(API_BASE_URL, &session.endpoint));
+    set.push(plain(BASE_URL, &session.endpoint));
+    let unset = SET
+        .iter()
+        .chain(&SCRUB)
+        .filter(|name| !set.iter().any(|(taken, _)| taken == *name))
+        .map(|name| (*name).to_owned())
+        .collect();
+    Changes { set, unset }
+}
+
+/// The changes that take away whatever [`changes`] may have set.
+#[must_use]
+pub fn removal(also: &[String]) -> Changes {
+    let unset = SET.iter().map(|name| (*name).to_owned()).chain(also.iter().cloned()).collect();
+    Changes { set: Vec::new(), unset }
+}
+
+/// The environment after the changes. Everything they do not name stays as it was, byte for byte.
+#[must_use]
+pub fn apply(environment: Vec<(OsString, OsString)>, changes: &Changes) -> Vec<(OsString, OsString)> {
+    let named = |name: &OsStr| {
+        changes.unset.iter().any(|unset| name == unset.as_str())
+            || changes.set.iter().any(|(set, _)| name == set.as_str())
+    };
+    let set = changes.set.iter().map(|(name, value)| (name.into(), value.expose().into()));
+    environment.into_iter().filter(|(name, _)| !named(name)).chain(set).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloudflare::Endpoint;
+    use crate::profile::{Account, AccountId, ProfileName};
+
+    fn session(credential: Credential) -> Session {
+        Session {
+            profile: ProfileName::parse("prod").ok(),
+            account: AccountId::parse(&"a".repeat(32)).map(|id| Account { id, name: "Acme".into() }),
+            credential,
+            grant: false,
+            expires: None,
+            endpoint: Endpoint::cloudflare(),
+        }
+    }
+
+    fn names(changes: &Changes) -> Vec<&str> {
+        changes.set.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    #[test]
+    fn a_token_takes_the_place_of_a_key_and_a_key_of_a_token() {
+        let token = changes(&session(Credential::Token(Secret::from("t".to_owned()))), &[]);
+        assert_eq!(names(&token), [API_TOKEN, ACCOUNT_ID, PROFILE, API_BASE_URL, BASE_URL]);
+        assert!(token.unset.contains(&API_KEY.to_owned()) && token.unset.contains(&EMAIL.to_owned()));
+        let key = Credential::Key { key: Secret::from("k".to_owned()), email: "me@example.com".into() };
+        let key = changes(&session(key), &["CF_API_TOKEN".to_owned()]);
+        assert_eq!(names(&key), [API_KEY, EMAIL, ACCOUNT_ID, PROFILE, API_BASE_URL, BASE_URL]);
+        assert!(key.unset.contains(&API_TOKEN.to_owned()) && key.unset.contains(&EXPIRATION.to_owned()));
+    }
+
+    #[test]
+    fn a_repeated_token_is_set_and_not_scrubbed() {
+        let also = ["CF_API_TOKEN".to_owned()];
+        let token = changes(&session(Credential::Token(Secret::from("t".to_owned()))), &also);
+        assert!(names(&token).contains(&"CF_API_TOKEN"));
+        assert!(!token.unset.contains(&also[0]));
+    }
+
+    #[test]
+    fn everything_else_stays_even_when_it_is_not_text() {
+        use std::os::unix::ffi::OsStringExt;
+        let odd = (OsString::from("ODD"), OsString::from_vec(vec![0xff, b'x']));
+        let before = vec![odd.clone(), ("CF_API_KEY".into(), "old".into()), (API_TOKEN.into(), "old".into())];
+        let token = changes(&session(Credential::Token(Secret::from("t".to_owned()))), &[]);
+        let after = apply(before, &token);
+        assert_eq!(after[0], odd);
+        assert_eq!(after.iter().filter(|(name, _)| name == API_TOKEN).count(), 1);
+        assert!(!after.iter().any(|(name, _)| name == "CF_API_KEY"));
+    }
+}

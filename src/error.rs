@@ -1,0 +1,109 @@
+//! What went wrong, why, and the command that mends it.
+//!
+//! One line, lower case, without a full stop: what failed, on what, why. Then, on a line of its own,
+//! a hint: what to do next. No error ever holds a secret.
+
+use std::fmt;
+
+/// What an error means for the exit code (design §8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Something failed: 1, or 125 from `exec`.
+    Failed,
+    /// The command line is wrong: 2, or 125 from `exec`.
+    Usage,
+    /// The program to run exists and cannot be executed: 126.
+    NotExecutable,
+    /// The program to run does not exist: 127.
+    NotFound,
+    /// The reader of our output went away: nothing to say, exit code 0.
+    Closed,
+}
+
+/// An error for people; see the module's rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+}
+
+/// The result of everything here that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A failure that is not about the command line.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self::of(Kind::Failed, message)
+    }
+
+    /// A wrong command line.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::of(Kind::Usage, message)
+    }
+
+    /// An error of the given kind.
+    pub fn of(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None }
+    }
+
+    /// A failed operation of the system on a file: `cannot WHAT PATH: reason`.
+    pub fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+        let new = Self::new(format!("cannot {what} {}: {}", path.display(), reason(error)));
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                new.hint("make room on the disk and try again; nothing was changed")
+            }
+            _ => new,
+        }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What the error means for the exit code.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What to do next, where there is something to do.
+    #[must_use]
+    pub fn next_step(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+}
+
+/// The system's words for an error, in our style: lower case, without `(os error 2)`.
+#[must_use]
+pub fn reason(error: &std::io::Error) -> String {
+    let text = match error.raw_os_error() {
+        Some(code) => nix::errno::Errno::from_raw(code).desc().to_owned(),
+        None => error.to_string(),
+    };
+    lower_first(&text)
+}
+
+/// The text with its first letter in lower case, unless it starts with an abbreviation.
+#[must_use]
+pub fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    match (letters.next(), letters.clone().next()) {
+        (Some(first), second) if !second.is_some_and(char::is_uppercase) => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}

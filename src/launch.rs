@@ -1,0 +1,127 @@
+//! Becoming the command: find the executable, then replace this process by it.
+//!
+//! Nothing else in the house may exec. The command gets its signals, terminal, job control and exit
+//! code because it *is* this process afterwards; there is nobody in between to get them wrong.
+
+use std::convert::Infallible;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::errno::Errno;
+use nix::unistd::{AccessFlags, access, execve};
+
+use crate::error::{Error, Kind, Result, reason};
+
+/// Finds the program to run, as `execvp` would: a name with a slash is a path, any other is looked
+/// for in `path`.
+///
+/// # Errors
+/// [`Kind::NotFound`] (127) when there is none, [`Kind::NotExecutable`] (126) when there is one that
+/// cannot be run: the codes of `env`, `timeout` and `nohup`.
+pub fn find(command: &OsStr, path: Option<&OsStr>, cwd: &Path) -> Result<PathBuf> {
+    if !command.is_empty()
+        && let Ok(found) = which::which_in(command, path, cwd)
+    {
+        return Ok(found);
+    }
+    let has_slash = command.as_bytes().contains(&b'/');
+    let candidate = if command.is_empty() {
+        None
+    } else if has_slash {
+        Some(cwd.join(command)).filter(|p| p.exists())
+    } else {
+        path.and_then(|path| std::env::split_paths(path).map(|dir| dir.join(command)).find(|p| p.is_file()))
+    };
+    let shown = command.to_string_lossy();
+    Err(match candidate {
+        Some(path) if path.is_dir() => {
+            Error::of(Kind::NotExecutable, format!("cannot run '{shown}': it is a directory"))
+        }
+        Some(path) => Error::of(Kind::NotExecutable, format!("cannot run '{shown}': permission denied"))
+            .hint(format!("make it executable: chmod +x {}", path.display())),
+        None if has_slash => Error::of(Kind::NotFound, format!("cannot run '{shown}': no such file")),
+        None => Error::of(Kind::NotFound, format!("cannot run '{shown}': not found in PATH")).hint(
+            if shown.starts_with('-') {
+                "alchemy has no such option; its options go before the command"
+            } else {
+                "check its spelling, or give its path"
+            },
+        ),
+    })
+}
+
+/// Replaces this process by the program. `arguments` starts with the name as it was typed.
+///
+/// # Errors
+/// Returns only when the system refuses: too long an environment, no memory, a broken interpreter.
+pub fn replace(
+    program: &Path,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+) -> Result<Infallible> {
+    let shown = arguments.first().map_or_else(String::new, |a| a.to_string_lossy().into_owned());
+    let failed = |errno: Errno| {
+        let kind = if errno == Errno::ENOENT { Kind::NotFound } else { Kind::NotExecutable };
+        Error::of(kind, format!("cannot run '{shown}': {}", reason(&errno.into())))
+    };
+    let text = |value: OsString| CString::new(value.into_vec()).map_err(|_| failed(Errno::EINVAL));
+    let path = text(program.as_os_str().to_owned())?;
+    let mut arguments = arguments.into_iter().map(text).collect::<Result<Vec<_>>>()?;
+    let environment = environment
+        .into_iter()
+        .map(|(mut name, value)| {
+            name.push("=");
+            name.push(value);
+            text(name)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    restore_sigpipe();
+    let Err(mut errno) = execve(&path, &arguments, &environment);
+    if errno == Errno::ENOEXEC {
+        // A script without a `#!` line: `execvp` hands it to the shell, and people expect that.
+        let shell = c"/bin/sh".to_owned();
+        arguments.splice(..1, [shell.clone(), path]);
+        let Err(second) = execve(&shell, &arguments, &environment);
+        errno = second;
+    }
+    Err(failed(errno))
+}
+
+/// Whether the file can be executed by us; for the message that shows a forgotten profile.
+#[must_use]
+pub fn is_executable(path: &Path) -> bool {
+    path.is_file() && access(path, AccessFlags::X_OK).is_ok()
+}
+
+/// Whether SIGPIPE was ignored when this process started.
+static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+
+/// Rust's runtime ignores SIGPIPE before `main`, and what is ignored stays ignored across `execve`.
+/// The command must get what we were given (systemd starts services with it ignored, a shell does
+/// not), so the disposition is read before the runtime runs.
+#[used]
+#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
+#[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
+static RECORD_SIGPIPE: extern "C" fn() = record_sigpipe;
+
+extern "C" fn record_sigpipe() {
+    use nix::libc;
+    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: a null new action only reads; `action` is valid for writes and zeroed, hence initialised.
+    let ignored = unsafe {
+        libc::sigaction(libc::SIGPIPE, std::ptr::null(), action.as_mut_ptr()) == 0
+            && action.assume_init().sa_sigaction == libc::SIG_IGN
+    };
+    SIGPIPE_WAS_IGNORED.store(ignored, Ordering::Relaxed);
+}
+
+fn restore_sigpipe() {
+    if !SIGPIPE_WAS_IGNORED.load(Ordering::Relaxed) {
+        use nix::sys::signal::{SigHandler, Signal, signal};
+        // SAFETY: SIG_DFL is no handler of ours that could run in a bad moment.
+        // The only error is an invalid signal, which SIGPIPE is not.
+        let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
+    }
+}

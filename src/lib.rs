@@ -1,0 +1,39 @@
+//! `alchemy`: Cloudflare credentials for any command.
+//!
+//! Every command that needs a credential walks one way through the house, from left to right. Each
+//! step takes the value of the step before, returns a value, and can be tested alone; what can fail
+//! cheaply fails first.
+//!
+//! ```text
+//! argv ─► selection ─► store ─► session ─► environment ─► launch
+//!         which         what is   usable     variables to   execve
+//!         profile,      known     right      set and unset
+//!         and why       about it  now        (pure)
+//! ```
+//!
+//! - [`cli`]: one file per command: its arguments and its `run`. The edge: only here are the process's
+//!   environment, terminal and clock read, and handed on as values.
+//! - [`profile`]: names, methods, accounts; [`profile::selection`]: which one applies, and why.
+//! - [`store`]: `config.json`, the credential stores, the locks, atomic writes.
+//! - [`session`]: profile → a credential that is usable right now, with its account.
+//! - [`environment`]: session → variables to set and to unset. [`shell`]: the same, quoted for a shell
+//!   or a file format; `shell/` holds the scripts themselves.
+//! - [`launch`]: find the executable and become it. Nothing else may exec.
+//! - [`cloudflare`]: the API calls that we make ourselves. Never on the way of `exec`.
+//! - [`terminal`]: messages, questions, tables. [`secret`]: a string that never prints itself.
+//!   [`error`]: what went wrong, why, and the command that mends it.
+//!
+//! Layers point one way: `cli` may use everything; nothing below it prints, asks, exits or reads the
+//! environment except through a value that it was given.
+
+pub mod cli;
+pub mod cloudflare;
+pub mod environment;
+pub mod error;
+pub mod launch;
+pub mod profile;
+pub mod secret;
+pub mod session;
+pub mod shell;
+pub mod store;
+pub mod terminal;

@@ -1,0 +1,136 @@
+//! Profile → session: a credential that is usable right now, with its account.
+//!
+//! A session is asked for through [`Source`], which can be asked again: what runs for long gets a new
+//! one each time. A [`Session`] that exists has life left.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::cloudflare::{Credential, Endpoint};
+use crate::error::{Error, Result};
+use crate::profile::{Account, Method, Profile, ProfileName};
+use crate::store::Store;
+use crate::store::credential::Document;
+
+/// The life that an OAuth access token must have left, in seconds.
+const MIN_TTL: SignedDuration = SignedDuration::from_secs(60);
+
+/// A credential that is usable right now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The profile that it is from; `None` for one from the environment.
+    pub profile: Option<ProfileName>,
+    /// The account; `None` only for a credential from an environment that names none.
+    pub account: Option<Account>,
+    /// The credential.
+    pub credential: Credential,
+    /// The token is an OAuth grant's access token, no API token.
+    pub grant: bool,
+    /// When it stops working, where it does.
+    pub expires: Option<Timestamp>,
+    /// The API that it is for.
+    pub endpoint: Endpoint,
+}
+
+/// Where sessions of one profile come from.
+pub struct Source<'a> {
+    /// The store that holds its credential.
+    pub store: &'a Store<'a>,
+    /// The profile.
+    pub profile: &'a Profile,
+    /// The API that its sessions are for; see [`endpoint`].
+    pub endpoint: Endpoint,
+    /// The account for this run, where it is not the profile's.
+    pub account: Option<Account>,
+}
+
+impl Source<'_> {
+    /// A session that is usable at `now`.
+    ///
+    /// # Errors
+    /// Those of the store; when a grant has run out.
+    pub fn session(&self, now: Timestamp) -> Result<Session> {
+        let profile = self.profile;
+        let (credential, expires) = match self.store.credential(profile)? {
+            Document::ApiToken { token } => {
+                (Credential::Token(token), profile.token.as_ref().and_then(|facts| facts.expires))
+            }
+            Document::ApiKey { key, email } => (Credential::Key { key, email }, None),
+            Document::OAuth { access, expires } if expires.duration_since(now) >= MIN_TTL => {
+                (Credential::Token(access), Some(expires))
+            }
+            Document::OAuth { .. } => {
+                return Err(Error::new(format!(
+                    "the OAuth session of profile '{}' has run out",
+                    profile.name
+                ))
+                .hint(format!("sign in again with npm's own: npx alchemy login -p {}", profile.name)));
+            }
+        };
+        Ok(Session {
+            profile: Some(profile.name.clone()),
+            account: Some(self.account.clone().unwrap_or_else(|| profile.account.clone())),
+            credential,
+            grant: profile.method == Method::OAuth,
+            expires,
+            endpoint: self.endpoint.clone(),
+        })
+    }
+}
+
+/// The API that an existing credential is for (design §7, "Endpoints"): the profile's own, else one on
+/// loopback from the environment, else Cloudflare's. Another one in the environment is ignored: it
+/// would send the secret to whoever set the variable. With it, what the person should be told.
+///
+/// `variables` are names and values as they stand in the environment.
+#[must_use]
+pub fn endpoint(kept: Option<&Endpoint>, variables: &[(&str, Option<&str>)]) -> (Endpoint, Vec<String>) {
+    let usual = kept.cloned().unwrap_or_else(Endpoint::cloudflare);
+    let mut chosen: Option<Endpoint> = None;
+    let mut notes = Vec::new();
+    for (name, value) in variables {
+        let Some(value) = value.filter(|value| !value.is_empty()) else { continue };
+        match Endpoint::parse(value) {
+            Ok(endpoint) if endpoint == usual || chosen.as_ref() == Some(&endpoint) => {}
+            Ok(endpoint) if endpoint.is_loopback() && kept.is_none() && chosen.is_none() => {
+                notes.push(format!("the API is {endpoint} by {name}"));
+                chosen = Some(endpoint);
+            }
+            Ok(endpoint) => notes.push(format!(
+                "{name}={endpoint} is ignored: this credential is for {}",
+                chosen.as_ref().unwrap_or(&usual)
+            )),
+            Err(_) => {
+                notes.push(format!("{name} is ignored: it is no API address (https, or http on loopback)"))
+            }
+        }
+    }
+    (chosen.unwrap_or(usual), notes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_redirects_an_existing_credential() {
+        let own = Endpoint::parse("https://api.example.com/client/v4").expect("valid");
+        let cloudflare = Endpoint::cloudflare();
+        let loopback = "http://127.0.0.1:1/client/v4";
+        let evil = "https://evil.example/client/v4";
+        let table = [
+            (None, Some(loopback), None, loopback, 1),
+            (None, Some(loopback), Some(loopback), loopback, 1),
+            (None, None, Some(loopback), loopback, 1),
+            (None, Some(evil), Some(loopback), loopback, 2),
+            (None, Some(evil), None, cloudflare.as_str(), 1),
+            (None, Some("http://evil.example"), None, cloudflare.as_str(), 1),
+            (None, Some(cloudflare.as_str()), Some(""), cloudflare.as_str(), 0),
+            (Some(&own), Some(loopback), None, own.as_str(), 1),
+            (Some(&own), Some(own.as_str()), Some(own.as_str()), own.as_str(), 0),
+        ];
+        for (kept, api, sdk, expected, notes) in table {
+            let (endpoint, said) = endpoint(kept, &[("A", api), ("B", sdk)]);
+            assert_eq!((endpoint.as_str(), said.len()), (expected, notes), "{api:?} {sdk:?}: {said:?}");
+        }
+    }
+}

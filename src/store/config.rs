@@ -1,0 +1,311 @@
+//! `config.json`: what is known about the profiles, apart from their secrets.
+//!
+//! The file is the npm package's, version 1 of its schema (`facts/alchemy-npm.md` §1.3); our own
+//! fields stand beside its own in the provider object. A change is made on the JSON as it is, so that
+//! whatever we do not know (other providers, other tools' fields, the order) stays.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::atomic::{self, Bytes};
+use super::home::Home;
+use super::lock::Lock;
+use crate::cloudflare::Endpoint;
+use crate::error::{Error, Result};
+use crate::profile::{Account, AccountId, Method, Profile, ProfileName, StoreKind, TokenFacts};
+use crate::terminal::Messages;
+
+/// The newest version of the schema that we know.
+const VERSION: u64 = 1;
+
+/// The document, as far as we read it. Fields that are not named here are ignored here and kept by
+/// [`Edit`].
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Config {
+    version: Option<u64>,
+    #[serde(default)]
+    profiles: HashMap<String, Providers>,
+    /// Tells this folder's keyring items from those of another `ALCHEMY_HOME`; absent in `~/.alchemy`.
+    pub keyring_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Providers {
+    cloudflare: Option<Entry>,
+}
+
+/// What `config.json` says of one profile's Cloudflare side.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    method: String,
+    #[serde(default)]
+    metadata: Metadata,
+    credential_store: Option<String>,
+    base_url: Option<String>,
+    token_id: Option<String>,
+    token_expires: Option<Timestamp>,
+    #[serde(default)]
+    also: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct Metadata {
+    id: Option<String>,
+    name: Option<String>,
+}
+
+impl Config {
+    /// Reads the file; one that does not exist is an empty one.
+    ///
+    /// # Errors
+    /// When it cannot be read, is not JSON, is of another shape (with line and column), or of a
+    /// version that is newer than we know.
+    pub fn load(home: &Home) -> Result<Self> {
+        let path = home.config();
+        let parse = |bytes: &Bytes| parse(&path.display().to_string(), bytes);
+        Ok(atomic::read_settled(&path, atomic::read, parse)?.unwrap_or_default())
+    }
+
+    /// The names of all profiles that have a Cloudflare side, sorted; also those that are no
+    /// [`ProfileName`], which version 1 of the npm package lets through.
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
+        let named = self.profiles.iter().filter(|(_, providers)| providers.cloudflare.is_some());
+        let mut names: Vec<_> = named.map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// What the file says of a profile.
+    #[must_use]
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
+        self.profiles.get(name)?.cloudflare.as_ref()
+    }
+}
+
+impl Entry {
+    /// The entry as a profile.
+    ///
+    /// # Errors
+    /// When a field holds what no version of the schema allows; the profile and the field are named.
+    pub fn profile(&self, name: &ProfileName) -> Result<Profile> {
+        let wrong = |field: &str, value: &str| {
+            Error::new(format!("profile '{name}' has an unknown {field} '{value}' in config.json"))
+                .hint(format!("set the profile up again: alchemy configure -p {name}"))
+        };
+        let id = self.metadata.id.as_deref().unwrap_or_default();
+        Ok(Profile {
+            name: name.clone(),
+            method: Method::from_name(&self.method).ok_or_else(|| wrong("method", &self.method))?,
+            account: Account {
+                id: AccountId::parse(id).ok_or_else(|| wrong("account id", id))?,
+                name: self.metadata.name.clone().unwrap_or_default(),
+            },
+            store: match self.credential_store.as_deref() {
+                None | Some("file") => StoreKind::File,
+                Some("keyring") => StoreKind::Keyring,
+                Some(other) => return Err(wrong("store", other)),
+            },
+            endpoint: self.base_url.as_deref().map(Endpoint::parse).transpose()?,
+            token: self.token_id.clone().map(|id| TokenFacts { id, expires: self.token_expires }),
+            also: self.also.clone(),
+        })
+    }
+}
+
+fn parse(origin: &str, bytes: &[u8]) -> Result<Config> {
+    let by_hand = "mend it by hand, or move it away to start anew; alchemy does not change it";
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Err(Error::new(format!("{origin} is empty")).hint(by_hand));
+    }
+    let newer = |version: u64| {
+        Error::new(format!("{origin} is of version {version}, and this alchemy knows version {VERSION}"))
+            .hint("use a newer alchemy; this one leaves the file alone")
+    };
+    serde_json::from_slice(bytes)
+        .and_then(|config: Config| match config.version {
+            Some(version) if version > VERSION => Ok(Err(newer(version))),
+            _ => Ok(Ok(config)),
+        })
+        .unwrap_or_else(|error| {
+            // A newer schema may have other shapes, and its version is the better answer.
+            let version = serde_json::from_slice::<Value>(bytes).ok().and_then(|v| v["version"].as_u64());
+            Err(match version {
+                Some(version) if version > VERSION => newer(version),
+                _ if error.is_data() => {
+                    Error::new(format!("{origin} has a wrong type: {error}")).hint(by_hand)
+                }
+                _ => Error::new(format!("{origin} is not valid JSON: {error}")).hint(by_hand),
+            })
+        })
+}
+
+/// The document open for a change, under its lock.
+#[derive(Debug)]
+pub struct Edit<'a> {
+    home: &'a Home,
+    document: Map<String, Value>,
+    /// The document as it was read, under the lock.
+    pub before: Config,
+    lock: Lock,
+}
+
+impl<'a> Edit<'a> {
+    /// Takes the lock and reads the document.
+    ///
+    /// # Errors
+    /// Those of [`Config::load`] and of the lock. Nothing was changed.
+    pub fn open(home: &'a Home, messages: &Messages) -> Result<Self> {
+        let lock = Lock::acquire(&home.lock("config"), "config.json", messages)?;
+        let before = Config::load(home)?;
+        let document = match atomic::read(&home.config())? {
+            Some(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|error| Error::new(format!("{}: {error}", home.config().display())))?,
+            None => Map::from_iter([("version".to_owned(), VERSION.into())]),
+        };
+        Ok(Self { home, document, before, lock })
+    }
+
+    /// Puts the profile's fields into its entry, which is made when it is missing. What we do not
+    /// know there stays.
+    pub fn put(&mut self, profile: &Profile) {
+        let entry = self.object("profiles").entry(profile.name.as_str());
+        let entry =
+            as_object(as_object(entry.or_insert(Value::Null)).entry("cloudflare").or_insert(Value::Null));
+        let token = profile.token.as_ref();
+        let text = |value: Option<String>| value.map(Value::from);
+        let store = (profile.store == StoreKind::Keyring).then(|| profile.store.name().to_owned());
+        let also = (!profile.also.is_empty()).then(|| profile.also.clone().into());
+        let fields = [
+            ("method", text(Some(profile.method.name().to_owned()))),
+            ("metadata", Some(metadata(entry.get("metadata"), &profile.account))),
+            ("credentialStore", text(store)),
+            ("baseUrl", text(profile.endpoint.as_ref().map(ToString::to_string))),
+            ("tokenId", text(token.map(|t| t.id.clone()))),
+            ("tokenExpires", text(token.and_then(|t| t.expires).map(|at| at.to_string()))),
+            ("also", also),
+        ];
+        for (name, value) in fields {
+            match value {
+                Some(value) => {
+                    entry.insert(name.to_owned(), value);
+                }
+                None => {
+                    entry.shift_remove(name);
+                }
+            }
+        }
+        if profile.method != Method::OAuth {
+            entry.shift_remove("scopes");
+        }
+    }
+
+    /// Takes a profile's Cloudflare side out, and the profile when nothing else is in it.
+    pub fn remove(&mut self, name: &str) {
+        let profiles = self.object("profiles");
+        let left = profiles.get_mut(name).map(as_object).is_some_and(|providers| {
+            providers.shift_remove("cloudflare");
+            !providers.is_empty()
+        });
+        if !left {
+            profiles.shift_remove(name);
+        }
+    }
+
+    /// Gives a profile, with everything in it, another name at the same place.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        let profiles = self.object("profiles");
+        *profiles = std::mem::take(profiles)
+            .into_iter()
+            .map(|(name, value)| (if name == from { to.to_owned() } else { name }, value))
+            .collect();
+    }
+
+    /// Writes down the id that tells this folder's keyring items from another's.
+    pub fn set_keyring_id(&mut self, id: &str) {
+        self.document.insert("keyringId".to_owned(), id.into());
+    }
+
+    /// Writes the changed document beside the old one, where a full disk shows before anything else
+    /// has changed. The lock stays held.
+    ///
+    /// # Errors
+    /// When it cannot be written; the old one is still there then.
+    pub fn prepare(self) -> Result<Changed> {
+        let bytes = serde_json::to_vec_pretty(&self.document)
+            .map_err(|error| Error::new(format!("cannot write config.json: {error}")))?;
+        let prepared = atomic::prepare(&self.home.config(), &bytes)?;
+        let keyring_id = self.document.get("keyringId").and_then(Value::as_str).map(str::to_owned);
+        Ok(Changed { prepared, keyring_id, _lock: self.lock })
+    }
+
+    fn object(&mut self, name: &str) -> &mut Map<String, Value> {
+        as_object(self.document.entry(name).or_insert(Value::Null))
+    }
+}
+
+/// The changed document, on the disk beside the old one, still under the lock.
+#[derive(Debug)]
+pub struct Changed {
+    prepared: atomic::Prepared,
+    /// The id of this folder's keyring items, as the changed document has it.
+    pub keyring_id: Option<String>,
+    _lock: Lock,
+}
+
+impl Changed {
+    /// Puts it in the old one's place.
+    ///
+    /// # Errors
+    /// When the file system refuses; the old one is still there then.
+    pub fn commit(self) -> Result<()> {
+        self.prepared.commit()
+    }
+}
+
+/// The value as an object; anything else becomes an empty one. [`Config::load`] has refused a
+/// document where something else than nothing would be lost by that.
+fn as_object(value: &mut Value) -> &mut Map<String, Value> {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    match value {
+        Value::Object(object) => object,
+        _ => unreachable!("made an object just above"),
+    }
+}
+
+fn metadata(before: Option<&Value>, account: &Account) -> Value {
+    let mut fields = before.and_then(Value::as_object).cloned().unwrap_or_default();
+    fields.insert("id".to_owned(), account.id.as_str().into());
+    fields.insert("name".to_owned(), account.name.as_str().into());
+    fields.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_line_and_column() {
+        let table = [
+            ("", "c is empty"),
+            ("{\n  oops", "c is not valid JSON: key must be a string at line 2 column 3"),
+            ("[]", "c has a wrong type"),
+            (
+                "{\"profiles\": {\"p\": {\"cloudflare\": {\"method\": 7}}}}",
+                "c has a wrong type: invalid type: integer `7`, expected a string at line 1 column 46",
+            ),
+            ("{\"version\": 2, \"profiles\": []}", "c is of version 2, and this alchemy knows version 1"),
+        ];
+        for (text, expected) in table {
+            let error = parse("c", text.as_bytes()).expect_err("refused").to_string();
+            assert!(error.starts_with(expected), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What is known and kept: `config.json`, the credential stores, locks and atomic writes (design §5).
+//!
+//! [`Store`] is the one door: profiles are found, made, changed and taken away here, and their
+//! credentials are read here, whichever store holds them.
+
+pub mod atomic;
+pub mod config;
+pub mod credential;
+pub mod home;
+pub mod keyring;
+mod lock;
+mod npm;
+#[cfg(target_os = "linux")]
+mod secret_service;
+mod write;
+
+use std::cell::OnceCell;
+
+use crate::error::{Error, Result};
+use crate::profile::selection::{Selection, near};
+use crate::profile::{Profile, ProfileName, StoreKind};
+use crate::terminal::Messages;
+use atomic::Found;
+use config::Config;
+use credential::Document;
+use home::Home;
+use keyring::{Keyring, KeyringError};
+use lock::Lock;
+
+/// The profiles and their credentials in one folder.
+pub struct Store<'a> {
+    home: &'a Home,
+    config: Config,
+    params: keyring::Params,
+    keyring: OnceCell<Keyring>,
+    messages: &'a Messages,
+}
+
+/// One line of a listing.
+pub struct Listed {
+    /// The name, which need not be a [`ProfileName`]: version 1 of the npm package lets any through.
+    pub name: String,
+    /// The profile, or why it cannot be used.
+    pub profile: Result<Profile>,
+    /// Another layout has a profile of this name, and that one wins.
+    pub shadowed: bool,
+}
+
+impl<'a> Store<'a> {
+    /// Reads `config.json`. The keyring is not opened before a credential in it is asked for.
+    ///
+    /// # Errors
+    /// Those of [`Config::load`].
+    pub fn open(home: &'a Home, params: keyring::Params, messages: &'a Messages) -> Result<Self> {
+        let config = Config::load(home)?;
+        Ok(Self { home, config, params, keyring: OnceCell::new(), messages })
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        self.home
+    }
+
+    /// The profile of that name; `None` when neither layout has one.
+    ///
+    /// # Errors
+    /// When there is one that cannot be read.
+    pub fn get(&self, name: &ProfileName) -> Result<Option<Profile>> {
+        match self.config.entry(name.as_str()) {
+            Some(entry) => entry.profile(name).map(Some),
+            None => Ok(npm::read(self.home, name)?.map(|(profile, _)| profile)),
+        }
+    }
+
+    /// The selected profile.
+    ///
+    /// # Errors
+    /// When it does not exist (names that are near are named), or cannot be read.
+    pub fn find(&self, selection: &Selection) -> Result<Profile> {
+        match self.get(&selection.name)? {
+            Some(profile) => Ok(profile),
+            None => Err(self.unknown(selection.name.as_str(), &format!(" ({})", selection.reason))),
+        }
+    }
+
+    /// The error for a name that no profile has.
+    #[must_use]
+    pub fn unknown(&self, name: &str, reason: &str) -> Error {
+        let known: Vec<String> = self.names();
+        let near = near(name, known.iter().map(String::as_str));
+        let hint = if !near.is_empty() {
+            format!("did you mean {}? 'alchemy list' shows all", near.join(" or "))
+        } else if known.is_empty() {
+            format!("make it: alchemy configure -p {name}")
+        } else {
+            format!("'alchemy list' shows all; make it: alchemy configure -p {name}")
+        };
+        Error::new(format!("there is no profile '{name}'{reason}")).hint(hint)
+    }
+
+    fn names(&self) -> Vec<String> {
+        let npm = npm::names(self.home).unwrap_or_default();
+        self.config
+            .names()
+            .into_iter()
+            .map(str::to_owned)
+            .chain(npm.iter().map(ToString::to_string))
+            .collect()
+    }
+
+    /// All profiles of both layouts, sorted by name. No credential is read from a keyring.
+    ///
+    /// # Errors
+    /// When a folder cannot be listed.
+    pub fn list(&self) -> Result<Vec<Listed>> {
+        let own = self.config.names().into_iter().map(|name| {
+            let profile = match (ProfileName::parse(name), self.config.entry(name)) {
+                (Ok(name), Some(entry)) => entry.profile(&name),
+                _ => Err(Error::new("its name is not one that can be used")
+                    .hint(format!("alchemy profile rename '{name}' NEW"))),
+            };
+            Listed { name: name.to_owned(), profile, shadowed: false }
+        });
+        let mut listed: Vec<_> = own.collect();
+        for name in npm::names(self.home)? {
+            let profile = npm::read(self.home, &name).and_then(|read| match read {
+                Some((profile, _)) => Ok(profile),
+                None => Err(Error::new("it was removed just now")),
+            });
+            let shadowed = self.config.entry(name.as_str()).is_some();
+            listed.push(Listed { name: name.to_string(), profile, shadowed });
+        }
+        listed.sort_by(|a, b| a.name.cmp(&b.name).then(a.shadowed.cmp(&b.shadowed)));
+        Ok(listed)
+    }
+
+    /// The profile's credential.
+    ///
+    /// # Errors
+    /// When it is missing, cannot be read, or is of another kind than the profile.
+    pub fn credential(&self, profile: &Profile) -> Result<Document> {
+        let name = &profile.name;
+        let mend = format!("set the profile up again: alchemy configure -p {name}");
+        let missing = || {
+            Error::new(format!(
+                "the credential of profile '{name}' is missing from the {} store",
+                profile.store
+            ))
+            .hint(mend.clone())
+        };
+        self.messages
+            .verbose(&format!("reading the credential of '{name}' from the {} store", profile.store));
+        let document = match profile.store {
+            StoreKind::File => self.read_file(name)?.ok_or_else(missing)?,
+            StoreKind::Keyring => match self.take_over(profile)? {
+                Some(document) => document,
+                None => self.read_keyring(name)?.ok_or_else(missing)?,
+            },
+            StoreKind::Npm => npm::read(self.home, name)?.ok_or_else(missing)?.1,
+        };
+        if document.method() == profile.method {
+            Ok(document)
+        } else {
+            Err(Error::new(format!(
+                "the credential of profile '{name}' is of the kind {}, and the profile of the kind {}",
+                document.method(),
+                profile.method
+            ))
+            .hint(mend))
+        }
+    }
+
+    fn read_file(&self, name: &ProfileName) -> Result<Option<Document>> {
+        let path = self.home.credential(name.as_str());
+        let shown = path.display().to_string();
+        let parse = |found: &Found| {
+            if found.tightened {
+                self.messages.say(&format!("{shown} could be read by others; its mode is 0600 now"));
+            }
+            Document::parse(&found.bytes, &shown).map_err(|error| {
+                let hint = format!("set the profile up again: alchemy configure -p {name}");
+                if error.next_step().is_some() { error } else { error.hint(hint) }
+            })
+        };
+        atomic::read_settled(&path, atomic::read_secret, parse)
+    }
+
+    fn read_keyring(&self, name: &ProfileName) -> Result<Option<Document>> {
+        let bytes =
+            self.keyring()?.get(&self.keyring_user(name)).map_err(|error| self.keyring_failed(&error))?;
+        bytes.map(|bytes| Document::parse(&bytes, &format!("the keyring's item for '{name}'"))).transpose()
+    }
+
+    /// A credential file beside a profile that is kept in the keyring is a newer sign-in by npm: it is
+    /// moved into the keyring under the lock, read back there, and then removed (design §5).
+    fn take_over(&self, profile: &Profile) -> Result<Option<Document>> {
+        let name = &profile.name;
+        let path = self.home.credential(name.as_str());
+        if !path.exists() {
+            return Ok(None);
+        }
+        let _lock = self.lock(name)?;
+        let Some(document) = self.read_file(name)? else { return Ok(None) };
+        let Some(bytes) = document.to_bytes().filter(|_| document.method() == profile.method) else {
+            self.messages.say(&format!(
+                "{} is ignored: it holds no {}, and profile '{name}' is kept in the keyring",
+                path.display(),
+                profile.method
+            ));
+            return Ok(None);
+        };
+        self.write_keyring(name, &bytes)?;
+        atomic::remove(&path)?;
+        self.messages.say(&format!(
+            "moved a newer credential of profile '{name}' from {} into the keyring",
+            path.display()
+        ));
+        Ok(Some(document))
+    }
+
+    fn write_keyring(&self, name: &ProfileName, bytes: &[u8]) -> Result<()> {
+        let user = self.keyring_user(name);
+        self.keyring()?.set(&user, bytes).map_err(|error| self.keyring_failed(&error))
+    }
+
+    /// Whether a keyring answers, and would take a credential now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn keyring_answers(&self) -> Result<(), KeyringError> {
+        Keyring::open(&self.params)?.probe()
+    }
+
+    fn keyring(&self) -> Result<&Keyring> {
+        if let Some(keyring) = self.keyring.get() {
+            return Ok(keyring);
+        }
+        let keyring = Keyring::open(&self.params).map_err(|error| self.keyring_failed(&error))?;
+        Ok(self.keyring.get_or_init(|| keyring))
+    }
+
+    /// The keyring's name for a profile: the profile's own, and in another `ALCHEMY_HOME` with the id
+    /// of that folder before it.
+    fn keyring_user(&self, name: &ProfileName) -> String {
+        match &self.config.keyring_id {
+            Some(id) => format!("{id}/{name}"),
+            None => name.to_string(),
+        }
+    }
+
+    fn keyring_failed(&self, error: &KeyringError) -> Error {
+        let hint = match error {
+            KeyringError::Unavailable(_) | KeyringError::TimedOut(_) => {
+                "run it in your desktop session, or keep the profile in a file: alchemy configure --store file"
+            }
+            KeyringError::Locked => "unlock it (log in to the desktop, or open its manager) and try again",
+            KeyringError::TooLarge { .. } => "keep it in a file: alchemy configure --store file",
+            KeyringError::Other(_) => {
+                "try again, or keep the profile in a file: alchemy configure --store file"
+            }
+        };
+        Error::new(error.to_string()).hint(hint)
+    }
+
+    fn lock(&self, name: &ProfileName) -> Result<Lock> {
+        Lock::acquire(&self.home.credential_lock(name), &format!("profile '{name}'"), self.messages)
+    }
+}

@@ -1,0 +1,179 @@
+//! Making, changing, renaming and deleting profiles.
+//!
+//! Always in this order, so that a crash at any moment leaves documents that are whole and no secret
+//! without an owner for longer than needed: the profile's lock, then `config.json`'s; the new
+//! `config.json` is written beside the old one, where a full disk shows; then the credential; then the
+//! new `config.json` takes the old one's place; last, a credential in another store goes.
+
+use super::config::Edit;
+use super::credential::Document;
+use super::{Store, atomic, npm};
+use crate::error::{Error, Result};
+use crate::profile::{Profile, ProfileName, StoreKind};
+
+impl Store<'_> {
+    /// Makes the profile, or changes it to be this one with this credential.
+    ///
+    /// # Errors
+    /// When a lock, a store or the disk refuses; the old profile and its credential are still there then.
+    pub fn put(&mut self, profile: &Profile, document: &Document) -> Result<()> {
+        let name = &profile.name;
+        let bytes = document
+            .to_bytes()
+            .ok_or_else(|| Error::new(format!("a {} cannot be written yet", document.method())))?;
+        let _lock = self.lock(name)?;
+        let mut edit = Edit::open(self.home, self.messages)?;
+        if profile.store == StoreKind::Keyring && edit.before.keyring_id.is_none() && self.home.is_another {
+            edit.set_keyring_id(&random_id()?);
+        }
+        edit.put(profile);
+        let before = edit.before.entry(name.as_str()).and_then(|entry| entry.profile(name).ok());
+        let prepared = edit.prepare()?;
+        self.config.keyring_id.clone_from(&prepared.keyring_id);
+        let path = self.home.credential(name.as_str());
+        match profile.store {
+            StoreKind::Keyring => {
+                self.write_keyring(name, &bytes)?;
+                // It must be gone before config.json says `keyring`: what lies beside such a profile
+                // counts as a newer sign-in by npm. Set aside, so that it can come back.
+                let aside = atomic::set_aside(&path)?;
+                if let Err(error) = prepared.commit() {
+                    aside.restore();
+                    return Err(error);
+                }
+                aside.remove()?;
+            }
+            StoreKind::File => {
+                atomic::write(&path, &bytes)?;
+                for folder in [Some(self.home.credentials().as_path()), path.parent()].into_iter().flatten() {
+                    atomic::tighten_folder(folder)?;
+                }
+                prepared.commit()?;
+                if before.is_some_and(|before| before.store == StoreKind::Keyring) {
+                    self.delete_from_keyring(name)?;
+                }
+            }
+            StoreKind::Npm => return Err(in_npm(name)),
+        }
+        self.reload()
+    }
+
+    /// Changes what is not secret, by the profile as it is under the lock.
+    ///
+    /// # Errors
+    /// When it is gone, is kept by the npm package's version 2, or cannot be written.
+    pub fn update(&mut self, name: &ProfileName, change: impl FnOnce(&mut Profile)) -> Result<Profile> {
+        let mut edit = Edit::open(self.home, self.messages)?;
+        let Some(entry) = edit.before.entry(name.as_str()) else { return Err(self.not_ours(name.as_str())) };
+        let mut profile = entry.profile(name)?;
+        change(&mut profile);
+        edit.put(&profile);
+        edit.prepare()?.commit()?;
+        self.reload()?;
+        Ok(profile)
+    }
+
+    /// Gives a profile another name. The old one need not be a [`ProfileName`].
+    ///
+    /// # Errors
+    /// When there is none of the old name or one of the new, or a store refuses.
+    pub fn rename(&mut self, from: &str, to: &ProfileName) -> Result<()> {
+        // A name that npm let through may hold '/', but must not lead out of the folder.
+        let inside = !from.is_empty()
+            && std::path::Path::new(from).components().all(|c| matches!(c, std::path::Component::Normal(_)));
+        if !inside {
+            return Err(self.unknown(from, ""));
+        }
+        let old_name = ProfileName::parse(from).ok();
+        let mut names: Vec<_> = old_name.iter().chain([to]).collect();
+        names.sort(); // the same order in every process
+        names.dedup();
+        let _locks = names.into_iter().map(|name| self.lock(name)).collect::<Result<Vec<_>>>()?;
+        let mut edit = Edit::open(self.home, self.messages)?;
+        let Some(entry) = edit.before.entry(from) else { return Err(self.not_ours(from)) };
+        if from == to.as_str() {
+            return Ok(());
+        }
+        if edit.before.entry(to.as_str()).is_some() || npm::read(self.home, to)?.is_some() {
+            return Err(Error::new(format!("there is already a profile '{to}'"))
+                .hint(format!("delete it first: alchemy profile delete {to}")));
+        }
+        let profile = entry.profile(to)?;
+        edit.rename(from, to.as_str());
+        let prepared = edit.prepare()?;
+        let (old, new) = (self.home.credential(from), self.home.credential(to.as_str()));
+        match (profile.store, &old_name) {
+            (StoreKind::Keyring, Some(old_name)) => {
+                if let Some(document) = self.read_keyring(old_name)?.and_then(|d| d.to_bytes()) {
+                    self.write_keyring(to, &document)?;
+                }
+                prepared.commit()?;
+                self.delete_from_keyring(old_name)?;
+            }
+            _ => {
+                if let Some(found) = atomic::read_secret(&old)? {
+                    atomic::write(&new, &found.bytes)?;
+                }
+                prepared.commit()?;
+                atomic::remove(&old)?;
+                remove_folder(&old);
+            }
+        }
+        self.reload()
+    }
+
+    /// Deletes a profile and its credential.
+    ///
+    /// # Errors
+    /// When there is none, it is kept by the npm package's version 2, or a store refuses.
+    pub fn delete(&mut self, name: &ProfileName) -> Result<()> {
+        let _lock = self.lock(name)?;
+        let mut edit = Edit::open(self.home, self.messages)?;
+        let Some(entry) = edit.before.entry(name.as_str()) else { return Err(self.not_ours(name.as_str())) };
+        let kept_in_keyring = entry.profile(name).is_ok_and(|profile| profile.store == StoreKind::Keyring);
+        edit.remove(name.as_str());
+        let prepared = edit.prepare()?;
+        if kept_in_keyring {
+            self.delete_from_keyring(name)?;
+        }
+        let path = self.home.credential(name.as_str());
+        atomic::remove(&path)?;
+        remove_folder(&path);
+        prepared.commit()?;
+        self.reload()
+    }
+
+    fn delete_from_keyring(&self, name: &ProfileName) -> Result<()> {
+        let user = self.keyring_user(name);
+        self.keyring()?.delete(&user).map_err(|error| self.keyring_failed(&error)).map(|_| ())
+    }
+
+    fn not_ours(&self, name: &str) -> Error {
+        match ProfileName::parse(name) {
+            Ok(name) if self.home.npm_document(&name).is_file() => in_npm(&name),
+            _ => self.unknown(name, ""),
+        }
+    }
+
+    fn reload(&mut self) -> Result<()> {
+        self.config = super::Config::load(self.home)?;
+        Ok(())
+    }
+}
+
+fn in_npm(name: &ProfileName) -> Error {
+    Error::new(format!("profile '{name}' is kept by npm alchemy 2, which changes its profiles itself"))
+        .hint("use its own command: npx alchemy profile")
+}
+
+/// Removes a credential's folder when nothing is left in it; anything else there is another program's.
+fn remove_folder(document: &std::path::Path) {
+    if let Some(folder) = document.parent() {
+        let _ = std::fs::remove_dir(folder);
+    }
+}
+
+fn random_id() -> Result<String> {
+    let bytes = getrandom::u32().map_err(|error| Error::new(format!("no random numbers: {error}")))?;
+    Ok(format!("{bytes:08x}"))
+}

@@ -1,0 +1,246 @@
+//! What people see: messages on stderr, questions on the terminal, data on stdout.
+//!
+//! The rules: stdout carries data only. Everything for people goes to stderr, one line a message, with
+//! control characters escaped, whoever wrote the text. Questions go to the terminal itself
+//! (`/dev/tty`), also when stderr is a file; without a terminal they fail at once and name the flag.
+
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::OwnedFd;
+
+use inquire::InquireError;
+
+use crate::error::{Error, Kind, Result, reason};
+use crate::secret::Secret;
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Errors only.
+    Quiet,
+    /// What a person should know.
+    Normal,
+    /// Also what is being done; never a value.
+    Verbose,
+}
+
+/// The way to say something to the person who runs us.
+#[derive(Debug, Clone, Copy)]
+pub struct Messages {
+    level: Level,
+    colour: bool,
+}
+
+impl Messages {
+    /// Messages of a level, coloured or not.
+    #[must_use]
+    pub fn new(level: Level, colour: bool) -> Self {
+        Self { level, colour }
+    }
+
+    /// Says what a person should know.
+    pub fn say(&self, text: &str) {
+        if self.level >= Level::Normal {
+            Self::line("alchemy: ", text);
+        }
+    }
+
+    /// Says what is being done.
+    pub fn verbose(&self, text: &str) {
+        if self.level >= Level::Verbose {
+            Self::line("alchemy: ", text);
+        }
+    }
+
+    /// Reports an error, with its hint on a line of its own.
+    pub fn error(&self, error: &Error) {
+        let (red, dim, plain) = if self.colour { ("\x1b[31m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
+        Self::line(&format!("{red}alchemy:{plain} "), &error.to_string());
+        if let Some(hint) = error.next_step() {
+            Self::line(&format!("{dim}hint:{plain} "), hint);
+        }
+    }
+
+    fn line(prefix: &str, text: &str) {
+        // Nobody is left to be told when stderr is closed.
+        let _ = writeln!(io::stderr().lock(), "{prefix}{}", printable(text));
+    }
+}
+
+/// The text with every control character escaped, so that nothing from an API, a file or a repository
+/// can move the cursor, change colours or forge a line.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Writes data to stdout.
+///
+/// # Errors
+/// [`Kind::Closed`] when the reader has gone, which is no failure of ours; else why it cannot be
+/// written (a full disk).
+pub fn print(data: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(data.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Error::of(Kind::Closed, "stdout is closed"),
+        _ => Error::new(format!("cannot write to stdout: {}", reason(&error))),
+    })
+}
+
+/// Writes a value to stdout as JSON, for programs.
+///
+/// # Errors
+/// Those of [`print`].
+pub fn print_json(value: &serde_json::Value) -> Result<()> {
+    print(&format!("{value:#}\n"))
+}
+
+/// Rows under a heading, in columns as wide as they must be.
+#[must_use]
+pub fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
+    let rows: Vec<[String; N]> =
+        rows.iter().map(|row| std::array::from_fn(|column| printable(&row[column]))).collect();
+    let width = |column: usize| {
+        rows.iter().map(|row| row[column].chars().count()).chain([heading[column].len()]).max().unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut out = String::new();
+    let heading = heading.map(str::to_owned);
+    for row in std::iter::once(&heading).chain(&rows) {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(widths) {
+            let _ = write!(line, "{cell:width$}  ");
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// Whether stdout is a terminal: then a person reads it, and secrets are masked.
+#[must_use]
+pub fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Whether stderr is a terminal: then a person reads the messages.
+#[must_use]
+pub fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// The terminal, for as long as a question is on it.
+struct Questions {
+    /// Where stderr led before, when that was not the terminal.
+    stderr: Option<OwnedFd>,
+}
+
+impl Questions {
+    /// `what` is asked for, and `flag` gives it without a question.
+    fn open(what: &str, flag: &str) -> Result<Self> {
+        let nobody = || {
+            Error::usage(format!("cannot ask for {what}: there is no terminal"))
+                .hint(format!("give it by {flag}"))
+        };
+        let tty: File = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(|_| nobody())?;
+        if stderr_is_terminal() {
+            return Ok(Self { stderr: None });
+        }
+        // The prompts draw on stderr, which is a file or a pipe here: for the time of the question it
+        // leads to the terminal.
+        let moved = || -> nix::Result<OwnedFd> {
+            let before = nix::unistd::dup(io::stderr())?;
+            nix::unistd::dup2_stderr(&tty)?;
+            Ok(before)
+        };
+        Ok(Self { stderr: Some(moved().map_err(|_| nobody())?) })
+    }
+}
+
+impl Drop for Questions {
+    fn drop(&mut self) {
+        if let Some(before) = &self.stderr {
+            // It was open a moment ago; there is nowhere to report to if it is not now.
+            let _ = nix::unistd::dup2_stderr(before);
+        }
+    }
+}
+
+fn answer<T>(result: std::result::Result<T, InquireError>, what: &str, flag: &str) -> Result<T> {
+    result.map_err(|error| match error {
+        InquireError::OperationCanceled | InquireError::OperationInterrupted => {
+            Error::new("cancelled; nothing was changed")
+        }
+        InquireError::NotTTY => Error::usage(format!("cannot ask for {what}: there is no terminal"))
+            .hint(format!("give it by {flag}")),
+        other => Error::new(format!("cannot ask for {what}: {other}")).hint(format!("give it by {flag}")),
+    })
+}
+
+/// Asks for a line of text.
+///
+/// # Errors
+/// Without a terminal, naming `flag`; when the person cancels.
+pub fn ask_text(question: &str, default: Option<&str>, flag: &str) -> Result<String> {
+    let _questions = Questions::open(question, flag)?;
+    let mut prompt = inquire::Text::new(question);
+    prompt.default = default;
+    answer(prompt.prompt(), question, flag)
+}
+
+/// Asks for a secret, which is not shown.
+///
+/// # Errors
+/// Without a terminal, naming `flag`; when the person cancels.
+pub fn ask_secret(question: &str, flag: &str) -> Result<Secret> {
+    let _questions = Questions::open(question, flag)?;
+    let prompt = inquire::Password::new(question)
+        .without_confirmation()
+        .with_display_mode(inquire::PasswordDisplayMode::Masked);
+    answer(prompt.prompt(), question, flag).map(Secret::from)
+}
+
+/// Asks for a yes or a no.
+///
+/// # Errors
+/// Without a terminal, naming `flag`; when the person cancels.
+pub fn ask_yes(question: &str, flag: &str) -> Result<bool> {
+    let _questions = Questions::open("a yes or a no", flag)?;
+    answer(inquire::Confirm::new(question).with_default(false).prompt(), question, flag)
+}
+
+/// Asks for one of several; typing narrows the list. The position of the choice.
+///
+/// # Errors
+/// Without a terminal, naming `flag`; when the person cancels.
+pub fn ask_choice(question: &str, options: &[String], cursor: usize, flag: &str) -> Result<usize> {
+    let _questions = Questions::open(question, flag)?;
+    let shown: Vec<String> = options.iter().map(|option| printable(option)).collect();
+    let prompt = inquire::Select::new(question, shown).with_starting_cursor(cursor);
+    answer(prompt.raw_prompt(), question, flag).map(|choice| choice.index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_cannot_reach_the_terminal() {
+        assert_eq!(printable("a\x1b[31m\r\nb\u{9b}é"), "a\\u{1b}[31m\\r\\nb\\u{9b}é");
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_they_must_be() {
+        let rows = [["prod".to_owned(), "é".to_owned()], ["x".to_owned(), String::new()]];
+        assert_eq!(table(["NAME", "WHAT"], &rows), "NAME  WHAT\nprod  é\nx\n");
+    }
+}

@@ -1,0 +1,770 @@
+//! A loopback double of the Cloudflare v4 API, for integration tests and `examples/quickstart.rs`.
+//!
+//! Rules it keeps:
+//! - It knows one user, and only the accounts and credentials it was told of. Everything is
+//!   permitted unless a [`Credential`] lacks a [`Permission`]; `status` alone decides whether a
+//!   token works: `expires_on` and `not_before` are reported, never compared with a clock.
+//! - Codes and shapes are those of Cloudflare's documentation and of answers seen in the wild;
+//!   nothing here was compared with the real API. Where a refusal has two codes, a comment says
+//!   why this one.
+//! - Every request that could be parsed is in [`Cloudflare::requests`] before its answer is sent.
+//! - It never sleeps, save for a [`Fault`] that asks for it, and `Drop` ends those as well: it
+//!   closes the listener and all connections and joins every thread.
+//! - A broken client gets 400 or a closed connection; it cannot take the server down.
+#![allow(dead_code, reason = "each test binary uses its own part of the double")]
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+const ROOT: &str = "/client/v4";
+const MAX_HEAD: u64 = 64 * 1024;
+const MAX_BODY: u64 = 8 * 1024 * 1024;
+/// Between two bytes of [`Fault::SlowBody`]: any real body then takes over ten seconds.
+const SLOW_BYTE: Duration = Duration::from_millis(100);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    UserToken,
+    /// Owned by the account with this id, the only one it sees.
+    AccountToken(String),
+    /// Sent as `X-Auth-Key`, together with this e-mail as `X-Auth-Email`.
+    GlobalKey(String),
+}
+
+impl Kind {
+    fn email(&self) -> Option<&str> {
+        match self {
+            Self::GlobalKey(email) => Some(email),
+            Self::UserToken | Self::AccountToken(_) => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    Active,
+    Disabled,
+    Expired,
+}
+
+impl Status {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// `GET /user`
+    UserRead,
+    /// `GET /accounts` and `GET /accounts/{id}`
+    AccountsRead,
+    /// `GET /memberships`
+    MembershipsRead,
+    /// List, roll and delete tokens.
+    TokensEdit,
+}
+
+/// What a request may authenticate with. Change fields with struct update syntax:
+/// `Credential { status: Status::Disabled, ..Credential::user_token("tok") }`.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    pub kind: Kind,
+    /// The secret as it is sent.
+    pub value: String,
+    /// Token id, 32 hex digits; made from the value unless set.
+    pub id: String,
+    pub name: String,
+    pub status: Status,
+    /// For example `2027-01-01T00:00:00Z`.
+    pub expires_on: Option<String>,
+    pub not_before: Option<String>,
+    /// Ids of the accounts it sees; `None`: all (for an account token: its own).
+    pub accounts: Option<Vec<String>>,
+    pub lacks: Vec<Permission>,
+}
+
+impl Credential {
+    pub fn user_token(value: &str) -> Self {
+        Self::new(Kind::UserToken, value)
+    }
+
+    pub fn account_token(value: &str, account: &str) -> Self {
+        Self::new(Kind::AccountToken(account.into()), value)
+    }
+
+    pub fn global_key(key: &str, email: &str) -> Self {
+        Self::new(Kind::GlobalKey(email.into()), key)
+    }
+
+    fn new(kind: Kind, value: &str) -> Self {
+        Self {
+            kind,
+            value: value.into(),
+            id: hex_id(value),
+            name: "example".into(),
+            status: Status::Active,
+            expires_on: None,
+            not_before: None,
+            accounts: None,
+            lacks: Vec::new(),
+        }
+    }
+
+    /// Takes a permission away.
+    pub fn without(mut self, permission: Permission) -> Self {
+        self.lacks.push(permission);
+        self
+    }
+
+    /// Sees only these accounts.
+    pub fn sees(mut self, accounts: &[&str]) -> Self {
+        self.accounts = Some(accounts.iter().map(ToString::to_string).collect());
+        self
+    }
+
+    fn sees_account(&self, id: &str) -> bool {
+        let listed = |ids: &Vec<String>| ids.iter().any(|seen| seen == id);
+        let own = !matches!(&self.kind, Kind::AccountToken(owner) if owner != id);
+        own && self.accounts.as_ref().is_none_or(listed)
+    }
+}
+
+/// A way to fail. `Reset`, `Truncated` and `SlowBody` spoil the real answer, so the request has
+/// had its effect (a rolled token is rolled); with all others it has none.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// This status with a v4 error body.
+    Status(u16),
+    /// This status with a challenge page of the edge in HTML.
+    StatusHtml(u16),
+    /// Status, v4 error code and message.
+    Code(u16, u64, &'static str),
+    /// 429; `retry_after` in seconds.
+    RateLimited { retry_after: u64 },
+    /// No answer until the double is dropped.
+    Hang,
+    /// The headers, then a byte at a time.
+    SlowBody,
+    /// The connection closes in the middle of the headers.
+    Reset,
+    /// `content-length` promises more than comes before the connection closes.
+    Truncated,
+    /// 200 with a body that is not JSON.
+    NotJson,
+    /// 200 with JSON that is no v4 envelope.
+    WrongShape,
+    /// 200 without a body.
+    EmptyBody,
+    /// 307 (keeps method and body, so the most can leak) to exactly this URL.
+    Redirect(String),
+}
+
+struct PlannedFault {
+    fault: Fault,
+    prefix: String,
+    left: Option<u32>,
+}
+
+/// Limits a fault just planned; without limits it meets every request.
+pub struct Limit<'a> {
+    shared: &'a Shared,
+    index: usize,
+}
+
+impl Limit<'_> {
+    /// Only the next `count` requests that it applies to.
+    pub fn times(self, count: u32) -> Self {
+        self.set(|planned| planned.left = Some(count))
+    }
+
+    /// Only paths below `/client/v4` that begin with `prefix`, such as `/user/tokens/verify`.
+    pub fn on(self, prefix: &str) -> Self {
+        self.set(|planned| planned.prefix = prefix.into())
+    }
+
+    fn set(self, change: impl FnOnce(&mut PlannedFault)) -> Self {
+        if let Some(planned) = self.shared.lock().faults.get_mut(self.index) {
+            change(planned);
+        }
+        self
+    }
+}
+
+/// A request as received.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub method: String,
+    /// With the query, beginning at `/client/v4`.
+    pub path: String,
+    /// Names in lower case, in the order received.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// The first header of this (lower-case) name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Path below `/client/v4` (empty if it is elsewhere), and query.
+    fn route(&self) -> (&str, &str) {
+        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        (path.strip_prefix(ROOT).unwrap_or_default(), query)
+    }
+}
+
+/// The double; it serves until it is dropped.
+pub struct Cloudflare {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    accepting: Option<JoinHandle<()>>,
+}
+
+impl Cloudflare {
+    /// Listens on a free port of 127.0.0.1.
+    ///
+    /// # Panics
+    /// If the system gives out no port.
+    pub fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind 127.0.0.1:0");
+        let address = listener.local_addr().expect("a bound listener has an address");
+        let shared = Arc::new(Shared::default());
+        let accepting = Some(thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || accept(&listener, &shared)
+        }));
+        Self { shared, address, accepting }
+    }
+
+    /// `http://127.0.0.1:PORT/client/v4`
+    pub fn base_url(&self) -> String {
+        format!("http://{}{ROOT}", self.address)
+    }
+
+    /// Adds an account.
+    ///
+    /// # Panics
+    /// If the id is not 32 hex digits, as the routes match nothing else.
+    pub fn account(&self, id: &str, name: &str) {
+        assert!(is_hex_id(id), "account id {id:?} is not 32 hex digits");
+        self.shared.lock().accounts.push((id.into(), name.into()));
+    }
+
+    /// Adds a credential, in place of an earlier one with the same value; returns its token id.
+    pub fn add(&self, credential: Credential) -> String {
+        let id = credential.id.clone();
+        let mut state = self.shared.lock();
+        state.credentials.retain(|known| known.value != credential.value);
+        state.credentials.push(credential);
+        id
+    }
+
+    /// The value a token has now, after rolls; `None` once deleted.
+    pub fn value_of(&self, token_id: &str) -> Option<String> {
+        let state = self.shared.lock();
+        state.credentials.iter().find(|known| known.id == token_id).map(|known| known.value.clone())
+    }
+
+    /// Plans a fault for requests from now on. Of several that apply, the first planned with
+    /// times left is met.
+    pub fn fault(&self, fault: Fault) -> Limit<'_> {
+        let mut state = self.shared.lock();
+        state.faults.push(PlannedFault { fault, prefix: String::new(), left: None });
+        Limit { shared: &self.shared, index: state.faults.len() - 1 }
+    }
+
+    /// Forgets all faults; those under way go on.
+    pub fn clear_faults(&self) {
+        self.shared.lock().faults.clear();
+    }
+
+    /// What was received so far, oldest first.
+    pub fn requests(&self) -> Vec<Request> {
+        self.shared.lock().requests.clone()
+    }
+}
+
+impl Drop for Cloudflare {
+    fn drop(&mut self) {
+        self.shared.lock().stopping = true;
+        self.shared.stopped.notify_all();
+        // The connection wakes `accept`; were it refused, joining would wait for ever.
+        let woken = TcpStream::connect(self.address).is_ok();
+        if let Some(accepting) = self.accepting.take().filter(|_| woken) {
+            let _ = accepting.join();
+        }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    accounts: Vec<(String, String)>,
+    credentials: Vec<Credential>,
+    faults: Vec<PlannedFault>,
+    requests: Vec<Request>,
+    rolls: u32,
+    stopping: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    stopped: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the end, at most `limit`; true once it has come.
+    fn wait_for_stop(&self, limit: Duration) -> bool {
+        let waited = self.stopped.wait_timeout_while(self.lock(), limit, |state| !state.stopping);
+        waited.unwrap_or_else(PoisonError::into_inner).0.stopping
+    }
+}
+
+fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    let mut connections: Vec<(Arc<TcpStream>, JoinHandle<()>)> = Vec::new();
+    for stream in listener.incoming() {
+        if shared.lock().stopping {
+            break;
+        }
+        let Ok(stream) = stream.map(Arc::new) else {
+            continue;
+        };
+        connections.retain(|(_, serving)| !serving.is_finished());
+        let serving = thread::spawn({
+            let (stream, shared) = (Arc::clone(&stream), Arc::clone(shared));
+            move || {
+                let _ = stream.set_nodelay(true);
+                let _ = serve(&stream, &shared);
+                // `connections` still holds the socket, so dropping ours would not close it.
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+        });
+        connections.push((stream, serving));
+    }
+    for (stream, serving) in connections {
+        let _ = stream.shutdown(Shutdown::Both);
+        let _ = serving.join();
+    }
+}
+
+fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
+    let mut input = BufReader::new(stream);
+    loop {
+        let (response, fault, keep_alive) = match read_request(&mut input) {
+            Ok(None) => return Ok(()),
+            Ok(Some((request, keep_alive))) => {
+                let (response, fault) = answer(request, shared);
+                let ends = matches!(fault, Some(Fault::Hang | Fault::Reset | Fault::Truncated));
+                (response, fault, keep_alive && !ends)
+            }
+            // In practice the header that breaks a request is a token with a newline in it.
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                (malformed(6111, "Authorization"), None, false)
+            }
+            Err(error) => return Err(error),
+        };
+        response.send(stream, keep_alive, fault.as_ref(), shared)?;
+        if !keep_alive {
+            return Ok(());
+        }
+    }
+}
+
+/// The next request and whether the connection stays open after it; `None` at the end of the
+/// connection; `InvalidData` for what is not HTTP/1.x, is over a limit or has a chunked body.
+fn read_request(input: &mut impl BufRead) -> io::Result<Option<(Request, bool)>> {
+    let mut head = input.take(MAX_HEAD);
+    if head.fill_buf()?.is_empty() {
+        return Ok(None);
+    }
+    let line = read_line(&mut head)?;
+    let parts: Vec<&str> = line.split(' ').collect();
+    let [method, path, version @ ("HTTP/1.1" | "HTTP/1.0")] = parts[..] else {
+        return Err(ErrorKind::InvalidData.into());
+    };
+    let (method, path, body) = (method.to_owned(), path.to_owned(), Vec::new());
+    let mut headers = Vec::new();
+    loop {
+        let line = read_line(&mut head)?;
+        if line.is_empty() {
+            break;
+        }
+        let field = line.split_once(':').filter(|(name, _)| is_token(name));
+        let (name, value) = field.ok_or(ErrorKind::InvalidData)?;
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let mut request = Request { method, path, headers, body };
+    let length = match request.header("transfer-encoding") {
+        None => request.header("content-length").unwrap_or("0").parse().ok(),
+        Some(_) => None,
+    };
+    let length = length.filter(|length| *length <= MAX_BODY);
+    let length = length.ok_or(ErrorKind::InvalidData)?;
+    input.take(length).read_to_end(&mut request.body)?;
+    if request.body.len() as u64 != length {
+        return Err(ErrorKind::UnexpectedEof.into());
+    }
+    let closes = |value: &str| value.eq_ignore_ascii_case("close");
+    let keep_alive = version == "HTTP/1.1" && !request.header("connection").is_some_and(closes);
+    Ok(Some((request, keep_alive)))
+}
+
+/// A line without its end; one that the input ends or the limit cuts is `InvalidData`.
+fn read_line(input: &mut impl BufRead) -> io::Result<String> {
+    let mut line = Vec::new();
+    input.read_until(b'\n', &mut line)?;
+    let line = line.strip_suffix(b"\n").ok_or(ErrorKind::InvalidData)?;
+    Ok(String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned())
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn is_hex_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// 32 hex digits that stay the same for the same seed.
+fn hex_id(seed: &str) -> String {
+    let half = |part: u8| {
+        let mut hasher = DefaultHasher::new();
+        (part, seed).hash(&mut hasher);
+        hasher.finish()
+    };
+    format!("{:016x}{:016x}", half(0), half(1))
+}
+
+struct Response {
+    status: u16,
+    /// Whole lines, besides those that every response has.
+    headers: String,
+    body: String,
+}
+
+impl Response {
+    fn new(status: u16, body: impl Into<String>) -> Self {
+        Self { status, headers: String::new(), body: body.into() }
+    }
+
+    fn json(status: u16, body: &Value) -> Self {
+        Self::new(status, body.to_string())
+    }
+
+    fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.extend([name, ": ", value, "\r\n"]);
+        self
+    }
+
+    /// Writes the response, spoilt as the fault says.
+    fn send(
+        mut self,
+        mut stream: &TcpStream,
+        keep_alive: bool,
+        fault: Option<&Fault>,
+        shared: &Shared,
+    ) -> io::Result<()> {
+        static RAY: AtomicU64 = AtomicU64::new(1);
+        if !self.headers.contains("content-type") {
+            self = self.with_header("content-type", "application/json");
+        }
+        let missing = if let Some(Fault::Truncated) = fault { 64 } else { 0 };
+        let head = format!(
+            "HTTP/1.1 {} \r\ncontent-length: {}\r\nconnection: {}\r\ncf-ray: {:016x}-TXL\r\n{}\r\n",
+            self.status,
+            self.body.len() + missing,
+            if keep_alive { "keep-alive" } else { "close" },
+            RAY.fetch_add(1, Ordering::Relaxed),
+            self.headers,
+        );
+        match fault {
+            Some(Fault::Hang) => {
+                shared.wait_for_stop(Duration::MAX);
+                Ok(())
+            }
+            Some(Fault::Reset) => stream.write_all(&head.as_bytes()[..head.len() / 2]),
+            Some(Fault::SlowBody) => {
+                stream.write_all(head.as_bytes())?;
+                self.body.as_bytes().chunks(1).try_for_each(|byte| {
+                    if shared.wait_for_stop(SLOW_BYTE) {
+                        return Err(ErrorKind::ConnectionAborted.into());
+                    }
+                    stream.write_all(byte)
+                })
+            }
+            _ => stream.write_all((head + &self.body).as_bytes()),
+        }
+    }
+}
+
+/// Records the request, then gives its answer and the fault that `send` still has to bring in.
+fn answer(request: Request, shared: &Shared) -> (Response, Option<Fault>) {
+    let mut state = shared.lock();
+    let fault = state.meet_fault(&request);
+    let response = match &fault {
+        None | Some(Fault::Reset | Fault::Truncated | Fault::SlowBody) => {
+            state.route(&request).unwrap_or_else(|refusal| refusal)
+        }
+        Some(Fault::Hang | Fault::EmptyBody) => Response::new(200, ""),
+        Some(Fault::Status(status)) => error(*status, u64::from(*status), "injected fault"),
+        Some(Fault::StatusHtml(status)) => {
+            Response::new(*status, "<!DOCTYPE html><title>Just a moment...</title>\n")
+                .with_header("content-type", "text/html; charset=UTF-8")
+                .with_header("cf-mitigated", "challenge")
+        }
+        Some(Fault::Code(status, code, message)) => error(*status, *code, message),
+        Some(Fault::RateLimited { retry_after }) => error(429, 971, "Please wait and slow down")
+            .with_header("retry-after", &retry_after.to_string())
+            .with_header("ratelimit", &format!("\"default\";r=0;t={retry_after}")),
+        Some(Fault::NotJson) => Response::new(200, "upstream said: {not json"),
+        Some(Fault::WrongShape) => Response::json(200, &json!({ "ok": "yes", "data": [1, 2] })),
+        Some(Fault::Redirect(url)) => Response::new(307, "").with_header("location", url),
+    };
+    state.requests.push(request);
+    (response, fault)
+}
+
+fn success(result: &Value) -> Response {
+    let body = json!({ "success": true, "errors": [], "messages": [], "result": result });
+    Response::json(200, &body)
+}
+
+/// One page of a list as the query asks for it.
+fn page(items: Vec<Value>, query: &str) -> Response {
+    let asked = |key: &str, default: usize| {
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let value = pairs.find(|(name, _)| *name == key).map(|(_, value)| value.parse());
+        value.and_then(Result::ok).unwrap_or(default).max(1)
+    };
+    let (number, per_page, total) = (asked("page", 1), asked("per_page", 20).min(50), items.len());
+    let skipped = (number - 1).saturating_mul(per_page);
+    let result: Vec<Value> = items.into_iter().skip(skipped).take(per_page).collect();
+    let info = json!({
+        "page": number, "per_page": per_page, "count": result.len(),
+        "total_count": total, "total_pages": total.div_ceil(per_page),
+    });
+    Response::json(
+        200,
+        &json!({
+            "success": true, "errors": [], "messages": [], "result": result, "result_info": info,
+        }),
+    )
+}
+
+fn refusal(status: u16, error: &Value) -> Response {
+    let body = json!({ "success": false, "errors": [error], "messages": [], "result": null });
+    Response::json(status, &body)
+}
+
+fn error(status: u16, code: u64, message: &str) -> Response {
+    refusal(status, &json!({ "code": code, "message": message }))
+}
+
+fn malformed(code: u64, header: &str) -> Response {
+    let chain = json!([{ "code": code, "message": format!("Invalid format for {header} header") }]);
+    let message = "Invalid request headers";
+    refusal(400, &json!({ "code": 6003, "message": message, "error_chain": chain }))
+}
+
+fn no_route(path: &str) -> Response {
+    let hint = "perhaps your object identifier is invalid?";
+    error(404, 7003, &format!("Could not route to {path}, {hint}"))
+}
+
+/// The credential is sound, but not for this.
+fn unauthorized() -> Response {
+    error(403, 9109, "Unauthorized to access requested resource")
+}
+
+fn authentication_error() -> Response {
+    error(403, 10000, "Authentication error")
+}
+
+impl State {
+    /// The credential the request carries, whatever its status, if it is known;
+    /// `Authorization` wins over `X-Auth-Key`.
+    fn authenticate(&self, request: &Request) -> Result<Option<Credential>, Response> {
+        let find = |value: &str, email: Option<&str>| {
+            let same = |known: &&Credential| known.value == value && known.kind.email() == email;
+            self.credentials.iter().find(same).cloned()
+        };
+        if let Some(authorization) = request.header("authorization") {
+            let token = authorization.strip_prefix("Bearer ").filter(|token| is_token(token));
+            let token = token.ok_or_else(|| malformed(6111, "Authorization"))?;
+            return Ok(find(token, None));
+        }
+        match (request.header("x-auth-key"), request.header("x-auth-email")) {
+            (Some(key), Some(_)) if !is_token(key) => Err(malformed(6103, "X-Auth-Key")),
+            (Some(key), email @ Some(_)) => find(key, email).map(Some).ok_or_else(authentication_error),
+            _ => {
+                let names = "X-Auth-Key, X-Auth-Email or Authorization";
+                Err(error(400, 9106, &format!("Missing {names} headers")))
+            }
+        }
+    }
+
+    /// The fault planned for this request, if any.
+    fn meet_fault(&mut self, request: &Request) -> Option<Fault> {
+        let (path, _) = request.route();
+        let planned = self
+            .faults
+            .iter_mut()
+            .find(|planned| planned.left != Some(0) && path.starts_with(&planned.prefix))?;
+        planned.left = planned.left.map(|left| left - 1);
+        Some(planned.fault.clone())
+    }
+
+    fn route(&mut self, request: &Request) -> Result<Response, Response> {
+        let (path, query) = request.route();
+        if path.is_empty() {
+            return Err(no_route(&request.path));
+        }
+        let method = request.method.as_str();
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        let known = self.authenticate(request)?;
+        let tokens = match &segments[..] {
+            ["user", "tokens", rest @ ..] => Some((Kind::UserToken, rest)),
+            ["accounts", id, "tokens", rest @ ..] => Some((Kind::AccountToken((*id).into()), rest)),
+            _ => None,
+        };
+        // Before the status is looked at: verify alone answers for a token that no longer works.
+        if let (Some((owner, ["verify"])), "GET") = (&tokens, method) {
+            return verify(known.as_ref(), owner);
+        }
+        let working = known.filter(|known| known.status == Status::Active);
+        let caller = working.ok_or_else(|| error(403, 9109, "Invalid access token"))?;
+        let may = |permission| !caller.lacks.contains(&permission);
+        let is_user = !matches!(caller.kind, Kind::AccountToken(_));
+        let seen = || self.accounts.iter().filter(|(id, _)| caller.sees_account(id));
+        match (method, &segments[..]) {
+            (_, ["accounts", id, ..]) if !is_hex_id(id) => Err(no_route(path)),
+            (_, ["accounts", id, _, ..]) if !caller.sees_account(id) => Err(authentication_error()),
+            (_, ["user", ..]) if !is_user => Err(unauthorized()),
+            ("GET", ["user"]) if may(Permission::UserRead) => Ok(success(&user_json(&caller))),
+            ("GET", ["accounts"]) if may(Permission::AccountsRead) => {
+                Ok(page(seen().map(account_json).collect(), query))
+            }
+            ("GET", ["accounts", id]) if may(Permission::AccountsRead) => {
+                let account = seen().find(|(seen, _)| seen == id).map(account_json);
+                account.as_ref().map(success).ok_or_else(unauthorized)
+            }
+            ("GET", ["user" | "accounts"] | ["accounts", _]) => Err(unauthorized()),
+            ("GET", ["memberships"]) if is_user && may(Permission::MembershipsRead) => {
+                Ok(page(seen().map(membership_json).collect(), query))
+            }
+            // Wrangler goes on without memberships after 10000, but not after 9109 (4.125.0, `whoami`).
+            ("GET", ["memberships"]) => Err(authentication_error()),
+            ("GET", ["zones"]) => Ok(page(Vec::new(), query)),
+            ("GET", ["accounts", id, "storage", "kv", "namespaces"]) => {
+                let (id, title) = (hex_id(id), "example");
+                let namespace = json!({ "id": id, "title": title, "supports_url_encoding": true });
+                Ok(page(vec![namespace], query))
+            }
+            _ => match tokens {
+                Some(_) if !may(Permission::TokensEdit) => Err(unauthorized()),
+                Some((owner, rest)) => self.tokens(&owner, rest, request),
+                None => Err(no_route(path)),
+            },
+        }
+    }
+
+    /// The routes below `…/tokens` for the tokens of one owner.
+    fn tokens(&mut self, owner: &Kind, rest: &[&str], request: &Request) -> Result<Response, Response> {
+        let (path, query) = request.route();
+        let find = |id: &str| {
+            let same = |known: &Credential| known.kind == *owner && known.id == id;
+            self.credentials.iter().position(same).ok_or_else(|| no_route(path))
+        };
+        match (request.method.as_str(), rest) {
+            ("GET", []) => {
+                let own = self.credentials.iter().filter(|known| known.kind == *owner);
+                Ok(page(own.map(token_json).collect(), query))
+            }
+            ("PUT", [id, "value"]) => {
+                let index = find(id)?;
+                if !serde_json::from_slice(&request.body).is_ok_and(|body: Value| body.is_object()) {
+                    return Err(error(400, 6007, "Malformed JSON in request body"));
+                }
+                self.rolls += 1;
+                let kind = if *owner == Kind::UserToken { 'u' } else { 'a' };
+                // As long as a real one: prefix, 40 and a checksum of 8 (Cloudflare docs, token formats).
+                let value = format!("cf{kind}t_rolled{:042}", self.rolls);
+                self.credentials[index].value.clone_from(&value);
+                Ok(success(&value.into()))
+            }
+            ("DELETE", [id]) => {
+                let deleted = self.credentials.remove(find(id)?);
+                Ok(success(&json!({ "id": deleted.id })))
+            }
+            _ => Err(no_route(path)),
+        }
+    }
+}
+
+/// Each of the two verify routes knows only its own kind of token.
+fn verify(known: Option<&Credential>, owner: &Kind) -> Result<Response, Response> {
+    match known {
+        Some(known) if matches!(known.kind, Kind::GlobalKey(_)) => Err(unauthorized()),
+        Some(known) if known.kind == *owner => Ok(success(&verified_json(known))),
+        _ => Err(error(401, 1000, "Invalid API Token")),
+    }
+}
+
+fn verified_json(token: &Credential) -> Value {
+    let mut json = json!({ "id": token.id, "status": token.status.as_str() });
+    for (key, time) in [("expires_on", &token.expires_on), ("not_before", &token.not_before)] {
+        if let Some(time) = time {
+            json[key] = time.as_str().into();
+        }
+    }
+    json
+}
+
+fn token_json(token: &Credential) -> Value {
+    let mut json = verified_json(token);
+    json["name"] = token.name.as_str().into();
+    json["issued_on"] = "2026-01-01T00:00:00Z".into();
+    json["policies"] = json!([]);
+    json
+}
+
+fn account_json((id, name): &(String, String)) -> Value {
+    json!({
+        "id": id, "name": name, "type": "standard",
+        "created_on": "2026-01-01T00:00:00Z", "settings": { "enforce_twofactor": false },
+    })
+}
+
+fn membership_json(account: &(String, String)) -> Value {
+    json!({
+        "id": hex_id(&account.0), "status": "accepted", "account": account_json(account),
+        "roles": ["Super Administrator - All Privileges"], "permissions": {},
+        "api_access_enabled": null,
+    })
+}
+
+fn user_json(caller: &Credential) -> Value {
+    let email = caller.kind.email().unwrap_or("user@example.com");
+    json!({
+        "id": hex_id(email), "email": email, "first_name": null, "last_name": null,
+        "country": null, "two_factor_authentication_enabled": true, "suspended": false,
+        "organizations": [],
+    })
+}

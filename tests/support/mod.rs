@@ -1,0 +1,177 @@
+//! The harness: the built binary, driven as a person would, in a home of its own.
+//!
+//! Nothing of the machine's own environment reaches it but `PATH`: no `HOME`, no session bus, no
+//! Cloudflare variable. Where a test needs one, it says so.
+
+#![allow(dead_code, reason = "each test binary uses its own part of the harness")]
+
+pub mod cloudflare;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// The binary under test.
+pub const ALCHEMY: &str = env!("CARGO_BIN_EXE_alchemy");
+/// The same under its other name.
+pub const ALCHEMY_EXEC: &str = env!("CARGO_BIN_EXE_alchemy-exec");
+/// An account.
+pub const ACME: &str = "0123456789abcdef0123456789abcdef";
+/// Another account.
+pub const BETA: &str = "fedcba9876543210fedcba9876543210";
+
+/// A home, with `~/.alchemy` in it when something made it. Gone with the value.
+pub struct Home {
+    folder: TempDir,
+}
+
+/// What a run left: its exit code (128 + n for a signal), stdout and stderr.
+#[derive(Debug)]
+pub struct Output {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A path below `~/.alchemy`.
+    pub fn alchemy(&self, below: &str) -> PathBuf {
+        self.path().join(".alchemy").join(below)
+    }
+
+    pub fn write(&self, below: &str, text: &str) {
+        let path = self.alchemy(below);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("written");
+    }
+
+    pub fn read(&self, below: &str) -> String {
+        fs::read_to_string(self.alchemy(below)).expect("read")
+    }
+
+    /// `program` in this home, with nothing else of the environment but `PATH`.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.path())
+            .current_dir(self.path())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// `alchemy` with arguments.
+    pub fn alchemy_command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(ALCHEMY);
+        command.args(arguments);
+        command
+    }
+
+    /// Runs `alchemy` to its end.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        run(&mut self.alchemy_command(arguments))
+    }
+
+    /// Runs `alchemy` with text on its standard input.
+    pub fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        run_with_input(&mut self.alchemy_command(arguments), input)
+    }
+
+    /// A profile with an API token in the file store, of the account [`ACME`].
+    pub fn token_profile(&self, name: &str, token: &str) {
+        let arguments = ["configure", "-p", name, "--token-stdin", "--no-verify", "--account", ACME];
+        let arguments = [&arguments[..], &["--account-name", "Acme", "--store", "file", "--yes"]].concat();
+        self.run_with_input(&arguments, token).expect_code(0);
+    }
+
+    /// A profile with a Global API Key in the file store, of the account [`ACME`].
+    pub fn key_profile(&self, name: &str, key: &str, email: &str) {
+        let arguments = ["configure", "-p", name, "--key-stdin", "--no-verify", "--account", ACME];
+        let arguments = [&arguments[..], &["--email", email, "--store", "file", "--yes"]].concat();
+        self.run_with_input(&arguments, key).expect_code(0);
+    }
+}
+
+impl Output {
+    /// Fails the test with everything that was said when the exit code is another one.
+    #[track_caller]
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+
+    /// The exit code is this, stdout is empty, and stderr is one error line with these words, and a
+    /// hint under it.
+    #[track_caller]
+    pub fn expect_error(self, code: i32, words: &str) -> Self {
+        let this = self.expect_code(code);
+        assert_eq!(this.stdout, "", "stdout carries data only");
+        let errors: Vec<&str> = this.stderr.lines().filter(|line| line.contains(words)).collect();
+        assert_eq!(errors.len(), 1, "one line with '{words}' in:\n{}", this.stderr);
+        assert!(errors[0].starts_with("alchemy: "), "{}", errors[0]);
+        assert!(!this.stderr.contains("panicked"), "{}", this.stderr);
+        this
+    }
+
+    #[track_caller]
+    pub fn expect_hint(self, words: &str) -> Self {
+        let hint = self.stderr.lines().find(|line| line.starts_with("hint: ")).unwrap_or_default();
+        assert!(hint.contains(words), "'{words}' in the hint of:\n{}", self.stderr);
+        self
+    }
+}
+
+/// Runs a command to its end.
+pub fn run(command: &mut Command) -> Output {
+    let output = command.output().expect("started");
+    finished(output)
+}
+
+/// Runs a command with text on its standard input.
+pub fn run_with_input(command: &mut Command, input: &str) -> Output {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("started");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    // A command that does not read its input may be gone already.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    finished(child.wait_with_output().expect("finished"))
+}
+
+fn finished(output: std::process::Output) -> Output {
+    use std::os::unix::process::ExitStatusExt;
+    let status = output.status;
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).expect("an end");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Output { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// The environment that `env -0` printed.
+pub fn environment(printed: &str) -> std::collections::BTreeMap<String, String> {
+    let pairs = printed.split('\0').filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Whether a program that a test needs is here. Where nothing may be skipped (`tests/run` in CI), it
+/// must be.
+pub fn has(program: &str) -> bool {
+    let found = which::which(program).is_ok();
+    assert!(found || std::env::var_os("ALCHEMY_TEST_NO_SKIP").is_none(), "{program} is not installed");
+    if !found {
+        eprintln!("skipped: {program} is not installed");
+    }
+    found
+}

@@ -4,7 +4,6 @@
 //! binary and the same flags that you would use.
 
 #[path = "../tests/support/cloudflare.rs"]
-#[allow(dead_code, reason = "the double can do more than this example needs")]
 mod cloudflare;
 
 use std::error::Error;

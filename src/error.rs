@@ -48,6 +48,7 @@ impl Error {
     }
 
     /// A failed operation of the system on a file: `cannot WHAT PATH: reason`.
+    #[must_use]
     pub fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
         let new = Self::new(format!("cannot {what} {}: {}", path.display(), reason(error)));
         match error.kind() {

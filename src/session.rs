@@ -100,7 +100,7 @@ pub fn endpoint(kept: Option<&Endpoint>, variables: &[(&str, Option<&str>)]) -> 
                 chosen.as_ref().unwrap_or(&usual)
             )),
             Err(_) => {
-                notes.push(format!("{name} is ignored: it is no API address (https, or http on loopback)"))
+                notes.push(format!("{name} is ignored: it is no API address (https, or http on loopback)"));
             }
         }
     }

@@ -126,6 +126,16 @@ pub fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String
     out
 }
 
+/// Names and their values, one a line.
+#[must_use]
+pub fn fields(fields: &[(&str, String)]) -> String {
+    let mut out = String::new();
+    for (name, value) in fields {
+        let _ = writeln!(out, "{name:8} {}", printable(value));
+    }
+    out
+}
+
 /// Whether stdout is a terminal: then a person reads it, and secrets are masked.
 #[must_use]
 pub fn stdout_is_terminal() -> bool {

@@ -18,6 +18,7 @@ use crate::terminal;
 
 /// Create or change a profile
 #[derive(Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Configure {
     #[command(flatten)]
     profile: ProfileArgument,
@@ -164,25 +165,22 @@ impl Configure {
 
     /// The store is chosen once, when the profile is made; a change keeps it unless it is named.
     fn store_kind(&self, context: &Context, store: &Store, before: Option<&Profile>) -> Result<StoreKind> {
-        let asked = match (self.store, context.text("ALCHEMY_STORE")) {
-            (Some(ChosenStore::Keyring), _) => Some(StoreKind::Keyring),
-            (Some(ChosenStore::File), _) => Some(StoreKind::File),
-            (None, Some(_)) | (None, None) if before.is_some_and(|b| b.store != StoreKind::Npm) => {
-                return Ok(before.map_or(StoreKind::File, |before| before.store));
-            }
-            (None, Some("keyring")) => Some(StoreKind::Keyring),
-            (None, Some("file")) => Some(StoreKind::File),
-            (None, Some(other)) => {
-                return Err(Error::usage(format!("ALCHEMY_STORE is '{other}', which is no store"))
-                    .hint("it can be keyring or file"));
-            }
-            (None, None) => None,
+        let kept = before.map(|before| before.store).filter(|store| *store != StoreKind::Npm);
+        let asked = match (self.store, kept, context.text("ALCHEMY_STORE")) {
+            (None, Some(kept), _) => return Ok(kept),
+            (None, None, Some(named)) => Some(ChosenStore::from_str(named, false).map_err(|_| {
+                Error::usage(format!("ALCHEMY_STORE is '{named}', which is no store"))
+                    .hint("it can be keyring or file")
+            })?),
+            (asked, ..) => asked,
         };
+        if let Some(ChosenStore::File) = asked {
+            return Ok(StoreKind::File);
+        }
         match (asked, store.keyring_answers()) {
-            (Some(StoreKind::Keyring), Err(error)) => Err(Error::new(error.to_string())
+            (_, Ok(())) => Ok(StoreKind::Keyring),
+            (Some(_), Err(error)) => Err(Error::new(error.to_string())
                 .hint("unlock or start it, or keep the profile in a file: --store file")),
-            (Some(kind), _) => Ok(kind),
-            (None, Ok(())) => Ok(StoreKind::Keyring),
             (None, Err(error)) => {
                 context
                     .messages

@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
@@ -28,6 +28,8 @@ pub struct Context {
     pub home: Home,
     /// How to talk to the person.
     pub messages: Messages,
+    /// The working directory; a command is looked for from there when it is given as a path.
+    pub directory: PathBuf,
     /// The time at which the process started.
     pub now: Timestamp,
 }
@@ -66,7 +68,9 @@ impl Context {
             return Err((error.hint("a relative one would be another folder in every directory"), messages));
         }
         let home = Home::new(alchemy_home, &user_home);
-        Ok(Self { variables, home, messages, now: Timestamp::now() })
+        // It may be gone; then relative paths fail by themselves.
+        let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+        Ok(Self { variables, home, messages, directory, now: Timestamp::now() })
     }
 
     /// A variable's value; an empty one is an unset one.
@@ -161,7 +165,9 @@ impl Context {
     fn endpoint(&self, profile: &Profile) -> Endpoint {
         let variables = [API_BASE_URL, BASE_URL].map(|name| (name, self.text(name)));
         let (endpoint, notes) = endpoint(profile.endpoint.as_ref(), &variables);
-        notes.iter().for_each(|note| self.messages.say(note));
+        for note in &notes {
+            self.messages.say(note);
+        }
         endpoint
     }
 
@@ -189,11 +195,6 @@ impl Context {
         };
         self.messages.verbose(&format!("asking {endpoint}"));
         Client::new(endpoint, credential, &network, notice)
-    }
-
-    /// The working directory; a command is looked for from there when it is given as a path.
-    pub fn directory(&self) -> PathBuf {
-        std::env::current_dir().unwrap_or_else(|_| Path::new(".").to_owned())
     }
 
     fn is_ci(&self) -> bool {

@@ -1,5 +1,7 @@
 //! `alchemy credential-process`: JSON for programs that ask a helper for credentials.
 
+use std::fmt::Write;
+
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -90,7 +92,11 @@ fn aws(context: &Context, store: &mut Store, chosen: &Chosen, session: &Session)
         Some(facts) => facts.id,
         None => ask_for_id(context, store, chosen, session)?,
     };
-    let secret: String = Sha256::digest(token.expose()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret = Sha256::digest(token.expose()).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    });
     let expiration = session.expires.map(|at| at.to_string());
     Ok(vec![("AccessKeyId", Some(id)), ("SecretAccessKey", Some(secret)), ("Expiration", expiration)])
 }

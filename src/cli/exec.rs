@@ -47,7 +47,7 @@ impl Exec {
         let subshell = self.command.is_empty();
         let arguments = if subshell { vec![shell(context)] } else { self.command };
         let path = context.variable("PATH");
-        let program = launch::find(&arguments[0], path, &context.directory())?;
+        let program = launch::find(&arguments[0], path, &context.directory)?;
 
         let session = context.session(&store, &chosen, account)?;
         warn_of_other_account(context, &store, session.account.as_ref());
@@ -68,7 +68,7 @@ impl Exec {
     /// `alchemy exec wrangler deploy`: the first word is no profile but a program.
     fn forgotten_profile(&self, context: &Context) -> Option<Error> {
         let word = self.profile.as_deref()?;
-        launch::find(word, context.variable("PATH"), &context.directory()).ok()?;
+        launch::find(word, context.variable("PATH"), &context.directory).ok()?;
         let words = [word].into_iter().chain(self.command.iter().map(OsString::as_os_str));
         let line = words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ");
         Some(

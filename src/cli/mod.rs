@@ -3,6 +3,8 @@
 //! This is the edge. What the process was given (arguments, environment, terminal, clock) is read
 //! here, once, into a [`context::Context`], and handed on as values.
 
+#![allow(clippy::doc_markdown, reason = "the comments on arguments are their help texts, plain text")]
+
 mod configure;
 mod context;
 mod credential_process;

@@ -166,8 +166,7 @@ impl Show {
         if !profile.also.is_empty() {
             lines.push(("also", profile.also.join(", ")));
         }
-        let text: String =
-            lines.iter().map(|(name, value)| format!("{name:8} {}\n", terminal::printable(value))).collect();
+        let text = terminal::fields(&lines);
         terminal::print(&text)
     }
 }

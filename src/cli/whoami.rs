@@ -80,8 +80,7 @@ fn as_text(chosen: &Chosen, session: &Session, identity: &Identity) -> String {
     {
         lines.push(("account", format!("{pinned}: pinned, but not among those that the credential sees")));
     }
-    let mut text: String =
-        lines.iter().map(|(name, value)| format!("{name:8} {}\n", terminal::printable(value))).collect();
+    let mut text = terminal::fields(&lines);
     let rows: Vec<[String; 3]> = identity
         .accounts
         .iter()

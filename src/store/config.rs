@@ -75,8 +75,8 @@ impl Config {
     /// [`ProfileName`], which version 1 of the npm package lets through.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
-        let named = self.profiles.iter().filter(|(_, providers)| providers.cloudflare.is_some());
-        let mut names: Vec<_> = named.map(|(name, _)| name.as_str()).collect();
+        let with_cloudflare = self.profiles.iter().filter(|(_, providers)| providers.cloudflare.is_some());
+        let mut names: Vec<_> = with_cloudflare.map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         names
     }
@@ -127,12 +127,10 @@ fn parse(origin: &str, bytes: &[u8]) -> Result<Config> {
         Error::new(format!("{origin} is of version {version}, and this alchemy knows version {VERSION}"))
             .hint("use a newer alchemy; this one leaves the file alone")
     };
-    serde_json::from_slice(bytes)
-        .and_then(|config: Config| match config.version {
-            Some(version) if version > VERSION => Ok(Err(newer(version))),
-            _ => Ok(Ok(config)),
-        })
-        .unwrap_or_else(|error| {
+    match serde_json::from_slice::<Config>(bytes) {
+        Ok(Config { version: Some(version), .. }) if version > VERSION => Err(newer(version)),
+        Ok(config) => Ok(config),
+        Err(error) => {
             // A newer schema may have other shapes, and its version is the better answer.
             let version = serde_json::from_slice::<Value>(bytes).ok().and_then(|v| v["version"].as_u64());
             Err(match version {
@@ -142,7 +140,8 @@ fn parse(origin: &str, bytes: &[u8]) -> Result<Config> {
                 }
                 _ => Error::new(format!("{origin} is not valid JSON: {error}")).hint(by_hand),
             })
-        })
+        }
+    }
 }
 
 /// The document open for a change, under its lock.
@@ -161,7 +160,7 @@ impl<'a> Edit<'a> {
     /// # Errors
     /// Those of [`Config::load`] and of the lock. Nothing was changed.
     pub fn open(home: &'a Home, messages: &Messages) -> Result<Self> {
-        let lock = Lock::acquire(&home.lock("config"), "config.json", messages)?;
+        let lock = Lock::acquire(&home.lock("config"), "config.json", *messages)?;
         let before = Config::load(home)?;
         let document = match atomic::read(&home.config())? {
             Some(bytes) => serde_json::from_slice(&bytes)

@@ -31,7 +31,7 @@ impl Lock {
     ///
     /// # Errors
     /// When the file cannot be made, or another process holds it for more than 60 s.
-    pub fn acquire(path: &Path, what: &str, messages: &Messages) -> Result<Self> {
+    pub fn acquire(path: &Path, what: &str, messages: Messages) -> Result<Self> {
         if let Some(folder) = path.parent() {
             atomic::make_folder(folder)?;
         }

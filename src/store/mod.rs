@@ -188,7 +188,7 @@ impl<'a> Store<'a> {
 
     fn read_keyring(&self, name: &ProfileName) -> Result<Option<Document>> {
         let bytes =
-            self.keyring()?.get(&self.keyring_user(name)).map_err(|error| self.keyring_failed(&error))?;
+            self.keyring()?.get(&self.keyring_user(name)).map_err(|error| Self::keyring_failed(&error))?;
         bytes.map(|bytes| Document::parse(&bytes, &format!("the keyring's item for '{name}'"))).transpose()
     }
 
@@ -221,7 +221,7 @@ impl<'a> Store<'a> {
 
     fn write_keyring(&self, name: &ProfileName, bytes: &[u8]) -> Result<()> {
         let user = self.keyring_user(name);
-        self.keyring()?.set(&user, bytes).map_err(|error| self.keyring_failed(&error))
+        self.keyring()?.set(&user, bytes).map_err(|error| Self::keyring_failed(&error))
     }
 
     /// Whether a keyring answers, and would take a credential now.
@@ -236,7 +236,7 @@ impl<'a> Store<'a> {
         if let Some(keyring) = self.keyring.get() {
             return Ok(keyring);
         }
-        let keyring = Keyring::open(&self.params).map_err(|error| self.keyring_failed(&error))?;
+        let keyring = Keyring::open(&self.params).map_err(|error| Self::keyring_failed(&error))?;
         Ok(self.keyring.get_or_init(|| keyring))
     }
 
@@ -249,7 +249,7 @@ impl<'a> Store<'a> {
         }
     }
 
-    fn keyring_failed(&self, error: &KeyringError) -> Error {
+    fn keyring_failed(error: &KeyringError) -> Error {
         let hint = match error {
             KeyringError::Unavailable(_) | KeyringError::TimedOut(_) => {
                 "run it in your desktop session, or keep the profile in a file: alchemy configure --store file"
@@ -264,6 +264,6 @@ impl<'a> Store<'a> {
     }
 
     fn lock(&self, name: &ProfileName) -> Result<Lock> {
-        Lock::acquire(&self.home.credential_lock(name), &format!("profile '{name}'"), self.messages)
+        Lock::acquire(&self.home.credential_lock(name), &format!("profile '{name}'"), *self.messages)
     }
 }

@@ -102,8 +102,8 @@ impl Store<'_> {
         edit.rename(from, to.as_str());
         let prepared = edit.prepare()?;
         let (old, new) = (self.home.credential(from), self.home.credential(to.as_str()));
-        match (profile.store, &old_name) {
-            (StoreKind::Keyring, Some(old_name)) => {
+        match &old_name {
+            Some(old_name) if profile.store == StoreKind::Keyring => {
                 if let Some(document) = self.read_keyring(old_name)?.and_then(|d| d.to_bytes()) {
                     self.write_keyring(to, &document)?;
                 }
@@ -145,7 +145,7 @@ impl Store<'_> {
 
     fn delete_from_keyring(&self, name: &ProfileName) -> Result<()> {
         let user = self.keyring_user(name);
-        self.keyring()?.delete(&user).map_err(|error| self.keyring_failed(&error)).map(|_| ())
+        self.keyring()?.delete(&user).map_err(|error| Self::keyring_failed(&error)).map(|_| ())
     }
 
     fn not_ours(&self, name: &str) -> Error {

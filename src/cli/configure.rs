@@ -240,7 +240,7 @@ impl Configure {
         let notice = |text: &str| context.messages.say(text);
         let client = context.client(endpoint, credential, &notice)?;
         let hint = self.account.as_deref().and_then(AccountId::parse);
-        let identity = identify(&client, credential, hint.as_ref())?;
+        let identity = identify(&client, credential, hint.as_ref(), context.now)?;
         let mut account =
             choose_account(&client, &identity, self.account.as_deref(), before.map(|b| &b.account))?;
         if let Some(name) = &self.account_name {

@@ -239,7 +239,7 @@ fn verified(context: &Context, store: &Store, selection: &Selection, account: &s
     let notice = |text: &str| context.messages.say(text);
     let client = context.client(&session.endpoint, &session.credential, &notice)?;
     let asked = AccountId::parse(account);
-    let identity = identify(&client, &session.credential, asked.as_ref())?;
+    let identity = identify(&client, &session.credential, asked.as_ref(), context.now)?;
     choose_account(&client, &identity, Some(account), None)
 }
 

@@ -29,7 +29,7 @@ impl Whoami {
         let notice = |text: &str| context.messages.say(text);
         let client = context.client(&session.endpoint, &session.credential, &notice)?;
         let pinned = session.account.as_ref().map(|account| &account.id);
-        let identity = identify(&client, &session.credential, pinned)?;
+        let identity = identify(&client, &session.credential, pinned, context.now)?;
         if self.json {
             terminal::print_json(&as_json(&session, &identity))
         } else {

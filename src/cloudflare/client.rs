@@ -223,7 +223,7 @@ fn build(endpoint: &Endpoint, headers: HeaderMap, trust: Trust, timing: &Timing)
     builder.build().map_err(|error| {
         let why = transport::chain(&error);
         Error::new(format!("cannot prepare for tls: {}", lower_first(&why)))
-            .hint("install the package ca-certificates, or set SSL_CERT_FILE to a pem file")
+            .hint("install the package ca-certificates, or set SSL_CERT_FILE to a pem file, not to nothing")
     })
 }
 

@@ -150,6 +150,9 @@ impl ApiError {
             Cause::Unreachable if self.tls => "where a company's proxy signs certificates, set \
                                                SSL_CERT_FILE to a pem file with its ca"
                 .to_owned(),
+            Cause::Unreachable if self.server.starts_with("http:") => {
+                "check the api base url, and that a server listens there".to_owned()
+            }
             Cause::Unreachable => "check the network, and HTTPS_PROXY where a proxy is needed".to_owned(),
             Cause::BadAnswer => "check the api base url, and what is between here and it; with \
                                  cloudflare's own, try again later"

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::client::Client;
-use super::error::{ApiError, DASHBOARD};
+use super::error::{ApiError, Cause, DASHBOARD};
 use super::{Credential, TokenOwner, TokenState, TokenStatus};
 use crate::error::{Error, Result};
 use crate::profile::{Account, AccountId};
@@ -46,7 +46,7 @@ pub struct Identity {
 /// Finds out who a credential is. `account_hint` is the account it is said to be for: with it, an
 /// account-owned token that cannot list accounts is found too.
 ///
-/// The system's clock is compared with a token's `not_before`, and with nothing else.
+/// `now` is compared with a token's `not_before`.
 ///
 /// # Errors
 /// When Cloudflare does not know the credential, when it is disabled, expired or not valid yet, and
@@ -55,12 +55,13 @@ pub fn identify(
     client: &Client,
     credential: &Credential,
     account_hint: Option<&AccountId>,
+    now: Timestamp,
 ) -> Result<Identity> {
     match credential {
         Credential::Key { .. } => identify_key(client, account_hint),
         Credential::Token(token) => {
             let account_first = token.expose().starts_with("cfat_");
-            identify_token(client, account_first, account_hint)
+            identify_token(client, account_first, account_hint, now)
         }
     }
 }
@@ -83,7 +84,12 @@ fn identify_key(client: &Client, hint: Option<&AccountId>) -> Result<Identity> {
     })
 }
 
-fn identify_token(client: &Client, account_first: bool, hint: Option<&AccountId>) -> Result<Identity> {
+fn identify_token(
+    client: &Client,
+    account_first: bool,
+    hint: Option<&AccountId>,
+    now: Timestamp,
+) -> Result<Identity> {
     let mut search = Search { client, hint, listed: None, refusals: Vec::new() };
     let found = if account_first {
         match search.owned_by_account()? {
@@ -97,7 +103,7 @@ fn identify_token(client: &Client, account_first: bool, hint: Option<&AccountId>
         }
     };
     if let Some((_, token)) = &found {
-        usable(token, Timestamp::now())?;
+        usable(token, now)?;
     }
     match found {
         Some((TokenOwner::Account(id), token)) => search.account_identity(id, token),
@@ -190,19 +196,26 @@ impl Search<'_, '_> {
         })
     }
 
+    /// No call took the token. 1000 says so in so many words; the other refusals follow from it.
     fn unknown(&self) -> Error {
-        // 1000 says it in so many words; the other refusals follow from it.
         let telling = self.refusals.iter().find(|error| error.has_code(1000));
-        let why = telling
-            .or(self.refusals.first())
-            .map_or_else(String::new, |error| format!(" ({})", error.brief()));
-        let account = if self.hint.is_none() {
-            "; name the account of an account-owned token with --account"
-        } else {
-            ""
-        };
-        Error::new(format!("cloudflare does not know this token{why}"))
-            .hint(format!("copy it again, or create a new one at {DASHBOARD}{account}"))
+        match (telling, self.refusals.first()) {
+            (Some(error), _) => {
+                let account = if self.hint.is_none() {
+                    "; name the account of an account-owned token with --account"
+                } else {
+                    ""
+                };
+                Error::new(format!("cloudflare does not know this token ({})", error.brief()))
+                    .hint(format!("copy it again, or create a new one at {DASHBOARD}{account}"))
+            }
+            // Not about the token: there is no such call at this endpoint.
+            (None, Some(error)) if error.cause == Cause::NotFound => error.clone().into(),
+            (None, Some(error)) => Error::new(format!("cloudflare refuses this token ({})", error.brief()))
+                .hint(error.next_step()),
+            (None, None) => Error::new("cloudflare does not show whose token this is")
+                .hint(format!("create a new one at {DASHBOARD}")),
+        }
     }
 }
 

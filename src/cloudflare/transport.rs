@@ -48,14 +48,17 @@ pub(super) fn chain(error: &reqwest::Error) -> String {
 }
 
 fn is_tls(error: &reqwest::Error) -> bool {
-    sources(error).any(|error| {
-        // What is inside an `io::Error` is not among its sources.
-        let inside = error.downcast_ref::<io::Error>().and_then(|io| io.get_ref());
-        error.is::<rustls::Error>() || matches!(inside, Some(inner) if inner.is::<rustls::Error>())
-    })
+    sources(error).any(<dyn StdError>::is::<rustls::Error>)
 }
 
+/// An error and its causes. What is inside an `io::Error` is not among its sources, but is here.
 fn sources(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
     let first: &(dyn StdError + 'static) = error;
-    std::iter::successors(Some(first), |&error| error.source())
+    std::iter::successors(Some(first), |&error| {
+        let inside = error.downcast_ref().and_then(io::Error::get_ref);
+        match inside {
+            Some(inside) => Some(inside),
+            None => error.source(),
+        }
+    })
 }

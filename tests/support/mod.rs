@@ -7,9 +7,11 @@
 
 pub mod cloudflare;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -59,6 +61,39 @@ impl Home {
 
     pub fn read(&self, below: &str) -> String {
         fs::read_to_string(self.alchemy(below)).expect("read")
+    }
+
+    /// Everything below `~/.alchemy` but the locks: path, mode and content (of a link: its target). Two
+    /// that are equal say that nothing was changed in between.
+    pub fn snapshot(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![self.alchemy("")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten() {
+                let entry = entry.expect("an entry");
+                let (path, metadata) = (entry.path(), entry.metadata().expect("metadata"));
+                if path == self.alchemy("lock") {
+                    continue;
+                }
+                let content = if metadata.is_symlink() {
+                    fs::read_link(&path).expect("a link").into_os_string().into_encoded_bytes()
+                } else if metadata.is_dir() {
+                    folders.push(path.clone());
+                    Vec::new()
+                } else {
+                    fs::read(&path).expect("read")
+                };
+                found.insert(path, (metadata.mode(), content));
+            }
+        }
+        found
+    }
+
+    /// Sets a file's time back by an hour: it is not just being written.
+    pub fn age(&self, below: &str) {
+        let hour = std::time::Duration::from_secs(3600);
+        let file = fs::File::open(self.alchemy(below)).expect("opened");
+        file.set_modified(std::time::SystemTime::now() - hour).expect("its time set");
     }
 
     /// `program` in this home, with nothing else of the environment but `PATH`.
@@ -126,6 +161,16 @@ impl Output {
         this
     }
 
+    /// The same, and stderr is nothing but that line and its hint.
+    #[track_caller]
+    pub fn expect_only_error(self, code: i32, words: &str) -> Self {
+        let this = self.expect_error(code, words);
+        let lines: Vec<&str> = this.stderr.lines().collect();
+        let two = matches!(lines[..], [error, hint] if error.contains(words) && hint.starts_with("hint: "));
+        assert!(two, "one line and its hint in:\n{}", this.stderr);
+        this
+    }
+
     #[track_caller]
     pub fn expect_hint(self, words: &str) -> Self {
         let hint = self.stderr.lines().find(|line| line.starts_with("hint: ")).unwrap_or_default();
@@ -160,7 +205,7 @@ fn finished(output: std::process::Output) -> Output {
 }
 
 /// The environment that `env -0` printed.
-pub fn environment(printed: &str) -> std::collections::BTreeMap<String, String> {
+pub fn environment(printed: &str) -> BTreeMap<String, String> {
     let pairs = printed.split('\0').filter_map(|pair| pair.split_once('='));
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }

@@ -47,7 +47,7 @@ impl Error {
         Self { kind, message: message.into(), hint: None }
     }
 
-    /// A failed operation of the system on a file: `cannot WHAT PATH: reason`.
+    /// A failed operation of the system on a file: `cannot WHAT PATH: reason`, with a hint.
     #[must_use]
     pub fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
         let new = Self::new(format!("cannot {what} {}: {}", path.display(), reason(error)));
@@ -55,7 +55,7 @@ impl Error {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
                 new.hint("make room on the disk and try again; nothing was changed")
             }
-            _ => new,
+            _ => new.hint(format!("see what is there, and whose it is: ls -ld {}", path.display())),
         }
     }
 

@@ -133,7 +133,10 @@ fn a_forgotten_profile_is_answered_with_the_right_line() {
     let home = prod();
     home.run(&["exec", "sh", "-c", "true"])
         .expect_error(125, "there is no profile 'sh'")
-        .expect_hint("alchemy exec -- sh -c true");
+        .expect_hint("alchemy exec -- sh …");
+    home.run(&["exec", "env", "true"])
+        .expect_error(125, "no profile 'env'")
+        .expect_hint("alchemy exec -- env true");
     home.run(&["exec", "/bin/sh"])
         .expect_error(125, "no profile '/bin/sh'")
         .expect_hint("alchemy exec -- /bin/sh");

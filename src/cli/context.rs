@@ -59,15 +59,16 @@ impl Context {
         };
         let messages = Messages::new(level, colour);
         let alchemy_home = value(&variables, "ALCHEMY_HOME").map(PathBuf::from);
-        let Some(user_home) = std::env::home_dir().filter(|home| home.is_absolute()) else {
-            let error = Error::new("HOME is not set, so there is nowhere to keep profiles");
+        let user_home = std::env::home_dir().filter(|home| home.is_absolute());
+        if user_home.is_none() && alchemy_home.is_none() {
+            let error = Error::new("HOME is no absolute path, so there is nowhere to keep profiles");
             return Err((error.hint("set HOME, or ALCHEMY_HOME to an absolute path"), messages));
-        };
+        }
         if alchemy_home.as_ref().is_some_and(|home| home.is_relative()) {
             let error = Error::new("ALCHEMY_HOME is not an absolute path");
             return Err((error.hint("a relative one would be another folder in every directory"), messages));
         }
-        let home = Home::new(alchemy_home, &user_home);
+        let home = Home::new(alchemy_home, &user_home.unwrap_or_default());
         // It may be gone; then relative paths fail by themselves.
         let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         Ok(Self { variables, home, messages, directory, now: Timestamp::now() })

@@ -42,7 +42,7 @@ impl Exec {
         let profile = self.profile.as_deref().map(OsStr::to_string_lossy);
         let chosen = context
             .choose(&store, profile.as_deref())
-            .map_err(|error| self.forgotten_profile(context).unwrap_or(error))?;
+            .map_err(|error| self.forgotten_profile(context, &store).unwrap_or(error))?;
 
         let subshell = self.command.is_empty();
         let arguments = if subshell { vec![shell(context)] } else { self.command };
@@ -66,13 +66,27 @@ impl Exec {
     }
 
     /// `alchemy exec wrangler deploy`: the first word is no profile but a program.
-    fn forgotten_profile(&self, context: &Context) -> Option<Error> {
+    fn forgotten_profile(&self, context: &Context, store: &Store) -> Option<Error> {
         let word = self.profile.as_deref()?;
+        let name = word.to_str().and_then(|word| ProfileName::parse(word).ok());
+        if name.is_some_and(|name| !matches!(store.get(&name), Ok(None))) {
+            return None;
+        }
         launch::find(word, context.variable("PATH"), &context.directory).ok()?;
-        let words = [word].into_iter().chain(self.command.iter().map(OsString::as_os_str));
-        let line = words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ");
+        let word = word.to_string_lossy();
+        // Only plain words are repeated: what an option holds may be a secret of the command's.
+        let plain = |word: &&OsString| {
+            let word = word.to_string_lossy();
+            !word.starts_with('-') && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:@".contains(c))
+        };
+        let shown: Vec<_> =
+            self.command.iter().take_while(plain).map(|word| word.to_string_lossy()).collect();
+        let mut line = [&[word.clone()], &shown[..]].concat().join(" ");
+        if shown.len() < self.command.len() {
+            line.push_str(" …");
+        }
         Some(
-            Error::usage(format!("there is no profile '{}'", word.to_string_lossy()))
+            Error::usage(format!("there is no profile '{word}'"))
                 .hint(format!("to run it as a command: alchemy exec -- {line}")),
         )
     }

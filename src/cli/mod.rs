@@ -163,7 +163,13 @@ fn wrong_usage(error: &clap::Error, is_exec: bool) -> ExitCode {
         return exit_code(Kind::Usage, is_exec);
     }
     let first = shown.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
-    let line = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line = first.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let (ErrorKind::UnknownArgument, Some(word)) = (error.kind(), error.get(ContextKind::InvalidArg))
+        && !word.to_string().starts_with('-')
+    {
+        // Not repeated: it may be a secret, given where none is taken.
+        "too many words on the command line".clone_into(&mut line);
+    }
     let suggestion =
         [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
             .into_iter()

@@ -7,9 +7,9 @@
 //! zsh, ksh, mksh and fish, under `set -eu` too. The shell splits the text at blanks, expands it as a
 //! pattern, joins it with blanks and reads it again; so it is one line without quotes, its statements
 //! end in `;` (or a blank at the end of the last value would be lost), and every odd character has its
-//! own backslash. Two limits that no quoting lifts: an `IFS` with one of a value's own characters,
-//! and, for values that hold `*`, `?` or `[`, a directory with files named like the quoted words,
-//! `NAME=` and backslashes included. `eval "$(alchemy env)"` has neither.
+//! own backslash. Two limits that no quoting lifts: an `IFS` with a character of the text in it; and,
+//! in ksh and mksh, values with `*`, `?` or `[` beside a file whose name starts like the quoted word,
+//! its `NAME=` and backslashes included. `eval "$(alchemy env)"` has neither.
 
 mod quote;
 

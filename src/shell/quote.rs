@@ -89,7 +89,7 @@ pub(super) fn powershell(out: &mut Text, value: &str) {
 /// compose-go's `dotenv/parser.go`. Single quotes are literal in all of them, but a backslash before the
 /// closing one is an escape to some, and python-dotenv halves a double one. Backtick quotes are Node's
 /// and npm's alone, and bash would run what is between them. Readers that expand `$NAME` even in single
-/// quotes (bun, dotenv-expand) cannot be told not to in a way that the others understand.
+/// quotes (bun, dotenv-expand, python-dotenv) cannot be told not to in a way that the others understand.
 pub(super) fn dotenv(value: &str) -> Option<&'static str> {
     if !value.is_empty() && value.chars().all(is_plain) {
         Some("")
@@ -108,7 +108,7 @@ fn is_plain(c: char) -> bool {
 }
 
 /// Characters without a meaning that fish has taken for its own marks, and that it loses behind a
-/// backslash (`src/wildcard.h`, `src/common.h`; seen in 3.6).
+/// backslash (`src/common.h`; seen in 3.6).
 fn is_private_to_fish(c: char) -> bool {
     matches!(c, '\u{f600}'..='\u{f6ff}' | '\u{fdd0}'..='\u{fdef}')
 }

@@ -54,7 +54,8 @@ pub fn read(path: &Path) -> Result<Option<Bytes>> {
 fn read_open(path: &Path) -> Result<Option<(File, Bytes)>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        // A link that leads nowhere (to a disk that is not there now) is not a missing document.
+        Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => return Ok(None),
         Err(error) => return Err(Error::io("read", path, &error)),
     };
     // Room enough that a growing buffer does not leave unwiped copies behind.
@@ -179,11 +180,13 @@ impl Aside {
     }
 }
 
-/// Removes a document. Whether there was one.
+/// Removes a document, and what a killed write of it left. Whether there was one. The caller holds the
+/// lock that guards it.
 ///
 /// # Errors
 /// When it exists and cannot be removed.
 pub fn remove(path: &Path) -> Result<bool> {
+    sweep(path);
     match fs::remove_file(path) {
         Ok(()) => {
             sync_folder(path).map_err(|error| Error::io("remove", path, &error))?;

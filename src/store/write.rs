@@ -49,8 +49,10 @@ impl Store<'_> {
                     atomic::tighten_folder(folder)?;
                 }
                 prepared.commit()?;
-                if before.is_some_and(|before| before.store == StoreKind::Keyring) {
-                    self.delete_from_keyring(name)?;
+                if before.is_some_and(|before| before.store == StoreKind::Keyring)
+                    && let Err(error) = self.delete_from_keyring(name)
+                {
+                    self.messages.say(&format!("the old credential is still in the keyring: {error}"));
                 }
             }
             StoreKind::Npm => return Err(in_npm(name)),

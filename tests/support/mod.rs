@@ -196,7 +196,8 @@ pub fn run_with_input(command: &mut Command, input: &str) -> Output {
     finished(child.wait_with_output().expect("finished"))
 }
 
-fn finished(output: std::process::Output) -> Output {
+/// What a finished process left.
+pub fn finished(output: std::process::Output) -> Output {
     use std::os::unix::process::ExitStatusExt;
     let status = output.status;
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).expect("an end");

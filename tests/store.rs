@@ -1,0 +1,630 @@
+//! What is kept in `~/.alchemy`, and how: the npm package's version-1 schema, fields that are not
+//! ours, modes, links, names that only npm lets through, and version 2's profiles beside it all.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, SystemTime};
+
+use nix::sys::stat::Mode;
+use serde_json::{Value, json};
+use support::{ACME, BETA, Home, Output, run, run_with_input};
+
+const CREDENTIAL: &str = "credentials/prod/cloudflare.json";
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("metadata").permissions().mode() & 0o777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("mode set");
+}
+
+/// What a command printed as JSON.
+#[track_caller]
+fn json_of(output: Output) -> Value {
+    serde_json::from_str(&output.expect_code(0).stdout).expect("JSON")
+}
+
+/// A document of npm's version 2 for a profile with an API token, of the account [`BETA`].
+fn version_2(home: &Home, name: &str, token: &str) {
+    let values =
+        json!({ "method": "stored", "credentialType": "apiToken", "apiToken": token, "accountId": BETA });
+    let document = json!({
+        "format": "alchemy.profile/v1", "provider": "Cloudflare", "metadata": {}, "values": values
+    });
+    home.write(&format!("profiles/{name}/cloudflare.json"), &format!("{document:#}"));
+}
+
+// --- the documents ---
+
+#[test]
+fn documents_are_those_of_npm_version_1_to_the_byte() {
+    let home = Home::new();
+    home.token_profile("prod", "tok-example");
+    home.key_profile("legacy", "key-example", "me@example.com");
+    let config = r#"{
+  "version": 1,
+  "profiles": {
+    "prod": {
+      "cloudflare": {
+        "method": "api-token",
+        "metadata": {
+          "id": "0123456789abcdef0123456789abcdef",
+          "name": "Acme"
+        }
+      }
+    },
+    "legacy": {
+      "cloudflare": {
+        "method": "api-key",
+        "metadata": {
+          "id": "0123456789abcdef0123456789abcdef",
+          "name": ""
+        }
+      }
+    }
+  }
+}"#;
+    assert_eq!(home.read("config.json"), config);
+    assert_eq!(home.read(CREDENTIAL), "{\n  \"type\": \"api-token\",\n  \"apiToken\": \"tok-example\"\n}");
+    assert_eq!(
+        home.read("credentials/legacy/cloudflare.json"),
+        "{\n  \"type\": \"api-key\",\n  \"apiKey\": \"key-example\",\n  \"email\": \"me@example.com\"\n}"
+    );
+}
+
+#[test]
+fn files_are_0600_in_folders_of_0700_whatever_the_umask() {
+    for umask in ["000", "077", "777"] {
+        let home = Home::new();
+        let line = format!("umask {umask}; exec \"$0\" \"$@\"");
+        let mut command = home.command("sh");
+        command.args(["-c", &line, support::ALCHEMY, "configure", "-p", "prod", "--token-stdin"]);
+        command.args(["--no-verify", "--account", ACME, "--store", "file"]);
+        if umask == "777" && !nix::unistd::geteuid().is_root() {
+            continue; // who makes folders that are closed to himself gets no further
+        }
+        run_with_input(&mut command, "tok").expect_code(0);
+        let folders = ["", "credentials", "credentials/prod", "lock", "lock/native"];
+        for folder in folders {
+            assert_eq!(mode(&home.alchemy(folder)) & 0o077, 0, "{umask} {folder}");
+        }
+        for file in ["config.json", CREDENTIAL, "lock/config", "lock/native/prod"] {
+            assert_eq!(mode(&home.alchemy(file)) & 0o077, 0, "{umask} {file}");
+        }
+        assert_eq!((mode(&home.alchemy(CREDENTIAL)), mode(&home.alchemy("config.json"))), (0o600, 0o600));
+    }
+}
+
+#[test]
+fn a_credential_that_others_could_read_is_made_private_and_that_is_said() {
+    let home = Home::new();
+    home.token_profile("prod", "tok-example");
+    let credential = home.alchemy(CREDENTIAL);
+    for loose in [0o644, 0o660, 0o601] {
+        set_mode(&credential, loose);
+        let output = home.run(&["token", "prod"]).expect_code(0);
+        assert_eq!(output.stdout, "tok-example\n");
+        assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+        assert!(output.stderr.contains(CREDENTIAL) && output.stderr.contains("0600"), "{}", output.stderr);
+        assert_eq!(mode(&credential), 0o600);
+        assert_eq!(home.run(&["token", "prod"]).expect_code(0).stderr, "", "said once");
+    }
+    // Npm makes its folders 0755; the next write closes those of the credentials.
+    set_mode(&home.alchemy("credentials"), 0o755);
+    set_mode(&home.alchemy("credentials/prod"), 0o755);
+    home.token_profile("prod", "tok-2");
+    assert_eq!(mode(&home.alchemy("credentials")), 0o700);
+    assert_eq!(mode(&home.alchemy("credentials/prod")), 0o700);
+}
+
+/// A `config.json` as another program, or a later version of this one, could leave it.
+const FOREIGN: &str = r#"{
+  "$schema": "https://example.com/schema.json",
+  "version": 1,
+  "zeta": [1, 2.5, null, {"deep": "é\u001b"}],
+  "profiles": {
+    "other": {
+      "aws": {"method": "sso", "metadata": {"region": "eu-1"}},
+      "cloudflare": {"method": "oauth", "metadata": {"id": "fedcba9876543210fedcba9876543210", "name": "Beta", "plan": "pro"}, "scopes": ["account:read"], "x": 1}
+    },
+    "prod": {
+      "before": {"anything": true},
+      "cloudflare": {
+        "ours-later": {"a": 1},
+        "metadata": {"plan": "free", "name": "Old", "id": "fedcba9876543210fedcba9876543210"},
+        "method": "api-token",
+        "confirm": true
+      },
+      "after": "a string"
+    },
+    "empty": {},
+    "third": {"aws": {"method": "keys"}, "cloudflare": {"method": "api-token", "metadata": {"id": "0123456789abcdef0123456789abcdef", "name": "C"}}}
+  },
+  "alpha": false
+}"#;
+
+fn foreign() -> Home {
+    let home = Home::new();
+    home.write("config.json", FOREIGN);
+    home.write(CREDENTIAL, "{\"type\":\"api-token\",\"apiToken\":\"tok-old\",\"note\":\"mine\"}");
+    home.write("credentials/third/cloudflare.json", "{\"type\":\"api-token\",\"apiToken\":\"tok-3\"}");
+    for name in ["prod", "third"] {
+        set_mode(&home.alchemy(&format!("credentials/{name}/cloudflare.json")), 0o600);
+    }
+    home
+}
+
+/// The order of the fields counts: both are compared as they are written.
+#[track_caller]
+fn assert_config(home: &Home, change: impl FnOnce(&mut Value)) {
+    let mut expected: Value = serde_json::from_str(FOREIGN).expect("JSON");
+    change(&mut expected);
+    assert_eq!(home.read("config.json"), format!("{expected:#}"));
+}
+
+#[test]
+fn configure_keeps_every_field_that_is_not_its_own_and_their_order() {
+    let home = foreign();
+    home.token_profile("prod", "tok-new");
+    assert_config(&home, |config| {
+        let metadata = &mut config["profiles"]["prod"]["cloudflare"]["metadata"];
+        metadata["id"] = ACME.into();
+        metadata["name"] = "Acme".into();
+    });
+}
+
+#[test]
+fn profile_set_keeps_every_field_that_is_not_its_own_and_their_order() {
+    let home = foreign();
+    home.run(&["profile", "set", "prod", "--account-name", "New", "--also", "CF_API_TOKEN"]).expect_code(0);
+    assert_config(&home, |config| {
+        let entry = &mut config["profiles"]["prod"]["cloudflare"];
+        entry["metadata"]["name"] = "New".into();
+        entry["also"] = json!(["CF_API_TOKEN"]);
+    });
+    home.run(&["profile", "set", "prod", "--account", ACME, "--no-verify", "--no-also"]).expect_code(0);
+    assert_config(&home, |config| {
+        let metadata = &mut config["profiles"]["prod"]["cloudflare"]["metadata"];
+        metadata["id"] = ACME.into();
+        // The name belonged to the other account.
+        metadata["name"] = "".into();
+    });
+}
+
+#[test]
+fn rename_keeps_every_field_and_the_profiles_place() {
+    let home = foreign();
+    home.run(&["profile", "rename", "prod", "live"]).expect_code(0);
+    let renamed = FOREIGN.replace("\"prod\":", "\"live\":");
+    let expected: Value = serde_json::from_str(&renamed).expect("JSON");
+    assert_eq!(home.read("config.json"), format!("{expected:#}"));
+    assert!(home.read("credentials/live/cloudflare.json").contains("\"note\":\"mine\""));
+    assert!(!home.alchemy("credentials/prod").exists());
+}
+
+#[test]
+fn deleting_a_profile_leaves_the_others_and_its_other_providers() {
+    let home = foreign();
+    home.run(&["profile", "delete", "third", "--yes"]).expect_code(0);
+    home.run(&["profile", "delete", "prod", "--yes"]).expect_code(0);
+    assert_config(&home, |config| {
+        for name in ["third", "prod"] {
+            config["profiles"][name].as_object_mut().expect("an object").shift_remove("cloudflare");
+        }
+    });
+    assert!(!home.alchemy("credentials/prod").exists() && !home.alchemy("credentials/third").exists());
+    // A profile that is only Cloudflare's goes altogether.
+    home.token_profile("mine", "tok");
+    home.run(&["profile", "delete", "mine", "--yes"]).expect_code(0);
+    assert!(!home.read("config.json").contains("\"mine\""));
+}
+
+#[test]
+fn a_deleted_or_renamed_profile_leaves_no_secret_that_a_killed_write_had_left() {
+    for arguments in [&["profile", "delete", "prod", "--yes"][..], &["profile", "rename", "prod", "live"]] {
+        let home = Home::new();
+        home.token_profile("prod", "tok-example");
+        home.write("credentials/prod/.cloudflare.json.Ab12Cd.tmp", "tok-half");
+        home.run(arguments).expect_code(0);
+        assert!(!home.alchemy("credentials/prod").exists(), "{arguments:?}");
+        assert!(!home.snapshot().values().any(|(_, content)| content == b"tok-half"));
+    }
+}
+
+#[test]
+fn a_change_of_the_method_takes_the_old_methods_fields_away() {
+    let home = foreign();
+    home.token_profile("other", "tok-other"); // was an OAuth grant
+    let config: Value = serde_json::from_str(&home.read("config.json")).expect("JSON");
+    let entry = &config["profiles"]["other"]["cloudflare"];
+    assert_eq!(entry["method"], "api-token");
+    assert!(entry.get("scopes").is_none(), "npm keeps scopes with a grant only: {entry}");
+    assert_eq!(entry["x"], 1);
+    home.key_profile("other", "key", "me@example.com");
+    assert!(!home.read("credentials/other/cloudflare.json").contains("tok-other"));
+}
+
+#[test]
+fn symbolic_links_stay_links() {
+    let home = foreign();
+    let elsewhere = home.path().join("dotfiles");
+    fs::create_dir(&elsewhere).expect("a folder");
+    for (link, target) in [("config.json", "alchemy.json"), (CREDENTIAL, "credential.json")] {
+        fs::rename(home.alchemy(link), elsewhere.join(target)).expect("moved");
+        std::os::unix::fs::symlink(elsewhere.join(target), home.alchemy(link)).expect("a link");
+    }
+    home.token_profile("prod", "tok-new");
+    home.run(&["profile", "set", "third", "--account-name", "Linked"]).expect_code(0);
+    for link in ["config.json", CREDENTIAL] {
+        assert!(fs::symlink_metadata(home.alchemy(link)).expect("metadata").is_symlink(), "{link}");
+    }
+    assert!(fs::read_to_string(elsewhere.join("alchemy.json")).expect("read").contains("Linked"));
+    assert!(fs::read_to_string(elsewhere.join("credential.json")).expect("read").contains("tok-new"));
+    assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout, "tok-new\n");
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_an_error_and_not_an_empty_document() {
+    let home = Home::new();
+    fs::create_dir(home.alchemy("")).expect("a folder");
+    std::os::unix::fs::symlink("not-mounted-now", home.alchemy("config.json")).expect("a link");
+    let before = home.snapshot();
+    home.run(&["list"]).expect_only_error(1, "config.json");
+    let arguments = ["configure", "-p", "p", "--token-stdin", "--no-verify", "--account", ACME];
+    home.run_with_input(&[&arguments[..], &["--store", "file"]].concat(), "tok")
+        .expect_only_error(1, "config.json");
+    assert_eq!(home.snapshot(), before);
+}
+
+// --- documents that are just being written ---
+
+/// Runs `alchemy token prod` while its credential is a pipe, out of which every reading gets what
+/// `contents` gives, in turn, and the last one from then on. Each has the modification time `modified`.
+/// The output, and how often it was read.
+fn read_from_pipe(home: &Home, contents: &[&str], modified: impl Fn() -> SystemTime) -> (Output, usize) {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = home.alchemy(CREDENTIAL);
+    fs::remove_file(&path).expect("removed");
+    nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).expect("a pipe");
+    let mut command = home.alchemy_command(&["token", "prod"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("started");
+    // Opening the writing end without waiting fails while nobody reads.
+    let open = || fs::OpenOptions::new().write(true).custom_flags(nix::libc::O_NONBLOCK).open(&path);
+    let mut served = 0;
+    while child.try_wait().expect("waited").is_none() {
+        if let Ok(mut pipe) = open() {
+            let content = contents[served.min(contents.len() - 1)];
+            served += 1;
+            // The reader can be gone again; that shows in its output.
+            let _ = pipe.write_all(content.as_bytes());
+            pipe.set_modified(modified()).expect("its time set");
+            drop(pipe); // the end of this reading
+            while child.try_wait().expect("waited").is_none() && open().is_ok() {}
+        }
+        std::thread::yield_now();
+    }
+    (support::finished(child.wait_with_output().expect("finished")), served)
+}
+
+#[test]
+fn a_torn_credential_that_is_just_being_written_is_read_again() {
+    let home = Home::new();
+    home.token_profile("prod", "tok-example");
+    let whole = home.read(CREDENTIAL);
+    let (output, served) = read_from_pipe(&home, &["", &whole[..20], &whole], SystemTime::now);
+    assert_eq!(output.expect_code(0).stdout, "tok-example\n");
+    assert!(served >= 3, "{served}");
+}
+
+#[test]
+fn a_torn_credential_that_nobody_writes_is_an_error_at_once() {
+    let home = Home::new();
+    home.token_profile("prod", "tok-example");
+    let whole = home.read(CREDENTIAL);
+    let old = || SystemTime::now() - Duration::from_secs(3);
+    let (output, served) = read_from_pipe(&home, &[&whole[..20], &whole], old);
+    output.expect_only_error(1, "is not valid JSON").expect_hint("alchemy configure -p prod");
+    assert_eq!(served, 1, "no second reading");
+}
+
+#[test]
+fn a_torn_credential_that_stays_torn_is_an_error_in_the_end() {
+    let home = Home::new();
+    home.token_profile("prod", "tok-example");
+    home.write(CREDENTIAL, "{\"type\": \"api-to");
+    set_mode(&home.alchemy(CREDENTIAL), 0o600);
+    home.run(&["token", "prod"]).expect_only_error(1, "is not valid JSON");
+}
+
+// --- ALCHEMY_HOME ---
+
+#[test]
+fn alchemy_home_is_the_folder_instead_of_the_one_in_home() {
+    let home = Home::new();
+    home.token_profile("prod", "tok-usual");
+    let other = home.path().join("other place");
+    let elsewhere = |arguments: &[&str]| {
+        let mut command = home.alchemy_command(arguments);
+        command.env("ALCHEMY_HOME", &other);
+        command
+    };
+    let arguments = ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--account", ACME];
+    run_with_input(&mut elsewhere(&[&arguments[..], &["--store", "file"]].concat()), "tok-other")
+        .expect_code(0);
+    assert_eq!(run(&mut elsewhere(&["token", "prod"])).expect_code(0).stdout, "tok-other\n");
+    assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout, "tok-usual\n");
+    assert_eq!(mode(&other), 0o700);
+    let kept = fs::read_to_string(other.join(CREDENTIAL)).expect("read");
+    assert!(kept.contains("tok-other"));
+    // Empty is unset; and a folder by variable needs no HOME.
+    let mut command = home.alchemy_command(&["token", "prod"]);
+    assert_eq!(run(command.env("ALCHEMY_HOME", "")).expect_code(0).stdout, "tok-usual\n");
+    let mut command = elsewhere(&["token", "prod"]);
+    assert_eq!(run(command.env("HOME", "relative")).expect_code(0).stdout, "tok-other\n");
+}
+
+// --- the commands on profiles ---
+
+#[test]
+fn list_shows_every_profile_for_people_and_for_programs() {
+    let home = Home::new();
+    let output = home.run(&["list"]).expect_code(0);
+    assert_eq!(output.stdout, "");
+    assert!(output.stderr.contains("alchemy configure"), "{}", output.stderr);
+    assert_eq!(json_of(home.run(&["list", "--json"])), json!([]));
+    assert!(!home.alchemy("").exists(), "looking makes nothing");
+
+    home.token_profile("prod", "tok-example");
+    home.key_profile("default", "key-example", "me@example.com");
+    let table = format!(
+        "   NAME     METHOD     ACCOUNT  ID                                STORE\n\
+         *  default  api-key             {ACME}  file\n   \
+            prod     api-token  Acme     {ACME}  file\n"
+    );
+    for arguments in [&["list"][..], &["profile", "list"], &["ls"], &["profile", "ls"]] {
+        let output = home.run(arguments).expect_code(0);
+        assert_eq!((output.stdout.as_str(), output.stderr.as_str()), (table.as_str(), ""), "{arguments:?}");
+    }
+    let listed = json_of(home.run(&["list", "--json"]));
+    assert_eq!(
+        listed[1],
+        json!({
+            "name": "prod", "method": "api-token", "account": { "id": ACME, "name": "Acme" },
+            "store": "file", "baseUrl": null, "token": null, "also": [],
+            "current": false, "shadowed": false
+        })
+    );
+    assert_eq!((&listed[0]["name"], &listed[0]["current"]), (&json!("default"), &json!(true)));
+    let mut command = home.alchemy_command(&["list", "--json"]);
+    let listed = json_of(run(command.env("ALCHEMY_PROFILE", "prod")));
+    assert_eq!((&listed[0]["current"], &listed[1]["current"]), (&json!(false), &json!(true)));
+}
+
+#[test]
+fn show_tells_everything_but_the_secret() {
+    let home = Home::new();
+    home.token_profile("prod", "tok-example");
+    home.run(&["profile", "set", "prod", "--also", "CF_API_TOKEN"]).expect_code(0);
+    let shown = home.run(&["profile", "show", "prod"]).expect_code(0).stdout;
+    let expected = format!(
+        "profile  prod (from the command line)\n\
+         method   api-token\n\
+         account  Acme ({ACME})\n\
+         store    file\n\
+         also     CF_API_TOKEN\n"
+    );
+    assert_eq!(shown, expected);
+    let shown = json_of(home.run(&["profile", "show", "-p", "prod", "--json"]));
+    assert_eq!(
+        shown,
+        json!({
+            "name": "prod", "method": "api-token", "account": { "id": ACME, "name": "Acme" },
+            "store": "file", "baseUrl": null, "token": null, "also": ["CF_API_TOKEN"]
+        })
+    );
+}
+
+#[test]
+fn set_changes_what_is_not_secret() {
+    let home = Home::new();
+    home.token_profile("prod", "tok-example");
+    let credential = home.read(CREDENTIAL);
+    let set = ["profile", "set", "prod", "--account", BETA, "--no-verify", "--account-name", "B", "--json"];
+    let set = json_of(home.run(&set));
+    assert_eq!(set["account"], json!({ "id": BETA, "name": "B" }));
+    assert_eq!(json_of(home.run(&["profile", "show", "prod", "--json"])), set);
+    let output = home.run(&["profile", "set", "prod", "--account-name", "C"]).expect_code(0);
+    assert_eq!(output.stdout, "");
+    assert!(output.stderr.contains("'prod' is changed: account C"), "{}", output.stderr);
+    assert_eq!(home.read(CREDENTIAL), credential);
+    home.run(&["profile", "set", "prod"]).expect_only_error(2, "nothing to change");
+}
+
+#[test]
+fn rename_moves_metadata_and_credential() {
+    let home = Home::new();
+    home.token_profile("prod", "tok-example");
+    home.token_profile("taken", "tok-taken");
+    let before = home.snapshot();
+    home.run(&["profile", "rename", "prod", "taken"])
+        .expect_only_error(1, "already a profile 'taken'")
+        .expect_hint("alchemy profile delete taken");
+    home.run(&["profile", "rename", "prod", "prod"]).expect_code(0);
+    assert_eq!(home.snapshot(), before);
+    let renamed = json_of(home.run(&["profile", "rename", "prod", "live", "--json"]));
+    assert_eq!(renamed, json!({ "renamed": "prod", "to": "live" }));
+    assert_eq!(home.run(&["token", "live"]).expect_code(0).stdout, "tok-example\n");
+    home.run(&["token", "prod"]).expect_only_error(1, "there is no profile 'prod'");
+    assert!(!home.alchemy("credentials/prod").exists());
+    assert_eq!(mode(&home.alchemy("credentials/live/cloudflare.json")), 0o600);
+    let output = home.run(&["profile", "mv", "live", "prod"]).expect_code(0);
+    assert_eq!(output.stdout, "");
+    assert_eq!(home.snapshot(), before);
+}
+
+#[test]
+fn delete_takes_metadata_and_credential_away() {
+    let home = Home::new();
+    home.token_profile("prod", "tok-example");
+    home.token_profile("other", "tok-other");
+    let deleted = json_of(home.run(&["profile", "delete", "prod", "--yes", "--json"]));
+    assert_eq!(deleted, json!({ "deleted": "prod" }));
+    assert!(!home.snapshot().values().any(|(_, content)| {
+        let text = String::from_utf8_lossy(content);
+        text.contains("tok-example") || text.contains("prod")
+    }));
+    assert_eq!(home.run(&["token", "other"]).expect_code(0).stdout, "tok-other\n");
+    home.run(&["profile", "delete", "prod", "--yes"]).expect_only_error(1, "there is no profile 'prod'");
+    home.run(&["profile", "delete", "--yes"]).expect_only_error(2, "which profile?");
+    // One that cannot be read can be deleted.
+    home.write("config.json", "{\"profiles\": {\"odd\": {\"cloudflare\": {\"method\": \"saml\"}}}}");
+    home.run(&["profile", "rm", "-y", "odd"]).expect_code(0);
+    assert_eq!(json_of(home.run(&["list", "--json"])), json!([]));
+}
+
+#[test]
+fn current_says_which_profile_applies_and_why() {
+    let home = Home::new();
+    let with = |variables: &[(&str, &str)], arguments: &[&str]| {
+        run(home.alchemy_command(arguments).envs(variables.iter().copied())).expect_code(0).stdout
+    };
+    let both = [("CLOUDFLARE_PROFILE", "a"), ("ALCHEMY_PROFILE", "b")];
+    assert_eq!(with(&[], &["profile", "current"]), "default (by default)\n");
+    assert_eq!(with(&both, &["profile", "current"]), "a (from CLOUDFLARE_PROFILE)\n");
+    assert_eq!(with(&both[1..], &["profile", "current"]), "b (from ALCHEMY_PROFILE)\n");
+    let current: Value = serde_json::from_str(&with(&both, &["profile", "current", "--json"])).expect("JSON");
+    assert_eq!(current, json!({ "name": "a", "reason": "from CLOUDFLARE_PROFILE" }));
+}
+
+// --- names that only npm lets through ---
+
+#[test]
+fn names_that_npm_lets_through_are_listed_and_rename_is_their_way_in() {
+    let home = foreign();
+    let mut config: Value = serde_json::from_str(FOREIGN).expect("JSON");
+    for name in ["ci/tok", "my profile", "../x", ""] {
+        config["profiles"][name] = config["profiles"]["third"].clone();
+    }
+    home.write("config.json", &config.to_string());
+    let document = "{\"type\":\"api-token\",\"apiToken\":\"tok-ci\"}";
+    home.write("credentials/ci/tok/cloudflare.json", document);
+    home.write("credentials/my profile/cloudflare.json", document);
+    home.write("x/cloudflare.json", "{\"type\":\"api-token\",\"apiToken\":\"tok-outside\"}");
+    for path in ["credentials/ci/tok/cloudflare.json", "credentials/my profile/cloudflare.json"] {
+        set_mode(&home.alchemy(path), 0o600);
+    }
+
+    let listed = json_of(home.run(&["list", "--json"]));
+    let listed = listed.as_array().expect("an array");
+    for name in ["ci/tok", "my profile", "../x", ""] {
+        let entry = listed.iter().find(|entry| entry["name"] == name).expect("listed");
+        assert!(entry["error"].as_str().is_some_and(|error| error.contains("its name")), "{entry}");
+    }
+    assert!(home.run(&["list"]).expect_code(0).stdout.contains("ci/tok"));
+    home.run(&["exec", "ci/tok", "true"]).expect_only_error(125, "cannot be a profile's name");
+
+    let before = home.snapshot();
+    for outside in ["../x", "", "/x", "third/../../x", "./third"] {
+        home.run(&["profile", "rename", outside, "mine"]).expect_only_error(1, "there is no profile");
+    }
+    for to in ["../x", "a/b", "", ".", ".."] {
+        home.run(&["profile", "rename", "third", to]).expect_only_error(2, "cannot be a profile's name");
+    }
+    assert_eq!(home.snapshot(), before);
+
+    for (from, to) in [("ci/tok", "ci"), ("my profile", "mine")] {
+        home.run(&["profile", "rename", from, to]).expect_code(0);
+        assert_eq!(home.run(&["token", to]).expect_code(0).stdout, "tok-ci\n");
+        assert!(!home.alchemy(&format!("credentials/{from}")).exists());
+        config["profiles"][to] = config["profiles"][from].take();
+        config["profiles"].as_object_mut().expect("an object").shift_remove(from);
+    }
+    let kept: Value = serde_json::from_str(&home.read("config.json")).expect("JSON");
+    assert_eq!(kept, config);
+}
+
+// --- version 2's profiles ---
+
+#[test]
+fn profiles_of_npm_version_2_are_listed_and_used_where_they_are() {
+    let home = Home::new();
+    version_2(&home, "work", "tok-work");
+    home.write(
+        "profiles/key/cloudflare.json",
+        &json!({
+            "format": "alchemy.profile/v1", "provider": "Cloudflare", "metadata": {},
+            "values": { "method": "stored", "credentialType": "apiKey", "apiKey": "key-2",
+                        "email": "me@example.com", "accountId": BETA.to_uppercase() }
+        })
+        .to_string(),
+    );
+    fs::create_dir_all(home.alchemy("profiles/default")).expect("a folder");
+    home.write("profiles/stub/cloudflare.json", "{\"format\":\"alchemy.profile/v1\",\"provider\":\"Cloudflare\",\"metadata\":{},\"values\":{\"method\":\"oauth\"}}");
+    home.age("profiles/stub/cloudflare.json");
+    home.write("profiles/not a name/cloudflare.json", "{}");
+    let before = home.snapshot();
+
+    let listed = json_of(home.run(&["list", "--json"]));
+    let names: Vec<_> = listed.as_array().expect("an array").iter().map(|l| l["name"].clone()).collect();
+    assert_eq!(names, ["key", "stub", "work"], "an empty folder is no profile");
+    assert_eq!(
+        listed[2],
+        json!({
+            "name": "work", "method": "api-token", "account": { "id": BETA, "name": "" }, "store": "npm",
+            "baseUrl": null, "token": null, "also": [], "current": false, "shadowed": false
+        })
+    );
+    assert!(listed[1]["error"].as_str().is_some_and(|error| error.contains("not complete")), "{listed}");
+    let show = "echo $CLOUDFLARE_API_TOKEN $CLOUDFLARE_API_KEY $CLOUDFLARE_EMAIL $CLOUDFLARE_ACCOUNT_ID";
+    let printed = |name: &str| home.run(&["exec", name, "--", "sh", "-c", show]).expect_code(0).stdout;
+    assert_eq!(printed("work"), format!("tok-work {BETA}\n"));
+    assert_eq!(printed("key"), format!("key-2 me@example.com {BETA}\n"));
+    home.run(&["exec", "stub", "true"]).expect_only_error(125, "not complete").expect_hint("npx alchemy");
+    home.run(&["exec", "default", "true"]).expect_only_error(125, "there is no profile 'default'");
+    assert_eq!(home.snapshot(), before);
+}
+
+#[test]
+fn profiles_of_npm_version_2_are_npms_to_change() {
+    let home = Home::new();
+    version_2(&home, "work", "tok-work");
+    home.token_profile("prod", "tok-example");
+    let before = home.snapshot();
+    for arguments in [
+        &["set", "work", "--account-name", "X"][..],
+        &["set", "work", "--account", ACME, "--no-verify"],
+        &["rename", "work", "other"],
+        &["delete", "work", "--yes"],
+    ] {
+        home.run(&[&["profile"], arguments].concat())
+            .expect_only_error(1, "kept by npm alchemy 2")
+            .expect_hint("npx alchemy profile");
+    }
+    home.run(&["profile", "rename", "prod", "work"]).expect_only_error(1, "already a profile 'work'");
+    assert_eq!(home.snapshot(), before);
+}
+
+#[test]
+fn a_profile_in_config_json_goes_before_one_of_version_2() {
+    let home = Home::new();
+    version_2(&home, "work", "tok-2");
+    let document = home.read("profiles/work/cloudflare.json");
+    home.token_profile("work", "tok-1");
+    assert_eq!(home.run(&["token", "work"]).expect_code(0).stdout, "tok-1\n");
+    let listed = json_of(home.run(&["list", "--json"]));
+    let shown: Vec<_> =
+        listed.as_array().expect("an array").iter().map(|l| (&l["store"], &l["shadowed"])).collect();
+    assert_eq!(shown, [(&json!("file"), &json!(false)), (&json!("npm"), &json!(true))]);
+    assert!(home.run(&["list"]).expect_code(0).stdout.contains("npm (hidden)"));
+    home.run(&["profile", "set", "work", "--account-name", "X"]).expect_code(0);
+    home.run(&["profile", "delete", "work", "--yes"]).expect_code(0);
+    assert_eq!(home.run(&["token", "work"]).expect_code(0).stdout, "tok-2\n", "what was hidden is back");
+    assert_eq!(home.read("profiles/work/cloudflare.json"), document);
+}

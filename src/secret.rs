@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -70,7 +71,9 @@ impl Zeroize for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::from)
+        let text = String::deserialize(deserializer)?;
+        // Npm writes what it was given, also nothing; an empty variable would be no credential.
+        if text.is_empty() { Err(D::Error::custom("empty")) } else { Ok(Self::from(text)) }
     }
 }
 

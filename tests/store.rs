@@ -79,15 +79,12 @@ fn documents_are_those_of_npm_version_1_to_the_byte() {
 
 #[test]
 fn files_are_0600_in_folders_of_0700_whatever_the_umask() {
-    for umask in ["000", "077", "777"] {
+    for umask in ["000", "022", "077"] {
         let home = Home::new();
         let line = format!("umask {umask}; exec \"$0\" \"$@\"");
         let mut command = home.command("sh");
         command.args(["-c", &line, support::ALCHEMY, "configure", "-p", "prod", "--token-stdin"]);
         command.args(["--no-verify", "--account", ACME, "--store", "file"]);
-        if umask == "777" && !nix::unistd::geteuid().is_root() {
-            continue; // who makes folders that are closed to himself gets no further
-        }
         run_with_input(&mut command, "tok").expect_code(0);
         let folders = ["", "credentials", "credentials/prod", "lock", "lock/native"];
         for folder in folders {

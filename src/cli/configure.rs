@@ -252,12 +252,18 @@ impl Configure {
 }
 
 fn read_stdin() -> Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(String::with_capacity(4096));
-    // A secret is short: what is longer is a wrong file.
-    let read = std::io::stdin().lock().take(64 * 1024).read_to_string(&mut text);
-    read.map_err(|error| {
-        Error::new(format!("cannot read the secret from standard input: {}", reason(&error)))
-    })?;
+    // A secret is short: what is longer is a wrong file. Room for all, as a growing text leaves copies.
+    const LIMIT: usize = 64 * 1024;
+    let refused = |why: &str| {
+        Error::new(format!("cannot read the secret from standard input: {why}"))
+            .hint("give it nothing but the secret")
+    };
+    let mut text = Zeroizing::new(String::with_capacity(LIMIT + 1));
+    let mut input = std::io::stdin().lock().take(LIMIT as u64 + 1);
+    input.read_to_string(&mut text).map_err(|error| refused(&reason(&error)))?;
+    if text.len() > LIMIT {
+        return Err(refused("it is longer than any secret"));
+    }
     Ok(text)
 }
 

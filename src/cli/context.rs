@@ -104,7 +104,9 @@ impl Context {
 
     /// Which profile applies.
     pub fn select(&self, argument: Option<&str>) -> Result<Selection> {
-        select(argument, self.text("CLOUDFLARE_PROFILE"), self.text(PROFILE))
+        // What is not UTF-8 cannot be a name, and is refused as one: ignoring it would run with another.
+        let name = |variable: &str| self.variable(variable).map(OsStr::to_string_lossy);
+        select(argument, name("CLOUDFLARE_PROFILE").as_deref(), name(PROFILE).as_deref())
     }
 
     /// Which credential applies: the selected profile's, or, when it does not exist and the rule for CI

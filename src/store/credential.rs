@@ -59,7 +59,7 @@ impl Document {
             let what = if bytes.is_empty() {
                 "is empty"
             } else if error.is_data() {
-                "has a field that is missing or of a wrong type"
+                "has a field that is missing, empty or of a wrong type"
             } else {
                 "is not valid JSON"
             };
@@ -134,7 +134,7 @@ mod tests {
             ("{\"type\": \"api-token\", \"apiToken\": \"hunter2", "it is not valid JSON (line 1, column 42)"),
             ("{\"type\": \"api-key\", \"email\": \"hunter2\"}", "it has no 'apiKey'"),
             ("{\"type\": \"hunter2\"}", "it has a 'type' that this alchemy does not know"),
-            ("[\"hunter2\"]", "it has a field that is missing or of a wrong type (line 1, column 11)"),
+            ("[\"hunter2\"]", "it has a field that is missing, empty or of a wrong type (line 1, column 11)"),
         ];
         for (text, expected) in table {
             let error = Document::parse(text.as_bytes(), "it").expect_err("refused");

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::errno::Errno;
-use nix::unistd::{AccessFlags, access, execve};
+use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::unistd::execve;
 
 use crate::error::{Error, Kind, Result, reason};
 
@@ -89,37 +90,21 @@ pub fn replace(
     Err(failed(errno))
 }
 
-/// Whether the file can be executed by us; for the message that shows a forgotten profile.
-#[must_use]
-pub fn is_executable(path: &Path) -> bool {
-    path.is_file() && access(path, AccessFlags::X_OK).is_ok()
-}
-
 /// Whether SIGPIPE was ignored when this process started.
 static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 
-/// Rust's runtime ignores SIGPIPE before `main`, and what is ignored stays ignored across `execve`.
-/// The command must get what we were given (systemd starts services with it ignored, a shell does
-/// not), so the disposition is read before the runtime runs.
-#[used]
-#[cfg_attr(target_os = "linux", unsafe(link_section = ".init_array"))]
-#[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
-static RECORD_SIGPIPE: extern "C" fn() = record_sigpipe;
-
-extern "C" fn record_sigpipe() {
-    use nix::libc;
-    let mut action = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: a null new action only reads; `action` is valid for writes and zeroed, hence initialised.
-    let ignored = unsafe {
-        libc::sigaction(libc::SIGPIPE, std::ptr::null(), action.as_mut_ptr()) == 0
-            && action.assume_init().sa_sigaction == libc::SIG_IGN
-    };
-    SIGPIPE_WAS_IGNORED.store(ignored, Ordering::Relaxed);
+/// Ignores SIGPIPE, so that writing to a reader that has gone is an error and not our end.
+///
+/// What is ignored stays ignored across `execve`, and the command must get what we were given (systemd
+/// starts services with it ignored, a shell does not): [`replace`] gives it back.
+pub fn ignore_sigpipe() {
+    // SAFETY: SIG_IGN is no handler of ours that could run in a bad moment.
+    let before = unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) };
+    SIGPIPE_WAS_IGNORED.store(matches!(before, Ok(SigHandler::SigIgn)), Ordering::Relaxed);
 }
 
 fn restore_sigpipe() {
     if !SIGPIPE_WAS_IGNORED.load(Ordering::Relaxed) {
-        use nix::sys::signal::{SigHandler, Signal, signal};
         // SAFETY: SIG_DFL is no handler of ours that could run in a bad moment.
         // The only error is an invalid signal, which SIGPIPE is not.
         let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };

@@ -92,7 +92,8 @@ pub fn print(data: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(data.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Error::of(Kind::Closed, "stdout is closed"),
-        _ => Error::new(format!("cannot write to stdout: {}", reason(&error))),
+        _ => Error::new(format!("cannot write to stdout: {}", reason(&error)))
+            .hint("see where it leads, and whether there is room"),
     })
 }
 
@@ -157,6 +158,7 @@ struct Questions {
 impl Questions {
     /// `what` is asked for, and `flag` gives it without a question.
     fn open(what: &str, flag: &str) -> Result<Self> {
+        let what = what.trim_end_matches(':');
         let nobody = || {
             Error::usage(format!("cannot ask for {what}: there is no terminal"))
                 .hint(format!("give it by {flag}"))
@@ -186,6 +188,7 @@ impl Drop for Questions {
 }
 
 fn answer<T>(result: std::result::Result<T, InquireError>, what: &str, flag: &str) -> Result<T> {
+    let what = what.trim_end_matches(':');
     result.map_err(|error| match error {
         InquireError::OperationCanceled | InquireError::OperationInterrupted => {
             Error::new("cancelled; nothing was changed")

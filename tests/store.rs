@@ -271,10 +271,10 @@ fn a_link_that_leads_nowhere_is_an_error_and_not_an_empty_document() {
     fs::create_dir(home.alchemy("")).expect("a folder");
     std::os::unix::fs::symlink("not-mounted-now", home.alchemy("config.json")).expect("a link");
     let before = home.snapshot();
-    home.run(&["list"]).expect_only_error(1, "config.json");
+    home.run(&["list"]).expect_only_error(1, "no such file");
     let arguments = ["configure", "-p", "p", "--token-stdin", "--no-verify", "--account", ACME];
     home.run_with_input(&[&arguments[..], &["--store", "file"]].concat(), "tok")
-        .expect_only_error(1, "config.json");
+        .expect_only_error(1, "no such file");
     assert_eq!(home.snapshot(), before);
 }
 

@@ -142,11 +142,15 @@ impl Configure {
             (true, false) => Some(ChosenMethod::ApiToken),
             (false, true) => Some(ChosenMethod::ApiKey),
             (false, false) => None,
-            (true, true) => return Err(Error::usage("--email belongs to a key, --token-stdin to a token")),
+            (true, true) => {
+                return Err(Error::usage("--email belongs to a key, --token-stdin to a token")
+                    .hint("give --key-stdin with --email, or --token-stdin without it"));
+            }
         };
         match (self.method, implied) {
             (Some(asked), Some(implied)) if asked != implied => {
-                Err(Error::usage("--method is another than the one that the other flags are for"))
+                Err(Error::usage("--method is another than the one that the other flags are for")
+                    .hint("leave --method out, or the flags of the other method"))
             }
             (Some(method), _) | (None, Some(method)) => Ok(method),
             (None, None) => {
@@ -202,7 +206,8 @@ impl Configure {
                 };
                 let email = email.trim().to_owned();
                 if email.is_empty() || email.chars().any(char::is_control) {
-                    return Err(Error::usage("the e-mail is empty or holds a control character"));
+                    return Err(Error::usage("the e-mail is empty or holds a control character")
+                        .hint("give it by --email"));
                 }
                 Document::ApiKey { key: self.secret("Global API Key", "--key-stdin")?, email }
             }

@@ -17,7 +17,8 @@ use crate::secret::Secret;
 use crate::session::{Session, Source, endpoint};
 use crate::store::Store;
 use crate::store::home::Home;
-use crate::store::keyring::{Params, SessionBus, Unlock};
+use crate::store::keyring::{Params, Unlock};
+use crate::store::session_bus::SessionBus;
 use crate::terminal::{Level, Messages};
 
 /// What the process was given.
@@ -99,7 +100,7 @@ impl Context {
             runtime_dir: self.variable("XDG_RUNTIME_DIR").map(PathBuf::from),
             uid: nix::unistd::getuid().as_raw(),
         };
-        Store::open(&self.home, Params { bus, unlock, limit: unlock.limit() }, &self.messages)
+        Store::open(&self.home, Params { bus, unlock }, &self.messages)
     }
 
     /// Which profile applies.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::ProfileArgument;
 use super::context::{Chosen, Context};
-use crate::cloudflare::{Credential, TokenOwner};
+use crate::cloudflare::{Credential, TokenOwner, usable};
 use crate::error::{Error, Result};
 use crate::profile::{Method, TokenFacts};
 use crate::session::Session;
@@ -88,33 +88,42 @@ fn aws(context: &Context, store: &mut Store, chosen: &Chosen, session: &Session)
         Chosen::Profile(profile, _) => profile.token.clone(),
         Chosen::Environment(_) => None,
     };
-    let id = match known {
-        Some(facts) => facts.id,
-        None => ask_for_id(context, store, chosen, session)?,
+    let facts = match known {
+        Some(facts) => facts,
+        None => ask_for_facts(context, store, chosen, session)?,
     };
     let secret = Sha256::digest(token.expose()).iter().fold(String::with_capacity(64), |mut hex, byte| {
         // Writing to a string cannot fail.
         let _ = write!(hex, "{byte:02x}");
         hex
     });
-    let expiration = session.expires.map(|at| at.to_string());
-    Ok(vec![("AccessKeyId", Some(id)), ("SecretAccessKey", Some(secret)), ("Expiration", expiration)])
+    let expiration = facts.expires.map(|at| at.to_string());
+    Ok(vec![("AccessKeyId", Some(facts.id)), ("SecretAccessKey", Some(secret)), ("Expiration", expiration)])
 }
 
-/// Asks Cloudflare for the token's id, once: it is kept with the profile.
-fn ask_for_id(context: &Context, store: &mut Store, chosen: &Chosen, session: &Session) -> Result<String> {
+/// Asks Cloudflare for the token's id and expiry, once: they are kept with the profile.
+fn ask_for_facts(
+    context: &Context,
+    store: &mut Store,
+    chosen: &Chosen,
+    session: &Session,
+) -> Result<TokenFacts> {
     let notice = |text: &str| context.messages.say(text);
     let client = context.client(&session.endpoint, &session.credential, &notice)?;
-    let status = client.verify_token(&TokenOwner::User).or_else(|error| match &session.account {
-        Some(account) => client.verify_token(&TokenOwner::Account(account.id.clone())),
-        None => Err(error),
-    })?;
+    let status = match (client.verify_token(&TokenOwner::User), &session.account) {
+        (Err(error), Some(account)) if error.is_refusal() => {
+            client.verify_token(&TokenOwner::Account(account.id.clone()))?
+        }
+        (status, _) => status?,
+    };
+    usable(&status, context.now)?;
+    let facts = TokenFacts { id: status.id, expires: status.expires_on };
     if let Chosen::Profile(profile, _) = chosen {
-        let facts = TokenFacts { id: status.id.clone(), expires: status.expires_on };
+        let kept = facts.clone();
         // Where it cannot be kept (a profile of npm's, a full disk) it is asked for again next time.
-        if let Err(error) = store.update(&profile.name, |profile| profile.token = Some(facts)) {
+        if let Err(error) = store.update(&profile.name, |profile| profile.token = Some(kept)) {
             context.messages.verbose(&format!("the token's id is not kept: {error}"));
         }
     }
-    Ok(status.id)
+    Ok(facts)
 }

@@ -81,7 +81,7 @@ impl Exec {
         };
         let shown: Vec<_> =
             self.command.iter().take_while(plain).map(|word| word.to_string_lossy()).collect();
-        let mut line = [&[word.clone()], &shown[..]].concat().join(" ");
+        let mut line = [std::slice::from_ref(&word), &shown].concat().join(" ");
         if shown.len() < self.command.len() {
             line.push_str(" …");
         }

@@ -15,13 +15,15 @@ mod profile;
 mod token;
 mod whoami;
 
-use std::ffi::{OsStr, OsString};
-use std::process::ExitCode;
+use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::error::{Error, Kind, Result, lower_first};
+use crate::launch;
 use crate::terminal::{self, Level, Messages};
 use context::Context;
 
@@ -107,54 +109,109 @@ impl ProfileArgument {
     }
 }
 
-/// Runs the command line and says how it went.
+/// `Cli` with nothing but `exec` in it: building the parser of the other commands would cost more time
+/// than everything else that `exec` does.
+#[derive(Parser)]
+#[command(name = "alchemy", version)]
+struct ExecCli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: OnlyExec,
+}
+
+#[derive(Subcommand)]
+enum OnlyExec {
+    Exec(exec::Exec),
+}
+
+impl From<ExecCli> for Cli {
+    fn from(ExecCli { global, command: OnlyExec::Exec(exec) }: ExecCli) -> Self {
+        Self { global, command: Command::Exec(exec) }
+    }
+}
+
+/// The arguments of a `main` that C has called.
+///
+/// # Safety
+/// They must be what the C library gives its `main`.
 #[must_use]
-pub fn main(mut arguments: Vec<OsString>) -> ExitCode {
-    let by_name = arguments.first().is_some_and(|name| base_name(name) == EXEC_NAME);
-    if by_name {
+pub unsafe fn arguments(count: c_int, arguments: *const *const c_char) -> Vec<OsString> {
+    let count = usize::try_from(count).unwrap_or_default();
+    // SAFETY: by the contract there are `count` pointers, each to text that ends with a zero byte.
+    let text = |index: usize| unsafe { CStr::from_ptr(*arguments.add(index)) };
+    (0..count).map(|index| OsStr::from_bytes(text(index).to_bytes()).to_owned()).collect()
+}
+
+/// Runs the command line; the exit code.
+#[must_use]
+pub fn main(mut arguments: Vec<OsString>) -> u8 {
+    occupy_standard_streams();
+    launch::ignore_sigpipe();
+    if arguments.first().is_some_and(|name| base_name(name) == EXEC_NAME) {
         arguments.insert(1, "exec".into());
     }
-    let mut command = Cli::command();
+    let is_exec_alone = arguments.get(1).is_some_and(|word| word == "exec");
+    let mut command = if is_exec_alone { ExecCli::command() } else { Cli::command() };
     let arguments = grammar::canonical(arguments, &command);
     let is_exec = grammar::subcommand(&arguments, &command).is_some_and(|word| word == "exec");
-    let parsed =
-        command.try_get_matches_from_mut(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = command.try_get_matches_from_mut(arguments).and_then(|matches| {
+        if is_exec_alone {
+            ExecCli::from_arg_matches(&matches).map(Cli::from)
+        } else {
+            Cli::from_arg_matches(&matches)
+        }
+    });
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return wrong_usage(&error, is_exec),
     };
     let context = Context::read(&cli.global);
     match context.and_then(|context| cli.command.run(&context).map_err(|error| (error, context.messages))) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err((error, messages)) => {
-            if error.kind() != Kind::Closed {
-                messages.error(&error);
-            }
-            exit_code(error.kind(), is_exec)
-        }
+        Ok(()) => 0,
+        Err((error, messages)) => failed(&error, messages, is_exec),
     }
 }
 
+/// Where standard input, output or error is closed, `/dev/null` takes its number: else the next file that
+/// is opened would, and what is printed would go into it. The command finds them closed again.
+fn occupy_standard_streams() {
+    while let Ok(file) = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null") {
+        if file.as_raw_fd() > 2 {
+            break;
+        }
+        std::mem::forget(file);
+    }
+}
+
+/// Reports the error, unless the reader of our output is just gone.
+fn failed(error: &Error, messages: Messages, is_exec: bool) -> u8 {
+    if error.kind() != Kind::Closed {
+        messages.error(error);
+    }
+    exit_code(error.kind(), is_exec)
+}
+
 /// Design §8: `exec` keeps to the codes of `env`, `timeout` and `nohup`.
-fn exit_code(kind: Kind, is_exec: bool) -> ExitCode {
-    ExitCode::from(match kind {
+fn exit_code(kind: Kind, is_exec: bool) -> u8 {
+    match kind {
         Kind::Closed => 0,
         Kind::Failed | Kind::Usage if is_exec => 125,
         Kind::Failed => 1,
         Kind::Usage => 2,
         Kind::NotExecutable => 126,
         Kind::NotFound => 127,
-    })
+    }
 }
 
 /// Help and version go to stdout; everything else becomes one line with a hint, like any error.
-fn wrong_usage(error: &clap::Error, is_exec: bool) -> ExitCode {
+fn wrong_usage(error: &clap::Error, is_exec: bool) -> u8 {
     let messages = Messages::new(Level::Normal, false);
     let shown = error.to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return match terminal::print(&shown) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => exit_code(error.kind(), is_exec),
+            Ok(()) => 0,
+            Err(error) => failed(&error, messages, is_exec),
         };
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
@@ -164,11 +221,13 @@ fn wrong_usage(error: &clap::Error, is_exec: bool) -> ExitCode {
     }
     let first = shown.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
     let mut line = first.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let (ErrorKind::UnknownArgument, Some(word)) = (error.kind(), error.get(ContextKind::InvalidArg))
-        && !word.to_string().starts_with('-')
-    {
-        // Not repeated: it may be a secret, given where none is taken.
-        "too many words on the command line".clone_into(&mut line);
+    // What is too much is not repeated: it may be a secret, given where none is taken.
+    match (error.kind(), error.get(ContextKind::InvalidArg).map(ToString::to_string)) {
+        (ErrorKind::UnknownArgument, Some(word)) if !word.starts_with('-') => {
+            "too many words on the command line".clone_into(&mut line);
+        }
+        (ErrorKind::TooManyValues, Some(option)) => line = format!("{option} takes no value"),
+        _ => {}
     }
     let suggestion =
         [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]

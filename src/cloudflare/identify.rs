@@ -241,8 +241,11 @@ fn tolerate<T>(result: Result<T, ApiError>) -> Result<Option<T>> {
     }
 }
 
-/// Whether a token that Cloudflare knows can be used at all.
-fn usable(token: &TokenStatus, now: Timestamp) -> Result<()> {
+/// Whether a token that Cloudflare knows can be used at `now`.
+///
+/// # Errors
+/// When it is disabled, expired or not valid yet.
+pub fn usable(token: &TokenStatus, now: Timestamp) -> Result<()> {
     let when =
         |time: Option<Timestamp>, word: &str| time.map_or_else(String::new, |time| format!(" {word} {time}"));
     let create = format!("create a new one at {DASHBOARD}");

@@ -28,7 +28,7 @@ use serde::Serialize;
 pub use client::{Client, Timing};
 pub use endpoint::Endpoint;
 pub use error::{ApiError, Cause, Problem};
-pub use identify::{Identity, Who, identify};
+pub use identify::{Identity, Who, identify, usable};
 
 use crate::profile::AccountId;
 use crate::secret::Secret;

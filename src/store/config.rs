@@ -21,6 +21,9 @@ use crate::terminal::Messages;
 /// The newest version of the schema that we know.
 const VERSION: u64 = 1;
 
+/// What to do about a document that cannot be understood.
+const BY_HAND: &str = "mend it by hand, or move it away to start anew; alchemy does not change it";
+
 /// The document, as far as we read it. Fields that are not named here are ignored here and kept by
 /// [`Edit`].
 #[derive(Debug, Default, Deserialize)]
@@ -119,9 +122,8 @@ impl Entry {
 }
 
 fn parse(origin: &str, bytes: &[u8]) -> Result<Config> {
-    let by_hand = "mend it by hand, or move it away to start anew; alchemy does not change it";
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(Error::new(format!("{origin} is empty")).hint(by_hand));
+        return Err(Error::new(format!("{origin} is empty")).hint(BY_HAND));
     }
     let newer = |version: u64| {
         Error::new(format!("{origin} is of version {version}, and this alchemy knows version {VERSION}"))
@@ -136,9 +138,9 @@ fn parse(origin: &str, bytes: &[u8]) -> Result<Config> {
             Err(match version {
                 Some(version) if version > VERSION => newer(version),
                 _ if error.is_data() => {
-                    Error::new(format!("{origin} has a wrong type: {error}")).hint(by_hand)
+                    Error::new(format!("{origin} has a wrong type: {error}")).hint(BY_HAND)
                 }
-                _ => Error::new(format!("{origin} is not valid JSON: {error}")).hint(by_hand),
+                _ => Error::new(format!("{origin} is not valid JSON: {error}")).hint(BY_HAND),
             })
         }
     }
@@ -161,12 +163,15 @@ impl<'a> Edit<'a> {
     /// Those of [`Config::load`] and of the lock. Nothing was changed.
     pub fn open(home: &'a Home, messages: &Messages) -> Result<Self> {
         let lock = Lock::acquire(&home.lock("config"), "config.json", *messages)?;
-        let before = Config::load(home)?;
-        let document = match atomic::read(&home.config())? {
-            Some(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|error| Error::new(format!("{}: {error}", home.config().display())))?,
-            None => Map::from_iter([("version".to_owned(), VERSION.into())]),
+        let path = home.config();
+        let origin = path.display().to_string();
+        // Reading passes over what a change must keep, so this can fail where `parse` does not.
+        let parse = |bytes: &Bytes| {
+            let document = |error| Error::new(format!("{origin} is not valid JSON: {error}")).hint(BY_HAND);
+            Ok((parse(&origin, bytes)?, serde_json::from_slice(bytes).map_err(document)?))
         };
+        let (before, document) = atomic::read_settled(&path, atomic::read, parse)?
+            .unwrap_or_else(|| (Config::default(), Map::from_iter([("version".to_owned(), VERSION.into())])));
         Ok(Self { home, document, before, lock })
     }
 

@@ -1,18 +1,16 @@
 //! The keyring of the platform: four calls, each with a deadline, errors a person can read.
 //!
 //! A call runs in a thread of its own and is given up, not stopped, when its time is over: a bus
-//! that never answers must not hang us, and the process ends soon anyway. What such a thread still
-//! holds of a secret is wiped when it ends.
+//! that never answers must not hang us, and the process ends soon anyway.
 
-use std::ffi::OsString;
-use std::fmt;
-use std::io;
-use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, mpsc, mpsc::RecvTimeoutError};
 use std::time::Duration;
+use std::{fmt, io};
 
-use keyring_core::{CredentialStore, Entry, Error, Result};
+use keyring_core::{CredentialStore, Entry, Error};
 use zeroize::Zeroizing;
+
+use super::session_bus::SessionBus;
 
 /// The service name of all our entries.
 pub const SERVICE: &str = "alchemy-cli";
@@ -37,26 +35,13 @@ impl Unlock {
     }
 }
 
-/// Where the environment of this process says the session bus is (Linux only).
-#[derive(Clone, Debug, Default)]
-pub struct SessionBus {
-    /// `DBUS_SESSION_BUS_ADDRESS`.
-    pub address: Option<OsString>,
-    /// `XDG_RUNTIME_DIR`.
-    pub runtime_dir: Option<PathBuf>,
-    /// The real user id of this process, who must own the socket in `runtime_dir`.
-    pub uid: u32,
-}
-
 /// How to open the keyring.
 #[derive(Clone, Debug)]
 pub struct Params {
     /// The session bus; not used on macOS.
     pub bus: SessionBus,
-    /// Whether a dialog may be shown.
+    /// Whether a dialog may be shown, once the keyring has said that it is locked.
     pub unlock: Unlock,
-    /// The time limit of each call, normally [`Unlock::limit`]; a dialog gets it in whole seconds.
-    pub limit: Duration,
 }
 
 /// Why the keyring did not do what it was asked.
@@ -68,11 +53,8 @@ pub enum KeyringError {
     Locked,
     /// No answer in this many seconds. A write may still happen.
     TimedOut(u64),
-    /// The document is larger than the `limit` (bytes) of the platform.
-    TooLarge {
-        /// The largest size, in bytes.
-        limit: u32,
-    },
+    /// The document is larger than the keyring of the platform takes: `limit`, in bytes.
+    TooLarge { limit: u32 },
     /// Anything else; the reason, never the secret.
     Other(String),
 }
@@ -83,9 +65,7 @@ impl fmt::Display for KeyringError {
             Self::Unavailable(reason) => write!(f, "no keyring: {reason}"),
             Self::Locked => f.write_str("the keyring is locked"),
             Self::TimedOut(seconds) => write!(f, "the keyring did not answer in {seconds} s"),
-            Self::TooLarge { limit } => {
-                write!(f, "too large for the keyring, which takes {limit} bytes")
-            }
+            Self::TooLarge { limit } => write!(f, "the keyring takes only {limit} bytes"),
             Self::Other(reason) => write!(f, "the keyring failed: {reason}"),
         }
     }
@@ -101,7 +81,7 @@ impl From<Error> for KeyringError {
             // A store that cannot be reached says so with an `io::Error`.
             Error::PlatformFailure(e) if e.is::<io::Error>() => Self::Unavailable(e.to_string()),
             #[cfg(target_os = "macos")]
-            Error::PlatformFailure(e) if needs_person(e.as_ref()) => Self::Locked,
+            Error::PlatformFailure(e) if super::keychain::needs_person(e.as_ref()) => Self::Locked,
             Error::PlatformFailure(e) => Self::Other(e.to_string()),
             Error::TooLong(_, limit) => Self::TooLarge { limit },
             Error::Ambiguous(found) => Self::Other(format!("{} entries match", found.len())),
@@ -111,13 +91,14 @@ impl From<Error> for KeyringError {
     }
 }
 
-type Probe = dyn Fn() -> Result<()> + Send + Sync;
+type Answer<T> = Result<T, KeyringError>;
+type Probe = dyn Fn() -> keyring_core::Result<()> + Send + Sync;
+/// The store of the platform, and what tries whether it takes a write.
+pub(super) type Platform = (Arc<CredentialStore>, Arc<Probe>);
 
 /// The keyring of the platform.
 pub struct Keyring {
-    store: Arc<CredentialStore>,
-    probe: Arc<Probe>,
-    limit: Duration,
+    params: Params,
 }
 
 impl Keyring {
@@ -125,80 +106,91 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyringError::Unavailable`].
-    pub fn open(params: &Params) -> std::result::Result<Self, KeyringError> {
-        let (store, probe) = platform(params)?;
-        Ok(Self { store, probe, limit: params.limit })
+    pub fn open(params: &Params) -> Answer<Self> {
+        platform(&params.bus, Unlock::Never)?;
+        Ok(Self { params: params.clone() })
     }
 
     /// The secret of `user`, or `None` if there is none.
     ///
     /// # Errors
     /// Any [`KeyringError`].
-    pub fn get(&self, user: &str) -> std::result::Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
-        let entry = self.entry(user)?;
-        self.within_limit(move || found(entry.get_secret().map(Zeroizing::new)))
+    pub fn get(&self, user: &str) -> Answer<Option<Zeroizing<Vec<u8>>>> {
+        let user = user.to_owned();
+        self.ask(move |platform| found(entry(platform, &user)?.get_secret().map(Zeroizing::new)))
     }
 
     /// Stores `secret` for `user`, then reads it back.
     ///
     /// # Errors
     /// Any [`KeyringError`]; [`KeyringError::Other`] if what is read back differs.
-    pub fn set(&self, user: &str, secret: &[u8]) -> std::result::Result<(), KeyringError> {
-        let entry = self.entry(user)?;
-        // Our one copy: the thread may outlive the caller's.
-        let secret = Zeroizing::new(secret.to_vec());
-        let same = self.within_limit(move || {
+    pub fn set(&self, user: &str, secret: &[u8]) -> Answer<()> {
+        // A copy of our own: a thread may outlive the caller's.
+        let (user, secret) = (user.to_owned(), Arc::new(Zeroizing::new(secret.to_vec())));
+        let same = self.ask(move |platform| {
+            let entry = entry(platform, &user)?;
             entry.set_secret(&secret)?;
-            Ok(Zeroizing::new(entry.get_secret()?) == secret)
+            Ok(Zeroizing::new(entry.get_secret()?) == *secret)
         })?;
-        if same {
-            Ok(())
-        } else {
-            Err(KeyringError::Other("it gave back something else than it was given".to_owned()))
-        }
+        let differs = || KeyringError::Other("it gave back something else".to_owned());
+        same.then_some(()).ok_or_else(differs)
     }
 
     /// Deletes the secret of `user`; says whether there was one.
     ///
     /// # Errors
     /// Any [`KeyringError`].
-    pub fn delete(&self, user: &str) -> std::result::Result<bool, KeyringError> {
-        let entry = self.entry(user)?;
-        self.within_limit(move || found(entry.delete_credential())).map(|deleted| deleted.is_some())
+    pub fn delete(&self, user: &str) -> Answer<bool> {
+        let user = user.to_owned();
+        let gone = self.ask(move |platform| found(entry(platform, &user)?.delete_credential()))?;
+        Ok(gone.is_some())
     }
 
     /// Whether a write would work now. Under [`Unlock::Dialog`] a locked keyring is unlocked for it.
     ///
     /// # Errors
     /// Any [`KeyringError`]: the reason why not.
-    pub fn probe(&self) -> std::result::Result<(), KeyringError> {
-        let probe = self.probe.clone();
-        self.within_limit(move || probe())
+    pub fn probe(&self) -> Answer<()> {
+        self.ask(|(_, probe)| probe())
     }
 
-    fn entry(&self, user: &str) -> Result<Entry> {
-        self.store.build(SERVICE, user, None)
+    /// Asks without a dialog first, for which a short limit is enough: one that hangs must not be given
+    /// the time of a person. Only one that says that it is locked is asked with the dialog.
+    fn ask<T: Send + 'static>(
+        &self,
+        call: impl Fn(&Platform) -> keyring_core::Result<T> + Clone + Send + 'static,
+    ) -> Answer<T> {
+        match self.within_limit(Unlock::Never, call.clone()) {
+            Err(KeyringError::Locked) if self.params.unlock == Unlock::Dialog => {
+                self.within_limit(Unlock::Dialog, call)
+            }
+            answer => answer,
+        }
     }
 
     fn within_limit<T: Send + 'static>(
         &self,
-        call: impl FnOnce() -> Result<T> + Send + 'static,
-    ) -> std::result::Result<T, KeyringError> {
-        let (answer, answers) = mpsc::sync_channel(1);
-        let run = move || drop(answer.send(call())); // an answer that comes too late is dropped
-        let thread = std::thread::Builder::new().name("keyring".to_owned()).spawn(run);
+        unlock: Unlock,
+        call: impl FnOnce(&Platform) -> keyring_core::Result<T> + Send + 'static,
+    ) -> Answer<T> {
+        let platform = platform(&self.params.bus, unlock)?;
+        let (sender, answer) = mpsc::sync_channel(1);
+        let run = move || drop(sender.send(call(&platform))); // too late an answer is dropped
+        let thread = std::thread::Builder::new().spawn(run);
         thread.map_err(|e| KeyringError::Other(e.to_string()))?;
-        match answers.recv_timeout(self.limit) {
+        match answer.recv_timeout(unlock.limit()) {
             Ok(result) => Ok(result?),
-            Err(mpsc::RecvTimeoutError::Timeout) => Err(KeyringError::TimedOut(self.limit.as_secs())),
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
-                Err(KeyringError::Other("its client stopped".to_owned()))
-            }
+            Err(RecvTimeoutError::Timeout) => Err(KeyringError::TimedOut(unlock.limit().as_secs())),
+            Err(RecvTimeoutError::Disconnected) => Err(KeyringError::Other("panic".to_owned())),
         }
     }
 }
 
-fn found<T>(result: Result<T>) -> Result<Option<T>> {
+fn entry(platform: &Platform, user: &str) -> keyring_core::Result<Entry> {
+    platform.0.build(SERVICE, user, None)
+}
+
+fn found<T>(result: keyring_core::Result<T>) -> keyring_core::Result<Option<T>> {
     match result {
         Err(Error::NoEntry) => Ok(None),
         other => other.map(Some),
@@ -206,43 +198,15 @@ fn found<T>(result: Result<T>) -> Result<Option<T>> {
 }
 
 #[cfg(target_os = "linux")]
-fn platform(params: &Params) -> Result<(Arc<CredentialStore>, Arc<Probe>)> {
-    let store = super::secret_service::Store::new(&params.bus, params.unlock, params.limit)?;
-    Ok((store.clone(), Arc::new(move || store.probe())))
+fn platform(bus: &SessionBus, unlock: Unlock) -> keyring_core::Result<Platform> {
+    let store = super::secret_service::Store::new(bus, unlock, unlock.limit())?;
+    Ok((Arc::new(store.clone()), Arc::new(move || store.probe())))
 }
 
-/// The login keychain. It tells that it is locked only when written to, so the probe writes.
 #[cfg(target_os = "macos")]
-fn platform(params: &Params) -> Result<(Arc<CredentialStore>, Arc<Probe>)> {
-    use security_framework::os::macos::keychain::SecKeychain;
-    let store = apple_native_keyring_store::keychain::Store::new()?;
-    let entry = keyring_core::api::CredentialStoreApi::build(&*store, "alchemy-cli probe", "probe", None)?;
-    // Dialogs are off in this process for as long as this value lives.
-    let quiet = match params.unlock {
-        Unlock::Never => {
-            Some(SecKeychain::disable_user_interaction().map_err(|e| Error::PlatformFailure(Box::new(e)))?)
-        }
-        Unlock::Dialog => None,
-    };
-    let probe = move || {
-        let _held = &quiet;
-        entry.set_secret(b"probe")?;
-        entry.delete_credential()
-    };
-    Ok((store, Arc::new(probe)))
-}
-
-/// Errors of Security.framework (`SecBase.h`) that the store takes for failures.
-#[cfg(target_os = "macos")]
-fn needs_person(error: &(dyn std::error::Error + 'static)) -> bool {
-    const INTERACTION_NOT_ALLOWED: i32 = -25308;
-    const AUTH_FAILED: i32 = -25293;
-    const USER_CANCELED: i32 = -128;
-    let code = error.downcast_ref::<security_framework::base::Error>().map(|e| e.code());
-    matches!(code, Some(INTERACTION_NOT_ALLOWED | AUTH_FAILED | USER_CANCELED))
-}
+use super::keychain::open as platform;
 
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
-fn platform(_: &Params) -> Result<(Arc<CredentialStore>, Arc<Probe>)> {
+fn platform(_: &SessionBus, _: Unlock) -> keyring_core::Result<Platform> {
     Err(Error::NoDefaultStore)
 }

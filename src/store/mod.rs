@@ -7,11 +7,14 @@ pub mod atomic;
 pub mod config;
 pub mod credential;
 pub mod home;
+#[cfg(target_os = "macos")]
+mod keychain;
 pub mod keyring;
 mod lock;
 mod npm;
 #[cfg(target_os = "linux")]
 mod secret_service;
+pub mod session_bus;
 mod write;
 
 use std::cell::OnceCell;
@@ -187,8 +190,8 @@ impl<'a> Store<'a> {
     }
 
     fn read_keyring(&self, name: &ProfileName) -> Result<Option<Document>> {
-        let bytes =
-            self.keyring()?.get(&self.keyring_user(name)).map_err(|error| Self::keyring_failed(&error))?;
+        let get = |keyring: &Keyring| keyring.get(&self.keyring_user(name));
+        let bytes = self.with_keyring(name, get)?;
         bytes.map(|bytes| Document::parse(&bytes, &format!("the keyring's item for '{name}'"))).transpose()
     }
 
@@ -220,8 +223,7 @@ impl<'a> Store<'a> {
     }
 
     fn write_keyring(&self, name: &ProfileName, bytes: &[u8]) -> Result<()> {
-        let user = self.keyring_user(name);
-        self.keyring()?.set(&user, bytes).map_err(|error| Self::keyring_failed(&error))
+        self.with_keyring(name, |keyring| keyring.set(&self.keyring_user(name), bytes))
     }
 
     /// Whether a keyring answers, and would take a credential now.
@@ -232,12 +234,16 @@ impl<'a> Store<'a> {
         Keyring::open(&self.params)?.probe()
     }
 
-    fn keyring(&self) -> Result<&Keyring> {
-        if let Some(keyring) = self.keyring.get() {
-            return Ok(keyring);
-        }
-        let keyring = Keyring::open(&self.params).map_err(|error| Self::keyring_failed(&error))?;
-        Ok(self.keyring.get_or_init(|| keyring))
+    fn with_keyring<T>(
+        &self,
+        name: &ProfileName,
+        call: impl FnOnce(&Keyring) -> std::result::Result<T, KeyringError>,
+    ) -> Result<T> {
+        let keyring = match self.keyring.get() {
+            Some(keyring) => Ok(keyring),
+            None => Keyring::open(&self.params).map(|keyring| self.keyring.get_or_init(|| keyring)),
+        };
+        keyring.and_then(call).map_err(|error| keyring_failed(name, &error))
     }
 
     /// The keyring's name for a profile: the profile's own, and in another `ALCHEMY_HOME` with the id
@@ -249,21 +255,21 @@ impl<'a> Store<'a> {
         }
     }
 
-    fn keyring_failed(error: &KeyringError) -> Error {
-        let hint = match error {
-            KeyringError::Unavailable(_) | KeyringError::TimedOut(_) => {
-                "run it in your desktop session, or keep the profile in a file: alchemy configure --store file"
-            }
-            KeyringError::Locked => "unlock it (log in to the desktop, or open its manager) and try again",
-            KeyringError::TooLarge { .. } => "keep it in a file: alchemy configure --store file",
-            KeyringError::Other(_) => {
-                "try again, or keep the profile in a file: alchemy configure --store file"
-            }
-        };
-        Error::new(error.to_string()).hint(hint)
-    }
-
     fn lock(&self, name: &ProfileName) -> Result<Lock> {
         Lock::acquire(&self.home.credential_lock(name), &format!("profile '{name}'"), *self.messages)
     }
+}
+
+fn keyring_failed(name: &ProfileName, error: &KeyringError) -> Error {
+    let in_a_file = format!("alchemy configure -p {name} --store file");
+    Error::new(error.to_string()).hint(match error {
+        KeyringError::Unavailable(_) | KeyringError::TimedOut(_) => {
+            format!("run it in your desktop session, or keep the profile in a file: {in_a_file}")
+        }
+        KeyringError::Locked => {
+            "unlock it (log in to the desktop, or open its manager) and try again".to_owned()
+        }
+        KeyringError::TooLarge { .. } => format!("keep it in a file: {in_a_file}"),
+        KeyringError::Other(_) => format!("try again, or keep the profile in a file: {in_a_file}"),
+    })
 }

@@ -2,103 +2,78 @@
 //!
 //! Rules of this file:
 //! - Secrets cross the bus in a plain session, so the bus is a Unix socket or there is no keyring.
-//!   (A Diffie-Hellman session is three quarters of the time of a read, and hides nothing from a
-//!   process of the same user, which can ask the unlocked service itself.)
-//! - Nothing is started: no `autolaunch:`, no `unixexec:`. Nothing is asked under [`Unlock::Never`].
-//! - An item carries the attributes, the content type and the replacing of the crate
-//!   `dbus-secret-service-keyring-store`; either reads what the other wrote.
-//! - Calls block for as long as the bus likes; the deadline is the caller's (see `keyring.rs`).
+//!   (A Diffie-Hellman session is three quarters of the time of a read, and only hides them from a
+//!   monitor on the bus: a process of the same user, which can ask the unlocked service itself.)
+//! - No bus is started: no `autolaunch:`, no `unixexec:`. [`Unlock::Never`] never asks anybody.
+//! - `OpenSession` is never the first call of a connection. gnome-keyring-daemon (42 to 50) aborts
+//!   if it comes before the daemon has noted the client, a race it loses once in thousands of times
+//!   (gnome-keyring work items 190, 196, 199); it survives that in any other call.
+//! - Items have the attributes and content type of `dbus-secret-service-keyring-store`.
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::ffi::OsString;
-use std::fmt;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use dbus_secret_service::{EncryptionType, Error as BusError, Item, Path, SecretService};
+use dbus::arg::{AppendAll, PropMap, ReadAll, Variant};
+use dbus::channel::Channel;
+use dbus::{Error as BusError, Message, Path};
 use keyring_core::api::{CredentialApi, CredentialStoreApi};
 use keyring_core::attributes::parse_attributes;
 use keyring_core::{Credential, Entry, Error, Result};
 
-use super::keyring::{SessionBus, Unlock};
+use super::keyring::Unlock;
+use super::session_bus::SessionBus;
 
-/// The attributes that name an item, as the keyring project's own stores call them.
-const SERVICE: &str = "service";
-const USER: &str = "username";
-const CONTENT_TYPE: &str = "application/octet-stream";
+const SERVICE: &str = "org.freedesktop.Secret.Service";
+const COLLECTION: &str = "org.freedesktop.Secret.Collection";
+const ITEM: &str = "org.freedesktop.Secret.Item";
+const PROMPT: &str = "org.freedesktop.Secret.Prompt";
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 
-/// What libdbus would connect to, judged without calling it: it takes its address from the
-/// environment and cannot be handed one, so this repeats `init_session_address` and
-/// `dbus_parse_address` of libdbus 1.14.
-///
-/// Unlike other clients libdbus does not try `/run/user/UID/bus` by itself; without
-/// `XDG_RUNTIME_DIR` it would go on to `autolaunch:`.
-fn unix_only(bus: &SessionBus) -> std::result::Result<(), &'static str> {
-    if let Some(address) = bus.address.as_ref().filter(|a| !a.is_empty()) {
-        let bytes = address.as_bytes();
-        let mut entries = bytes.strip_suffix(b";").unwrap_or(bytes).split(|b| *b == b';');
-        return if entries.all(|entry| entry.starts_with(b"unix:")) {
-            Ok(())
-        } else {
-            Err("DBUS_SESSION_BUS_ADDRESS is not a unix socket")
-        };
-    }
-    let Some(dir) = &bus.runtime_dir else {
-        return Err("no session bus: neither DBUS_SESSION_BUS_ADDRESS nor XDG_RUNTIME_DIR is set");
-    };
-    let mut socket = OsString::from(dir);
-    socket.push("/bus");
-    match std::fs::symlink_metadata(socket) {
-        Ok(meta) if meta.file_type().is_socket() && meta.uid() == bus.uid => Ok(()),
-        _ => Err(
-            "no session bus: DBUS_SESSION_BUS_ADDRESS is not set, $XDG_RUNTIME_DIR/bus is no socket of ours",
-        ),
-    }
+/// Session, parameters (none in a plain session), value, content type.
+type Secret = (Path<'static>, Vec<u8>, Vec<u8>, String);
+
+/// A service that cannot be reached, told from its other failures by the [`io::Error`] in the box.
+fn no_service(reason: &str) -> Error {
+    let error = io::Error::new(io::ErrorKind::NotConnected, reason);
+    Error::PlatformFailure(Box::new(error))
 }
 
-/// A failure to reach the service at all, told from its other failures by the boxed [`io::Error`].
-fn unreachable(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::PlatformFailure(Box::new(io::Error::new(io::ErrorKind::NotConnected, reason)))
+fn locked(reason: &str) -> Error {
+    Error::NoStorageAccess(reason.into())
 }
 
 fn decode(error: BusError) -> Error {
-    match error {
-        BusError::Locked | BusError::NoResult | BusError::Prompt => Error::NoStorageAccess(Box::new(error)),
-        // Locked between our search and our call.
-        BusError::Dbus(ref e) if e.name() == Some("org.freedesktop.Secret.Error.IsLocked") => {
-            Error::NoStorageAccess(Box::new(error))
+    let name = error.name().unwrap_or_default();
+    match name.strip_prefix("org.freedesktop.DBus.Error.") {
+        Some(n) if n == "ServiceUnknown" || n.starts_with("Spawn.") => {
+            no_service(error.message().unwrap_or(name))
         }
+        None if name == "org.freedesktop.Secret.Error.IsLocked" => locked("locked since the search"),
         _ => Error::PlatformFailure(Box::new(error)),
     }
 }
 
 /// A store in the default collection of the user's Secret Service; connects when first used.
+#[derive(Clone)]
 pub struct Store {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
+    address: Arc<str>,
     unlock: Unlock,
-    prompt: Duration,
-    service: Mutex<Option<SecretService>>,
+    limit: Duration,
+    connection: Arc<Mutex<Option<Connection>>>,
 }
 
 impl Store {
-    /// A store on the session bus of this process.
-    ///
-    /// `bus` must be what the environment of this process says, for libdbus reads it again.
-    /// `prompt` (whole seconds) is how long a dialog may stay open under [`Unlock::Dialog`].
+    /// A store on `bus`; a call to it, or a dialog under [`Unlock::Dialog`], may take `limit`.
     ///
     /// # Errors
     /// `PlatformFailure` around an [`io::Error`] if that bus is none, or not a Unix socket.
-    pub fn new(bus: &SessionBus, unlock: Unlock, prompt: Duration) -> Result<Arc<Self>> {
-        unix_only(bus).map_err(unreachable)?;
-        let shared = Shared { unlock, prompt, service: Mutex::new(None) };
-        Ok(Arc::new(Self { shared: Arc::new(shared) }))
+    pub fn new(bus: &SessionBus, unlock: Unlock, limit: Duration) -> Result<Self> {
+        let address = bus.unix_address().map_err(no_service)?.into();
+        let connection = Arc::default();
+        Ok(Self { address, unlock, limit, connection })
     }
 
     /// Whether a new item could be stored now; writes nothing, unlocks under [`Unlock::Dialog`].
@@ -107,151 +82,218 @@ impl Store {
     /// `PlatformFailure` if no service answers, `NoStorageAccess` if it has no default collection,
     /// or that is locked and may not or could not be unlocked.
     pub fn probe(&self) -> Result<()> {
-        self.shared.with(|service| {
-            let collection = service.get_default_collection().map_err(decode)?;
-            if collection.is_locked().map_err(decode)? {
-                self.shared.unlock_with(|| collection.unlock())?;
-            }
-            Ok(())
+        self.with(|bus| {
+            bus.search(&HashMap::from([("service", "alchemy-cli probe")]))?;
+            bus.collection().map(drop)
         })
     }
-}
 
-impl Shared {
-    /// Runs `work` on the one connection, which is made when there is none and dropped when it
-    /// failed: a service that was started anew knows nothing of an old session.
-    fn with<T>(&self, work: impl FnOnce(&SecretService) -> Result<T>) -> Result<T> {
-        let mut held = self.service.lock().unwrap_or_else(PoisonError::into_inner);
-        let service = match held.take() {
-            Some(service) => service,
-            None => self.connect()?,
-        };
-        let result = work(&service);
+    /// Runs `work` on the one connection, which is dropped when it failed: a service that was
+    /// started anew knows nothing of an old session.
+    fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
+        let mut kept = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut bus = kept.take().map_or_else(|| self.connect(), Ok)?;
+        let result = work(&mut bus);
         if !matches!(result, Err(Error::PlatformFailure(_))) {
-            *held = Some(service);
+            *kept = Some(bus);
         }
         result
     }
 
-    fn connect(&self) -> Result<SecretService> {
-        // Zero seconds: dbus-secret-service then gives up before it shows any prompt.
-        let seconds = match self.unlock {
-            Unlock::Never => 0,
-            Unlock::Dialog => self.prompt.as_secs().max(1),
-        };
-        let connect = || SecretService::connect_with_max_prompt_timeout(EncryptionType::Plain, seconds);
-        connect()
-            .or_else(|error| match error {
-                // The crate allows each call 2 s; a service that the bus starts just now may need more.
-                BusError::Dbus(ref e) if e.name() == Some("org.freedesktop.DBus.Error.NoReply") => connect(),
-                _ => Err(error),
-            })
-            .map_err(|error| match error {
-                BusError::Dbus(e) => unreachable(e.message().unwrap_or("the session bus failed")),
-                _ => unreachable(error),
-            })
-    }
-
-    fn unlock_with(&self, unlock: impl FnOnce() -> std::result::Result<(), BusError>) -> Result<()> {
-        match self.unlock {
-            Unlock::Never => Err(decode(BusError::Locked)),
-            Unlock::Dialog => unlock().map_err(decode),
-        }
+    fn connect(&self) -> Result<Connection> {
+        let refused = |e: BusError| no_service(e.message().unwrap_or("the session bus failed"));
+        let mut channel = Channel::open_private(&self.address).map_err(refused)?;
+        channel.register().map_err(refused)?;
+        Ok(Connection { channel, unlock: self.unlock, limit: self.limit, session: None })
     }
 }
 
-/// The item of one service and user; with a path, one of several that match.
+/// The calls of the specification that we need.
+struct Connection {
+    channel: Channel,
+    unlock: Unlock,
+    limit: Duration,
+    session: Option<Path<'static>>,
+}
+
+impl Connection {
+    fn call<A: AppendAll, R: ReadAll>(
+        &self,
+        path: &str,
+        interface: &str,
+        method: &str,
+        args: A,
+    ) -> Result<R> {
+        let message = Message::call_with_args("org.freedesktop.secrets", path, interface, method, args);
+        let reply = self.channel.send_with_reply_and_block(message, self.limit);
+        reply.and_then(|reply| reply.read_all()).map_err(decode)
+    }
+
+    fn service<A: AppendAll, R: ReadAll>(&self, method: &str, args: A) -> Result<R> {
+        self.call("/org/freedesktop/secrets", SERVICE, method, args)
+    }
+
+    /// The unlocked and the locked items. As the first call of a connection it may meet the race that
+    /// `OpenSession` must not: it is then answered that there is no such method.
+    fn search(&self, attributes: &HashMap<&str, &str>) -> Result<(Vec<Path<'static>>, Vec<Path<'static>>)> {
+        let search = || self.service("SearchItems", (attributes,));
+        search().or_else(|error| match &error {
+            Error::PlatformFailure(e) if e.to_string().contains("SearchItems") => search(),
+            _ => Err(error),
+        })
+    }
+
+    fn session(&mut self) -> Result<Path<'static>> {
+        if let Some(session) = &self.session {
+            return Ok(session.clone());
+        }
+        let plain = ("plain", Variant(""));
+        let (_, session): (Variant<String>, Path) = self.service("OpenSession", plain)?;
+        self.session = Some(session.clone());
+        Ok(session)
+    }
+
+    /// The default collection, unlocked.
+    fn collection(&self) -> Result<Path<'static>> {
+        let (path,): (Path,) = self.service("ReadAlias", ("default",))?;
+        if &*path == "/" {
+            return Err(locked("there is no default collection"));
+        }
+        let (is_locked,): (Variant<bool>,) = self.call(&path, PROPERTIES, "Get", (COLLECTION, "Locked"))?;
+        if is_locked.0 {
+            self.unlock(&path)?;
+        }
+        Ok(path)
+    }
+
+    fn unlock(&self, object: &Path<'static>) -> Result<()> {
+        if self.unlock == Unlock::Never {
+            return Err(locked("locked"));
+        }
+        let (_, prompt): (Vec<Path>, Path) = self.service("Unlock", (vec![object],))?;
+        self.prompt(&prompt)
+    }
+
+    /// Shows the dialog that a call asks for, if it does, and waits until it is over.
+    fn prompt(&self, path: &Path<'static>) -> Result<()> {
+        if &**path == "/" {
+            return Ok(());
+        }
+        if self.unlock == Unlock::Never {
+            return Err(locked("it asks for a dialog"));
+        }
+        let rule = format!("type='signal',interface='{PROMPT}',path='{path}'");
+        let name = "org.freedesktop.DBus";
+        let watch = Message::call_with_args(name, "/org/freedesktop/DBus", name, "AddMatch", (rule,));
+        self.channel.send_with_reply_and_block(watch, self.limit).map_err(decode)?;
+        self.call::<_, ()>(path, PROMPT, "Prompt", ("",))?;
+        let end = Instant::now() + self.limit;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            let Some(message) = self.channel.blocking_pop_message(left).map_err(decode)? else {
+                continue;
+            };
+            if message.path().as_ref() == Some(path) && message.member().as_deref() == Some("Completed") {
+                let dismissed = message.read1().unwrap_or(true);
+                return if dismissed { Err(locked("the dialog was dismissed")) } else { Ok(()) };
+            }
+        }
+        self.call::<_, ()>(path, PROMPT, "Dismiss", ())?;
+        Err(locked("the dialog was not answered"))
+    }
+}
+
+/// The item of one service and user.
 #[derive(Clone)]
 struct ItemCredential {
-    shared: Arc<Shared>,
+    store: Store,
     service: String,
     user: String,
-    path: Option<Path<'static>>,
 }
 
 impl ItemCredential {
     fn attributes(&self) -> HashMap<&str, &str> {
-        HashMap::from([(SERVICE, self.service.as_str()), (USER, self.user.as_str())])
+        HashMap::from([("service", &*self.service), ("username", &*self.user)])
     }
 
     /// The one item meant, unlocked. The search itself tells locked from unlocked, so that the
-    /// common read is three calls: `OpenSession`, `SearchItems`, `GetSecret`.
-    fn item<'a>(&self, service: &'a SecretService) -> Result<Item<'a>> {
-        let (item, locked) = if let Some(path) = &self.path {
-            let item = Item::new(service, path.clone());
-            let locked = item.is_locked().map_err(decode)?;
-            (item, locked)
-        } else {
-            let found = service.search_items(self.attributes()).map_err(decode)?;
-            let unlocked = found.unlocked.into_iter().map(|item| (item, false));
-            let all = unlocked.chain(found.locked.into_iter().map(|item| (item, true)));
-            self.choose(all.collect())?
-        };
-        if locked {
-            self.shared.unlock_with(|| item.unlock())?;
+    /// common read is three calls: `SearchItems`, `OpenSession`, `GetSecret`.
+    fn item(&self, bus: &Connection) -> Result<Path<'static>> {
+        let (unlocked, locked) = bus.search(&self.attributes())?;
+        let mut items = [&*unlocked, &*locked].concat();
+        if items.len() > 1 {
+            self.keep_exact(bus, &mut items)?;
+        }
+        let item = items.pop().ok_or(Error::NoEntry)?;
+        if locked.contains(&item) {
+            bus.unlock(&item)?;
         }
         Ok(item)
     }
 
-    /// The only one, else the only one without attributes beyond ours: a search also finds the items
-    /// of other programs that have more.
-    fn choose<'a>(&self, mut found: Vec<(Item<'a>, bool)>) -> Result<(Item<'a>, bool)> {
-        if found.len() > 1 {
-            let exact: Vec<bool> =
-                found.iter().map(|(item, _)| self.is_exact(item)).collect::<Result<_>>()?;
-            if exact.iter().filter(|exact| **exact).count() == 1 {
-                let mut exact = exact.into_iter();
-                found.retain(|_| exact.next() == Some(true));
-            } else {
-                let each = found.into_iter().map(|(item, _)| Self { path: Some(item.path), ..self.clone() });
-                return Err(Error::Ambiguous(
-                    each.map(|one| Entry::new_with_credential(Arc::new(one))).collect(),
-                ));
+    /// Keeps the one with our attributes only: a search finds items that have more of them, too.
+    /// (`xdg:schema` does not count: gnome-keyring adds it when it has read its file again.)
+    fn keep_exact(&self, bus: &Connection, items: &mut Vec<Path<'static>>) -> Result<()> {
+        let (own, count) = (self.attributes(), items.len());
+        let foreign = |key: &String| !own.contains_key(&**key) && key != "xdg:schema";
+        for i in (0..count).rev() {
+            let get = (ITEM, "Attributes");
+            let (found,): (Variant<HashMap<String, String>>,) =
+                bus.call(&items[i], PROPERTIES, "Get", get)?;
+            if found.0.keys().any(foreign) {
+                items.remove(i);
             }
         }
-        found.pop().ok_or(Error::NoEntry)
-    }
-
-    /// `xdg:schema` is set by libsecret and by some services, and says nothing about the owner.
-    fn is_exact(&self, item: &Item) -> Result<bool> {
-        let attributes = item.get_attributes().map_err(decode)?;
-        let own = self.attributes();
-        Ok(attributes.keys().all(|key| own.contains_key(key.as_str()) || key == "xdg:schema"))
+        if items.len() == 1 {
+            return Ok(());
+        }
+        let same = || Entry::new_with_credential(Arc::new(self.clone()));
+        Err(Error::Ambiguous((0..count).map(|_| same()).collect()))
     }
 }
 
 impl CredentialApi for ItemCredential {
-    /// Into the item that is there, wherever it is, else into a new one of the default collection.
+    /// Into the item that is there, wherever it is, else a new one in the default collection.
     fn set_secret(&self, secret: &[u8]) -> Result<()> {
-        self.shared.with(|service| match self.item(service) {
-            Ok(item) => item.set_secret(secret, CONTENT_TYPE).map_err(decode),
-            Err(Error::NoEntry) => {
-                let collection = service.get_default_collection().map_err(decode)?;
-                if collection.is_locked().map_err(decode)? {
-                    self.shared.unlock_with(|| collection.unlock())?;
+        self.store.with(|bus| {
+            let item = self.item(bus);
+            let content = (bus.session()?, &[] as &[u8], secret, "application/octet-stream");
+            match item {
+                Ok(item) => bus.call(&item, ITEM, "SetSecret", (content,)),
+                Err(Error::NoEntry) => {
+                    let own = self.attributes().into_iter().map(|(k, v)| (k.to_owned(), v.to_owned()));
+                    let mut properties = PropMap::new();
+                    let label = format!("alchemy: {}", self.user);
+                    properties.insert(format!("{ITEM}.Label"), Variant(Box::new(label)));
+                    let own: HashMap<String, String> = own.collect();
+                    properties.insert(format!("{ITEM}.Attributes"), Variant(Box::new(own)));
+                    let made = (properties, content, true);
+                    let (_, prompt): (Path, Path) =
+                        bus.call(&bus.collection()?, COLLECTION, "CreateItem", made)?;
+                    bus.prompt(&prompt)
                 }
-                let label = format!("alchemy: {}", self.user);
-                let made = collection.create_item(&label, self.attributes(), secret, true, CONTENT_TYPE);
-                made.map(drop).map_err(decode)
+                Err(error) => Err(error),
             }
-            Err(error) => Err(error),
         })
     }
 
     fn get_secret(&self) -> Result<Vec<u8>> {
-        self.shared.with(|service| self.item(service)?.get_secret().map_err(decode))
+        self.store.with(|bus| {
+            let item = self.item(bus)?;
+            let session = bus.session()?;
+            let (secret,): (Secret,) = bus.call(&item, ITEM, "GetSecret", (session,))?;
+            Ok(secret.2)
+        })
     }
 
     fn delete_credential(&self) -> Result<()> {
-        self.shared.with(|service| self.item(service)?.delete().map_err(decode))
+        self.store.with(|bus| {
+            let (prompt,): (Path,) = bus.call(&self.item(bus)?, ITEM, "Delete", ())?;
+            bus.prompt(&prompt)
+        })
     }
 
     fn get_credential(&self) -> Result<Option<Arc<Credential>>> {
-        let path = self.shared.with(|service| Ok(self.item(service)?.path))?;
-        Ok(self
-            .path
-            .is_none()
-            .then(|| Arc::new(Self { path: Some(path), ..self.clone() }) as Arc<Credential>))
+        self.store.with(|bus| self.item(bus).map(|_| None))
     }
 
     fn get_specifiers(&self) -> Option<(String, String)> {
@@ -261,32 +303,25 @@ impl CredentialApi for ItemCredential {
     fn as_any(&self) -> &dyn Any {
         self
     }
-
-    fn debug_fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.user, self.service)
-    }
 }
 
 impl CredentialStoreApi for Store {
     fn vendor(&self) -> String {
-        "Secret Service, by dbus-secret-service".to_owned()
+        "Secret Service, by libdbus".to_owned()
     }
 
     fn id(&self) -> String {
-        "session bus, plain".to_owned()
+        "session bus, plain session".to_owned()
     }
 
     fn build(&self, service: &str, user: &str, modifiers: Option<&HashMap<&str, &str>>) -> Result<Entry> {
         parse_attributes(&[], modifiers)?;
-        let (shared, service, user) = (self.shared.clone(), service.to_owned(), user.to_owned());
-        Ok(Entry::new_with_credential(Arc::new(ItemCredential { shared, service, user, path: None })))
+        let (store, service, user) = (self.clone(), service.to_owned(), user.to_owned());
+        let credential = ItemCredential { store, service, user };
+        Ok(Entry::new_with_credential(Arc::new(credential)))
     }
 
     fn as_any(&self) -> &dyn Any {
         self
-    }
-
-    fn debug_fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret Service")
     }
 }

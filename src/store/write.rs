@@ -42,9 +42,10 @@ impl Store<'_> {
                     return Err(error);
                 }
                 aside.remove()?;
+                remove_folder(&path);
             }
             StoreKind::File => {
-                atomic::write(&path, &bytes)?;
+                atomic::write(&path, &bytes).inspect_err(|_| remove_folder(&path))?;
                 for folder in [Some(self.home.credentials().as_path()), path.parent()].into_iter().flatten() {
                     atomic::tighten_folder(folder)?;
                 }
@@ -114,7 +115,7 @@ impl Store<'_> {
             }
             _ => {
                 if let Some(found) = atomic::read_secret(&old)? {
-                    atomic::write(&new, &found.bytes)?;
+                    atomic::write(&new, &found.bytes).inspect_err(|_| remove_folder(&new))?;
                 }
                 prepared.commit()?;
                 atomic::remove(&old)?;
@@ -146,8 +147,7 @@ impl Store<'_> {
     }
 
     fn delete_from_keyring(&self, name: &ProfileName) -> Result<()> {
-        let user = self.keyring_user(name);
-        self.keyring()?.delete(&user).map_err(|error| Self::keyring_failed(&error)).map(|_| ())
+        self.with_keyring(name, |keyring| keyring.delete(&self.keyring_user(name))).map(drop)
     }
 
     fn not_ours(&self, name: &str) -> Error {

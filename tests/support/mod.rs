@@ -6,12 +6,16 @@
 #![allow(dead_code, reason = "each test binary uses its own part of the harness")]
 
 pub mod cloudflare;
+pub mod keyring;
+pub mod online;
+pub mod pty;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -96,7 +100,8 @@ impl Home {
         file.set_modified(std::time::SystemTime::now() - hour).expect("its time set");
     }
 
-    /// `program` in this home, with nothing else of the environment but `PATH`.
+    /// `program` in this home, with nothing else of the environment but `PATH`, and in a session of its
+    /// own: it must not ask on the terminal from which the tests are run.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
@@ -105,6 +110,8 @@ impl Home {
             .env("HOME", self.path())
             .current_dir(self.path())
             .stdin(Stdio::null());
+        // SAFETY: between fork and exec it makes one system call and allocates nothing.
+        unsafe { command.pre_exec(|| Ok(nix::unistd::setsid().map(drop)?)) };
         command
     }
 
@@ -220,4 +227,15 @@ pub fn has(program: &str) -> bool {
         eprintln!("skipped: {program} is not installed");
     }
     found
+}
+
+/// What `tests/run` installed and named by this variable; like [`has`] where it did not.
+pub fn given(variable: &str) -> Option<PathBuf> {
+    let value = std::env::var_os(variable).map(PathBuf::from);
+    let must = std::env::var_os("ALCHEMY_TEST_NO_SKIP").is_some();
+    assert!(value.is_some() || !must, "{variable} is not set; tests/run sets it");
+    if value.is_none() {
+        eprintln!("skipped: {variable} is not set; tests/run sets it");
+    }
+    value
 }

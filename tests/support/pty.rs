@@ -1,0 +1,210 @@
+//! A real terminal: a pseudo-terminal with a command in a session of its own, and a person at its keys.
+//!
+//! What was shown is read as a person reads it, without colours and cursor movements; a wait for a text
+//! that does not come fails the test with everything that was shown.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::libc;
+use nix::pty::{Winsize, openpty};
+use nix::sys::termios::{Termios, tcgetattr};
+use nix::unistd::{Pid, tcgetpgrp};
+
+/// A wait that ends only when the test has failed.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Between two looks whether the command has ended.
+const LOOK: Duration = Duration::from_millis(10);
+
+pub const CTRL_C: &str = "\x03";
+pub const CTRL_Z: &str = "\x1a";
+pub const ESC: &str = "\x1b";
+pub const DOWN: &str = "\x1b[B";
+pub const ENTER: &str = "\r";
+
+/// A terminal and the command that was started on it.
+pub struct Terminal {
+    child: Child,
+    master: File,
+    /// Held until the command has ended: it may have the terminal without a stream that leads there.
+    slave: Option<OwnedFd>,
+    output: Receiver<Vec<u8>>,
+    shown: Vec<u8>,
+    /// How much of [`Self::text`] an [`Self::expect`] has passed.
+    passed: usize,
+    modes: Termios,
+}
+
+/// What is not the terminal.
+#[derive(Default)]
+pub struct Redirected {
+    pub stdin: Option<Stdio>,
+    pub stdout: Option<Stdio>,
+    pub stderr: Option<Stdio>,
+}
+
+impl Terminal {
+    /// Starts the command with the terminal as its stdin, stdout and stderr.
+    pub fn start(command: Command) -> Self {
+        Self::start_redirected(command, Redirected::default())
+    }
+
+    /// Starts the command, which [`super::Home::command`] made, on the terminal, some of its streams elsewhere.
+    pub fn start_redirected(mut command: Command, redirected: Redirected) -> Self {
+        let size = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+        let pty = openpty(Some(&size), None).expect("a pseudo-terminal");
+        for fd in [&pty.master, &pty.slave] {
+            fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("kept from other tests' commands");
+        }
+        let modes = tcgetattr(&pty.slave).expect("modes");
+        let tty = || Stdio::from(pty.slave.try_clone().expect("another descriptor"));
+        command.stdin(redirected.stdin.unwrap_or_else(tty));
+        command.stdout(redirected.stdout.unwrap_or_else(tty));
+        command.stderr(redirected.stderr.unwrap_or_else(tty));
+        let slave = pty.slave.as_raw_fd();
+        let take_terminal = move || {
+            // SAFETY: an ioctl without memory of ours; the descriptor lives in `pty` beyond the spawn.
+            if unsafe { libc::ioctl(slave, libc::TIOCSCTTY, 0) } == -1 {
+                return Err(std::io::Error::last_os_error());
+            }
+            Ok(())
+        };
+        // SAFETY: between fork and exec it makes one system call and allocates nothing.
+        unsafe { command.pre_exec(take_terminal) };
+        let child = command.spawn().expect("started");
+        let master = File::from(pty.master);
+        let output = read_in_thread(master.try_clone().expect("another descriptor").into());
+        Self { child, master, slave: Some(pty.slave), output, shown: Vec::new(), passed: 0, modes }
+    }
+
+    /// The process id of the command, which leads the session.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().try_into().expect("a process id"))
+    }
+
+    /// The process group that the keys reach.
+    pub fn foreground(&self) -> Pid {
+        tcgetpgrp(&self.master).expect("a group in the foreground")
+    }
+
+    /// Writes to the command's stdin, which was redirected to a pipe, and closes it.
+    pub fn pipe(&mut self, text: &str) {
+        let mut stdin = self.child.stdin.take().expect("a pipe");
+        stdin.write_all(text.as_bytes()).expect("written");
+    }
+
+    /// Presses keys.
+    pub fn press(&mut self, keys: &str) {
+        self.master.write_all(keys.as_bytes()).expect("pressed");
+    }
+
+    /// Types a line.
+    pub fn line(&mut self, line: &str) {
+        self.press(&format!("{line}{ENTER}"));
+    }
+
+    /// Waits until the text is shown, after what was waited for before.
+    #[track_caller]
+    pub fn expect(&mut self, text: &str) {
+        loop {
+            let shown = self.text();
+            if let Some(at) = shown[self.passed..].find(text) {
+                self.passed += at + text.len();
+                return;
+            }
+            assert!(self.read(), "'{text}' is not shown after {} bytes of:\n{shown}", self.passed);
+        }
+    }
+
+    /// What was shown until now, without colours and cursor movements.
+    pub fn text(&self) -> String {
+        plain(&self.shown)
+    }
+
+    /// Waits for the end of the command: its exit code, and everything that was shown. The modes of the
+    /// terminal are those of before, and the cursor is visible.
+    #[track_caller]
+    pub fn finish(mut self) -> (i32, String) {
+        while self.read() {}
+        let status = self.child.wait().expect("an end");
+        assert!(tcgetattr(&self.master).expect("modes") == self.modes, "the terminal's modes are restored");
+        let shown = String::from_utf8_lossy(&self.shown);
+        assert!(shown.rfind("\x1b[?25l") <= shown.rfind("\x1b[?25h"), "the cursor is visible");
+        assert!(shown.rfind("\x1b[?2004h") <= shown.rfind("\x1b[?2004l"), "pasted text is plain again");
+        let output = std::process::Output { status, stdout: Vec::new(), stderr: Vec::new() };
+        (super::finished(output).code, self.text())
+    }
+
+    /// Reads what is shown next; false when nobody is left to show anything.
+    #[track_caller]
+    fn read(&mut self) -> bool {
+        use std::sync::mpsc::RecvTimeoutError::{Disconnected, Timeout};
+        let since = Instant::now();
+        loop {
+            match self.output.recv_timeout(LOOK) {
+                Ok(chunk) => {
+                    self.shown.extend(chunk);
+                    return true;
+                }
+                Err(Disconnected) => return false,
+                Err(Timeout) if since.elapsed() > LIMIT => {
+                    panic!("nothing happens any more after:\n{}", self.text())
+                }
+                Err(Timeout) => {
+                    if self.child.try_wait().expect("a child").is_some() {
+                        self.slave = None;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // Only a test that has failed leaves one running; what it had started hangs up with it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read_in_thread(master: OwnedFd) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut master = File::from(master);
+        let mut buffer = [0; 4096];
+        // EIO when the last process has closed the terminal.
+        while let Ok(count @ 1..) = master.read(&mut buffer) {
+            if sender.send(buffer[..count].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// The text without control sequences; one whose end is still to come is left out, too.
+fn plain(shown: &[u8]) -> String {
+    let text = String::from_utf8_lossy(shown);
+    let mut out = String::new();
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\x1b' => {
+                if chars.next() == Some('[') {
+                    let _ = chars.find(|c| ('@'..='~').contains(c));
+                }
+            }
+            '\r' => {}
+            c => out.push(c),
+        }
+    }
+    out
+}

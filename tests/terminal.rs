@@ -1,0 +1,422 @@
+//! A person at a terminal: questions and how they are cancelled, masked secrets, and a command of `exec`
+//! that has the terminal to itself.
+
+mod support;
+
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::Signal;
+use support::cloudflare::{Cloudflare, Credential};
+use support::pty::{CTRL_C, CTRL_Z, DOWN, ENTER, ESC, Redirected, Terminal};
+use support::{ACME, ALCHEMY, BETA, Home, has};
+
+const TOKEN: &str = "cfut_example-0123456789";
+
+/// An API with a token that sees one account, one that sees two, and a key that sees two.
+fn api() -> Cloudflare {
+    let api = Cloudflare::start();
+    api.account(ACME, "Acme");
+    api.account(BETA, "Beta");
+    api.add(Credential::user_token(TOKEN));
+    api.add(Credential::user_token("one-account").sees(&[BETA]));
+    api.add(Credential::global_key("key-example", "me@example.com"));
+    api
+}
+
+fn prod() -> Home {
+    let home = Home::new();
+    home.token_profile("prod", "tok-example");
+    home
+}
+
+fn alchemy(home: &Home, api: &Cloudflare, arguments: &[&str]) -> Command {
+    let mut command = home.alchemy_command(arguments);
+    command.env("CLOUDFLARE_API_BASE_URL", api.base_url());
+    command
+}
+
+#[track_caller]
+fn expect_account(home: &Home, profile: &str, account: &str) {
+    let shown = home.run(&["profile", "show", profile, "--json"]).expect_code(0).stdout;
+    let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!(shown["account"]["id"], account);
+}
+
+#[test]
+fn configure_asks_for_all_that_no_flag_gives() {
+    let (home, api) = (Home::new(), api());
+    let mut terminal = Terminal::start(alchemy(&home, &api, &["configure"]));
+    terminal.expect("profile name:");
+    terminal.line("prod");
+    terminal.expect("method:");
+    terminal.expect("Global API Key");
+    terminal.press(ENTER);
+    terminal.expect("API token:");
+    terminal.line(TOKEN);
+    terminal.expect("***");
+    terminal.expect("account:");
+    terminal.expect("Beta");
+    terminal.press(&format!("{DOWN}{ENTER}"));
+    let (code, shown) = terminal.finish();
+    assert_eq!(code, 0, "{shown}");
+    assert!(!shown.contains("example"), "a secret is shown in:\n{shown}");
+    assert!(shown.ends_with("kept in the file store\n"), "{shown}");
+    expect_account(&home, "prod", BETA);
+    assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout, format!("{TOKEN}\n"));
+}
+
+#[test]
+fn a_key_is_asked_for_with_its_email_and_typing_narrows_the_accounts() {
+    let (home, api) = (Home::new(), api());
+    let mut terminal = Terminal::start(alchemy(&home, &api, &["configure", "-p", "legacy"]));
+    terminal.expect("method:");
+    terminal.press(&format!("{DOWN}{ENTER}"));
+    terminal.expect("e-mail of the account's owner:");
+    terminal.line("me@example.com");
+    terminal.expect("Global API Key:");
+    terminal.line("key-example");
+    terminal.expect("account:");
+    terminal.line("bet");
+    let (code, shown) = terminal.finish();
+    assert_eq!(code, 0, "{shown}");
+    assert!(!shown.contains("key-example"), "a secret is shown in:\n{shown}");
+    expect_account(&home, "legacy", BETA);
+    let printed = home.run(&["env", "legacy"]).expect_code(0).stdout;
+    assert!(printed.contains("CLOUDFLARE_API_KEY=key-example;"), "{printed}");
+}
+
+#[test]
+fn a_secret_can_be_pasted_with_what_the_clipboard_holds_around_it() {
+    let home = Home::new();
+    let arguments = ["configure", "-p", "prod", "--method", "api-token", "--no-verify", "--account", ACME];
+    for pasted in [TOKEN.to_owned(), format!("{TOKEN}\n"), format!("\n  \"{TOKEN}\" \r\n")] {
+        let mut terminal = Terminal::start(home.alchemy_command(&[&arguments[..], &["--yes"]].concat()));
+        terminal.expect("API token:");
+        terminal.press(&format!("\x1b[200~{pasted}\x1b[201~"));
+        terminal.expect("***");
+        terminal.press(ENTER);
+        let (code, shown) = terminal.finish();
+        assert_eq!(code, 0, "{pasted:?}:\n{shown}");
+        assert!(!shown.contains("example"), "{shown}");
+        assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout, format!("{TOKEN}\n"));
+        home.run(&["profile", "delete", "prod", "--yes"]).expect_code(0);
+    }
+}
+
+#[test]
+fn the_only_account_is_chosen_by_itself() {
+    let (home, api) = (Home::new(), api());
+    let arguments = ["configure", "-p", "prod", "--method", "api-token"];
+    let mut terminal = Terminal::start(alchemy(&home, &api, &arguments));
+    terminal.expect("API token:");
+    terminal.line("one-account");
+    let (code, shown) = terminal.finish();
+    assert_eq!(code, 0, "{shown}");
+    assert!(!shown.contains("account:") && !shown.contains("method:"), "{shown}");
+    expect_account(&home, "prod", BETA);
+}
+
+#[test]
+fn an_existing_profile_is_changed_after_a_yes_and_keeps_its_account_in_reach() {
+    let (home, api) = (prod(), api());
+    let arguments = ["configure", "-p", "prod", "--method", "api-token"];
+    let mut terminal = Terminal::start(alchemy(&home, &api, &arguments));
+    terminal.expect("profile 'prod' exists (api-token, account Acme");
+    terminal.line("y");
+    terminal.expect("API token:");
+    terminal.line(TOKEN);
+    terminal.expect("account:");
+    terminal.press(ENTER); // the cursor is on the one of before
+    let (code, shown) = terminal.finish();
+    assert_eq!(code, 0, "{shown}");
+    assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout, format!("{TOKEN}\n"));
+    expect_account(&home, "prod", ACME);
+}
+
+#[test]
+fn every_question_can_be_cancelled_and_nothing_has_changed() {
+    let (home, api) = (prod(), api());
+    let before = home.snapshot();
+    let yes = format!("y{ENTER}");
+    let methods = ("method:", ENTER);
+    let table: [&[(&str, &str)]; 8] = [
+        &[("change it?", "n\r")],
+        &[("change it?", ENTER)], // no is the default
+        &[("change it?", CTRL_C)],
+        &[("change it?", ESC)],
+        &[("change it?", &yes), ("method:", ESC)],
+        &[("change it?", &yes), methods, ("API token:", CTRL_C)],
+        &[("change it?", &yes), methods, ("API token:", "half a token\x1b")],
+        &[("change it?", &yes), methods, ("API token:", &format!("{TOKEN}\r")), ("account:", CTRL_C)],
+    ];
+    for answers in table {
+        let mut terminal = Terminal::start(alchemy(&home, &api, &["configure", "-p", "prod"]));
+        for (question, keys) in answers {
+            terminal.expect(question);
+            terminal.press(keys);
+        }
+        let (code, shown) = terminal.finish();
+        assert_eq!(code, 1, "{answers:?}:\n{shown}");
+        assert!(shown.ends_with("alchemy: cancelled; nothing was changed\n"), "{answers:?}:\n{shown}");
+        assert!(!shown.contains("half a token") && !shown.contains(TOKEN), "{shown}");
+        assert_eq!(home.snapshot(), before, "{answers:?}");
+    }
+}
+
+#[test]
+fn questions_go_to_the_terminal_when_every_stream_is_elsewhere() {
+    let (home, api) = (Home::new(), api());
+    let [stdout, stderr] = ["stdout", "stderr"].map(|name| home.path().join(name));
+    let redirected = Redirected {
+        stdin: Some(Stdio::piped()),
+        stdout: Some(File::create(&stdout).expect("a file").into()),
+        stderr: Some(File::create(&stderr).expect("a file").into()),
+    };
+    let arguments = ["configure", "-p", "prod", "--token-stdin", "--store", "file"];
+    let mut terminal = Terminal::start_redirected(alchemy(&home, &api, &arguments), redirected);
+    terminal.pipe(&format!("{TOKEN}\n"));
+    terminal.expect("account:");
+    terminal.line("beta");
+    let (code, shown) = terminal.finish();
+    let read = |path| fs::read_to_string(path).expect("read");
+    let (stdout, stderr) = (read(&stdout), read(&stderr));
+    assert_eq!(code, 0, "{shown}{stderr}");
+    assert_eq!(stdout, "");
+    assert!(
+        stderr.starts_with("alchemy: profile 'prod' is ready") && stderr.lines().count() == 1,
+        "{stderr}"
+    );
+    assert!(!shown.contains("is ready"), "messages go to stderr: {shown}");
+    expect_account(&home, "prod", BETA);
+
+    // The same with the question before the secret is read, and an error after it.
+    let redirected = Redirected {
+        stdin: Some(Stdio::piped()),
+        stderr: Some(File::create(home.path().join("stderr")).expect("a file").into()),
+        ..Redirected::default()
+    };
+    let mut terminal = Terminal::start_redirected(alchemy(&home, &api, &arguments), redirected);
+    terminal.pipe("");
+    terminal.expect("change it?");
+    terminal.line("y");
+    let (code, shown) = terminal.finish();
+    let stderr = read(&home.path().join("stderr"));
+    assert_eq!(code, 1, "{shown}{stderr}");
+    assert!(stderr.starts_with("alchemy: the API token is empty\nhint: "), "{stderr}");
+}
+
+#[test]
+fn data_goes_to_a_stdout_elsewhere_while_the_person_is_asked() {
+    let home = prod();
+    let stdout = home.path().join("stdout");
+    let redirected =
+        Redirected { stdout: Some(File::create(&stdout).expect("a file").into()), ..Redirected::default() };
+    let command = home.alchemy_command(&["profile", "delete", "prod", "--json"]);
+    let mut terminal = Terminal::start_redirected(command, redirected);
+    terminal.expect("delete profile 'prod' and its credential?");
+    terminal.line("y");
+    let (code, shown) = terminal.finish();
+    assert_eq!(code, 0, "{shown}");
+    let deleted: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(stdout).expect("read")).expect("JSON");
+    assert_eq!(deleted["deleted"], "prod");
+}
+
+#[test]
+fn delete_asks_first() {
+    let home = prod();
+    let before = home.snapshot();
+    for keys in ["n\r", ENTER, CTRL_C, ESC] {
+        let mut terminal = Terminal::start(home.alchemy_command(&["profile", "delete", "prod"]));
+        terminal.expect("delete profile 'prod' and its credential?");
+        terminal.press(keys);
+        let (code, shown) = terminal.finish();
+        assert_eq!(code, 1, "{keys:?}:\n{shown}");
+        assert!(shown.contains("cancelled; nothing was changed"), "{keys:?}:\n{shown}");
+        assert_eq!(home.snapshot(), before, "{keys:?}");
+    }
+    let mut terminal = Terminal::start(home.alchemy_command(&["profile", "delete", "prod"]));
+    terminal.expect("delete profile 'prod' and its credential?");
+    terminal.line("y");
+    let (code, shown) = terminal.finish();
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown.contains("profile 'prod' is deleted"), "{shown}");
+    home.run(&["profile", "show", "prod"]).expect_error(1, "there is no profile 'prod'");
+    assert!(!home.alchemy("credentials/prod").exists());
+}
+
+#[test]
+fn without_a_terminal_a_question_fails_at_once_and_names_the_flag() {
+    let home = prod();
+    let before = home.snapshot();
+    home.run(&["configure", "-p", "prod"]).expect_only_error(2, "profile 'prod' exists").expect_hint("--yes");
+    home.run(&["configure", "-p", "new"])
+        .expect_only_error(2, "there is no terminal")
+        .expect_hint("--method");
+    home.run(&["configure"]).expect_only_error(2, "there is no terminal").expect_hint("-p NAME");
+    let arguments = ["configure", "-p", "new", "--method", "api-token", "--store", "file"];
+    home.run(&arguments).expect_only_error(2, "there is no terminal").expect_hint("--token-stdin");
+    home.run(&["profile", "delete", "prod"])
+        .expect_only_error(2, "there is no terminal")
+        .expect_hint("--yes");
+    assert_eq!(home.snapshot(), before);
+}
+
+#[test]
+fn env_is_masked_on_a_terminal_unless_revealed() {
+    let home = Home::new();
+    home.token_profile("prod", TOKEN);
+    let shown = |arguments: &[&str]| {
+        let (code, shown) = Terminal::start(home.alchemy_command(arguments)).finish();
+        assert_eq!(code, 0, "{shown}");
+        shown
+    };
+    let masked = shown(&["env", "prod"]);
+    assert!(!masked.contains("example") && masked.contains("CLOUDFLARE_API_TOKEN=cfut_"), "{masked}");
+    assert!(masked.contains(&format!("CLOUDFLARE_ACCOUNT_ID={ACME};")), "an id is no secret: {masked}");
+    let comment = masked.lines().last().expect("a line");
+    assert!(comment.starts_with("# masked") && comment.contains("eval $(alchemy env)"), "{masked}");
+    assert!(comment.contains("--reveal"), "{masked}");
+    let fish = shown(&["env", "prod", "--format", "fish"]);
+    assert!(!fish.contains("example") && fish.contains("| source"), "{fish}");
+
+    let revealed = shown(&["env", "prod", "--reveal"]);
+    assert!(revealed.contains(&format!("CLOUDFLARE_API_TOKEN={TOKEN};")), "{revealed}");
+    assert!(!revealed.contains("# masked"), "{revealed}");
+    // In a pipe the values are what it is for.
+    let piped = home.run(&["env", "prod"]).expect_code(0).stdout;
+    assert_eq!(piped, revealed);
+    assert_eq!(shown(&["token", "prod"]), format!("{TOKEN}\n"), "a token is what was asked for");
+}
+
+#[test]
+fn the_terminal_is_the_commands() {
+    let home = prod();
+    let script =
+        "test -t 0 && test -t 1 && test -t 2 && echo \"tty of $$\"; read -r line; echo \"read $line\"";
+    let mut terminal = Terminal::start(home.alchemy_command(&["exec", "prod", "--", "sh", "-c", script]));
+    let pid = terminal.pid();
+    // The command is the very process that was started: nobody is in between.
+    terminal.expect(&format!("tty of {pid}\n"));
+    assert_eq!(terminal.foreground(), pid);
+    terminal.line("some words");
+    terminal.expect("read some words");
+    assert_eq!(terminal.finish().0, 0);
+}
+
+#[test]
+fn ctrl_c_reaches_the_command_once() {
+    let home = prod();
+    // The `read` may end by the signal; only a line ends the loop.
+    let script = "n=0; trap 'n=$((n+1)); echo \"int $n\"' INT; echo ready\n\
+                  until read -r line; do :; done; echo \"total $n\"; exit 5";
+    let mut terminal = Terminal::start(home.alchemy_command(&["exec", "prod", "--", "sh", "-c", script]));
+    terminal.expect("ready\n");
+    terminal.press(CTRL_C);
+    terminal.expect("int 1\n");
+    terminal.press(CTRL_C);
+    terminal.expect("int 2\n");
+    terminal.line("enough");
+    terminal.expect("total 2\n");
+    assert_eq!(terminal.finish().0, 5);
+}
+
+#[test]
+fn ctrl_c_ends_a_command_that_does_not_mind_it_and_the_shell_stops_its_loop() {
+    if !has("bash") {
+        return;
+    }
+    let home = prod();
+    let mut shell = home.command("bash");
+    let script = "for i in 1 2; do \"$0\" exec prod -- sh -c 'echo started; read -r x'; done; echo after";
+    shell.args(["-c", script, ALCHEMY]);
+    let mut terminal = Terminal::start(shell);
+    terminal.expect("started\n");
+    terminal.press(CTRL_C);
+    let (code, shown) = terminal.finish();
+    assert_eq!(code, 130, "{shown}");
+    assert!(!shown.contains("after"), "{shown}");
+}
+
+/// An interactive shell with job control, at its prompt.
+fn shell(home: &Home, name: &str, arguments: &[&str]) -> Terminal {
+    let mut command = home.command(name);
+    command.args(arguments).env("PS1", "prompt> ").env("TERM", "dumb").env("ALCHEMY", ALCHEMY);
+    let mut terminal = Terminal::start(command);
+    terminal.expect("prompt> ");
+    terminal
+}
+
+const SHELLS: [(&str, &[&str]); 2] =
+    [("bash", &["--norc", "--noprofile", "--noediting", "-i"]), ("sh", &["-i", "-m"])];
+
+#[test]
+fn ctrl_z_stops_the_command_and_fg_continues_it() {
+    let home = prod();
+    for (name, arguments) in SHELLS.into_iter().filter(|(name, _)| has(name)) {
+        let mut terminal = shell(&home, name, arguments);
+        let shell = terminal.foreground();
+        // What is typed is shown, too: the outputs are spelled otherwise.
+        terminal.line(
+            "$ALCHEMY exec prod -- sh -c \"echo run''ning; until read -r x; do :; done; echo got=\\$x\"",
+        );
+        terminal.expect("running\n");
+        let command = terminal.foreground();
+        assert_ne!(command, shell, "{name} gave it the terminal");
+        terminal.press(CTRL_Z);
+        terminal.expect("Stopped");
+        terminal.expect("prompt> ");
+        assert_eq!(terminal.foreground(), shell, "{name} has the terminal back");
+        terminal.line("echo code=$?");
+        terminal.expect(&format!("code={}\n", 128 + Signal::SIGTSTP as i32));
+        terminal.expect("prompt> ");
+        terminal.line("fg");
+        terminal.expect("read -r x"); // the shell shows what it continues
+        terminal.line("words");
+        terminal.expect("got=words\n");
+        terminal.expect("prompt> ");
+        terminal.line("exit");
+        assert_eq!(terminal.finish().0, 0, "{name}");
+    }
+}
+
+#[test]
+fn a_killed_commands_signal_is_in_the_calling_shells_exit_code() {
+    let home = prod();
+    for (name, arguments) in SHELLS.into_iter().filter(|(name, _)| has(name)) {
+        let mut terminal = shell(&home, name, arguments);
+        terminal.line("$ALCHEMY exec prod -- sh -c 'kill -TERM $$'; echo code=$?");
+        terminal.expect("code=143\n");
+        terminal.line("$ALCHEMY exec nope -- true; echo code=$?");
+        terminal.expect("there is no profile 'nope'");
+        terminal.expect("code=125\n");
+        terminal.line("exit");
+        assert_eq!(terminal.finish().0, 0, "{name}");
+    }
+}
+
+#[test]
+fn exec_alone_is_a_shell_on_the_terminal() {
+    let home = prod();
+    let mut command = home.alchemy_command(&["exec", "prod"]);
+    command.env("SHELL", "/bin/sh").env("PS1", "prompt> ");
+    let mut terminal = Terminal::start(command);
+    terminal.expect("prompt> ");
+    let said = terminal.text();
+    let line = format!("alchemy: prod (Acme ({ACME})) is active in this shell; 'exit' leaves it\n");
+    assert_eq!(said, format!("{line}prompt> "));
+    terminal.line("echo \"$ALCHEMY_PROFILE:$CLOUDFLARE_API_TOKEN\"");
+    terminal.expect("prod:tok-example\n");
+    terminal.line("exit 3");
+    assert_eq!(terminal.finish().0, 3);
+
+    let stderr = home.path().join("stderr");
+    let mut command = home.alchemy_command(&["exec", "prod"]);
+    command.env("SHELL", "/bin/true");
+    let redirected =
+        Redirected { stderr: Some(File::create(&stderr).expect("a file").into()), ..Redirected::default() };
+    let (code, shown) = Terminal::start_redirected(command, redirected).finish();
+    assert_eq!((code, shown.as_str()), (0, ""), "the line is on stderr");
+    assert_eq!(fs::read_to_string(stderr).expect("read"), line);
+}

@@ -2,11 +2,15 @@
 //!
 //! A shell that is not installed is skipped in one line; with `ALCHEMY_TEST_NO_SKIP=1` it is a failure.
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use alchemy::shell::{Format, render};
+use clap::ValueEnum;
+use support::{ACME, ALCHEMY, Home};
 use tempfile::TempDir;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -243,6 +247,41 @@ fn a_value_arrives_exactly_as_the_last_one_too() {
             let seen = eval_in(shell, "", &printed.command, dir.path(), &[]);
             assert_eq!(seen.get("LAST").map(String::as_str), Some(value), "{shell:?}");
         }
+    }
+}
+
+#[test]
+fn what_the_binary_prints_arrives_exactly_and_goes_away_again() {
+    let dir = matching_files();
+    let home = Home::new();
+    let key = "k  e   y'\"$HOME`id`$(id)*?[ab]~{a,b};#&|<>()!\\ é日本 \\";
+    let email = "o'br  ien \"x\" $PATH `*;#\\ü@example.com";
+    home.key_profile("legacy", key, email);
+    let path = home.path().to_string_lossy().into_owned();
+    for (shell, format) in READERS.into_iter().filter(|(shell, _)| shell.is_installed()) {
+        let name = format.to_possible_value().expect("a name").get_name().to_owned();
+        let env = [("HOME", path.as_str()), ("CLOUDFLARE_API_TOKEN", "old"), ("CF_API_KEY", "old")];
+        let seen = eval_in(shell, "", &format!("{ALCHEMY} env legacy --format {name}"), dir.path(), &env);
+        let expected = [
+            ("CLOUDFLARE_API_KEY", Some(key)),
+            ("CLOUDFLARE_EMAIL", Some(email)),
+            ("CLOUDFLARE_ACCOUNT_ID", Some(ACME)),
+            ("ALCHEMY_PROFILE", Some("legacy")),
+            ("CLOUDFLARE_API_TOKEN", None),
+            ("CF_API_KEY", None),
+        ];
+        for (name, value) in expected {
+            assert_eq!(seen.get(name).map(String::as_str), value, "{shell:?} {name}");
+        }
+        let env = [
+            ("HOME", path.as_str()),
+            ("CLOUDFLARE_API_KEY", key),
+            ("CLOUDFLARE_EMAIL", email),
+            ("OTHER", "1"),
+        ];
+        let seen = eval_in(shell, "", &format!("{ALCHEMY} env --unset --format {name}"), dir.path(), &env);
+        assert!(!seen.keys().any(|name| name.starts_with("CLOUDFLARE_")), "{shell:?}: {:?}", seen.keys());
+        assert_eq!(seen.get("OTHER").map(String::as_str), Some("1"), "{shell:?}");
     }
 }
 

@@ -70,13 +70,20 @@ impl Terminal {
         command.stderr(redirected.stderr.unwrap_or_else(tty));
         let slave = pty.slave.as_raw_fd();
         let take_terminal = move || {
+            // As after a login: a caller in the background (`tests/run &`) has the keys' signals ignored.
+            for signal in
+                [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGHUP]
+            {
+                // SAFETY: the default action is no handler of ours.
+                unsafe { libc::signal(signal, libc::SIG_DFL) };
+            }
             // SAFETY: an ioctl without memory of ours; the descriptor lives in `pty` beyond the spawn.
             if unsafe { libc::ioctl(slave, libc::TIOCSCTTY, 0) } == -1 {
                 return Err(std::io::Error::last_os_error());
             }
             Ok(())
         };
-        // SAFETY: between fork and exec it makes one system call and allocates nothing.
+        // SAFETY: between fork and exec it makes system calls and allocates nothing.
         unsafe { command.pre_exec(take_terminal) };
         let child = command.spawn().expect("started");
         let master = File::from(pty.master);

@@ -33,7 +33,7 @@ pub const EXEC_NAME: &str = "alchemy-exec";
 /// Cloudflare credentials for any command.
 #[derive(Parser)]
 #[command(name = "alchemy", version, subcommand_required = true, arg_required_else_help = true)]
-#[command(disable_help_subcommand = true, max_term_width = 100)]
+#[command(max_term_width = 100)]
 struct Cli {
     #[command(flatten)]
     global: Global,

@@ -147,7 +147,7 @@ pub fn apply(environment: Vec<(OsString, OsString)>, changes: &Changes) -> Vec<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloudflare::Endpoint;
+    use crate::http::Endpoint;
     use crate::profile::{Account, AccountId, ProfileName};
 
     fn session(credential: Credential) -> Session {

@@ -19,7 +19,7 @@
 //! - [`environment`]: session → variables to set and to unset. [`shell`]: the same, quoted for a shell
 //!   or a file format; `shell/` holds the scripts themselves.
 //! - [`launch`]: find the executable and become it. Nothing else may exec.
-//! - [`cloudflare`]: the API calls that we make ourselves. Never on the way of `exec`.
+//! - [`cloudflare`]: the API calls that we make ourselves. [`http`]: what all requests have in common.
 //! - [`terminal`]: messages, questions, tables. [`secret`]: a string that never prints itself.
 //!   [`error`]: what went wrong, why, and the command that mends it.
 //!
@@ -30,6 +30,7 @@ pub mod cli;
 pub mod cloudflare;
 pub mod environment;
 pub mod error;
+pub mod http;
 pub mod launch;
 pub mod profile;
 pub mod secret;

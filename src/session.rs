@@ -5,8 +5,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cloudflare::{Credential, Endpoint};
+use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
+use crate::http::Endpoint;
 use crate::profile::{Account, Method, Profile, ProfileName};
 use crate::store::Store;
 use crate::store::credential::Document;

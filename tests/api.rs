@@ -10,10 +10,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alchemy::cloudflare::{
-    ApiError, Cause, Client, Credential, Endpoint, Identity, Network, Timing, User, Who, identify,
-};
+use alchemy::cloudflare::{ApiError, Cause, Client, Credential, Identity, Timing, User, Who, identify};
 use alchemy::error::Error;
+use alchemy::http::{Endpoint, Network};
 use alchemy::profile::{Account, AccountId};
 use alchemy::secret::Secret;
 use support::cloudflare::{self as double, Cloudflare, Fault, Permission, Status};

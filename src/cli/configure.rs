@@ -8,8 +8,9 @@ use zeroize::Zeroizing;
 
 use super::ProfileArgument;
 use super::context::{Context, account_by_id};
-use crate::cloudflare::{Client, Credential, Endpoint, Identity, Who, identify};
+use crate::cloudflare::{Client, Credential, Identity, Who, identify};
 use crate::error::{Error, Result, reason};
+use crate::http::Endpoint;
 use crate::profile::{Account, AccountId, Profile, ProfileName, StoreKind, TokenFacts};
 use crate::secret::Secret;
 use crate::store::Store;

@@ -8,9 +8,10 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::{Colour, Global};
-use crate::cloudflare::{Client, Credential, Endpoint, Network};
+use crate::cloudflare::{Client, Credential};
 use crate::environment::{ACCOUNT_ID, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL, PROFILE};
 use crate::error::{Error, Result};
+use crate::http::{Endpoint, Network};
 use crate::profile::selection::{Reason, Selection, select};
 use crate::profile::{Account, AccountId, Profile};
 use crate::secret::Secret;

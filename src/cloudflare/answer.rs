@@ -8,7 +8,8 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
-use super::error::{ApiError, Cause, Problem, tame};
+use super::error::{ApiError, Cause, Problem};
+use crate::http::tame;
 
 /// What a call that succeeded brought.
 #[derive(Debug, PartialEq)]

@@ -1,22 +1,20 @@
 //! The HTTP client for our own calls: one credential, one endpoint, GET only, with patience.
 //!
-//! Asynchronous underneath, on a runtime of its own in the calling thread: `reqwest::blocking` would
-//! start a thread. Making one costs 4–6 ms (facts, crates §3), so it is made when it is needed.
+//! Asynchronous underneath, on a runtime of its own in the calling thread.
 
 use std::cell::Cell;
 use std::future::Future;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use rustls::crypto::{CryptoProvider, ring};
 use serde_json::Value;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
+use super::Credential;
 use super::answer::{Answer, failure, judge};
 use super::error::{ApiError, Cause};
-use super::trust::{self, Trust};
-use super::{Credential, Endpoint, Network, transport};
-use crate::error::{Error, Result, lower_first};
+use crate::error::{Error, Result};
+use crate::http::{self, Endpoint, Limits, Network, Unreachable};
 
 /// The most bytes of an answer that are read.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -84,15 +82,10 @@ impl<'a> Client<'a> {
         notice: &'a dyn Fn(&str),
         timing: Timing,
     ) -> Result<Self> {
-        let http = build(endpoint, headers(credential)?, trust::read(network)?, &timing)?;
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| {
-            let reason = crate::error::reason(&error);
-            Error::new(format!("cannot prepare for the network: {reason}"))
-                .hint("look for limits on open files and threads (ulimit -a)")
-        })?;
+        let limits = Limits { connect: timing.connect, request: timing.request };
         Ok(Self {
-            http,
-            runtime: Some(runtime),
+            http: http::client(endpoint, headers(credential)?, network, limits)?,
+            runtime: Some(http::runtime()?),
             endpoint: endpoint.clone(),
             credential: credential.clone(),
             patience: Cell::new(timing.rate_limit),
@@ -128,7 +121,7 @@ impl<'a> Client<'a> {
 
     /// Text of the server, safe to show and to keep.
     pub(super) fn tame(&self, text: &str) -> String {
-        super::error::tame(text, self.credential.secret().expose())
+        http::tame(text, self.credential.secret().expose())
     }
 
     fn run<T>(&self, call: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
@@ -170,7 +163,8 @@ impl<'a> Client<'a> {
     }
 
     async fn try_once(&self, path: &str) -> Result<Answer, ApiError> {
-        let unreachable = |error| transport::unreachable(error, &self.timing);
+        let limits = Limits { connect: self.timing.connect, request: self.timing.request };
+        let unreachable = |error| ApiError::from(Unreachable::new(error, limits));
         let secret = self.credential.secret().expose();
         let request = self.http.get(format!("{}{path}", self.endpoint));
         let mut response = request.send().await.map_err(unreachable)?;
@@ -198,33 +192,6 @@ impl Drop for Client<'_> {
             runtime.shutdown_background();
         }
     }
-}
-
-fn build(endpoint: &Endpoint, headers: HeaderMap, trust: Trust, timing: &Timing) -> Result<reqwest::Client> {
-    if CryptoProvider::get_default().is_none() {
-        // Losing a race to another thread means that there is one now.
-        let _ = ring::default_provider().install_default();
-    }
-    let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("alchemy/", env!("CARGO_PKG_VERSION")))
-        .default_headers(headers)
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(timing.connect)
-        .timeout(timing.request);
-    if endpoint.is_loopback() {
-        builder = builder.no_proxy();
-    }
-    builder = match trust {
-        Trust::Only(certificates) => builder.tls_certs_only(certificates),
-        // Without TLS there is no need for certificates, and a bare container has none.
-        Trust::System(_) if endpoint.as_str().starts_with("http:") => builder.tls_certs_only([]),
-        Trust::System(extra) => builder.tls_certs_merge(extra),
-    };
-    builder.build().map_err(|error| {
-        let why = transport::chain(&error);
-        Error::new(format!("cannot prepare for tls: {}", lower_first(&why)))
-            .hint("install the package ca-certificates, or set SSL_CERT_FILE to a pem file, not to nothing")
-    })
 }
 
 fn headers(credential: &Credential) -> Result<HeaderMap> {

@@ -3,12 +3,10 @@
 use std::fmt::{self, Write};
 
 use crate::error::Error;
+use crate::http::{Unreachable, cut};
 
 /// Where tokens and the Global API Key are made and looked up.
 pub(super) const DASHBOARD: &str = "https://dash.cloudflare.com/profile/api-tokens";
-
-/// The most characters of a server's text that are shown.
-const SHOWN: usize = 200;
 
 /// Why a call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,35 +215,21 @@ impl fmt::Display for ApiError {
 
 impl std::error::Error for ApiError {}
 
+impl From<Unreachable> for ApiError {
+    fn from(failure: Unreachable) -> Self {
+        Self {
+            tls: failure.tls,
+            // A certificate does not become good by asking again, and who waited so long waited enough.
+            transient: !failure.tls && !failure.timed_out,
+            ..Self::new(Cause::Unreachable).detail(failure.detail)
+        }
+    }
+}
+
 impl From<ApiError> for Error {
     fn from(error: ApiError) -> Self {
         Self::new(error.to_string()).hint(error.next_step())
     }
-}
-
-/// Text of others, safe to show: without the secret, control characters (and those that turn the
-/// direction of writing) escaped, cut to 200 characters.
-pub(super) fn tame(text: &str, secret: &str) -> String {
-    let text = if secret.is_empty() { text.to_owned() } else { text.replace(secret, "[secret]") };
-    let turns =
-        |c: char| matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut tamed = String::new();
-    for c in text.trim().chars() {
-        if c.is_control() || turns(c) {
-            tamed.extend(c.escape_default());
-        } else {
-            tamed.push(c);
-        }
-    }
-    cut(tamed)
-}
-
-fn cut(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(SHOWN) {
-        text.truncate(end);
-        text.push('…');
-    }
-    text
 }
 
 #[cfg(test)]
@@ -294,12 +278,5 @@ mod tests {
         let mut key = refused(Cause::Forbidden, 403, 10000, "Authentication error");
         key.with_key = true;
         assert!(key.next_step().contains("e-mail"));
-    }
-
-    #[test]
-    fn text_of_others_is_tamed() {
-        assert_eq!(tame(" a\u{1b}[31m\nb\u{202e} ", ""), "a\\u{1b}[31m\\nb\\u{202e}");
-        assert_eq!(tame("token hunter2 is bad", "hunter2"), "token [secret] is bad");
-        assert_eq!(tame(&"é".repeat(300), "").chars().count(), SHOWN + 1);
     }
 }

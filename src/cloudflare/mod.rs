@@ -1,10 +1,8 @@
 //! The Cloudflare API calls that alchemy itself makes: who a credential is, what it may see.
 //!
 //! Rules kept here:
-//! - Nothing is read from the process environment except by the TLS and proxy code underneath
-//!   ([`Network`] carries what the edge read); nothing is printed, only handed to a notice function.
-//! - Only GET requests, so that trying again is always safe. Redirects are never followed, so that
-//!   a credential goes to the endpoint it was made for and nowhere else.
+//! - Nothing is printed, only handed to a notice function.
+//! - Only GET requests, so that trying again is always safe.
 //! - No secret is part of an error, a notice or a `Debug`; a secret that a server echoes is cut out.
 //! - Text from the server leaves this module with its control characters escaped.
 //!
@@ -13,20 +11,13 @@
 mod answer;
 mod calls;
 mod client;
-mod endpoint;
 mod error;
 mod identify;
-mod transport;
-mod trust;
-
-use std::ffi::OsString;
-use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 pub use client::{Client, Timing};
-pub use endpoint::Endpoint;
 pub use error::{ApiError, Cause, Problem};
 pub use identify::{Identity, Who, identify, usable};
 
@@ -54,19 +45,6 @@ impl Credential {
             Self::Token(secret) | Self::Key { key: secret, .. } => secret,
         }
     }
-}
-
-/// What the edge read of the environment for our own requests. Empty values count as unset.
-///
-/// Proxy variables are not here: reqwest reads them, and a loopback endpoint uses none.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Network {
-    /// `SSL_CERT_FILE`: a PEM file with the CA certificates to trust in place of the system's.
-    pub ca_file: Option<PathBuf>,
-    /// `SSL_CERT_DIR`: directories of such files, separated by `:`.
-    pub ca_dir: Option<OsString>,
-    /// `NODE_EXTRA_CA_CERTS`: a PEM file with CA certificates to trust as well.
-    pub extra_ca: Option<PathBuf>,
 }
 
 /// The user a credential acts for (`GET /user`, facts §3.2).

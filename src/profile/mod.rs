@@ -11,7 +11,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::cloudflare::Endpoint;
+use crate::http::Endpoint;
 pub use name::ProfileName;
 
 /// How a profile proves who it is. The names are the npm package's.

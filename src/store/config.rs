@@ -13,8 +13,8 @@ use serde_json::{Map, Value};
 use super::atomic::{self, Bytes};
 use super::home::Home;
 use super::lock::Lock;
-use crate::cloudflare::Endpoint;
 use crate::error::{Error, Result};
+use crate::http::Endpoint;
 use crate::profile::{Account, AccountId, Method, Profile, ProfileName, StoreKind, TokenFacts};
 use crate::terminal::Messages;
 

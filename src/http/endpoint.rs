@@ -1,4 +1,4 @@
-//! The base URL of an API: one that a credential may be sent to.
+//! A URL that a secret may be sent to: the base of an API, an endpoint of an authorization server.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// Cloudflare's own (facts §3.1).
 const CLOUDFLARE: &str = "https://api.cloudflare.com/client/v4";
 
-/// The base URL of an API, without a trailing slash.
+/// A URL that a secret may be sent to, without a trailing slash.
 ///
 /// It is `https`, or `http` on a loopback host, so that a credential never crosses a network in
 /// the clear; it has no user information, query or fragment.
@@ -19,16 +19,23 @@ const CLOUDFLARE: &str = "https://api.cloudflare.com/client/v4";
 pub struct Endpoint(String);
 
 impl Endpoint {
-    /// Checks a base URL, and brings it to its normal form.
+    /// Checks a base URL of an API, and brings it to its normal form.
     ///
     /// # Errors
     /// When it does not have the form above. A URL with user information is not repeated.
     pub fn parse(text: &str) -> Result<Self> {
+        Self::parse_as(text, "an api base url", &format!("cloudflare's own is {CLOUDFLARE}"))
+    }
+
+    /// Checks a URL that is something else: `what` it is, with its article, and a hint what it must be.
+    ///
+    /// # Errors
+    /// As [`Endpoint::parse`].
+    pub fn parse_as(text: &str, what: &str, hint: &str) -> Result<Self> {
         let shown: String = text.chars().take(200).collect();
-        let wrong = |why: &str| {
-            Error::new(format!("{shown:?} cannot be an api base url: {why}"))
-                .hint(format!("cloudflare's own is {CLOUDFLARE}"))
-        };
+        let wrong = |why: &str| Error::new(format!("{shown:?} cannot be {what}: {why}")).hint(hint);
+        let user_information =
+            || Error::new(format!("{what} cannot hold a user name or a password")).hint(hint);
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err(wrong("it holds white space or a control character"));
         }
@@ -73,11 +80,6 @@ impl Endpoint {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-fn user_information() -> Error {
-    Error::new("an api base url cannot hold a user name or a password")
-        .hint(format!("cloudflare's own is {CLOUDFLARE}"))
 }
 
 /// Judged by the parsed host, so that `127.1` is one and `localhost.example.com` is none.

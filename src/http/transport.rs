@@ -3,26 +3,35 @@
 use std::error::Error as StdError;
 use std::io;
 
-use super::client::Timing;
-use super::error::{ApiError, Cause};
+use super::Limits;
 use crate::error::{lower_first, reason};
 
-/// The failure that a request without an answer is.
-pub(super) fn unreachable(error: reqwest::Error, timing: &Timing) -> ApiError {
-    let error = error.without_url();
-    let failed = ApiError::new(Cause::Unreachable);
-    if error.is_timeout() {
-        let (what, limit) =
-            if error.is_connect() { ("connection", timing.connect) } else { ("answer", timing.request) };
-        let seconds = limit.as_secs_f32();
-        return failed.detail(format!("no {what} within {seconds} s"));
-    }
-    let tls = is_tls(&error);
-    ApiError {
-        tls,
-        // A certificate does not become good by asking again.
-        transient: !tls,
-        ..failed.detail(chain(&error))
+/// A request without an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unreachable {
+    /// Why, in words of ours.
+    pub detail: String,
+    /// There was no connection, so nothing was sent for certain.
+    pub unsent: bool,
+    /// A certificate was not trusted, or TLS failed otherwise.
+    pub tls: bool,
+    /// It took too long.
+    pub timed_out: bool,
+}
+
+impl Unreachable {
+    /// The failure that an error of reqwest's is.
+    pub(crate) fn new(error: reqwest::Error, limits: Limits) -> Self {
+        let error = error.without_url();
+        let (unsent, timed_out, tls) = (error.is_connect(), error.is_timeout(), is_tls(&error));
+        let detail = if timed_out {
+            let (what, limit) =
+                if unsent { ("connection", limits.connect) } else { ("answer", limits.request) };
+            format!("no {what} within {} s", limit.as_secs_f32())
+        } else {
+            chain(&error)
+        };
+        Self { detail, unsent, tls, timed_out }
     }
 }
 
@@ -44,7 +53,7 @@ pub(super) fn chain(error: &reqwest::Error) -> String {
         }
     }
     let text = if texts.is_empty() { lower_first(&error.to_string()) } else { texts.join(": ") };
-    super::error::tame(&text, "")
+    super::tame(&text, "")
 }
 
 fn is_tls(error: &reqwest::Error) -> bool {

@@ -1,0 +1,136 @@
+//! What all requests of ours have in common: where they may go, whom they trust, how long they wait.
+//!
+//! Nothing is read from the process environment except by the TLS and proxy code underneath ([`Network`]
+//! carries what the edge read). Redirects are never followed, so that a secret goes to the endpoint it
+//! was made for and nowhere else. Making a client costs 4–6 ms (facts, crates §3), so one is made when
+//! it is needed.
+
+mod endpoint;
+mod transport;
+mod trust;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use rustls::crypto::{CryptoProvider, ring};
+use tokio::runtime::{Builder, Runtime};
+
+pub use endpoint::Endpoint;
+pub(crate) use transport::Unreachable;
+
+use crate::error::{Error, Result, lower_first};
+use trust::Trust;
+
+/// The most characters of a server's text that are shown.
+const SHOWN: usize = 200;
+
+/// What the edge read of the environment for our own requests. Empty values count as unset.
+///
+/// Proxy variables are not here: reqwest reads them, and a loopback endpoint uses none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Network {
+    /// `SSL_CERT_FILE`: a PEM file with the CA certificates to trust in place of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// `SSL_CERT_DIR`: directories of such files, separated by `:`.
+    pub ca_dir: Option<OsString>,
+    /// `NODE_EXTRA_CA_CERTS`: a PEM file with CA certificates to trust as well.
+    pub extra_ca: Option<PathBuf>,
+}
+
+/// How long one request may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// For a connection, TLS included.
+    pub connect: Duration,
+    /// For the whole, from the first byte of the request to the last of the answer.
+    pub request: Duration,
+}
+
+/// A client for requests to this endpoint; nothing is sent yet.
+///
+/// # Errors
+/// When a CA variable names no certificate, or the system has none.
+pub(crate) fn client(
+    endpoint: &Endpoint,
+    headers: HeaderMap,
+    network: &Network,
+    limits: Limits,
+) -> Result<reqwest::Client> {
+    let trust = trust::read(network)?;
+    if CryptoProvider::get_default().is_none() {
+        // Losing a race to another thread means that there is one now.
+        let _ = ring::default_provider().install_default();
+    }
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("alchemy/", env!("CARGO_PKG_VERSION")))
+        .default_headers(headers)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(limits.connect)
+        .timeout(limits.request);
+    if endpoint.is_loopback() {
+        builder = builder.no_proxy();
+    }
+    builder = match trust {
+        Trust::Only(certificates) => builder.tls_certs_only(certificates),
+        // Without TLS there is no need for certificates, and a bare container has none.
+        Trust::System(_) if endpoint.as_str().starts_with("http:") => builder.tls_certs_only([]),
+        Trust::System(extra) => builder.tls_certs_merge(extra),
+    };
+    builder.build().map_err(|error| {
+        let why = transport::chain(&error);
+        Error::new(format!("cannot prepare for tls: {}", lower_first(&why)))
+            .hint("install the package ca-certificates, or set SSL_CERT_FILE to a pem file, not to nothing")
+    })
+}
+
+/// A runtime in the calling thread: `reqwest::blocking` would start a thread of its own.
+///
+/// # Errors
+/// When the system gives none.
+pub(crate) fn runtime() -> Result<Runtime> {
+    Builder::new_current_thread().enable_all().build().map_err(|error| {
+        let reason = crate::error::reason(&error);
+        Error::new(format!("cannot prepare for the network: {reason}"))
+            .hint("look for limits on open files and threads (ulimit -a)")
+    })
+}
+
+/// Text of others, safe to show: without the secret, control characters (and those that turn the
+/// direction of writing) escaped, cut to 200 characters.
+pub(crate) fn tame(text: &str, secret: &str) -> String {
+    let text = if secret.is_empty() { text.to_owned() } else { text.replace(secret, "[secret]") };
+    let turns =
+        |c: char| matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut tamed = String::new();
+    for c in text.trim().chars() {
+        if c.is_control() || turns(c) {
+            tamed.extend(c.escape_default());
+        } else {
+            tamed.push(c);
+        }
+    }
+    cut(tamed)
+}
+
+/// The text, cut to what is shown of a server's.
+pub(crate) fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(SHOWN) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_others_is_tamed() {
+        assert_eq!(tame(" a\u{1b}[31m\nb\u{202e} ", ""), "a\\u{1b}[31m\\nb\\u{202e}");
+        assert_eq!(tame("token hunter2 is bad", "hunter2"), "token [secret] is bad");
+        assert_eq!(tame(&"é".repeat(300), "").chars().count(), SHOWN + 1);
+    }
+}

@@ -32,6 +32,7 @@ pub mod environment;
 pub mod error;
 pub mod http;
 pub mod launch;
+pub mod oauth;
 pub mod profile;
 pub mod secret;
 pub mod session;

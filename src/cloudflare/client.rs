@@ -170,17 +170,11 @@ impl<'a> Client<'a> {
         let mut response = request.send().await.map_err(unreachable)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let bad = |detail: &str| failure(Cause::BadAnswer, status, &headers, secret).detail(detail);
-        let mut body = Vec::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() > BODY_LIMIT => {
-                    return Err(bad("more than 4 MiB"));
-                }
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => return judge(status, &headers, &body, secret),
-                Err(error) if error.is_timeout() => return Err(unreachable(error)),
-                Err(_) => return Err(bad("an answer that is cut off")),
-            }
+        match http::body(&mut response, BODY_LIMIT + 1).await {
+            Ok(body) if body.len() > BODY_LIMIT => Err(bad("more than 4 MiB")),
+            Ok(body) => judge(status, &headers, &body, secret),
+            Err(error) if error.is_timeout() => Err(unreachable(error)),
+            Err(_) => Err(bad("an answer that is cut off")),
         }
     }
 }

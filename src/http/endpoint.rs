@@ -57,10 +57,23 @@ impl Endpoint {
         Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
     }
 
+    /// One that is part of the program, and so has the form above.
+    pub(crate) fn fixed(url: &str) -> Self {
+        debug_assert_eq!(Self::parse(url).as_ref().map(Self::as_str), Ok(url));
+        Self(url.to_owned())
+    }
+
     /// Cloudflare's own API.
     #[must_use]
     pub fn cloudflare() -> Self {
         Self(CLOUDFLARE.to_owned())
+    }
+
+    /// Its host and port, for messages.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let rest = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
+        rest.split_once('/').map_or(rest, |(host, _)| host)
     }
 
     /// Whether it is on this machine: 127.0.0.0/8, `[::1]` or `localhost`.

@@ -97,6 +97,22 @@ pub(crate) fn runtime() -> Result<Runtime> {
     })
 }
 
+/// The body of an answer, at most `limit` bytes of it.
+///
+/// # Errors
+/// When the connection ends before the body does.
+pub(crate) async fn body(response: &mut reqwest::Response, limit: usize) -> reqwest::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        let room = limit.saturating_sub(body.len());
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if room < chunk.len() {
+            break;
+        }
+    }
+    Ok(body)
+}
+
 /// Text of others, safe to show: without the secret, control characters (and those that turn the
 /// direction of writing) escaped, cut to 200 characters.
 pub(crate) fn tame(text: &str, secret: &str) -> String {

@@ -15,7 +15,8 @@
 //!   environment, terminal and clock read, and handed on as values.
 //! - [`profile`]: names, methods, accounts; [`profile::selection`]: which one applies, and why.
 //! - [`store`]: `config.json`, the credential stores, the locks, atomic writes.
-//! - [`session`]: profile → a credential that is usable right now, with its account.
+//! - [`session`]: profile → a credential that is usable right now, with its account; the one refresh
+//!   rule. [`oauth`]: how a grant is got, renewed and revoked. [`signals`]: what must not be interrupted.
 //! - [`environment`]: session → variables to set and to unset. [`shell`]: the same, quoted for a shell
 //!   or a file format; `shell/` holds the scripts themselves.
 //! - [`launch`]: find the executable and become it. Nothing else may exec.
@@ -37,5 +38,6 @@ pub mod profile;
 pub mod secret;
 pub mod session;
 pub mod shell;
+pub mod signals;
 pub mod store;
 pub mod terminal;

@@ -10,6 +10,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::OwnedFd;
 
 use inquire::InquireError;
+use jiff::SignedDuration;
 
 use crate::error::{Error, Kind, Result, reason};
 use crate::secret::Secret;
@@ -137,6 +138,20 @@ pub fn fields(fields: &[(&str, String)]) -> String {
     out
 }
 
+/// A length of time as people say it, in its two largest units at most: `52m`, `1h 5m`, `3d 4h`.
+#[must_use]
+pub fn life(left: SignedDuration) -> String {
+    let seconds = left.as_secs().max(0);
+    let units =
+        [(seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
+    let first = units.iter().position(|(count, _)| *count > 0).unwrap_or(3);
+    // Seconds say something only when they are all that is left.
+    let shown =
+        units[first..].iter().take(2).filter(|(count, unit)| *count > 0 && (*unit != "s" || first == 3));
+    let text = shown.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().join(" ");
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
 /// Whether stdout is a terminal: then a person reads it, and secrets are masked.
 #[must_use]
 pub fn stdout_is_terminal() -> bool {
@@ -249,6 +264,23 @@ mod tests {
     #[test]
     fn control_characters_cannot_reach_the_terminal() {
         assert_eq!(printable("a\x1b[31m\r\nb\u{9b}é"), "a\\u{1b}[31m\\r\\nb\\u{9b}é");
+    }
+
+    #[test]
+    fn lives_are_said_in_two_units() {
+        for (seconds, said) in [
+            (-5, "0s"),
+            (0, "0s"),
+            (30, "30s"),
+            (90, "1m"),
+            (3119, "51m"),
+            (3600, "1h"),
+            (3900, "1h 5m"),
+            (273_600, "3d 4h"),
+            (86_405, "1d"),
+        ] {
+            assert_eq!(life(SignedDuration::from_secs(seconds)), said);
+        }
     }
 
     #[test]

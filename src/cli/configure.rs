@@ -77,9 +77,8 @@ impl Configure {
         let document = self.document(method)?;
         let credential = match &document {
             Document::ApiKey { key, email } => Credential::Key { key: key.clone(), email: email.clone() },
-            Document::ApiToken { token } | Document::OAuth { access: token, .. } => {
-                Credential::Token(token.clone())
-            }
+            Document::ApiToken { token } => Credential::Token(token.clone()),
+            Document::OAuth(grant) => Credential::Token(grant.access.clone()),
         };
 
         let endpoint = context.new_endpoint()?;
@@ -96,6 +95,7 @@ impl Configure {
             // A loopback API is a test's, and gone tomorrow; it is never kept.
             endpoint: Some(endpoint).filter(|e| !e.is_cloudflare() && !e.is_loopback()),
             token,
+            sign_in: None,
             also: before.map(|before| before.also).unwrap_or_default(),
         };
         store.put(&profile, &document)?;

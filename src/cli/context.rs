@@ -5,9 +5,9 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{Colour, Global};
+use super::{Colour, Global, MinTtl};
 use crate::cloudflare::{Client, Credential};
 use crate::environment::{ACCOUNT_ID, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL, PROFILE};
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ use crate::http::{Endpoint, Network};
 use crate::profile::selection::{Reason, Selection, select};
 use crate::profile::{Account, AccountId, Profile};
 use crate::secret::Secret;
-use crate::session::{Session, Source, endpoint};
+use crate::session::{Edge, MIN_TTL, Session, Source, endpoint};
 use crate::store::Store;
 use crate::store::home::Home;
 use crate::store::keyring::{Params, Unlock};
@@ -70,7 +70,8 @@ impl Context {
             let error = Error::new("ALCHEMY_HOME is not an absolute path");
             return Err((error.hint("a relative one would be another folder in every directory"), messages));
         }
-        let home = Home::new(alchemy_home, &user_home.unwrap_or_default());
+        let runtime = value(&variables, "XDG_RUNTIME_DIR").map(PathBuf::from);
+        let home = Home::new(alchemy_home, &user_home.unwrap_or_default(), runtime);
         // It may be gone; then relative paths fail by themselves.
         let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         Ok(Self { variables, home, messages, directory, now: Timestamp::now() })
@@ -140,17 +141,25 @@ impl Context {
         }
     }
 
-    /// The session for what was chosen. The network is not used.
-    pub fn session(&self, store: &Store, chosen: &Chosen, account: Option<Account>) -> Result<Session> {
+    /// The session for what was chosen, with `min_ttl` of life in it when it is a grant's.
+    pub fn session(
+        &self,
+        store: &Store,
+        chosen: &Chosen,
+        account: Option<Account>,
+        min_ttl: &MinTtl,
+    ) -> Result<Session> {
         match chosen {
             Chosen::Profile(profile, selection) => {
                 self.messages.verbose(&format!(
                     "profile '{}' ({}), {}, account {}",
                     profile.name, selection.reason, profile.method, profile.account
                 ));
-                let source = Source { store, profile, endpoint: self.endpoint(profile), account };
-                let session = source.session(self.now)?;
-                if session.expires.is_some_and(|expires| expires <= self.now) {
+                let min_ttl = self.min_ttl(min_ttl)?;
+                let endpoint = self.endpoint(profile);
+                let source = Source { store, profile, endpoint, account, min_ttl, edge: self };
+                let session = source.session()?;
+                if session.expires.is_some_and(|expires| expires <= self.now) && !session.grant {
                     self.messages.say(&format!(
                         "the API token of profile '{}' expired, as far as is known; give it a new one: \
                          alchemy configure -p {}",
@@ -163,6 +172,17 @@ impl Context {
                 let account = account.or_else(|| session.account.clone());
                 Ok(Session { account, ..(**session).clone() })
             }
+        }
+    }
+
+    fn min_ttl(&self, asked: &MinTtl) -> Result<SignedDuration> {
+        match (asked.min_ttl, self.text("ALCHEMY_MIN_TTL")) {
+            (Some(asked), _) => Ok(asked),
+            (None, Some(text)) => super::time(text).map_err(|error| {
+                Error::usage(format!("ALCHEMY_MIN_TTL is '{text}': {error}"))
+                    .hint("give it as 90, 90s or 15m")
+            }),
+            (None, None) => Ok(MIN_TTL),
         }
     }
 
@@ -193,13 +213,8 @@ impl Context {
         credential: &Credential,
         notice: &'a dyn Fn(&str),
     ) -> Result<Client<'a>> {
-        let network = Network {
-            ca_file: self.variable("SSL_CERT_FILE").map(PathBuf::from),
-            ca_dir: self.variable("SSL_CERT_DIR").map(OsStr::to_owned),
-            extra_ca: self.variable("NODE_EXTRA_CA_CERTS").map(PathBuf::from),
-        };
         self.messages.verbose(&format!("asking {endpoint}"));
-        Client::new(endpoint, credential, &network, notice)
+        Client::new(endpoint, credential, &self.network(), notice)
     }
 
     fn is_ci(&self) -> bool {
@@ -227,6 +242,28 @@ impl Context {
             Session { profile: None, account, credential, grant: false, expires: None, endpoint },
             variable,
         )))
+    }
+}
+
+impl Edge for Context {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn network(&self) -> Network {
+        Network {
+            ca_file: self.variable("SSL_CERT_FILE").map(PathBuf::from),
+            ca_dir: self.variable("SSL_CERT_DIR").map(OsStr::to_owned),
+            extra_ca: self.variable("NODE_EXTRA_CA_CERTS").map(PathBuf::from),
+        }
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        Self::text(self, name)
+    }
+
+    fn messages(&self) -> &Messages {
+        &self.messages
     }
 }
 

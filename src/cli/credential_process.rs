@@ -6,8 +6,8 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::ProfileArgument;
 use super::context::{Chosen, Context};
+use super::{MinTtl, ProfileArgument};
 use crate::cloudflare::{Credential, TokenOwner, usable};
 use crate::error::{Error, Result};
 use crate::profile::{Method, TokenFacts};
@@ -23,6 +23,8 @@ pub struct CredentialProcess {
     /// Our own document, or that of the AWS SDKs with keys for R2's S3 interface
     #[arg(long, value_name = "FORMAT", default_value = "cloudflare")]
     format: Document,
+    #[command(flatten)]
+    min_ttl: MinTtl,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -36,7 +38,7 @@ impl CredentialProcess {
         // Started by another program, without a person: the keyring must not ask.
         let mut store = context.store(false)?;
         let chosen = context.choose(&store, self.profile.get())?;
-        let session = context.session(&store, &chosen, None)?;
+        let session = context.session(&store, &chosen, None, &self.min_ttl)?;
         let fields = match self.format {
             Document::Cloudflare => cloudflare(&session),
             Document::Aws => aws(context, &mut store, &chosen, &session)?,

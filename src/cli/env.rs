@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::ProfileArgument;
 use super::context::{Chosen, Context, account_by_id};
+use super::{MinTtl, ProfileArgument};
 use crate::environment::{Changes, Value, changes, removal};
 use crate::error::{Error, Result};
 use crate::shell::{Format, render};
@@ -28,6 +28,8 @@ pub struct Env {
     /// Repeat the token under another variable's name (CF_API_TOKEN, CF_DNS_API_TOKEN, …)
     #[arg(long, value_name = "NAME", value_parser = variable_name)]
     also: Vec<String>,
+    #[command(flatten)]
+    min_ttl: MinTtl,
     /// Show the values on a terminal
     #[arg(long)]
     reveal: bool,
@@ -45,7 +47,7 @@ impl Env {
         if let Chosen::Profile(profile, _) = &chosen {
             also.extend(profile.also.iter().cloned());
         }
-        let session = context.session(&store, &chosen, account)?;
+        let session = context.session(&store, &chosen, account, &self.min_ttl)?;
         let changes = changes(&session, &also);
         let masked = terminal::stdout_is_terminal() && !self.reveal;
         terminal::print(&written(self.format, &changes, masked)?)?;

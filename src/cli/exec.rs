@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::Args;
 
+use super::MinTtl;
 use super::context::{Chosen, Context, account_by_id};
 use crate::environment::{ACCOUNT_ID, PROFILE, apply, changes};
 use crate::error::{Error, Result};
@@ -30,6 +31,8 @@ pub struct Exec {
     /// Repeat the token under another variable's name (CF_API_TOKEN, CF_DNS_API_TOKEN, …)
     #[arg(long, value_name = "NAME", value_parser = super::env::variable_name)]
     also: Vec<String>,
+    #[command(flatten)]
+    min_ttl: MinTtl,
     /// The command and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -49,7 +52,7 @@ impl Exec {
         let path = context.variable("PATH");
         let program = launch::find(&arguments[0], path, &context.directory)?;
 
-        let session = context.session(&store, &chosen, account)?;
+        let session = context.session(&store, &chosen, account, &self.min_ttl)?;
         warn_of_other_account(context, &store, session.account.as_ref());
         let mut also = self.also;
         if let Chosen::Profile(profile, _) = &chosen {

@@ -21,6 +21,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use jiff::SignedDuration;
 
 use crate::error::{Error, Kind, Result, lower_first};
 use crate::launch;
@@ -107,6 +108,24 @@ impl ProfileArgument {
     fn get(&self) -> Option<&str> {
         self.profile.as_deref().or(self.positional.as_deref())
     }
+}
+
+/// The life that an OAuth token must have left.
+#[derive(Args, Default)]
+struct MinTtl {
+    /// Refresh an OAuth token that lives shorter (90, 90s, 15m) [default: ALCHEMY_MIN_TTL, or 60s]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    min_ttl: Option<SignedDuration>,
+}
+
+/// A length of time as people write it: seconds, or with units.
+fn time(text: &str) -> std::result::Result<SignedDuration, Error> {
+    let wrong = || Error::usage("it is no length of time, such as 90, 90s or 15m");
+    let time = match text.trim().parse::<u32>() {
+        Ok(seconds) => SignedDuration::from_secs(seconds.into()),
+        Err(_) => text.trim().parse().map_err(|_| wrong())?,
+    };
+    if time.is_negative() { Err(wrong()) } else { Ok(time) }
 }
 
 /// `Cli` with nothing but `exec` in it: building the parser of the other commands would cost more time
@@ -196,8 +215,8 @@ fn failed(error: &Error, messages: Messages, is_exec: bool) -> u8 {
 fn exit_code(kind: Kind, is_exec: bool) -> u8 {
     match kind {
         Kind::Closed => 0,
-        Kind::Failed | Kind::Usage if is_exec => 125,
-        Kind::Failed => 1,
+        Kind::Failed | Kind::SignedOut | Kind::Usage if is_exec => 125,
+        Kind::Failed | Kind::SignedOut => 1,
         Kind::Usage => 2,
         Kind::NotExecutable => 126,
         Kind::NotFound => 127,

@@ -5,9 +5,9 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::ProfileArgument;
 use super::configure::{Configure, choose_account};
 use super::context::Context;
+use super::{MinTtl, ProfileArgument};
 use crate::cloudflare::identify;
 use crate::error::{Error, Result};
 use crate::profile::selection::Selection;
@@ -235,7 +235,7 @@ impl Set {
 /// The account, when the profile's credential can see it.
 fn verified(context: &Context, store: &Store, selection: &Selection, account: &str) -> Result<Account> {
     let chosen = context.choose(store, Some(selection.name.as_str()))?;
-    let session = context.session(store, &chosen, None)?;
+    let session = context.session(store, &chosen, None, &MinTtl::default())?;
     let notice = |text: &str| context.messages.say(text);
     let client = context.client(&session.endpoint, &session.credential, &notice)?;
     let asked = AccountId::parse(account);

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::ProfileArgument;
 use super::context::Context;
+use super::{MinTtl, ProfileArgument};
 use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
 use crate::terminal;
@@ -13,13 +13,15 @@ use crate::terminal;
 pub struct Token {
     #[command(flatten)]
     profile: ProfileArgument,
+    #[command(flatten)]
+    min_ttl: MinTtl,
 }
 
 impl Token {
     pub fn run(self, context: &Context) -> Result<()> {
         let store = context.store(true)?;
         let chosen = context.choose(&store, self.profile.get())?;
-        match context.session(&store, &chosen, None)?.credential {
+        match context.session(&store, &chosen, None, &self.min_ttl)?.credential {
             Credential::Token(token) => {
                 terminal::print(&zeroize::Zeroizing::new(format!("{}\n", token.expose())))
             }

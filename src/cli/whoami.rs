@@ -3,8 +3,8 @@
 use clap::Args;
 use serde_json::json;
 
-use super::ProfileArgument;
 use super::context::{Chosen, Context};
+use super::{MinTtl, ProfileArgument};
 use crate::cloudflare::{Credential, Identity, Who, identify};
 use crate::error::Result;
 use crate::profile::Method;
@@ -25,7 +25,7 @@ impl Whoami {
     pub fn run(self, context: &Context) -> Result<()> {
         let store = context.store(true)?;
         let chosen = context.choose(&store, self.profile.get())?;
-        let session = context.session(&store, &chosen, None)?;
+        let session = context.session(&store, &chosen, None, &MinTtl::default())?;
         let notice = |text: &str| context.messages.say(text);
         let client = context.client(&session.endpoint, &session.credential, &notice)?;
         let pinned = session.account.as_ref().map(|account| &account.id);

@@ -9,9 +9,22 @@ use std::borrow::Cow;
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
 
+/// The variables that name another client or its endpoints (design §10).
+pub const CLIENT_ID: &str = "ALCHEMY_OAUTH_CLIENT_ID";
+/// See [`CLIENT_ID`].
+pub const AUTH_URL: &str = "ALCHEMY_OAUTH_AUTH_URL";
+/// See [`CLIENT_ID`].
+pub const TOKEN_URL: &str = "ALCHEMY_OAUTH_TOKEN_URL";
+/// See [`CLIENT_ID`].
+pub const REVOKE_URL: &str = "ALCHEMY_OAUTH_REVOKE_URL";
+/// See [`CLIENT_ID`].
+pub const REDIRECT_URI: &str = "ALCHEMY_OAUTH_REDIRECT_URI";
+/// See [`CLIENT_ID`].
+pub const CALLBACK_URL: &str = "ALCHEMY_OAUTH_CALLBACK";
+
 const HTTPS_OR_LOOPBACK: &str = "it must be https, or http on a loopback host";
 /// Where the answer to an authorization request is waited for, unless the redirect URI says it.
-const CALLBACK: &str = "http://127.0.0.1:9976/auth/callback";
+const USUAL_CALLBACK: &str = "http://127.0.0.1:9976/auth/callback";
 
 /// A client that Cloudflare and we both know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +151,7 @@ impl Client {
         match &self.callback {
             Some(callback) => callback.clone(),
             None if redirect.is_loopback() && redirect.as_str().starts_with("http:") => redirect,
-            None => Endpoint::fixed(CALLBACK),
+            None => Endpoint::fixed(USUAL_CALLBACK),
         }
     }
 }
@@ -161,7 +174,7 @@ pub fn callback_url(text: &str) -> Result<Endpoint> {
         Ok(url)
     } else {
         Err(Error::usage(format!("the callback {url} is not http on a loopback host"))
-            .hint(format!("the usual one is {CALLBACK}")))
+            .hint(format!("the usual one is {USUAL_CALLBACK}")))
     }
 }
 
@@ -178,7 +191,7 @@ mod tests {
         let alchemy = Client::new(Preset::Alchemy.client_id());
         assert_eq!(alchemy.auth_url().as_str(), "https://dash.cloudflare.com/oauth2/auth");
         assert_eq!(alchemy.redirect_uri().as_str(), "https://alchemy.run/auth/callback");
-        assert_eq!(alchemy.callback().as_str(), CALLBACK);
+        assert_eq!(alchemy.callback().as_str(), USUAL_CALLBACK);
         let v1 = Client::new(Preset::AlchemyV1.client_id());
         assert!(v1.is_v1() && !alchemy.is_v1());
         assert_eq!(v1.auth_url().as_str(), "https://dash.cloudflare.com/oauth2/authorize");

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::http::Endpoint;
+use crate::oauth::client::Client;
 pub use name::ProfileName;
 
 /// How a profile proves who it is. The names are the npm package's.
@@ -135,6 +136,25 @@ pub struct TokenFacts {
     pub expires: Option<Timestamp>,
 }
 
+/// How a profile signs in with OAuth.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignIn {
+    /// The client that asks.
+    pub client: Client,
+    /// The scopes granted.
+    pub scopes: Vec<String>,
+    /// The scopes asked for, where more were than granted.
+    pub asked: Option<Vec<String>>,
+}
+
+impl SignIn {
+    /// The scopes to ask for when signing in again.
+    #[must_use]
+    pub fn scopes_to_ask(&self) -> &[String] {
+        self.asked.as_deref().unwrap_or(&self.scopes)
+    }
+}
+
 /// A profile, as everything but its secret is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
@@ -150,6 +170,8 @@ pub struct Profile {
     pub endpoint: Option<Endpoint>,
     /// What is known of its API token.
     pub token: Option<TokenFacts>,
+    /// How it signs in; there for each profile with the method OAuth.
+    pub sign_in: Option<SignIn>,
     /// Further variables that repeat the token for clients that know only those.
     pub also: Vec<String>,
 }

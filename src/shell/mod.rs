@@ -45,6 +45,14 @@ pub enum Format {
     GithubActions,
 }
 
+/// A word as a person can paste it into any shell, for hints.
+#[must_use]
+pub fn word(text: &str) -> String {
+    let mut out = Text::default();
+    quote::backslashed(&mut out, text);
+    out.finish().trim_end_matches('\n').to_owned()
+}
+
 impl Format {
     /// Whether the format can unset a variable: the shells can, the formats for files cannot.
     #[must_use]

@@ -5,7 +5,7 @@
 //! old document or the new one; what it may leave beside it is swept up by the next write.
 
 use std::fs::{self, DirBuilder, File, Permissions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -134,6 +134,24 @@ pub fn prepare(path: &Path, bytes: &[u8]) -> Result<Prepared> {
 }
 
 impl Prepared {
+    /// Writes another content into the room that was taken.
+    ///
+    /// # Errors
+    /// When it is longer than the room, and the disk is full.
+    pub fn refill(mut self, bytes: &[u8]) -> Result<Self> {
+        let mut refill = || {
+            let file = self.file.as_file_mut();
+            file.rewind()?;
+            file.write_all(bytes)?;
+            file.set_len(bytes.len() as u64)?;
+            file.sync_all()
+        };
+        match refill() {
+            Ok(()) => Ok(self),
+            Err(error) => Err(Error::io("write", &self.target, &error)),
+        }
+    }
+
     /// Puts the document into its place.
     ///
     /// # Errors

@@ -4,10 +4,12 @@
 //! fields stand beside its own in the provider object. A change is made on the JSON as it is, so that
 //! whatever we do not know (other providers, other tools' fields, the order) stays.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::atomic::{self, Bytes};
@@ -15,7 +17,8 @@ use super::home::Home;
 use super::lock::Lock;
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
-use crate::profile::{Account, AccountId, Method, Profile, ProfileName, StoreKind, TokenFacts};
+use crate::oauth::client::{self, Client, Preset};
+use crate::profile::{Account, AccountId, Method, Profile, ProfileName, SignIn, StoreKind, TokenFacts};
 use crate::terminal::Messages;
 
 /// The newest version of the schema that we know.
@@ -54,6 +57,23 @@ pub struct Entry {
     token_expires: Option<Timestamp>,
     #[serde(default)]
     also: Vec<String>,
+    // Up to 370 names in each profile, and only the chosen one's are looked at.
+    scopes: Option<Box<RawValue>>,
+    oauth: Option<OAuth>,
+}
+
+/// What of the OAuth client is not as built in.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct OAuth {
+    client_id: Option<String>,
+    auth_url: Option<String>,
+    token_url: Option<String>,
+    revoke_url: Option<String>,
+    redirect_uri: Option<String>,
+    callback: Option<String>,
+    offline_access: Option<bool>,
+    requested_scopes: Option<Box<RawValue>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -102,9 +122,10 @@ impl Entry {
                 .hint(format!("set the profile up again: alchemy configure -p {name}"))
         };
         let id = self.metadata.id.as_deref().unwrap_or_default();
+        let method = Method::from_name(&self.method).ok_or_else(|| wrong("method", &self.method))?;
         Ok(Profile {
             name: name.clone(),
-            method: Method::from_name(&self.method).ok_or_else(|| wrong("method", &self.method))?,
+            method,
             account: Account {
                 id: AccountId::parse(id).ok_or_else(|| wrong("account id", id))?,
                 name: self.metadata.name.clone().unwrap_or_default(),
@@ -117,8 +138,55 @@ impl Entry {
             endpoint: self.base_url.as_deref().map(Endpoint::parse).transpose()?,
             token: self.token_id.clone().map(|id| TokenFacts { id, expires: self.token_expires }),
             also: self.also.clone(),
+            sign_in: if method == Method::OAuth { Some(self.sign_in()?) } else { None },
         })
     }
+
+    /// An entry without a client is version 1's of the npm package, which knows only its own.
+    fn sign_in(&self) -> Result<SignIn> {
+        // What npm may have written into it is no reason to fail: scopes are told, not needed.
+        let names = |scopes: &Option<Box<RawValue>>| -> Option<Vec<String>> {
+            scopes.as_ref().and_then(|scopes| serde_json::from_str(scopes.get()).ok())
+        };
+        let scopes = names(&self.scopes).unwrap_or_default();
+        let Some(oauth) = &self.oauth else {
+            return Ok(SignIn { client: Client::new(Preset::AlchemyV1.client_id()), scopes, asked: None });
+        };
+        let id = oauth.client_id.clone().map_or(Preset::AlchemyV1.client_id().into(), Cow::Owned);
+        let url = |name, url: &Option<String>| url.as_deref().map(|url| client::url(name, url)).transpose();
+        Ok(SignIn {
+            client: Client {
+                id,
+                auth_url: url("authUrl in config.json", &oauth.auth_url)?,
+                token_url: url("tokenUrl in config.json", &oauth.token_url)?,
+                revoke_url: url("revokeUrl in config.json", &oauth.revoke_url)?,
+                redirect_uri: url("redirectUri in config.json", &oauth.redirect_uri)?,
+                callback: oauth.callback.as_deref().map(client::callback_url).transpose()?,
+                offline_access: oauth.offline_access.unwrap_or(true),
+            },
+            scopes,
+            asked: names(&oauth.requested_scopes),
+        })
+    }
+}
+
+/// The object `oauth` of an entry; `None` when there is nothing in it.
+fn oauth(sign_in: &SignIn) -> Option<Value> {
+    let SignIn { client, asked, .. } = sign_in;
+    let url = |url: &Option<Endpoint>| url.as_ref().map(|url| Value::from(url.as_str()));
+    let fields = [
+        ("clientId", (!client.is_v1()).then(|| client.id.as_ref().into())),
+        ("authUrl", url(&client.auth_url)),
+        ("tokenUrl", url(&client.token_url)),
+        ("revokeUrl", url(&client.revoke_url)),
+        ("redirectUri", url(&client.redirect_uri)),
+        ("callback", url(&client.callback)),
+        ("offlineAccess", (!client.offline_access).then_some(Value::Bool(false))),
+        ("requestedScopes", asked.clone().map(Value::from)),
+    ];
+    let fields: Map<String, Value> =
+        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    (!fields.is_empty()).then_some(Value::Object(fields))
 }
 
 fn parse(origin: &str, bytes: &[u8]) -> Result<Config> {
@@ -162,7 +230,7 @@ impl<'a> Edit<'a> {
     /// # Errors
     /// Those of [`Config::load`] and of the lock. Nothing was changed.
     pub fn open(home: &'a Home, messages: &Messages) -> Result<Self> {
-        let lock = Lock::acquire(&home.lock("config"), "config.json", *messages)?;
+        let lock = Lock::acquire(&[home.lock("config")], "config.json", *messages)?;
         let path = home.config();
         let origin = path.display().to_string();
         // Reading passes over what a change must keep, so this can fail where `parse` does not.
@@ -193,6 +261,9 @@ impl<'a> Edit<'a> {
             ("tokenId", text(token.map(|t| t.id.clone()))),
             ("tokenExpires", text(token.and_then(|t| t.expires).map(|at| at.to_string()))),
             ("also", also),
+            // Version 1 of the npm package signs in again only where it finds scopes.
+            ("scopes", profile.sign_in.as_ref().map(|sign_in| sign_in.scopes.clone().into())),
+            ("oauth", profile.sign_in.as_ref().and_then(oauth)),
         ];
         for (name, value) in fields {
             match value {
@@ -203,9 +274,6 @@ impl<'a> Edit<'a> {
                     entry.shift_remove(name);
                 }
             }
-        }
-        if profile.method != Method::OAuth {
-            entry.shift_remove("scopes");
         }
     }
 

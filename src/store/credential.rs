@@ -1,13 +1,14 @@
 //! The credential document: version 1 of the npm package's, field for field
 //! (`facts/alchemy-npm.md` §1.4), in whatever store it is kept.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::atomic::Bytes;
 use crate::error::{Error, Result};
+use crate::oauth::client::Preset;
 use crate::profile::Method;
 use crate::secret::Secret;
 
@@ -27,12 +28,30 @@ pub enum Document {
         email: String,
     },
     /// A grant of an OAuth client.
-    OAuth {
-        /// The access token.
-        access: Secret,
-        /// When the access token stops working.
-        expires: Timestamp,
-    },
+    OAuth(Grant),
+}
+
+/// A grant of an OAuth client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The access token.
+    pub access: Secret,
+    /// The refresh token, which can be spent once. Npm may have written a grant without one.
+    pub refresh: Option<Secret>,
+    /// When the access token stops working; the epoch when the document does not say it.
+    pub expires: Timestamp,
+    /// The scopes granted.
+    pub scopes: Vec<String>,
+    /// The client that it was issued to; `None` is version 1 of the npm package, which writes none.
+    pub client_id: Option<String>,
+}
+
+impl Grant {
+    /// The id of the client that it was issued to.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        self.client_id.as_deref().unwrap_or(Preset::AlchemyV1.client_id())
+    }
 }
 
 /// The fields as they stand in the file; which are there depends on `type`.
@@ -44,7 +63,30 @@ struct Fields {
     api_key: Option<Secret>,
     email: Option<String>,
     access: Option<Secret>,
-    expires: Option<i64>,
+    // Only at a refresh does it matter that it is there: lenient, as npm may write nothing into it.
+    refresh: Option<String>,
+    expires: Option<Value>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    client_id: Option<String>,
+}
+
+/// A time in milliseconds of Unix time; the epoch, which is long over, when it is none.
+pub(super) fn expiry(expires: Option<&Value>) -> Timestamp {
+    let milliseconds = match expires {
+        Some(Value::Number(number)) => number
+            .as_i64()
+            .map(SignedDuration::from_millis)
+            .or_else(|| SignedDuration::try_from_secs_f64(number.as_f64()? / 1000.0).ok()),
+        _ => Some(SignedDuration::ZERO),
+    };
+    let since_epoch = milliseconds.unwrap_or(SignedDuration::MAX);
+    Timestamp::UNIX_EPOCH.saturating_add(since_epoch).unwrap_or(Timestamp::MAX)
+}
+
+/// A refresh token, unless it is empty.
+pub(super) fn refresh_token(refresh: Option<String>) -> Option<Secret> {
+    refresh.filter(|token| !token.is_empty()).map(Secret::from)
 }
 
 impl Document {
@@ -74,29 +116,40 @@ impl Document {
                 key: fields.api_key.ok_or_else(|| lacks("apiKey"))?,
                 email: fields.email.ok_or_else(|| lacks("email"))?,
             }),
-            Some(Method::OAuth) => Ok(Self::OAuth {
+            Some(Method::OAuth) => Ok(Self::OAuth(Grant {
                 access: fields.access.ok_or_else(|| lacks("access"))?,
-                expires: fields
-                    .expires
-                    .and_then(|ms| Timestamp::from_millisecond(ms).ok())
-                    .ok_or_else(|| lacks("expires"))?,
-            }),
+                refresh: refresh_token(fields.refresh),
+                expires: expiry(fields.expires.as_ref()),
+                scopes: fields.scopes,
+                client_id: fields.client_id,
+            })),
             None => Err(Error::new(format!("{origin} has a 'type' that this alchemy does not know"))),
         }
     }
 
     /// The document for a store: two-space JSON without a newline at its end, as npm writes it.
-    /// `None` for a grant: those are written by their refresh.
     #[must_use]
-    pub fn to_bytes(&self) -> Option<Bytes> {
+    pub fn to_bytes(&self) -> Bytes {
         let value = match self {
             Self::ApiToken { token } => json!({ "type": "api-token", "apiToken": token.expose() }),
             Self::ApiKey { key, email } => {
                 json!({ "type": "api-key", "apiKey": key.expose(), "email": email })
             }
-            Self::OAuth { .. } => return None,
+            Self::OAuth(grant) => {
+                let mut value = json!({
+                    "type": "oauth",
+                    "access": grant.access.expose(),
+                    "refresh": grant.refresh.as_ref().map(Secret::expose),
+                    "expires": grant.expires.as_millisecond(),
+                    "scopes": grant.scopes,
+                });
+                if let Some(client_id) = &grant.client_id {
+                    value["clientId"] = client_id.as_str().into();
+                }
+                value
+            }
         };
-        serde_json::to_vec_pretty(&value).ok().map(Zeroizing::new)
+        Zeroizing::new(format!("{value:#}").into_bytes())
     }
 
     /// The method that it serves.
@@ -105,7 +158,7 @@ impl Document {
         match self {
             Self::ApiToken { .. } => Method::ApiToken,
             Self::ApiKey { .. } => Method::ApiKey,
-            Self::OAuth { .. } => Method::OAuth,
+            Self::OAuth(_) => Method::OAuth,
         }
     }
 }
@@ -119,12 +172,36 @@ mod tests {
         let text = "{\n  \"type\": \"api-token\",\n  \"apiToken\": \"tok-example\"\n}";
         let document = Document::parse(text.as_bytes(), "it").expect("parses");
         assert_eq!(document, Document::ApiToken { token: Secret::from("tok-example".to_owned()) });
-        assert_eq!(document.to_bytes().expect("written").as_slice(), text.as_bytes());
+        assert_eq!(document.to_bytes().as_slice(), text.as_bytes());
         let key = br#"{ "type": "api-key", "apiKey": "k", "email": "me@example.com", "other": 1 }"#;
         assert_eq!(Document::parse(key, "it").expect("parses").method(), Method::ApiKey);
         let grant =
             br#"{ "type": "oauth", "access": "a", "refresh": "r", "expires": 1795461851449, "scopes": [] }"#;
         assert_eq!(Document::parse(grant, "it").expect("parses").method(), Method::OAuth);
+    }
+
+    #[test]
+    fn a_grant_says_whose_it_is_and_its_expiry_is_read_whatever_is_there() {
+        let v1 = "{\n  \"type\": \"oauth\",\n  \"access\": \"a\",\n  \"refresh\": \"r\",\n  \
+                  \"expires\": 1795461851449,\n  \"scopes\": [\n    \"account:read\"\n  ]\n}";
+        let document = Document::parse(v1.as_bytes(), "it").expect("parses");
+        assert_eq!(String::from_utf8_lossy(&document.to_bytes()), v1, "as version 1 writes it");
+        let Document::OAuth(grant) = document else { panic!("a grant") };
+        assert_eq!(grant.client_id(), "6d8c2255-0773-45f6-b376-2914632e6f91");
+        let own = Document::OAuth(Grant { client_id: Some("mine".to_owned()), ..grant });
+        assert_eq!(Document::parse(&own.to_bytes(), "it"), Ok(own));
+        for (expires, seconds) in [
+            ("null", 0),
+            ("\"soon\"", 0),
+            ("1795461851", 1_795_461),
+            ("1795461851449.5", 1_795_461_851),
+            ("1e300", Timestamp::MAX.as_second()),
+        ] {
+            let text =
+                format!(r#"{{ "type": "oauth", "access": "a", "refresh": "", "expires": {expires} }}"#);
+            let Ok(Document::OAuth(grant)) = Document::parse(text.as_bytes(), "it") else { panic!("{text}") };
+            assert_eq!((grant.expires.as_second(), grant.refresh), (seconds, None), "{text}");
+        }
     }
 
     #[test]

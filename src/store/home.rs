@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use crate::profile::ProfileName;
 
 /// `$ALCHEMY_HOME`, else `~/.alchemy`: the folder that the npm package uses.
@@ -10,17 +12,27 @@ pub struct Home {
     root: PathBuf,
     /// The folder is not the one of every program that asks for none in particular.
     pub is_another: bool,
+    /// `XDG_RUNTIME_DIR`, where something can be kept until the next login when the folder cannot be
+    /// written.
+    runtime: Option<PathBuf>,
 }
 
 impl Home {
-    /// The folder by what the edge read: `ALCHEMY_HOME`, and the user's home.
+    /// The folder by what the edge read: `ALCHEMY_HOME`, the user's home, and `XDG_RUNTIME_DIR`.
     #[must_use]
-    pub fn new(alchemy_home: Option<PathBuf>, user_home: &Path) -> Self {
+    pub fn new(alchemy_home: Option<PathBuf>, user_home: &Path, runtime: Option<PathBuf>) -> Self {
         let usual = user_home.join(".alchemy");
+        let runtime = runtime.filter(|folder| folder.is_absolute());
         match alchemy_home {
-            Some(root) => Self { is_another: root != usual, root },
-            None => Self { root: usual, is_another: false },
+            Some(root) => Self { is_another: root != usual, root, runtime },
+            None => Self { root: usual, is_another: false, runtime },
         }
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// What is known about the profiles, apart from their secrets.
@@ -42,6 +54,26 @@ impl Home {
         self.credentials().join(name).join("cloudflare.json")
     }
 
+    /// A profile's grant of another client than version 1's, which the npm package never opens.
+    #[must_use]
+    pub fn native_credential(&self, name: &str) -> PathBuf {
+        self.credentials().join(name).join("native.json")
+    }
+
+    /// Where a new pair of tokens goes that the store refuses, best first.
+    #[must_use]
+    pub fn rescues(&self, name: &ProfileName) -> Vec<PathBuf> {
+        let usual = self.root.join("rescue").join(name.as_str());
+        [Some(usual), self.in_runtime(&format!("rescue-{name}"))].into_iter().flatten().collect()
+    }
+
+    /// A file of this home in the runtime folder, where there is one.
+    fn in_runtime(&self, file: &str) -> Option<PathBuf> {
+        let root = Sha256::digest(self.root.as_os_str().as_encoded_bytes());
+        let id = root.iter().take(8).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        Some(self.runtime.as_ref()?.join("alchemy").join(id).join(file))
+    }
+
     /// Version 2's profiles: one folder each.
     #[must_use]
     pub fn npm_profiles(&self) -> PathBuf {
@@ -54,16 +86,23 @@ impl Home {
         self.npm_profiles().join(name.as_str()).join("cloudflare.json")
     }
 
+    /// The folder of all locks, the npm package's too.
+    #[must_use]
+    pub fn locks(&self) -> PathBuf {
+        self.root.join("lock")
+    }
+
     /// The lock of ours by that name. The npm package's own locks are folders beside it, called
     /// `cloudflare-<profile>` (version 1) or `<key>.lock` (version 2), so the names do not meet.
     #[must_use]
     pub fn lock(&self, name: &str) -> PathBuf {
-        self.root.join("lock").join(name)
+        self.locks().join(name)
     }
 
-    /// The lock that guards a profile's credential.
+    /// The lock that guards a profile's credential, and where it is when the home cannot be written.
     #[must_use]
-    pub fn credential_lock(&self, name: &ProfileName) -> PathBuf {
-        self.lock("native").join(name.as_str())
+    pub fn credential_lock(&self, name: &ProfileName) -> Vec<PathBuf> {
+        let usual = self.lock("native").join(name.as_str());
+        [Some(usual), self.in_runtime(&format!("lock-{name}"))].into_iter().flatten().collect()
     }
 }

@@ -2,68 +2,192 @@
 //!
 //! `flock` on a file of its own (never on the document: a rename would swap it under the lock). The
 //! kernel drops it when its holder dies, so there is no stale lock and nothing to clean up; the files
-//! stay, because removing one would let two processes hold "the same" lock.
+//! stay, because removing one would let two processes hold "the same" lock. What a holder has to tell
+//! the next one, alive or dead, is in the file: its [`Note`].
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::atomic;
 use crate::error::{Error, Result};
 use crate::terminal::Messages;
 
-/// How long to wait for another process before giving up.
+/// How long to wait for another process before giving up: longer than a refresh can take.
 const LIMIT: Duration = Duration::from_secs(60);
 /// How long to wait in silence.
 const SILENT: Duration = Duration::from_secs(1);
 /// How often to look; `flock` has no timed form.
 const POLL: Duration = Duration::from_millis(10);
 
-/// A held lock; dropping it releases it.
+/// What a holder tells the next. Holds no secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Note {
+    /// A refresh token was sent then, and no answer to it has been kept (yet).
+    pub sent: Option<Timestamp>,
+    /// The last refresh failed without an answer about the grant.
+    pub failed: Option<FailedRefresh>,
+    /// Folders of ours among npm's locks, as we last left them.
+    pub npm: Vec<Mark>,
+}
+
+/// A refresh that failed for a reason that meets everyone alike, such as the network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedRefresh {
+    /// When it had failed.
+    pub at: Timestamp,
+    /// Why, for people.
+    pub message: String,
+    /// What to do next.
+    pub hint: String,
+}
+
+/// How a folder that is a lock of npm's was when we last touched it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Its name.
+    pub name: String,
+    /// Its inode.
+    pub inode: u64,
+    /// Its times in nanoseconds of Unix time: the one that it has, and the one that it is about to get.
+    pub times: Vec<i64>,
+}
+
+/// A held lock; dropping the last copy of it releases it.
+#[derive(Debug, Clone)]
+pub struct Lock(Arc<Held>);
+
 #[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "held for its drop, which unlocks")] File);
+struct Held {
+    file: File,
+    note: Mutex<Note>,
+}
 
 impl Lock {
-    /// Waits for the lock at `path`, whose folder is made when it is missing. `what` names what it
-    /// guards, for the messages.
+    /// Waits for the lock at the first of these paths that can be opened; its folder is made when it is
+    /// missing. `what` names what it guards, for the messages.
     ///
     /// # Errors
-    /// When the file cannot be made, or another process holds it for more than 60 s.
-    pub fn acquire(path: &Path, what: &str, messages: Messages) -> Result<Self> {
-        if let Some(folder) = path.parent() {
-            atomic::make_folder(folder)?;
-        }
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(|error| Error::io("open the lock", path, &error))?;
-        let started = Instant::now();
-        let mut said = false;
+    /// When no file can be made, or another process holds it for more than 60 s.
+    pub fn acquire(paths: &[PathBuf], what: &str, messages: Messages) -> Result<Self> {
+        let (path, file) = open_first(paths)?;
+        let mut wait = Wait::new(what, messages);
         loop {
             match file.try_lock() {
-                Ok(()) => return Ok(Self(file)),
-                Err(TryLockError::WouldBlock) if started.elapsed() < LIMIT => {
-                    if !said && started.elapsed() >= SILENT {
-                        messages.say(&format!("waiting for another alchemy to finish with {what}"));
-                        said = true;
-                    }
-                    sleep(POLL);
+                Ok(()) => {
+                    let note = read(&file).unwrap_or_default();
+                    return Ok(Self(Arc::new(Held { file, note: Mutex::new(note) })));
                 }
-                Err(TryLockError::WouldBlock) => {
-                    return Err(Error::new(format!(
-                        "another process has held {what} for {} s: {}",
-                        LIMIT.as_secs(),
-                        path.display()
-                    ))
-                    .hint("end that process (a suspended one?) and try again"));
-                }
+                Err(TryLockError::WouldBlock) => wait.pause(POLL, path)?,
                 Err(TryLockError::Error(error)) => return Err(Error::io("lock", path, &error)),
             }
         }
+    }
+
+    /// What the file says.
+    #[must_use]
+    pub fn note(&self) -> Note {
+        self.lock().clone()
+    }
+
+    /// Changes what the file says. It is a help for the next holder, so that it cannot be written (the
+    /// disk is full) is no failure.
+    pub fn change(&self, change: impl FnOnce(&mut Note)) {
+        let mut note = self.lock();
+        let before = note.clone();
+        change(&mut note);
+        if *note != before
+            && let Ok(bytes) = serde_json::to_vec(&*note)
+            && self.0.file.write_all_at(&bytes, 0).is_ok()
+        {
+            let _ = self.0.file.set_len(bytes.len() as u64);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Note> {
+        self.0.note.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open_first(paths: &[PathBuf]) -> Result<(&Path, File)> {
+    // The first is the usual place: its error is the one to tell.
+    let mut failed = None;
+    for path in paths {
+        match open(path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) => drop(failed.get_or_insert(error)),
+        }
+    }
+    Err(failed.unwrap_or_else(|| Error::new("there is no place for a lock")))
+}
+
+/// Opens the file to lock: to write where that is allowed, else to read, which is enough for a lock on
+/// a home that cannot be written.
+fn open(path: &Path) -> Result<File> {
+    let made = path.parent().map_or(Ok(()), atomic::make_folder);
+    let write = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path);
+    let failed = |error: &std::io::Error| Error::io("open the lock", path, error);
+    match (made, write) {
+        (_, Ok(file)) => Ok(file),
+        (made, Err(error)) => match File::open(path) {
+            Ok(file) => Ok(file),
+            Err(_) if error.kind() == ErrorKind::NotFound => {
+                Err(made.err().unwrap_or_else(|| failed(&error)))
+            }
+            Err(_) => Err(failed(&error)),
+        },
+    }
+}
+
+/// What the last holder wrote; nothing when it was killed in the middle.
+fn read(file: &File) -> Option<Note> {
+    let length = usize::try_from(file.metadata().ok()?.len()).ok()?;
+    let mut bytes = vec![0; length.min(64 * 1024)];
+    file.read_exact_at(&mut bytes, 0).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// A wait for another process: silent for a second, then said, and at an end after 60 s.
+pub(super) struct Wait<'a> {
+    what: &'a str,
+    messages: Messages,
+    started: Instant,
+    said: bool,
+}
+
+impl<'a> Wait<'a> {
+    pub(super) fn new(what: &'a str, messages: Messages) -> Self {
+        Self { what, messages, started: Instant::now(), said: false }
+    }
+
+    /// Waits a little; `path` is what is waited for.
+    ///
+    /// # Errors
+    /// When the time is over.
+    pub(super) fn pause(&mut self, pause: Duration, path: &Path) -> Result<()> {
+        let waited = self.started.elapsed();
+        if waited >= LIMIT {
+            let error = format!(
+                "another process has held {} for {} s: {}",
+                self.what,
+                LIMIT.as_secs(),
+                path.display()
+            );
+            return Err(Error::new(error).hint("end that process (a suspended one?) and try again"));
+        }
+        if !self.said && waited >= SILENT {
+            self.messages.say(&format!("waiting for another alchemy to finish with {}", self.what));
+            self.said = true;
+        }
+        sleep(pause);
+        Ok(())
     }
 }

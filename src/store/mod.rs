@@ -6,29 +6,36 @@
 pub mod atomic;
 pub mod config;
 pub mod credential;
+pub mod grant;
 pub mod home;
 #[cfg(target_os = "macos")]
 mod keychain;
 pub mod keyring;
-mod lock;
+pub mod lock;
 mod npm;
+mod npm_lock;
+mod rescue;
 #[cfg(target_os = "linux")]
 mod secret_service;
 pub mod session_bus;
 mod write;
 
 use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::profile::selection::{Selection, near};
-use crate::profile::{Profile, ProfileName, StoreKind};
+use crate::profile::{Method, Profile, ProfileName, StoreKind};
+use crate::shell;
 use crate::terminal::Messages;
 use atomic::Found;
 use config::Config;
 use credential::Document;
+use grant::ProfileLock;
 use home::Home;
 use keyring::{Keyring, KeyringError};
 use lock::Lock;
+use npm_lock::{NpmLock, Protocol};
 
 /// The profiles and their credentials in one folder.
 pub struct Store<'a> {
@@ -138,30 +145,38 @@ impl<'a> Store<'a> {
         Ok(listed)
     }
 
+    /// Whether a person waits at a terminal, so that something may be asked.
+    #[must_use]
+    pub fn may_ask(&self) -> bool {
+        self.params.unlock == keyring::Unlock::Dialog
+    }
+
     /// The profile's credential.
     ///
     /// # Errors
     /// When it is missing, cannot be read, or is of another kind than the profile.
     pub fn credential(&self, profile: &Profile) -> Result<Document> {
+        self.read(profile, None)
+    }
+
+    /// The profile's credential, read by who holds its locks.
+    fn read_locked(&self, profile: &Profile, held: &ProfileLock) -> Result<Document> {
+        self.read(profile, Some(held))
+    }
+
+    fn read(&self, profile: &Profile, held: Option<&ProfileLock>) -> Result<Document> {
         let name = &profile.name;
-        let mend = format!("set the profile up again: alchemy configure -p {name}");
-        let missing = || {
-            Error::new(format!(
-                "the credential of profile '{name}' is missing from the {} store",
-                profile.store
-            ))
-            .hint(mend.clone())
-        };
         self.messages
             .verbose(&format!("reading the credential of '{name}' from the {} store", profile.store));
         let document = match profile.store {
-            StoreKind::File => self.read_file(name)?.ok_or_else(missing)?,
-            StoreKind::Keyring => match self.take_over(profile)? {
-                Some(document) => document,
-                None => self.read_keyring(name)?.ok_or_else(missing)?,
+            StoreKind::File => self.read_file(&self.document_path(profile), name)?,
+            StoreKind::Keyring => match self.take_over(profile, held)? {
+                Some(document) => Some(document),
+                None => self.read_keyring(name)?,
             },
-            StoreKind::Npm => npm::read(self.home, name)?.ok_or_else(missing)?.1,
+            StoreKind::Npm => npm::read(self.home, name)?.map(|(_, document)| document),
         };
+        let document = document.ok_or_else(|| self.missing(profile))?;
         if document.method() == profile.method {
             Ok(document)
         } else {
@@ -170,12 +185,63 @@ impl<'a> Store<'a> {
                 document.method(),
                 profile.method
             ))
-            .hint(mend))
+            .hint(format!("set the profile up again: alchemy configure -p {name}")))
         }
     }
 
-    fn read_file(&self, name: &ProfileName) -> Result<Option<Document>> {
-        let path = self.home.credential(name.as_str());
+    /// Where the file store keeps the profile's credential.
+    fn document_path(&self, profile: &Profile) -> PathBuf {
+        let name = profile.name.as_str();
+        if profile.method == Method::OAuth && !grant::is_shared_with_v1(profile) {
+            self.home.native_credential(name)
+        } else {
+            self.home.credential(name)
+        }
+    }
+
+    /// The error for a profile without its credential. Version 2 of the npm package moves the whole
+    /// folder away when it migrates, and removes a profile's with a profile of its own of that name
+    /// (`facts/alchemy-npm.md` §3.3).
+    fn missing(&self, profile: &Profile) -> Error {
+        let Profile { name, store, .. } = profile;
+        let again = if profile.method == Method::OAuth {
+            format!("sign in again: alchemy login -p {name}")
+        } else {
+            format!("set the profile up again: alchemy configure -p {name}")
+        };
+        let missing = format!("the credential of profile '{name}' is missing from the {store} store");
+        let path = self.document_path(profile);
+        match self.moved_by_npm(&path) {
+            Some(moved) if *store == StoreKind::File => {
+                let quoted = |path: &Path| shell::word(&path.display().to_string());
+                let folder = path.parent().unwrap_or(&path);
+                let restore = [moved.parent().unwrap_or(&moved), folder].map(quoted).join(" ");
+                let parent = quoted(&self.home.credentials());
+                Error::new(format!("{missing}: npm alchemy 2 moved it to {}", moved.display()))
+                    .hint(format!("bring it back: mkdir -p {parent} && mv {restore}; or {again}"))
+            }
+            _ if *store == StoreKind::File && self.home.npm_profiles().is_dir() => {
+                Error::new(format!("{missing}; npm alchemy 2 removes it with a profile of the same name"))
+                    .hint(again)
+            }
+            _ => Error::new(missing).hint(again),
+        }
+    }
+
+    /// Where version 2 of the npm package has moved a document of the file store, the newest first.
+    fn moved_by_npm(&self, path: &Path) -> Option<PathBuf> {
+        let below = path.strip_prefix(self.home.root()).ok()?;
+        let mut folders: Vec<PathBuf> = std::fs::read_dir(self.home.root())
+            .ok()?
+            .flatten()
+            .filter(|entry| entry.file_name().to_string_lossy().starts_with(".profiles-v0-"))
+            .map(|entry| entry.path())
+            .collect();
+        folders.sort();
+        folders.into_iter().rev().map(|folder| folder.join(below)).find(|moved| moved.is_file())
+    }
+
+    fn read_file(&self, path: &Path, name: &ProfileName) -> Result<Option<Document>> {
         let shown = path.display().to_string();
         let parse = |found: &Found| {
             if found.tightened {
@@ -186,7 +252,7 @@ impl<'a> Store<'a> {
                 if error.next_step().is_some() { error } else { error.hint(hint) }
             })
         };
-        atomic::read_settled(&path, atomic::read_secret, parse)
+        atomic::read_settled(path, atomic::read_secret, parse)
     }
 
     fn read_keyring(&self, name: &ProfileName) -> Result<Option<Document>> {
@@ -197,23 +263,28 @@ impl<'a> Store<'a> {
 
     /// A credential file beside a profile that is kept in the keyring is a newer sign-in by npm: it is
     /// moved into the keyring under the lock, read back there, and then removed (design §5).
-    fn take_over(&self, profile: &Profile) -> Result<Option<Document>> {
+    fn take_over(&self, profile: &Profile, held: Option<&ProfileLock>) -> Result<Option<Document>> {
         let name = &profile.name;
         let path = self.home.credential(name.as_str());
         if !path.exists() {
             return Ok(None);
         }
-        let _lock = self.lock(name)?;
-        let Some(document) = self.read_file(name)? else { return Ok(None) };
-        let Some(bytes) = document.to_bytes().filter(|_| document.method() == profile.method) else {
+        let taken = if held.is_none() { Some(self.lock_profile(profile)?) } else { None };
+        let Some(locks) = held.or(taken.as_ref()) else { return Ok(None) };
+        // Npm may be refreshing what it has just written.
+        let npm = npm_lock::v1(&self.home.locks(), name.as_str());
+        let what = format!("profile '{name}'");
+        let _npm = NpmLock::acquire(npm, Protocol::V1, locks.ours(), &what, *self.messages)?;
+        let Some(document) = self.read_file(&path, name)? else { return Ok(None) };
+        if document.method() != profile.method {
             self.messages.say(&format!(
                 "{} is ignored: it holds no {}, and profile '{name}' is kept in the keyring",
                 path.display(),
                 profile.method
             ));
             return Ok(None);
-        };
-        self.write_keyring(name, &bytes)?;
+        }
+        self.write_keyring(name, &document.to_bytes())?;
         atomic::remove(&path)?;
         self.messages.say(&format!(
             "moved a newer credential of profile '{name}' from {} into the keyring",

@@ -1,16 +1,19 @@
 //! The store `npm`: documents of version 2 of the npm package, used where they are.
 //!
 //! `profiles/<profile>/cloudflare.json` holds metadata and secret together
-//! (`facts/alchemy-npm.md` §3.2). A folder without that document is no profile of ours.
+//! (`facts/alchemy-npm.md` §3.2). A folder without that document is no profile of ours. A change is made
+//! on the JSON as it is: version 2 moves away what it cannot read.
 
-use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
 
 use super::atomic::{self, Bytes};
-use super::credential::Document;
+use super::credential::{Document, Grant, expiry, refresh_token};
 use super::home::Home;
 use crate::error::{Error, Result};
-use crate::profile::{Account, AccountId, Profile, ProfileName, StoreKind};
+use crate::oauth::client::{Client, Preset};
+use crate::profile::{Account, AccountId, Profile, ProfileName, SignIn, StoreKind};
 use crate::secret::Secret;
 
 #[derive(Deserialize)]
@@ -22,12 +25,17 @@ struct Envelope {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Values {
+    method: Option<String>,
     account_id: Option<String>,
     api_token: Option<Secret>,
     api_key: Option<Secret>,
     email: Option<String>,
     access: Option<Secret>,
-    expires: Option<i64>,
+    refresh: Option<String>,
+    expires: Option<Value>,
+    #[serde(default)]
+    scopes: Vec<String>,
+    client_id: Option<String>,
 }
 
 /// The names of version 2's profiles that have a Cloudflare document, sorted.
@@ -59,8 +67,34 @@ pub fn read(home: &Home, name: &ProfileName) -> Result<Option<(Profile, Document
     atomic::read_settled(&path, atomic::read, |bytes: &Bytes| parse(bytes, name, &path.display().to_string()))
 }
 
+/// The document with another grant in it. The caller holds version 2's locks.
+///
+/// # Errors
+/// When the document is gone, or is none of version 2's (any more).
+pub fn with_grant(home: &Home, name: &ProfileName, grant: &Grant) -> Result<Bytes> {
+    let path = home.npm_document(name);
+    let gone =
+        || Error::new(format!("{} is gone", path.display())).hint(format!("make it again: {}", again(name)));
+    let bytes = atomic::read(&path)?.ok_or_else(gone)?;
+    parse(&bytes, name, &path.display().to_string())?;
+    let mut document: Value = serde_json::from_slice(&bytes).map_err(|_| gone())?;
+    let values = &mut document["values"];
+    values["access"] = grant.access.expose().into();
+    if let Some(refresh) = &grant.refresh {
+        values["refresh"] = refresh.expose().into();
+    }
+    values["expires"] = grant.expires.as_millisecond().into();
+    values["scopes"] = json!(grant.scopes);
+    Ok(Zeroizing::new(format!("{document:#}").into_bytes()))
+}
+
+/// The command of version 2's own that mends a profile.
+fn again(name: &ProfileName) -> String {
+    format!("npx alchemy profile refresh --profile {name}")
+}
+
 fn parse(bytes: &[u8], name: &ProfileName, origin: &str) -> Result<(Profile, Document)> {
-    let again = format!("sign in again with npm's own: npx alchemy profile refresh --profile {name}");
+    let again = format!("sign in again with npm's own: {}", again(name));
     // The parser's words would quote what it found, which may be the secret.
     let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| {
         Error::new(format!(
@@ -77,13 +111,24 @@ fn parse(bytes: &[u8], name: &ProfileName, origin: &str) -> Result<(Profile, Doc
     let values = envelope.values;
     let incomplete = || Error::new(format!("{origin} is not complete")).hint(again.clone());
     let id = values.account_id.as_deref().and_then(AccountId::parse).ok_or_else(incomplete)?;
+    let own = Preset::Alchemy.client_id();
+    let mut sign_in = None;
     let document = match values {
+        // By its method: a document may hold the fields of another that it had before.
+        Values { access: Some(access), method: Some(method), .. } if method == "oauth" => {
+            let client_id = values.client_id.unwrap_or_else(|| own.to_owned());
+            let client = Client::new(client_id.clone());
+            sign_in = Some(SignIn { client, scopes: values.scopes.clone(), asked: None });
+            Document::OAuth(Grant {
+                access,
+                refresh: refresh_token(values.refresh),
+                expires: expiry(values.expires.as_ref()),
+                scopes: values.scopes,
+                client_id: Some(client_id),
+            })
+        }
         Values { api_token: Some(token), .. } => Document::ApiToken { token },
         Values { api_key: Some(key), email: Some(email), .. } => Document::ApiKey { key, email },
-        Values { access: Some(access), expires: Some(expires), .. } => Document::OAuth {
-            access,
-            expires: Timestamp::from_millisecond(expires).map_err(|_| incomplete())?,
-        },
         _ => return Err(incomplete()),
     };
     let profile = Profile {
@@ -93,6 +138,7 @@ fn parse(bytes: &[u8], name: &ProfileName, origin: &str) -> Result<(Profile, Doc
         store: StoreKind::Npm,
         endpoint: None,
         token: None,
+        sign_in,
         also: Vec::new(),
     };
     Ok((profile, document))

@@ -5,11 +5,14 @@
 //! `config.json` is written beside the old one, where a full disk shows; then the credential; then the
 //! new `config.json` takes the old one's place; last, a credential in another store goes.
 
+use zeroize::Zeroizing;
+
 use super::config::Edit;
 use super::credential::Document;
-use super::{Store, atomic, npm};
+use super::grant::{self, ProfileLock};
+use super::{Store, atomic, npm, rescue};
 use crate::error::{Error, Result};
-use crate::profile::{Profile, ProfileName, StoreKind};
+use crate::profile::{Method, Profile, ProfileName, StoreKind};
 
 impl Store<'_> {
     /// Makes the profile, or changes it to be this one with this credential.
@@ -18,10 +21,11 @@ impl Store<'_> {
     /// When a lock, a store or the disk refuses; the old profile and its credential are still there then.
     pub fn put(&mut self, profile: &Profile, document: &Document) -> Result<()> {
         let name = &profile.name;
-        let bytes = document
-            .to_bytes()
-            .ok_or_else(|| Error::new(format!("a {} cannot be written yet", document.method())))?;
-        let _lock = self.lock(name)?;
+        if profile.store == StoreKind::Npm {
+            return Err(in_npm(name));
+        }
+        let bytes = document.to_bytes();
+        let _lock = self.lock_both(profile)?;
         let mut edit = Edit::open(self.home, self.messages)?;
         if profile.store == StoreKind::Keyring && edit.before.keyring_id.is_none() && self.home.is_another {
             edit.set_keyring_id(&random_id()?);
@@ -31,34 +35,52 @@ impl Store<'_> {
         let prepared = edit.prepare()?;
         self.config.keyring_id.clone_from(&prepared.keyring_id);
         let path = self.home.credential(name.as_str());
-        match profile.store {
-            StoreKind::Keyring => {
-                self.write_keyring(name, &bytes)?;
-                // It must be gone before config.json says `keyring`: what lies beside such a profile
-                // counts as a newer sign-in by npm. Set aside, so that it can come back.
-                let aside = atomic::set_aside(&path)?;
-                if let Err(error) = prepared.commit() {
-                    aside.restore();
-                    return Err(error);
-                }
-                aside.remove()?;
-                remove_folder(&path);
+        let mut others = vec![path.clone(), self.home.native_credential(name.as_str())];
+        if profile.store == StoreKind::Keyring {
+            self.write_keyring(name, &with_headroom(document, &bytes))?;
+        } else {
+            let path = self.document_path(profile);
+            others.retain(|other| *other != path);
+            atomic::write(&path, &bytes).inspect_err(|_| remove_folder(&path))?;
+            for folder in [Some(self.home.credentials().as_path()), path.parent()].into_iter().flatten() {
+                atomic::tighten_folder(folder)?;
             }
-            StoreKind::File => {
-                atomic::write(&path, &bytes).inspect_err(|_| remove_folder(&path))?;
-                for folder in [Some(self.home.credentials().as_path()), path.parent()].into_iter().flatten() {
-                    atomic::tighten_folder(folder)?;
-                }
-                prepared.commit()?;
-                if before.is_some_and(|before| before.store == StoreKind::Keyring)
-                    && let Err(error) = self.delete_from_keyring(name)
-                {
-                    self.messages.say(&format!("the old credential is still in the keyring: {error}"));
-                }
-            }
-            StoreKind::Npm => return Err(in_npm(name)),
+        }
+        // They must be gone before config.json says `keyring`: what lies beside such a profile counts as a
+        // newer sign-in by npm. Set aside, so that they can come back.
+        let asides = others.iter().map(|other| atomic::set_aside(other)).collect::<Result<Vec<_>>>()?;
+        if let Err(error) = prepared.commit() {
+            asides.into_iter().for_each(atomic::Aside::restore);
+            return Err(error);
+        }
+        asides.into_iter().try_for_each(atomic::Aside::remove)?;
+        rescue::remove(self.home, name);
+        remove_folder(&path);
+        if profile.store != StoreKind::Keyring
+            && before.is_some_and(|before| before.store == StoreKind::Keyring)
+            && let Err(error) = self.delete_from_keyring(name)
+        {
+            self.messages.say(&format!("the old credential is still in the keyring: {error}"));
         }
         self.reload()
+    }
+
+    /// The locks of a profile that is about to become this one: npm's, too, where it refreshes what is
+    /// there or what will be.
+    fn lock_both(&self, profile: &Profile) -> Result<ProfileLock> {
+        let before = self.config.entry(profile.name.as_str());
+        match before.and_then(|entry| entry.profile(&profile.name).ok()) {
+            Some(before) if grant::is_shared_with_v1(&before) => self.lock_profile(&before),
+            _ => self.lock_profile(profile),
+        }
+    }
+
+    /// The locks of whatever has this name now.
+    fn lock_as_it_is(&self, name: &ProfileName) -> Result<ProfileLock> {
+        match self.config.entry(name.as_str()).and_then(|entry| entry.profile(name).ok()) {
+            Some(profile) => self.lock_profile(&profile),
+            None => self.lock_ours(name),
+        }
     }
 
     /// Changes what is not secret, by the profile as it is under the lock.
@@ -91,7 +113,7 @@ impl Store<'_> {
         let mut names: Vec<_> = old_name.iter().chain([to]).collect();
         names.sort(); // the same order in every process
         names.dedup();
-        let _locks = names.into_iter().map(|name| self.lock(name)).collect::<Result<Vec<_>>>()?;
+        let _locks = names.into_iter().map(|name| self.lock_as_it_is(name)).collect::<Result<Vec<_>>>()?;
         let mut edit = Edit::open(self.home, self.messages)?;
         let Some(entry) = edit.before.entry(from) else { return Err(self.not_ours(from)) };
         if from == to.as_str() {
@@ -104,22 +126,29 @@ impl Store<'_> {
         let profile = entry.profile(to)?;
         edit.rename(from, to.as_str());
         let prepared = edit.prepare()?;
-        let (old, new) = (self.home.credential(from), self.home.credential(to.as_str()));
+        let moves = [
+            (self.home.credential(from), self.home.credential(to.as_str())),
+            (self.home.native_credential(from), self.home.native_credential(to.as_str())),
+        ];
         match &old_name {
             Some(old_name) if profile.store == StoreKind::Keyring => {
-                if let Some(document) = self.read_keyring(old_name)?.and_then(|d| d.to_bytes()) {
-                    self.write_keyring(to, &document)?;
+                if let Some(document) = self.read_keyring(old_name)? {
+                    self.write_keyring(to, &document.to_bytes())?;
                 }
                 prepared.commit()?;
                 self.delete_from_keyring(old_name)?;
             }
             _ => {
-                if let Some(found) = atomic::read_secret(&old)? {
-                    atomic::write(&new, &found.bytes).inspect_err(|_| remove_folder(&new))?;
+                for (old, new) in &moves {
+                    if let Some(found) = atomic::read_secret(old)? {
+                        atomic::write(new, &found.bytes).inspect_err(|_| remove_folder(new))?;
+                    }
                 }
                 prepared.commit()?;
-                atomic::remove(&old)?;
-                remove_folder(&old);
+                for (old, _) in &moves {
+                    atomic::remove(old)?;
+                    remove_folder(old);
+                }
             }
         }
         self.reload()
@@ -130,7 +159,7 @@ impl Store<'_> {
     /// # Errors
     /// When there is none, it is kept by the npm package's version 2, or a store refuses.
     pub fn delete(&mut self, name: &ProfileName) -> Result<()> {
-        let _lock = self.lock(name)?;
+        let _lock = self.lock_as_it_is(name)?;
         let mut edit = Edit::open(self.home, self.messages)?;
         let Some(entry) = edit.before.entry(name.as_str()) else { return Err(self.not_ours(name.as_str())) };
         let kept_in_keyring = entry.profile(name).is_ok_and(|profile| profile.store == StoreKind::Keyring);
@@ -139,11 +168,18 @@ impl Store<'_> {
         if kept_in_keyring {
             self.delete_from_keyring(name)?;
         }
-        let path = self.home.credential(name.as_str());
-        atomic::remove(&path)?;
-        remove_folder(&path);
+        self.remove_documents(name)?;
         prepared.commit()?;
         self.reload()
+    }
+
+    fn remove_documents(&self, name: &ProfileName) -> Result<()> {
+        for path in [self.home.credential(name.as_str()), self.home.native_credential(name.as_str())] {
+            atomic::remove(&path)?;
+            remove_folder(&path);
+        }
+        rescue::remove(self.home, name);
+        Ok(())
     }
 
     fn delete_from_keyring(&self, name: &ProfileName) -> Result<()> {
@@ -166,6 +202,16 @@ impl Store<'_> {
 fn in_npm(name: &ProfileName) -> Error {
     Error::new(format!("profile '{name}' is kept by npm alchemy 2, which changes its profiles itself"))
         .hint("use its own command: npx alchemy profile")
+}
+
+/// A grant's document with room for the next one, which may be longer: where a keyring takes only so many
+/// bytes, that shows when signing in and not at the first refresh. JSON may end in white space.
+fn with_headroom(document: &Document, bytes: &[u8]) -> atomic::Bytes {
+    let mut padded = Zeroizing::new(bytes.to_vec());
+    if document.method() == Method::OAuth {
+        padded.resize(bytes.len() + bytes.len() / 2, b' ');
+    }
+    padded
 }
 
 /// Removes a credential's folder when nothing is left in it; anything else there is another program's.

@@ -146,3 +146,10 @@ pub fn shows_no_secret(output: Output) -> Output {
     }
     output
 }
+
+/// A whole second about an hour from now: in milliseconds of Unix time, and as it is printed.
+pub fn in_an_hour() -> (i64, String) {
+    let seconds = jiff::Timestamp::now().as_second() + 3600;
+    let printed = jiff::Timestamp::from_second(seconds).expect("a time").to_string();
+    (seconds * 1000, printed)
+}

@@ -3,17 +3,32 @@
 //! A session is asked for through [`Source`], which can be asked again: what runs for long gets a new
 //! one each time. A [`Session`] that exists has life left.
 
+mod refresh;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cloudflare::Credential;
-use crate::error::{Error, Result};
-use crate::http::Endpoint;
+use crate::error::Result;
+use crate::http::{Endpoint, Network};
 use crate::profile::{Account, Method, Profile, ProfileName};
 use crate::store::Store;
 use crate::store::credential::Document;
+use crate::terminal::Messages;
 
-/// The life that an OAuth access token must have left, in seconds.
-const MIN_TTL: SignedDuration = SignedDuration::from_secs(60);
+/// The life that an OAuth access token must have left unless something else is asked for.
+pub const MIN_TTL: SignedDuration = SignedDuration::from_secs(60);
+
+/// What a refresh needs of the process, asked for only when there is one.
+pub trait Edge {
+    /// The time, now.
+    fn now(&self) -> Timestamp;
+    /// Which certificates are trusted.
+    fn network(&self) -> Network;
+    /// A variable of the environment.
+    fn text(&self, name: &str) -> Option<&str>;
+    /// The way to tell the person something.
+    fn messages(&self) -> &Messages;
+}
 
 /// A credential that is usable right now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,29 +57,32 @@ pub struct Source<'a> {
     pub endpoint: Endpoint,
     /// The account for this run, where it is not the profile's.
     pub account: Option<Account>,
+    /// The life that an OAuth access token must have left.
+    pub min_ttl: SignedDuration,
+    /// The process around it.
+    pub edge: &'a dyn Edge,
 }
 
 impl Source<'_> {
-    /// A session that is usable at `now`.
+    /// A session that is usable now: a grant with too little life is refreshed.
     ///
     /// # Errors
-    /// Those of the store; when a grant has run out.
-    pub fn session(&self, now: Timestamp) -> Result<Session> {
+    /// Those of the store; when a grant is over, or cannot be refreshed and has run out.
+    pub fn session(&self) -> Result<Session> {
         let profile = self.profile;
         let (credential, expires) = match self.store.credential(profile)? {
             Document::ApiToken { token } => {
                 (Credential::Token(token), profile.token.as_ref().and_then(|facts| facts.expires))
             }
             Document::ApiKey { key, email } => (Credential::Key { key, email }, None),
-            Document::OAuth { access, expires } if expires.duration_since(now) >= MIN_TTL => {
-                (Credential::Token(access), Some(expires))
-            }
-            Document::OAuth { .. } => {
-                return Err(Error::new(format!(
-                    "the OAuth session of profile '{}' has run out",
-                    profile.name
-                ))
-                .hint(format!("sign in again with npm's own: npx alchemy login -p {}", profile.name)));
+            Document::OAuth(grant) => {
+                let now = self.edge.now();
+                let grant = if refresh::is_fresh(&grant, now, self.min_ttl) {
+                    grant
+                } else {
+                    refresh::refreshed(self, &grant, now)?
+                };
+                (Credential::Token(grant.access), Some(grant.expires))
             }
         };
         Ok(Session {
@@ -86,6 +104,18 @@ impl Source<'_> {
 #[must_use]
 pub fn endpoint(kept: Option<&Endpoint>, variables: &[(&str, Option<&str>)]) -> (Endpoint, Vec<String>) {
     let usual = kept.cloned().unwrap_or_else(Endpoint::cloudflare);
+    overridden("the API", "credential", kept, usual, variables)
+}
+
+/// The same for any endpoint; `what` it is, for which `secret`, and the `usual` one.
+#[must_use]
+pub fn overridden(
+    what: &str,
+    secret: &str,
+    kept: Option<&Endpoint>,
+    usual: Endpoint,
+    variables: &[(&str, Option<&str>)],
+) -> (Endpoint, Vec<String>) {
     let mut chosen: Option<Endpoint> = None;
     let mut notes = Vec::new();
     for (name, value) in variables {
@@ -93,15 +123,15 @@ pub fn endpoint(kept: Option<&Endpoint>, variables: &[(&str, Option<&str>)]) -> 
         match Endpoint::parse(value) {
             Ok(endpoint) if endpoint == usual || chosen.as_ref() == Some(&endpoint) => {}
             Ok(endpoint) if endpoint.is_loopback() && kept.is_none() && chosen.is_none() => {
-                notes.push(format!("the API is {endpoint} by {name}"));
+                notes.push(format!("{what} is {endpoint} by {name}"));
                 chosen = Some(endpoint);
             }
             Ok(endpoint) => notes.push(format!(
-                "{name}={endpoint} is ignored: this credential is for {}",
+                "{name}={endpoint} is ignored: this {secret} is for {}",
                 chosen.as_ref().unwrap_or(&usual)
             )),
             Err(_) => {
-                notes.push(format!("{name} is ignored: it is no API address (https, or http on loopback)"));
+                notes.push(format!("{name} is ignored: it is no address (https, or http on loopback)"));
             }
         }
     }

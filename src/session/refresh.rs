@@ -1,0 +1,284 @@
+//! The one refresh rule (design §6).
+//!
+//! A refresh token is spent by one process at a time, under the profile's locks, after reading again what
+//! is there; the new pair is durable before anything uses it; and whoever waited meanwhile takes over what
+//! came of it, a failure too.
+
+use std::fmt::Write;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Edge, Source, overridden};
+use crate::error::{Error, Kind, Result};
+use crate::http;
+use crate::oauth::client::{Client, Preset, TOKEN_URL};
+use crate::oauth::token::{Authority, Failure, LONGEST_LIFE, Tokens, expires};
+use crate::signals::HeldBack;
+use crate::store::credential::Grant;
+use crate::store::grant::{Current, HeldGrant};
+use crate::store::lock::FailedRefresh;
+use crate::terminal::life;
+
+/// The life that makes a token that somebody else has just got good enough, whatever was asked for.
+const ENOUGH: SignedDuration = SignedDuration::from_secs(10);
+/// Before each further try when nothing was received.
+const BACK_OFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
+/// After this long no further try is begun, so that whoever waits for the lock outlasts us.
+const NO_MORE_TRIES: Duration = Duration::from_secs(25);
+
+/// Why there is no fresh grant.
+enum Stop {
+    /// The grant is over.
+    Over(Error),
+    /// Something that may pass: a token that still lives will do.
+    Passing(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Passing(error)
+    }
+}
+
+/// Whether the grant can be used at `now` without a refresh.
+pub(super) fn is_fresh(grant: &Grant, now: Timestamp, min_ttl: SignedDuration) -> bool {
+    let left = grant.expires.duration_since(now);
+    left >= min_ttl && left <= LONGEST_LIFE
+}
+
+/// A grant with life in it, for one that has too little. `started` is when the too little was seen.
+///
+/// # Errors
+/// When the grant is over ([`Kind::SignedOut`]), or cannot be refreshed and its token does not live.
+pub(super) fn refreshed(source: &Source, first: &Grant, started: Timestamp) -> Result<Grant> {
+    let name = &source.profile.name;
+    let messages = source.edge.messages();
+    report_absurd(source, first, started);
+    let mut latest = first.clone();
+    match (Refresh { source, first, started }).run(&mut latest) {
+        Ok(grant) => Ok(grant),
+        Err(Stop::Over(error)) => Err(error),
+        Err(Stop::Passing(error)) => {
+            let left = latest.expires.duration_since(source.edge.now());
+            if left <= SignedDuration::ZERO || left > LONGEST_LIFE {
+                return Err(error);
+            }
+            messages.say(&format!("{error}; the token of '{name}' is used, for {} still", life(left)));
+            Ok(latest)
+        }
+    }
+}
+
+/// An expiry that no token has is said: npm writes what it was given, and clocks are wrong.
+fn report_absurd(source: &Source, grant: &Grant, now: Timestamp) {
+    let too_long = grant.expires.duration_since(now) > LONGEST_LIFE;
+    // Seconds taken for milliseconds end in 1970, years before there was anything to sign in to.
+    let too_old = grant.expires < Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 365 * 40);
+    if too_long || too_old {
+        source.edge.messages().say(&format!(
+            "the token of profile '{}' is said to expire at {}, which cannot be; getting a new one (is this \
+             machine's clock right?)",
+            source.profile.name,
+            grant.expires.strftime("%Y-%m-%d")
+        ));
+    }
+}
+
+struct Refresh<'r> {
+    source: &'r Source<'r>,
+    first: &'r Grant,
+    started: Timestamp,
+}
+
+impl Refresh<'_> {
+    fn run(&self, latest: &mut Grant) -> Result<Grant, Stop> {
+        let Source { store, profile, edge, .. } = self.source;
+        let held = store.hold_grant(profile)?;
+        let current = held.read()?;
+        latest.clone_from(&current.grant);
+        if let Some(grant) = self.changed(&current) {
+            return Ok(grant);
+        }
+        let note = held.lock().note();
+        if let Some(failed) = note.failed.filter(|failed| failed.at >= self.started) {
+            // Another process of ours tried while we waited for it.
+            return Err(Stop::Passing(Error::new(failed.message).hint(failed.hint)));
+        }
+        let outcome = self.spend(&held, &current, note.sent);
+        if let Err(Stop::Passing(error)) = &outcome {
+            let hint = error.next_step().unwrap_or_default().to_owned();
+            let failed = FailedRefresh { at: edge.now(), message: error.to_string(), hint };
+            held.lock().change(|note| note.failed = Some(failed));
+        }
+        outcome
+    }
+
+    /// The grant, when it is another than the one that was too short, and lives.
+    fn changed(&self, current: &Current) -> Option<Grant> {
+        let Current { grant, .. } = current;
+        let fresh = is_fresh(grant, self.source.edge.now(), ENOUGH);
+        (grant.access != self.first.access && fresh).then(|| grant.clone())
+    }
+
+    /// The grant that another program has put there meanwhile.
+    fn read_again(&self, held: &HeldGrant) -> Option<Grant> {
+        held.read().ok().and_then(|current| self.changed(&current))
+    }
+
+    /// Spends the refresh token. `interrupted` is when an earlier process did, without keeping an answer.
+    fn spend(
+        &self,
+        held: &HeldGrant,
+        current: &Current,
+        interrupted: Option<Timestamp>,
+    ) -> Result<Grant, Stop> {
+        let Source { edge, profile, .. } = self.source;
+        let Some(token) = &current.grant.refresh else {
+            return Err(self.over("it has no refresh token", None));
+        };
+        let client = self.client(&current.grant)?;
+        let (token_url, notes) = overridden(
+            "the token endpoint",
+            "grant",
+            client.token_url.as_ref(),
+            client.token_url(),
+            &[(TOKEN_URL, edge.text(TOKEN_URL))],
+        );
+        for note in &notes {
+            edge.messages().say(note);
+        }
+        let room = held.reserve(current)?;
+        edge.messages().verbose(&format!("refreshing the session of '{}' at {token_url}", profile.name));
+        let authority = Authority::new(&client, token_url, &edge.network())?;
+        let runtime = http::runtime()?;
+
+        let begun = Instant::now();
+        let mut pauses = BACK_OFF.into_iter();
+        let mut unanswered = false;
+        loop {
+            // From here until the new pair is durable.
+            let held_back = HeldBack::interruptions();
+            let sent = edge.now();
+            held.lock().change(|note| note.sent = Some(sent));
+            let failure = match runtime.block_on(authority.refresh(token)) {
+                Ok(tokens) => {
+                    let next = renewed(&current.grant, tokens, sent, *edge);
+                    let kept = held.write(room, current, &next);
+                    held.lock().change(|note| (note.sent, note.failed) = (None, None));
+                    drop(held_back);
+                    if let Err(error) = kept {
+                        self.say_lost(&error);
+                    }
+                    return Ok(next);
+                }
+                Err(failure) => failure,
+            };
+            let may_be_spent = unanswered || matches!(failure, Failure::NoAnswer(_));
+            if !may_be_spent {
+                held.lock().change(|note| note.sent = interrupted);
+            }
+            drop(held_back);
+            let in_time = begun.elapsed() < NO_MORE_TRIES;
+            match &failure {
+                Failure::Refused { .. } => {
+                    held.lock().change(|note| note.sent = None);
+                    return match self.read_again(held) {
+                        Some(grant) => Ok(grant),
+                        None => {
+                            Err(self
+                                .over(&format!("{} refuses it ({failure})", authority.host()), interrupted))
+                        }
+                    };
+                }
+                Failure::NoAnswer(_) if !unanswered && in_time => {
+                    if let Some(grant) = self.read_again(held) {
+                        return Ok(grant);
+                    }
+                    unanswered = true;
+                }
+                Failure::Unsent { lasting: false, .. } | Failure::Busy { .. } if in_time => {
+                    let asked = match failure {
+                        Failure::Busy { after, .. } => after.map(Duration::from_secs),
+                        _ => None,
+                    };
+                    match pauses.next().map(|usual| asked.unwrap_or(usual)) {
+                        Some(pause) if begun.elapsed() + pause < NO_MORE_TRIES => sleep(pause),
+                        _ => return Err(self.passing(&failure, &authority)),
+                    }
+                }
+                _ => return Err(self.passing(&failure, &authority)),
+            }
+        }
+    }
+
+    /// The client that the grant was issued to.
+    fn client(&self, grant: &Grant) -> Result<Client, Stop> {
+        let own = self.source.profile.sign_in.as_ref().map(|sign_in| &sign_in.client);
+        match own.filter(|client| client.id == grant.client_id()) {
+            Some(client) => Ok(client.clone()),
+            // A newer sign-in by npm, with a client of its own.
+            None => Preset::of(grant.client_id())
+                .map(|preset| Client::new(preset.client_id()))
+                .ok_or_else(|| self.over("it was issued to a client that its profile does not know", None)),
+        }
+    }
+
+    fn over(&self, why: &str, interrupted: Option<Timestamp>) -> Stop {
+        let name = &self.source.profile.name;
+        let mut message = format!("the session of profile '{name}' is over: {why}");
+        if let Some(at) = interrupted {
+            let at = at.strftime("%Y-%m-%d %H:%M:%SZ");
+            let _ = write!(message, "; the refresh at {at} was killed before its answer was kept");
+        }
+        Stop::Over(
+            Error::of(Kind::SignedOut, message).hint(format!("sign in again: alchemy login -p {name}")),
+        )
+    }
+
+    fn passing(&self, failure: &Failure, authority: &Authority) -> Stop {
+        let (name, host) = (&self.source.profile.name, authority.host());
+        let hint = match failure {
+            Failure::Unsent { lasting: true, .. } => {
+                "where a company's proxy signs certificates, set SSL_CERT_FILE to a pem file with its ca"
+                    .to_owned()
+            }
+            Failure::Unsent { .. } | Failure::NoAnswer(_) => {
+                "check the network, and HTTPS_PROXY where a proxy is needed, and try again".to_owned()
+            }
+            Failure::Busy { after: Some(seconds), .. } => format!("try again in {seconds} s"),
+            Failure::Busy { .. } => "try again in a few minutes".to_owned(),
+            Failure::Strange(_) | Failure::Refused { .. } => {
+                "something between here and there may want a browser: try without vpn, WARP or proxy, or \
+                 from another network"
+                    .to_owned()
+            }
+        };
+        let message = format!("cannot refresh the session of profile '{name}' at {host}: {failure}");
+        Stop::Passing(Error::new(message).hint(hint))
+    }
+
+    /// Neither store nor rescue file took the pair, although there was room a moment ago.
+    fn say_lost(&self, error: &Error) {
+        let name = &self.source.profile.name;
+        self.source.edge.messages().say(&format!(
+            "the new session of profile '{name}' could be kept nowhere ({error}): it serves this command \
+             alone, then sign in again: alchemy login -p {name}"
+        ));
+    }
+}
+
+/// The grant that follows: what the answer leaves out stays as it was (RFC 6749 §5.1 and §6).
+fn renewed(grant: &Grant, tokens: Tokens, sent: Timestamp, edge: &dyn Edge) -> Grant {
+    if let Some(odd) = &tokens.odd {
+        edge.messages().say(&format!("the server told of the new token {odd}"));
+    }
+    Grant {
+        access: tokens.access,
+        refresh: tokens.refresh.or_else(|| grant.refresh.clone()),
+        expires: expires(sent, tokens.life),
+        scopes: tokens.scopes.unwrap_or_else(|| grant.scopes.clone()),
+        client_id: grant.client_id.clone(),
+    }
+}

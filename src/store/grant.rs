@@ -1,0 +1,208 @@
+//! A profile's grant under its locks: read again, replaced, never lost.
+
+use super::atomic::{self, Prepared};
+use super::credential::{Document, Grant};
+use super::lock::Lock;
+use super::npm_lock::{self, NpmLock, Protocol};
+use super::{Store, npm, rescue};
+use crate::error::{Error, Result};
+use crate::profile::{Method, Profile, ProfileName, StoreKind};
+
+/// The locks of a profile's credential: ours, and inside it npm's for the document. They are given back
+/// in this order.
+pub(super) struct ProfileLock {
+    #[expect(dead_code, reason = "held for its drop, which unlocks")]
+    npm: Option<NpmLock>,
+    ours: Lock,
+}
+
+impl ProfileLock {
+    /// What the holders of our lock tell each other.
+    pub(super) fn ours(&self) -> &Lock {
+        &self.ours
+    }
+}
+
+/// A profile's grant, held so that nobody else can change it.
+pub struct HeldGrant<'s, 'a> {
+    store: &'s Store<'a>,
+    profile: &'s Profile,
+    locks: ProfileLock,
+}
+
+/// The grant as it is now.
+pub struct Current {
+    /// The grant.
+    pub grant: Grant,
+    /// The digest of the refresh token that the store has; another one's when this is from the rescue file.
+    replaces: String,
+}
+
+/// Room for the next pair of tokens, taken before the present one is spent.
+pub struct Room(Option<Prepared>);
+
+/// How much longer than the present document the next may be, in bytes.
+const SLACK: usize = 4096;
+
+impl<'a> Store<'a> {
+    /// Takes the locks of a profile's grant, waiting for whoever has them.
+    ///
+    /// # Errors
+    /// When somebody does not give them back within 60 s.
+    pub fn hold_grant<'s>(&'s self, profile: &'s Profile) -> Result<HeldGrant<'s, 'a>> {
+        Ok(HeldGrant { store: self, profile, locks: self.lock_profile(profile)? })
+    }
+
+    /// Takes our lock alone, for a name that no profile has.
+    pub(super) fn lock_ours(&self, name: &ProfileName) -> Result<ProfileLock> {
+        Ok(ProfileLock { npm: None, ours: self.lock(name)? })
+    }
+
+    /// Takes the locks under which a profile's credential may be changed.
+    pub(super) fn lock_profile(&self, profile: &Profile) -> Result<ProfileLock> {
+        let ours = self.lock(&profile.name)?;
+        let folder = self.home.locks();
+        let npms = match profile.store {
+            StoreKind::File if is_shared_with_v1(profile) => {
+                Some((npm_lock::v1(&folder, profile.name.as_str()), Protocol::V1))
+            }
+            StoreKind::Npm => {
+                Some((npm_lock::v2(&folder, &format!("profile-credentials-{}", profile.name)), Protocol::V2))
+            }
+            StoreKind::File | StoreKind::Keyring => None,
+        };
+        let what = format!("profile '{}'", profile.name);
+        let npm = match npms {
+            Some((path, protocol)) => NpmLock::acquire(path, protocol, &ours, &what, *self.messages)?,
+            None => None,
+        };
+        Ok(ProfileLock { npm, ours })
+    }
+}
+
+/// Whether version 1 of the npm package refreshes this profile's grant, too.
+pub(super) fn is_shared_with_v1(profile: &Profile) -> bool {
+    profile.method == Method::OAuth && profile.sign_in.as_ref().is_none_or(|sign_in| sign_in.client.is_v1())
+}
+
+impl HeldGrant<'_, '_> {
+    /// What the holders of our lock tell each other.
+    #[must_use]
+    pub fn lock(&self) -> &Lock {
+        self.locks.ours()
+    }
+
+    /// The grant: from the rescue file when that has a newer one (which is brought home), else from the
+    /// store.
+    ///
+    /// # Errors
+    /// Those of [`Store::credential`].
+    pub fn read(&self) -> Result<Current> {
+        let name = &self.profile.name;
+        let stored = match self.store.read_locked(self.profile, &self.locks)? {
+            Document::OAuth(grant) => grant,
+            document => return Err(Error::new(format!("profile '{name}' is a {}", document.method()))),
+        };
+        let replaces = rescue::digest(stored.refresh.as_ref());
+        let waiting = rescue::read(self.store.home, name);
+        if waiting.is_empty() {
+            return Ok(Current { grant: stored, replaces });
+        }
+        let newer = waiting.into_iter().filter(|rescued| rescued.replaces == replaces);
+        let Some(rescued) = newer.max_by_key(|rescued| rescued.grant.expires) else {
+            // Somebody has signed in since.
+            rescue::remove(self.store.home, name);
+            return Ok(Current { grant: stored, replaces });
+        };
+        let current = Current { grant: rescued.grant, replaces };
+        let home = self.room().and_then(|room| self.put(room, &current.grant));
+        if home.is_ok() {
+            rescue::remove(self.store.home, name);
+            let digest = rescue::digest(current.grant.refresh.as_ref());
+            self.store.messages.say(&format!(
+                "the session of profile '{name}' that waited in {} is in its store again",
+                rescued.path.display()
+            ));
+            return Ok(Current { replaces: digest, ..current });
+        }
+        Ok(current)
+    }
+
+    /// Takes room for the next pair, so that a full disk shows before the present one is spent.
+    ///
+    /// # Errors
+    /// When neither the store nor a rescue file could take it.
+    pub fn reserve(&self, current: &Current) -> Result<Room> {
+        self.room().or_else(|error| {
+            self.store.messages.verbose(&format!("{error}; trying the rescue file"));
+            let blank = vec![b' '; document(&current.grant).len() + SLACK];
+            let mut places = self.store.home.rescues(&self.profile.name).into_iter();
+            if places.any(|path| atomic::prepare(&path, &blank).is_ok()) {
+                Ok(Room(None))
+            } else {
+                Err(error)
+            }
+        })
+    }
+
+    fn room(&self) -> Result<Room> {
+        let path = match self.profile.store {
+            StoreKind::Keyring => return Ok(Room(None)),
+            StoreKind::File => self.store.document_path(self.profile),
+            StoreKind::Npm => self.store.home.npm_document(&self.profile.name),
+        };
+        let length = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        let blank = vec![b' '; usize::try_from(length).unwrap_or_default() + SLACK];
+        Ok(Room(Some(atomic::prepare(&path, &blank)?)))
+    }
+
+    /// Makes the next pair durable: in the store, else in a rescue file, which is said.
+    ///
+    /// # Errors
+    /// When neither takes it; the reason of the store.
+    pub fn write(&self, room: Room, current: &Current, next: &Grant) -> Result<()> {
+        let name = &self.profile.name;
+        let Err(error) = self.put(room, next) else {
+            rescue::remove(self.store.home, name);
+            return Ok(());
+        };
+        let Ok(path) = rescue::write(self.store.home, name, next, &current.replaces) else {
+            return Err(error);
+        };
+        self.store.messages.say(&format!(
+            "the new session of profile '{name}' could not be kept in the {} store ({error}); it is in {} \
+             until that works again",
+            self.profile.store,
+            path.display()
+        ));
+        Ok(())
+    }
+
+    fn put(&self, room: Room, grant: &Grant) -> Result<()> {
+        let name = &self.profile.name;
+        let bytes = match self.profile.store {
+            StoreKind::File => document(grant),
+            StoreKind::Keyring => return self.store.write_keyring(name, &document(grant)),
+            StoreKind::Npm => {
+                let path = npm_lock::v2(&self.store.home.locks(), "profiles");
+                let what = "npm's profiles";
+                let messages = *self.store.messages;
+                let _profiles = NpmLock::acquire(path, Protocol::V2, self.lock(), what, messages)?;
+                let bytes = npm::with_grant(self.store.home, name, grant)?;
+                return commit(room, &bytes);
+            }
+        };
+        commit(room, &bytes)
+    }
+}
+
+fn commit(room: Room, bytes: &[u8]) -> Result<()> {
+    match room.0 {
+        Some(prepared) => prepared.refill(bytes)?.commit(),
+        None => Err(Error::new("the store could not be written just now")),
+    }
+}
+
+fn document(grant: &Grant) -> atomic::Bytes {
+    Document::OAuth(grant.clone()).to_bytes()
+}

@@ -1,0 +1,233 @@
+//! The npm package's own locks, taken as it takes them (`facts/alchemy-npm.md` §1.12 and §3.4).
+//!
+//! Both are folders, made by `mkdir` and kept alive by touching them. Whoever does not touch one for the
+//! protocol's time has died, and the next removes it. One that *we* left behind when we were killed is
+//! known by the mark in our own lock's note, and goes at once.
+
+use std::fs::{self, File, FileTimes, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+use super::atomic;
+use super::lock::{Lock, Mark, Wait};
+use crate::error::{Error, Result};
+use crate::signals::HeldBack;
+use crate::terminal::Messages;
+
+/// How often to look whether a lock is free.
+const POLL: Duration = Duration::from_millis(25);
+/// How often a held lock is touched: well within the time after which npm takes it for a dead one's.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+
+/// Whose protocol it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Version 1 (proper-lockfile): an empty folder, dead after 10 s.
+    V1,
+    /// Version 2: a folder with a file `owner`, dead after 30 s.
+    V2,
+}
+
+impl Protocol {
+    fn dead_after(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::V1 => 10,
+            Self::V2 => 30,
+        })
+    }
+}
+
+/// A held lock of npm's; dropping it releases it.
+#[derive(Debug)]
+pub struct NpmLock {
+    folder: Folder,
+    heartbeat: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+#[derive(Debug, Clone)]
+struct Folder {
+    path: PathBuf,
+    protocol: Protocol,
+    /// What version 2 writes into `owner`.
+    owner: String,
+    /// Our own lock, in whose note the folder is marked.
+    ours: Lock,
+}
+
+impl NpmLock {
+    /// Waits for the lock at `path`. `None` where no folder can be made there: then npm cannot take it
+    /// either, and cannot write what it guards.
+    ///
+    /// # Errors
+    /// When another process holds it for more than 60 s.
+    pub fn acquire(
+        path: PathBuf,
+        protocol: Protocol,
+        ours: &Lock,
+        what: &str,
+        messages: Messages,
+    ) -> Result<Option<Self>> {
+        let owner = random_id()?;
+        let folder = Folder { path, protocol, owner, ours: ours.clone() };
+        if let Some(parent) = folder.path.parent()
+            && atomic::make_folder(parent).is_err()
+        {
+            return Ok(None);
+        }
+        let mut wait = Wait::new(what, messages);
+        loop {
+            match fs::DirBuilder::new().mode(0o700).create(&folder.path) {
+                Ok(()) => break,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    if !folder.remove_if_dead() {
+                        wait.pause(POLL, &folder.path)?;
+                    }
+                }
+                Err(error) => {
+                    messages.verbose(&format!("npm's lock is left out: {error}"));
+                    return Ok(None);
+                }
+            }
+        }
+        let lock = Self { heartbeat: None, folder };
+        lock.folder.claim();
+        Ok(Some(lock.kept_alive()))
+    }
+
+    fn kept_alive(mut self) -> Self {
+        let (stop, stopped) = channel();
+        let folder = self.folder.clone();
+        let beat = move || {
+            while stopped.recv_timeout(HEARTBEAT) == Err(RecvTimeoutError::Timeout) {
+                if folder.touch().is_err() {
+                    break; // It was taken from us: it is not ours to touch any more.
+                }
+            }
+        };
+        // It inherits what is held back, so that no signal reaches the process through it.
+        let _held_back = HeldBack::all();
+        // Without a thread it lives for the protocol's time, which is mostly enough.
+        if let Ok(thread) = thread::Builder::new().name("heartbeat".to_owned()).spawn(beat) {
+            self.heartbeat = Some((stop, thread));
+        }
+        self
+    }
+}
+
+impl Drop for NpmLock {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.heartbeat.take() {
+            drop(stop);
+            // It only ever sleeps or touches; a panic in it has been reported.
+            let _ = thread.join();
+        }
+        if self.folder.is_marked() {
+            self.folder.remove();
+        }
+        self.folder.unmark();
+    }
+}
+
+impl Folder {
+    fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Makes a folder that was just created recognizable as ours.
+    fn claim(&self) {
+        if self.protocol == Protocol::V2 {
+            // Without it the folder is still respected until it is 30 s old.
+            let _ = fs::write(self.path.join("owner"), &self.owner);
+        }
+        if let Ok(metadata) = fs::symlink_metadata(&self.path) {
+            self.mark(&metadata, vec![nanoseconds(&metadata)]);
+        }
+    }
+
+    fn mark(&self, metadata: &Metadata, times: Vec<i64>) {
+        let mark = Mark { name: self.name(), inode: metadata.ino(), times };
+        self.ours.change(|note| {
+            note.npm.retain(|other| other.name != mark.name);
+            note.npm.push(mark);
+        });
+    }
+
+    fn unmark(&self) {
+        let name = self.name();
+        self.ours.change(|note| note.npm.retain(|mark| mark.name != name));
+    }
+
+    /// Whether the folder is as one of us last left it.
+    fn is_marked(&self) -> bool {
+        let Ok(metadata) = fs::symlink_metadata(&self.path) else { return false };
+        let (name, time) = (self.name(), nanoseconds(&metadata));
+        self.ours
+            .note()
+            .npm
+            .iter()
+            .any(|mark| mark.name == name && mark.inode == metadata.ino() && mark.times.contains(&time))
+    }
+
+    /// Sets the folder's time to now.
+    ///
+    /// # Errors
+    /// When it is gone, or another's by now.
+    fn touch(&self) -> io::Result<()> {
+        let metadata = fs::symlink_metadata(&self.path)?;
+        if !self.is_marked() {
+            return Err(ErrorKind::NotFound.into());
+        }
+        let now = SystemTime::now();
+        let next = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+        // First the mark, with both times: killed in between, the folder is still known as ours.
+        self.mark(&metadata, vec![nanoseconds(&metadata), i64::try_from(next).unwrap_or(i64::MAX)]);
+        File::open(&self.path)?.set_times(FileTimes::new().set_modified(now))
+    }
+
+    /// Removes the folder of someone who has died: at once when it was one of us, who must be dead as
+    /// our own lock is ours now; else after the protocol's time. Whether it is worth trying again now.
+    fn remove_if_dead(&self) -> bool {
+        let Ok(metadata) = fs::symlink_metadata(&self.path) else { return true };
+        let age = metadata.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok());
+        let dead = age.is_some_and(|age| age > self.protocol.dead_after());
+        (dead || self.is_marked()) && self.remove()
+    }
+
+    fn remove(&self) -> bool {
+        if self.protocol == Protocol::V2 {
+            let _ = fs::remove_file(self.path.join("owner"));
+        }
+        match fs::remove_dir(&self.path) {
+            Ok(()) => true,
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        }
+    }
+}
+
+/// The time of the last change in nanoseconds of Unix time.
+fn nanoseconds(metadata: &Metadata) -> i64 {
+    metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec())
+}
+
+/// A name for the owner of a lock that nobody else has.
+fn random_id() -> Result<String> {
+    let number = getrandom::u64().map_err(|error| Error::new(format!("no random numbers: {error}")))?;
+    Ok(format!("alchemy-{number:016x}"))
+}
+
+/// The name of version 1's lock for a profile's credential.
+#[must_use]
+pub fn v1(lock_folder: &Path, profile: &str) -> PathBuf {
+    // A `ProfileName` has no character that version 1 would encode.
+    lock_folder.join(format!("cloudflare-{profile}"))
+}
+
+/// The name of version 2's lock by that key.
+#[must_use]
+pub fn v2(lock_folder: &Path, key: &str) -> PathBuf {
+    lock_folder.join(format!("{key}.lock"))
+}

@@ -95,16 +95,20 @@ struct Refresh<'r> {
 impl Refresh<'_> {
     fn run(&self, latest: &mut Grant) -> Result<Grant, Stop> {
         let Source { store, profile, edge, .. } = self.source;
-        let held = store.hold_grant(profile)?;
-        let current = held.read()?;
-        latest.clone_from(&current.grant);
-        if let Some(grant) = self.changed(&current) {
-            return Ok(grant);
+        let mut held = store.hold_grant(profile)?;
+        *latest = held.peek()?;
+        if let Some(grant) = self.changed(latest) {
+            return Ok(grant); // Another process of ours did it while we waited.
         }
         let note = held.lock().note();
         if let Some(failed) = note.failed.filter(|failed| failed.at >= self.started) {
-            // Another process of ours tried while we waited for it.
-            return Err(Stop::Passing(Error::new(failed.message).hint(failed.hint)));
+            return Err(Stop::Passing(Error::new(failed.message).hint(failed.hint))); // It tried, as well.
+        }
+        held.share_with_npm()?;
+        let current = held.read()?;
+        latest.clone_from(&current.grant);
+        if let Some(grant) = self.changed(latest) {
+            return Ok(grant);
         }
         let outcome = self.spend(&held, &current, note.sent);
         if let Err(Stop::Passing(error)) = &outcome {
@@ -116,15 +120,14 @@ impl Refresh<'_> {
     }
 
     /// The grant, when it is another than the one that was too short, and lives.
-    fn changed(&self, current: &Current) -> Option<Grant> {
-        let Current { grant, .. } = current;
+    fn changed(&self, grant: &Grant) -> Option<Grant> {
         let fresh = is_fresh(grant, self.source.edge.now(), ENOUGH);
         (grant.access != self.first.access && fresh).then(|| grant.clone())
     }
 
     /// The grant that another program has put there meanwhile.
     fn read_again(&self, held: &HeldGrant) -> Option<Grant> {
-        held.read().ok().and_then(|current| self.changed(&current))
+        held.read().ok().and_then(|current| self.changed(&current.grant))
     }
 
     /// Spends the refresh token. `interrupted` is when an earlier process did, without keeping an answer.

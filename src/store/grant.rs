@@ -11,7 +11,6 @@ use crate::profile::{Method, Profile, ProfileName, StoreKind};
 /// The locks of a profile's credential: ours, and inside it npm's for the document. They are given back
 /// in this order.
 pub(super) struct ProfileLock {
-    #[expect(dead_code, reason = "held for its drop, which unlocks")]
     npm: Option<NpmLock>,
     ours: Lock,
 }
@@ -45,22 +44,28 @@ pub struct Room(Option<Prepared>);
 const SLACK: usize = 4096;
 
 impl<'a> Store<'a> {
-    /// Takes the locks of a profile's grant, waiting for whoever has them.
+    /// Takes our lock of a profile's grant, waiting for whoever has it.
     ///
     /// # Errors
-    /// When somebody does not give them back within 60 s.
+    /// When somebody does not give it back within 60 s.
     pub fn hold_grant<'s>(&'s self, profile: &'s Profile) -> Result<HeldGrant<'s, 'a>> {
-        Ok(HeldGrant { store: self, profile, locks: self.lock_profile(profile)? })
+        Ok(HeldGrant { store: self, profile, locks: self.lock_ours(&profile.name)? })
     }
 
-    /// Takes our lock alone, for a name that no profile has.
+    /// Takes our lock alone.
     pub(super) fn lock_ours(&self, name: &ProfileName) -> Result<ProfileLock> {
         Ok(ProfileLock { npm: None, ours: self.lock(name)? })
     }
 
     /// Takes the locks under which a profile's credential may be changed.
     pub(super) fn lock_profile(&self, profile: &Profile) -> Result<ProfileLock> {
-        let ours = self.lock(&profile.name)?;
+        let mut locks = self.lock_ours(&profile.name)?;
+        self.add_npms(&mut locks, profile)?;
+        Ok(locks)
+    }
+
+    /// Adds npm's lock for the document, where it shares it.
+    fn add_npms(&self, locks: &mut ProfileLock, profile: &Profile) -> Result<()> {
         let folder = self.home.locks();
         let npms = match profile.store {
             StoreKind::File if is_shared_with_v1(profile) => {
@@ -71,12 +76,11 @@ impl<'a> Store<'a> {
             }
             StoreKind::File | StoreKind::Keyring => None,
         };
-        let what = format!("profile '{}'", profile.name);
-        let npm = match npms {
-            Some((path, protocol)) => NpmLock::acquire(path, protocol, &ours, &what, *self.messages)?,
-            None => None,
-        };
-        Ok(ProfileLock { npm, ours })
+        if let Some((path, protocol)) = npms {
+            let what = format!("profile '{}'", profile.name);
+            locks.npm = NpmLock::acquire(path, protocol, &locks.ours, &what, *self.messages)?;
+        }
+        Ok(())
     }
 }
 
@@ -92,6 +96,28 @@ impl HeldGrant<'_, '_> {
         self.locks.ours()
     }
 
+    /// Takes npm's lock, too, where it shares the document. Whoever finds by [`HeldGrant::peek`] that
+    /// another of ours has done the work needs none of it.
+    ///
+    /// # Errors
+    /// When somebody does not give it back within 60 s.
+    pub fn share_with_npm(&mut self) -> Result<()> {
+        self.store.add_npms(&mut self.locks, self.profile)
+    }
+
+    /// The grant that the store has.
+    ///
+    /// # Errors
+    /// Those of [`Store::credential`].
+    pub fn peek(&self) -> Result<Grant> {
+        match self.store.read_locked(self.profile, &self.locks)? {
+            Document::OAuth(grant) => Ok(grant),
+            document => {
+                Err(Error::new(format!("profile '{}' is a {}", self.profile.name, document.method())))
+            }
+        }
+    }
+
     /// The grant: from the rescue file when that has a newer one (which is brought home), else from the
     /// store.
     ///
@@ -99,10 +125,7 @@ impl HeldGrant<'_, '_> {
     /// Those of [`Store::credential`].
     pub fn read(&self) -> Result<Current> {
         let name = &self.profile.name;
-        let stored = match self.store.read_locked(self.profile, &self.locks)? {
-            Document::OAuth(grant) => grant,
-            document => return Err(Error::new(format!("profile '{name}' is a {}", document.method()))),
-        };
+        let stored = self.peek()?;
         let replaces = rescue::digest(stored.refresh.as_ref());
         let waiting = rescue::read(self.store.home, name);
         if waiting.is_empty() {

@@ -10,7 +10,7 @@ use std::fmt;
 pub enum Kind {
     /// Something failed: 1, or 125 from `exec`.
     Failed,
-    /// A grant is over, and only signing in again helps: as [`Kind::Failed`].
+    /// A grant is over or gone, and only signing in again helps: as [`Kind::Failed`].
     SignedOut,
     /// The command line is wrong: 2, or 125 from `exec`.
     Usage,

@@ -10,7 +10,7 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::OwnedFd;
 
 use inquire::InquireError;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::error::{Error, Kind, Result, reason};
 use crate::secret::Secret;
@@ -150,6 +150,18 @@ pub fn life(left: SignedDuration) -> String {
         units[first..].iter().take(2).filter(|(count, unit)| *count > 0 && (*unit != "s" || first == 3));
     let text = shown.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().join(" ");
     if text.is_empty() { "0s".to_owned() } else { text }
+}
+
+/// When something stops working, in words: `in 52m, renews`, `in 3d`, `2h ago`.
+#[must_use]
+pub fn expiry(expires: Timestamp, now: Timestamp, renews: bool) -> String {
+    let left = expires.duration_since(now);
+    match (left.is_positive(), renews) {
+        (true, true) => format!("in {}, renews", life(left)),
+        (true, false) => format!("in {}", life(left)),
+        (false, true) => "now, renews".to_owned(),
+        (false, false) => format!("{} ago", life(-left)),
+    }
 }
 
 /// Whether stdout is a terminal: then a person reads it, and secrets are masked.

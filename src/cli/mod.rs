@@ -11,6 +11,7 @@ mod credential_process;
 mod env;
 mod exec;
 mod grammar;
+mod logout;
 mod profile;
 mod token;
 mod whoami;
@@ -70,6 +71,7 @@ enum Command {
     Token(token::Token),
     CredentialProcess(credential_process::CredentialProcess),
     Configure(configure::Configure),
+    Logout(logout::Logout),
     Whoami(whoami::Whoami),
     /// List the profiles
     #[command(visible_alias = "ls")]
@@ -86,6 +88,7 @@ impl Command {
             Self::Token(token) => token.run(context),
             Self::CredentialProcess(process) => process.run(context),
             Self::Configure(configure) => configure.run(context),
+            Self::Logout(logout) => logout.run(context),
             Self::Whoami(whoami) => whoami.run(context),
             Self::List(list) => list.run(context),
             Self::Profile(profile) => profile.run(context),

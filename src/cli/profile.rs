@@ -1,17 +1,21 @@
 //! `alchemy profile list|show|set|rename|delete`, and `alchemy list`.
 //!
-//! Nothing here opens a keyring but `rename` and `delete`, which must.
+//! The keyring is opened for what is in it alone: by `rename` and `delete`, and by `list` and `show` for
+//! how long an OAuth session lives, which never shows a dialog.
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::configure::{Configure, choose_account};
 use super::context::Context;
-use super::{MinTtl, ProfileArgument};
+use super::{MinTtl, ProfileArgument, logout};
 use crate::cloudflare::identify;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+use crate::oauth::client::Preset;
 use crate::profile::selection::Selection;
-use crate::profile::{Account, AccountId, ProfileName};
+use crate::profile::{Account, AccountId, Method, ProfileName, StoreKind};
+use crate::store::credential::Document;
 use crate::store::{Listed, Store};
 use crate::terminal;
 
@@ -69,49 +73,97 @@ impl List {
             !listed.shadowed && current.as_ref().is_some_and(|c| c.name.as_str() == listed.name)
         };
         if self.json {
-            let profiles: Vec<Value> = listed.iter().map(|l| as_json(l, is_current(l))).collect();
+            let profiles: Vec<Value> = listed.iter().map(|l| as_json(&store, l, is_current(l))).collect();
             return terminal::print_json(&profiles.into());
         }
         if listed.is_empty() {
             context.messages.say("no profiles yet; make one: alchemy configure");
             return Ok(());
         }
-        let rows: Vec<[String; 6]> = listed
+        let rows: Vec<[String; 8]> = listed
             .iter()
             .map(|l| {
                 let mark = if is_current(l) { "*" } else { "" }.to_owned();
                 match &l.profile {
-                    Ok(p) => {
-                        let store =
-                            if l.shadowed { format!("{} (hidden)", p.store) } else { p.store.to_string() };
-                        [
-                            mark,
-                            l.name.clone(),
-                            p.method.to_string(),
-                            p.account.name.clone(),
-                            p.account.id.to_string(),
-                            store,
-                        ]
-                    }
-                    Err(error) => [
+                    Ok(p) => [
                         mark,
                         l.name.clone(),
-                        "?".to_owned(),
-                        error.to_string(),
-                        String::new(),
-                        String::new(),
+                        p.method.to_string(),
+                        p.account.name.clone(),
+                        p.account.id.to_string(),
+                        if l.shadowed { format!("{} (hidden)", p.store) } else { p.store.to_string() },
+                        p.sign_in.as_ref().map_or_else(String::new, |s| s.scopes.len().to_string()),
+                        Life::of(&store, p).in_words(context.now),
                     ],
+                    Err(error) => {
+                        let mut row = <[String; 8]>::default();
+                        row[..4].clone_from_slice(&[mark, l.name.clone(), "?".to_owned(), error.to_string()]);
+                        row
+                    }
                 }
             })
             .collect();
-        terminal::print(&terminal::table(["", "NAME", "METHOD", "ACCOUNT", "ID", "STORE"], &rows))
+        let heading = ["", "NAME", "METHOD", "ACCOUNT", "ID", "STORE", "SCOPES", "EXPIRES"];
+        terminal::print(&terminal::table(heading, &rows))
     }
 }
 
-fn as_json(listed: &Listed, current: bool) -> Value {
+/// How long a profile's credential lives, as far as is known without asking anybody.
+enum Life {
+    /// Until then; a session is renewed by itself, a token is not.
+    Until { expires: Timestamp, renews: bool },
+    /// It does not expire, or nobody has told.
+    Unlimited,
+    /// There is no session: signing in makes one.
+    SignedOut,
+    /// Where the session is kept cannot be read now; the reason.
+    Unknown(Error),
+}
+
+impl Life {
+    fn of(store: &Store, profile: &crate::profile::Profile) -> Self {
+        if profile.method != Method::OAuth {
+            let expires = profile.token.as_ref().and_then(|token| token.expires);
+            return expires.map_or(Self::Unlimited, |expires| Self::Until { expires, renews: false });
+        }
+        match store.credential(profile) {
+            Ok(Document::OAuth(grant)) => {
+                Self::Until { expires: grant.expires, renews: grant.refresh.is_some() }
+            }
+            Ok(_) => Self::Unlimited,
+            Err(error) if error.kind() == Kind::SignedOut => Self::SignedOut,
+            Err(error) => Self::Unknown(error),
+        }
+    }
+
+    fn in_words(&self, now: Timestamp) -> String {
+        match self {
+            Self::Until { expires, renews } => terminal::expiry(*expires, now, *renews),
+            Self::Unlimited => "never".to_owned(),
+            Self::SignedOut => "signed out".to_owned(),
+            Self::Unknown(error) => error.to_string(),
+        }
+    }
+
+    fn add_to(&self, value: &mut Value) {
+        value["expires"] = match self {
+            Self::Until { expires, .. } => json!(expires),
+            _ => Value::Null,
+        };
+        if value["method"] == json!(Method::OAuth) {
+            value["signedIn"] = match self {
+                Self::Unknown(_) => Value::Null,
+                life => (!matches!(life, Self::SignedOut)).into(),
+            };
+        }
+    }
+}
+
+fn as_json(store: &Store, listed: &Listed, current: bool) -> Value {
     match &listed.profile {
         Ok(profile) => {
             let mut value = describe(profile);
+            Life::of(store, profile).add_to(&mut value);
             value["current"] = current.into();
             value["shadowed"] = listed.shadowed.into();
             value
@@ -130,6 +182,9 @@ fn describe(profile: &crate::profile::Profile) -> Value {
         "baseUrl": profile.endpoint,
         "token": profile.token,
         "also": profile.also,
+        "client": profile.sign_in.as_ref().map(|sign_in| sign_in.client.id.as_ref()),
+        "scopes": profile.sign_in.as_ref().map(|sign_in| &sign_in.scopes),
+        "requestedScopes": profile.sign_in.as_ref().and_then(|sign_in| sign_in.asked.as_ref()),
     })
 }
 
@@ -147,8 +202,11 @@ impl Show {
         let store = context.store(false)?;
         let selection = context.select(self.profile.get())?;
         let profile = store.find(&selection)?;
+        let life = Life::of(&store, &profile);
         if self.json {
-            return terminal::print_json(&describe(&profile));
+            let mut value = describe(&profile);
+            life.add_to(&mut value);
+            return terminal::print_json(&value);
         }
         let mut lines = vec![
             ("profile", format!("{} ({})", profile.name, selection.reason)),
@@ -161,7 +219,14 @@ impl Show {
         }
         if let Some(token) = &profile.token {
             lines.push(("token", token.id.clone()));
-            lines.push(("expires", token.expires.map_or_else(|| "never".to_owned(), |at| at.to_string())));
+        }
+        if let Some(sign_in) = &profile.sign_in {
+            let preset = sign_in.client.preset().map(Preset::name);
+            lines.push(("client", preset.unwrap_or(&sign_in.client.id).to_owned()));
+            lines.push(("scopes", sign_in.scopes.join(" ")));
+        }
+        if profile.token.is_some() || profile.sign_in.is_some() {
+            lines.push(("expires", life.in_words(context.now)));
         }
         if !profile.also.is_empty() {
             lines.push(("also", profile.also.join(", ")));
@@ -271,9 +336,12 @@ impl Rename {
 pub struct Delete {
     #[command(flatten)]
     profile: ProfileArgument,
-    /// Delete without asking
+    /// Delete, and revoke an OAuth grant, without asking
     #[arg(short, long)]
     yes: bool,
+    /// Leave an OAuth grant valid at Cloudflare
+    #[arg(long)]
+    no_revoke: bool,
     /// Write JSON
     #[arg(long)]
     json: bool,
@@ -287,21 +355,37 @@ impl Delete {
         let name = ProfileName::parse(name)?;
         let mut store = context.store(true)?;
         // One that cannot be read exists, and can be deleted.
-        if let Ok(None) = store.get(&name) {
-            return Err(store.unknown(name.as_str(), ""));
-        }
+        let profile = match store.get(&name) {
+            Ok(None) => return Err(store.unknown(name.as_str(), "")),
+            Ok(Some(profile)) if profile.store == StoreKind::Npm => return store.delete(&name),
+            profile => profile.ok().flatten(),
+        };
         if !self.yes && !terminal::ask_yes(&format!("delete profile '{name}' and its credential?"), "--yes")?
         {
             return Err(Error::new("cancelled; nothing was changed"));
+        }
+        let signed_in = profile
+            .filter(|profile| profile.method == Method::OAuth)
+            .filter(|profile| !matches!(Life::of(&store, profile), Life::SignedOut));
+        let mut left = "; what it could do at Cloudflare it can still do: revoke a token on the dashboard";
+        if let Some(profile) = signed_in {
+            let question = "revoke its grant at cloudflare, too?";
+            if !self.no_revoke && (self.yes || terminal::ask_yes(question, "--yes or --no-revoke")?) {
+                logout::revoke_of(context, &store, &profile).map_err(|error| {
+                    error.hint(format!(
+                        "try again, or leave it valid: alchemy profile delete {name} --no-revoke"
+                    ))
+                })?;
+                left = "; its grant is revoked";
+            } else {
+                left = "; its grant stays valid at cloudflare until it runs out";
+            }
         }
         store.delete(&name)?;
         if self.json {
             return terminal::print_json(&json!({ "deleted": name }));
         }
-        context.messages.say(&format!(
-            "profile '{name}' is deleted; what it could do at Cloudflare it can still do: \
-             revoke a token on the dashboard"
-        ));
+        context.messages.say(&format!("profile '{name}' is deleted{left}"));
         Ok(())
     }
 }

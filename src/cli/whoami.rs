@@ -1,13 +1,14 @@
 //! `alchemy whoami`: ask Cloudflare who the credential is, and what it can see.
 
 use clap::Args;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::context::{Chosen, Context};
 use super::{MinTtl, ProfileArgument};
 use crate::cloudflare::{Credential, Identity, Who, identify};
 use crate::error::Result;
-use crate::profile::Method;
+use crate::profile::{Method, SignIn};
 use crate::session::Session;
 use crate::terminal;
 
@@ -31,9 +32,9 @@ impl Whoami {
         let pinned = session.account.as_ref().map(|account| &account.id);
         let identity = identify(&client, &session.credential, pinned, context.now)?;
         if self.json {
-            terminal::print_json(&as_json(&session, &identity))
+            terminal::print_json(&as_json(&chosen, &session, &identity, context.now))
         } else {
-            terminal::print(&as_text(&chosen, &session, &identity))
+            terminal::print(&as_text(&chosen, &session, &identity, context.now))
         }
     }
 }
@@ -59,7 +60,7 @@ fn unseen(session: &Session, identity: &Identity) -> bool {
     })
 }
 
-fn as_text(chosen: &Chosen, session: &Session, identity: &Identity) -> String {
+fn as_text(chosen: &Chosen, session: &Session, identity: &Identity, now: Timestamp) -> String {
     let profile = match chosen {
         Chosen::Profile(profile, selection) => format!("{} ({})", profile.name, selection.reason),
         Chosen::Environment(_) => "none (the environment's credential)".to_owned(),
@@ -74,7 +75,16 @@ fn as_text(chosen: &Chosen, session: &Session, identity: &Identity) -> String {
         lines.push(("token", format!("{} ({})", token.id, token.status)));
     }
     let expires = identity.token.as_ref().and_then(|token| token.expires_on).or(session.expires);
-    lines.push(("expires", expires.map_or_else(|| "never".to_owned(), |at| at.to_string())));
+    let expires = expires.map(|at| format!("{at} ({})", terminal::expiry(at, now, session.grant)));
+    lines.push(("expires", expires.unwrap_or_else(|| "never".to_owned())));
+    if let Chosen::Profile(profile, _) = chosen
+        && let Some(sign_in) = &profile.sign_in
+    {
+        lines.push(("scopes", sign_in.scopes.join(" ")));
+        if !sign_in.lacks().is_empty() {
+            lines.push(("lacks", sign_in.lacks().join(" ")));
+        }
+    }
     if unseen(session, identity)
         && let Some(pinned) = &session.account
     {
@@ -100,7 +110,7 @@ fn as_text(chosen: &Chosen, session: &Session, identity: &Identity) -> String {
     text
 }
 
-fn as_json(session: &Session, identity: &Identity) -> serde_json::Value {
+fn as_json(chosen: &Chosen, session: &Session, identity: &Identity, now: Timestamp) -> serde_json::Value {
     let (email, user, owner) = match &identity.who {
         Who::User { email, id } => (email.as_ref(), id.as_ref(), None),
         Who::Account(owner) => (None, None, Some(owner)),
@@ -112,6 +122,10 @@ fn as_json(session: &Session, identity: &Identity) -> serde_json::Value {
         let name = identity.accounts.iter().find(|a| a.id == pinned.id).map_or(&pinned.name, |a| &a.name);
         json!({ "id": pinned.id, "name": name, "visible": !unseen(session, identity) })
     });
+    let sign_in = match chosen {
+        Chosen::Profile(profile, _) => profile.sign_in.as_ref(),
+        Chosen::Environment(_) => None,
+    };
     json!({
         "profile": session.profile,
         "method": method(session),
@@ -119,6 +133,9 @@ fn as_json(session: &Session, identity: &Identity) -> serde_json::Value {
         "ownedBy": owner,
         "token": token,
         "expires": expires,
+        "expiresIn": expires.map(|at| at.duration_since(now).as_secs()),
+        "scopes": sign_in.map(|sign_in| &sign_in.scopes),
+        "missingScopes": sign_in.map(SignIn::lacks),
         "account": pinned,
         "accounts": identity.accounts,
     })

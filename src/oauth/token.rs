@@ -200,7 +200,8 @@ impl Authority {
     }
 }
 
-/// Revokes a refresh token and with it the grant (RFC 7009 §2.1). The crate would refuse a server on
+/// Revokes a refresh token and with it the grant (RFC 7009 §2.1), or an access token where there is no
+/// other. The crate would refuse a server on
 /// loopback without TLS (facts, crates §3), so the form is posted here.
 ///
 /// # Errors
@@ -209,14 +210,14 @@ pub async fn revoke(
     client: &Client,
     url: &Endpoint,
     network: &Network,
-    refresh: &Secret,
+    token: Revocable<'_>,
 ) -> Outcome<Result<(), Failure>> {
+    let (secret, hint) = match token {
+        Revocable::Refresh(secret) => (secret, "refresh_token"),
+        Revocable::Access(secret) => (secret, "access_token"),
+    };
     let http = http::client(url, headers(), network, LIMITS)?;
-    let form = [
-        ("token", refresh.expose()),
-        ("token_type_hint", "refresh_token"),
-        ("client_id", client.id.as_ref()),
-    ];
+    let form = [("token", secret.expose()), ("token_type_hint", hint), ("client_id", client.id.as_ref())];
     let request = http.post(url.as_str()).form(&form).build();
     let request = match request {
         Ok(request) => request,
@@ -226,10 +227,19 @@ pub async fn revoke(
         Ok((seen, _)) if seen.status.is_success() => Ok(()),
         Ok((seen, body)) => {
             let told: Told = serde_json::from_slice(&body).unwrap_or_default();
-            Err(seen.failure(&told, &[refresh]))
+            Err(seen.failure(&told, &[secret]))
         }
         Err(Sent(unreachable)) => Err(unreachable.into()),
     })
+}
+
+/// What can be revoked.
+#[derive(Debug, Clone, Copy)]
+pub enum Revocable<'a> {
+    /// A refresh token.
+    Refresh(&'a Secret),
+    /// An access token.
+    Access(&'a Secret),
 }
 
 fn headers() -> HeaderMap {

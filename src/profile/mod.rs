@@ -11,8 +11,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::error::{Error, Kind, Result};
 use crate::http::Endpoint;
-use crate::oauth::client::Client;
+use crate::oauth::client::{Client, Preset};
+use crate::store::credential::Grant;
 pub use name::ProfileName;
 
 /// How a profile proves who it is. The names are the npm package's.
@@ -153,6 +155,13 @@ impl SignIn {
     pub fn scopes_to_ask(&self) -> &[String] {
         self.asked.as_deref().unwrap_or(&self.scopes)
     }
+
+    /// The scopes that were asked for and not granted.
+    #[must_use]
+    pub fn lacks(&self) -> Vec<&str> {
+        let asked = self.scopes_to_ask().iter().filter(|scope| !self.scopes.contains(scope));
+        asked.map(String::as_str).collect()
+    }
 }
 
 /// A profile, as everything but its secret is known.
@@ -174,4 +183,27 @@ pub struct Profile {
     pub sign_in: Option<SignIn>,
     /// Further variables that repeat the token for clients that know only those.
     pub also: Vec<String>,
+}
+
+impl Profile {
+    /// The client that a grant of this profile was issued to: the profile's own, or, after a newer sign-in
+    /// by npm, npm's.
+    ///
+    /// # Errors
+    /// When it is neither: then nobody knows where the grant belongs.
+    pub fn client_of(&self, grant: &Grant) -> Result<Client> {
+        let own = self.sign_in.as_ref().map(|sign_in| &sign_in.client);
+        match (own.filter(|client| client.id == grant.client_id()), Preset::of(grant.client_id())) {
+            (Some(client), _) => Ok(client.clone()),
+            (None, Some(preset)) => Ok(Client::new(preset.client_id())),
+            (None, None) => Err(Error::of(
+                Kind::SignedOut,
+                format!(
+                    "the session of profile '{}' was issued to a client that it does not know",
+                    self.name
+                ),
+            )
+            .hint(format!("sign in again: alchemy login -p {}", self.name))),
+        }
+    }
 }

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Edge, Source, overridden};
 use crate::error::{Error, Kind, Result};
 use crate::http;
-use crate::oauth::client::{Client, Preset, TOKEN_URL};
+use crate::oauth::client::TOKEN_URL;
 use crate::oauth::token::{Authority, Failure, LONGEST_LIFE, Tokens, expires};
 use crate::signals::HeldBack;
 use crate::store::credential::Grant;
@@ -141,7 +141,7 @@ impl Refresh<'_> {
         let Some(token) = &current.grant.refresh else {
             return Err(self.over("it has no refresh token", None));
         };
-        let client = self.client(&current.grant)?;
+        let client = profile.client_of(&current.grant).map_err(Stop::Over)?;
         let (token_url, notes) = overridden(
             "the token endpoint",
             "grant",
@@ -213,18 +213,6 @@ impl Refresh<'_> {
                 }
                 _ => return Err(self.passing(&failure, &authority)),
             }
-        }
-    }
-
-    /// The client that the grant was issued to.
-    fn client(&self, grant: &Grant) -> Result<Client, Stop> {
-        let own = self.source.profile.sign_in.as_ref().map(|sign_in| &sign_in.client);
-        match own.filter(|client| client.id == grant.client_id()) {
-            Some(client) => Ok(client.clone()),
-            // A newer sign-in by npm, with a client of its own.
-            None => Preset::of(grant.client_id())
-                .map(|preset| Client::new(preset.client_id()))
-                .ok_or_else(|| self.over("it was issued to a client that its profile does not know", None)),
         }
     }
 

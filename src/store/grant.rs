@@ -52,6 +52,17 @@ impl<'a> Store<'a> {
         Ok(HeldGrant { store: self, profile, locks: self.lock_ours(&profile.name)? })
     }
 
+    /// Keeps a new grant of a profile of version 2's, in the document that it has there.
+    ///
+    /// # Errors
+    /// When the document is gone, or cannot be written.
+    pub(super) fn put_into_npms(&self, profile: &Profile, grant: &Grant) -> Result<()> {
+        let held = HeldGrant { store: self, profile, locks: self.lock_profile(profile)? };
+        held.put(held.room()?, grant)?;
+        rescue::remove(self.home, &profile.name);
+        Ok(())
+    }
+
     /// Takes our lock alone.
     pub(super) fn lock_ours(&self, name: &ProfileName) -> Result<ProfileLock> {
         Ok(ProfileLock { npm: None, ours: self.lock(name)? })
@@ -201,16 +212,38 @@ impl HeldGrant<'_, '_> {
         Ok(())
     }
 
+    /// Forgets the grant. What is known of the profile stays, so that it can sign in again.
+    ///
+    /// # Errors
+    /// When the store refuses; then the grant is still there.
+    pub fn forget(&self) -> Result<()> {
+        let name = &self.profile.name;
+        match self.profile.store {
+            StoreKind::File => {}
+            StoreKind::Keyring => self.store.delete_from_keyring(name)?,
+            StoreKind::Npm => {
+                let _profiles = self.lock_npms_profiles()?;
+                atomic::remove(&self.store.home.npm_document(name))?;
+                rescue::remove(self.store.home, name);
+                return Ok(());
+            }
+        }
+        self.store.remove_documents(name)
+    }
+
+    /// Version 2's lock for every change of its documents.
+    fn lock_npms_profiles(&self) -> Result<Option<NpmLock>> {
+        let path = npm_lock::v2(&self.store.home.locks(), "profiles");
+        NpmLock::acquire(path, Protocol::V2, self.lock(), "npm's profiles", *self.store.messages)
+    }
+
     fn put(&self, room: Room, grant: &Grant) -> Result<()> {
         let name = &self.profile.name;
         let bytes = match self.profile.store {
             StoreKind::File => document(grant),
             StoreKind::Keyring => return self.store.write_keyring(name, &document(grant)),
             StoreKind::Npm => {
-                let path = npm_lock::v2(&self.store.home.locks(), "profiles");
-                let what = "npm's profiles";
-                let messages = *self.store.messages;
-                let _profiles = NpmLock::acquire(path, Protocol::V2, self.lock(), what, messages)?;
+                let _profiles = self.lock_npms_profiles()?;
                 let bytes = npm::with_grant(self.store.home, name, grant)?;
                 return commit(room, &bytes);
             }

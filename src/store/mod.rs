@@ -23,7 +23,7 @@ mod write;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::profile::selection::{Selection, near};
 use crate::profile::{Method, Profile, ProfileName, StoreKind};
 use crate::shell;
@@ -204,27 +204,29 @@ impl<'a> Store<'a> {
     /// (`facts/alchemy-npm.md` §3.3).
     fn missing(&self, profile: &Profile) -> Error {
         let Profile { name, store, .. } = profile;
-        let again = if profile.method == Method::OAuth {
-            format!("sign in again: alchemy login -p {name}")
+        let (kind, again) = if profile.method == Method::OAuth {
+            (Kind::SignedOut, format!("sign in again: alchemy login -p {name}"))
         } else {
-            format!("set the profile up again: alchemy configure -p {name}")
+            (Kind::Failed, format!("set the profile up again: alchemy configure -p {name}"))
         };
         let missing = format!("the credential of profile '{name}' is missing from the {store} store");
         let path = self.document_path(profile);
         match self.moved_by_npm(&path) {
             Some(moved) if *store == StoreKind::File => {
                 let quoted = |path: &Path| shell::word(&path.display().to_string());
-                let folder = path.parent().unwrap_or(&path);
-                let restore = [moved.parent().unwrap_or(&moved), folder].map(quoted).join(" ");
+                let folders = [moved.parent().unwrap_or(&moved), path.parent().unwrap_or(&path)];
                 let parent = quoted(&self.home.credentials());
-                Error::new(format!("{missing}: npm alchemy 2 moved it to {}", moved.display()))
-                    .hint(format!("bring it back: mkdir -p {parent} && mv {restore}; or {again}"))
+                let moved = moved.display();
+                Error::of(kind, format!("{missing}: npm alchemy 2 moved it to {moved}")).hint(format!(
+                    "bring it back: mkdir -p {parent} && mv {}; or {again}",
+                    folders.map(quoted).join(" ")
+                ))
             }
             _ if *store == StoreKind::File && self.home.npm_profiles().is_dir() => {
-                Error::new(format!("{missing}; npm alchemy 2 removes it with a profile of the same name"))
-                    .hint(again)
+                let why = "npm alchemy 2 removes it with a profile of the same name";
+                Error::of(kind, format!("{missing}; {why}")).hint(again)
             }
-            _ => Error::new(missing).hint(again),
+            _ => Error::of(kind, missing).hint(again),
         }
     }
 

@@ -22,7 +22,14 @@ impl Store<'_> {
     pub fn put(&mut self, profile: &Profile, document: &Document) -> Result<()> {
         let name = &profile.name;
         if profile.store == StoreKind::Npm {
-            return Err(in_npm(name));
+            // Of what is there, only a grant is replaced by one of the same client.
+            let known = npm::read(self.home, name)?.and_then(|(known, _)| known.sign_in);
+            return match (document, known) {
+                (Document::OAuth(grant), Some(known)) if known.client.id == grant.client_id() => {
+                    self.put_into_npms(profile, grant)
+                }
+                _ => Err(in_npm(name)),
+            };
         }
         let bytes = document.to_bytes();
         let _lock = self.lock_both(profile)?;
@@ -173,7 +180,7 @@ impl Store<'_> {
         self.reload()
     }
 
-    fn remove_documents(&self, name: &ProfileName) -> Result<()> {
+    pub(super) fn remove_documents(&self, name: &ProfileName) -> Result<()> {
         for path in [self.home.credential(name.as_str()), self.home.native_credential(name.as_str())] {
             atomic::remove(&path)?;
             remove_folder(&path);
@@ -182,7 +189,7 @@ impl Store<'_> {
         Ok(())
     }
 
-    fn delete_from_keyring(&self, name: &ProfileName) -> Result<()> {
+    pub(super) fn delete_from_keyring(&self, name: &ProfileName) -> Result<()> {
         self.with_keyring(name, |keyring| keyring.delete(&self.keyring_user(name))).map(drop)
     }
 

@@ -1,0 +1,144 @@
+//! `alchemy logout`: revoke a grant at Cloudflare, then forget it.
+
+use clap::Args;
+use serde_json::json;
+
+use super::ProfileArgument;
+use super::context::Context;
+use crate::error::{Error, Kind, Result};
+use crate::http;
+use crate::oauth::client::REVOKE_URL;
+use crate::oauth::token::{Failure, Revocable, revoke};
+use crate::profile::{Method, Profile, StoreKind};
+use crate::session::{Edge, overridden};
+use crate::signals::HeldBack;
+use crate::store::Store;
+use crate::store::credential::Grant;
+use crate::store::grant::HeldGrant;
+use crate::terminal;
+
+/// Sign out: revoke the OAuth grant at Cloudflare, then forget it
+///
+/// The profile stays, so that 'alchemy login' can sign in again.
+#[derive(Args)]
+pub struct Logout {
+    #[command(flatten)]
+    profile: ProfileArgument,
+    /// Sign out of all profiles with OAuth
+    #[arg(long, conflicts_with_all = ["positional", "profile"])]
+    all: bool,
+    /// Forget without asking Cloudflare, where the grant stays valid
+    #[arg(long)]
+    local: bool,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Logout {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let store = context.store(true)?;
+        let profiles = if self.all {
+            let listed = store.list()?.into_iter().filter(|listed| !listed.shadowed);
+            listed.filter_map(|l| l.profile.ok()).filter(|p| p.method == Method::OAuth).collect()
+        } else {
+            vec![store.find(&context.select(self.profile.get())?)?]
+        };
+        let mut failed = Vec::new();
+        let mut done = Vec::new();
+        for profile in &profiles {
+            match sign_out(context, &store, profile, self.local) {
+                Ok(signed_out) => done.push(json!({ "profile": profile.name, "signedOut": signed_out })),
+                Err(error) => failed.push(error),
+            }
+        }
+        if self.json {
+            terminal::print_json(&done.into())?;
+        } else if profiles.is_empty() {
+            context.messages.say("no profile is signed in with oauth");
+        }
+        // One that could not be signed out is no reason to leave out the others.
+        let last = failed.pop();
+        for error in &failed {
+            context.messages.error(error);
+        }
+        last.map_or(Ok(()), Err)
+    }
+}
+
+/// Signs out of a profile; whether it was signed in.
+fn sign_out(context: &Context, store: &Store, profile: &Profile, local: bool) -> Result<bool> {
+    let name = &profile.name;
+    if profile.method != Method::OAuth {
+        return Err(Error::new(format!(
+            "profile '{name}' has no oauth session: it is an {}",
+            profile.method
+        ))
+        .hint(format!("to forget it: alchemy profile delete {name}")));
+    }
+    let held = hold(store, profile)?;
+    let _held_back = HeldBack::interruptions();
+    if !local {
+        match held.read() {
+            Ok(current) => revoke_grant(context, profile, &current.grant).map_err(|error| {
+                error.hint(format!("try again, or forget it here alone: alchemy logout -p {name} --local"))
+            })?,
+            Err(error) if error.kind() == Kind::SignedOut => {
+                context.messages.say(&format!("profile '{name}' is not signed in"));
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    held.forget()?;
+    let how = if local { "; its grant stays valid at cloudflare, as that was not asked" } else { "" };
+    let again = if profile.store == StoreKind::Npm {
+        format!("npx alchemy profile edit --profile {name} --add Cloudflare")
+    } else {
+        format!("alchemy login -p {name}")
+    };
+    context.messages.say(&format!("signed out of '{name}'{how}; sign in again: {again}"));
+    Ok(true)
+}
+
+/// Revokes the grant of a profile that is about to be deleted; one that is not signed in has none.
+///
+/// # Errors
+/// When the server cannot be asked, or refuses.
+pub fn revoke_of(context: &Context, store: &Store, profile: &Profile) -> Result<()> {
+    match hold(store, profile)?.read() {
+        Ok(current) => revoke_grant(context, profile, &current.grant),
+        Err(error) if error.kind() == Kind::SignedOut => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+fn hold<'s, 'a>(store: &'s Store<'a>, profile: &'s Profile) -> Result<HeldGrant<'s, 'a>> {
+    let mut held = store.hold_grant(profile)?;
+    held.share_with_npm()?;
+    Ok(held)
+}
+
+/// Revokes a grant of the profile's (RFC 7009).
+///
+/// # Errors
+/// When the server cannot be asked, or refuses.
+pub fn revoke_grant(context: &Context, profile: &Profile, grant: &Grant) -> Result<()> {
+    let name = &profile.name;
+    let client = profile.client_of(grant)?;
+    let Some(usual) = client.revoke_url() else {
+        return Err(Error::new(format!("no revocation endpoint is known for the grant of profile '{name}'")));
+    };
+    let variable = [(REVOKE_URL, context.text(REVOKE_URL))];
+    let (url, notes) =
+        overridden("the revocation endpoint", "grant", client.revoke_url.as_ref(), usual, &variable);
+    for note in &notes {
+        context.messages.say(note);
+    }
+    let token = grant.refresh.as_ref().map_or(Revocable::Access(&grant.access), Revocable::Refresh);
+    let network = context.network();
+    let failed = |failure: Failure| {
+        Error::new(format!("cannot revoke the grant of profile '{name}' at {}: {failure}", url.host()))
+    };
+    http::runtime()?.block_on(revoke(&client, &url, &network, token))?.map_err(failed)
+}

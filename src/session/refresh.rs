@@ -42,6 +42,28 @@ impl From<Error> for Stop {
     }
 }
 
+impl From<FailedRefresh> for Stop {
+    fn from(FailedRefresh { over, message, hint, .. }: FailedRefresh) -> Self {
+        if over {
+            Self::Over(Error::of(Kind::SignedOut, message).hint(hint))
+        } else {
+            Self::Passing(Error::new(message).hint(hint))
+        }
+    }
+}
+
+impl Stop {
+    /// As it is told to those who wait.
+    fn at(&self, at: Timestamp) -> FailedRefresh {
+        let (over, error) = match self {
+            Self::Over(error) => (true, error),
+            Self::Passing(error) => (false, error),
+        };
+        let hint = error.next_step().unwrap_or_default().to_owned();
+        FailedRefresh { at, over, message: error.to_string(), hint }
+    }
+}
+
 /// Whether the grant can be used at `now` without a refresh.
 pub(super) fn is_fresh(grant: &Grant, now: Timestamp, min_ttl: SignedDuration) -> bool {
     let left = grant.expires.duration_since(now);
@@ -102,7 +124,7 @@ impl Refresh<'_> {
         }
         let note = held.lock().note();
         if let Some(failed) = note.failed.filter(|failed| failed.at >= self.started) {
-            return Err(Stop::Passing(Error::new(failed.message).hint(failed.hint))); // It tried, as well.
+            return Err(failed.into()); // It tried, as well.
         }
         held.share_with_npm()?;
         let current = held.read()?;
@@ -111,10 +133,8 @@ impl Refresh<'_> {
             return Ok(grant);
         }
         let outcome = self.spend(&held, &current, note.sent);
-        if let Err(Stop::Passing(error)) = &outcome {
-            let hint = error.next_step().unwrap_or_default().to_owned();
-            let failed = FailedRefresh { at: edge.now(), message: error.to_string(), hint };
-            held.lock().change(|note| note.failed = Some(failed));
+        if let Err(stop) = &outcome {
+            held.lock().change(|note| note.failed = Some(stop.at(edge.now())));
         }
         outcome
     }

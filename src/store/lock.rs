@@ -33,17 +33,19 @@ const POLL: Duration = Duration::from_millis(10);
 pub struct Note {
     /// A refresh token was sent then, and no answer to it has been kept (yet).
     pub sent: Option<Timestamp>,
-    /// The last refresh failed without an answer about the grant.
+    /// The last refresh failed.
     pub failed: Option<FailedRefresh>,
     /// Folders of ours among npm's locks, as we last left them.
     pub npm: Vec<Mark>,
 }
 
-/// A refresh that failed for a reason that meets everyone alike, such as the network.
+/// A refresh that failed, for a reason that meets everyone alike who asked before it had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedRefresh {
     /// When it had failed.
     pub at: Timestamp,
+    /// The grant is over; else it is something that may pass, such as the network.
+    pub over: bool,
     /// Why, for people.
     pub message: String,
     /// What to do next.

@@ -9,7 +9,8 @@
 #![allow(dead_code, reason = "each test binary uses its own part of the double")]
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use oauth2::{PkceCodeChallenge, PkceCodeVerifier};
@@ -21,6 +22,8 @@ use super::http::{Faults, Limit, Request, Response, Server, Service, Spoilt};
 const AUTH: &str = "/oauth2/auth";
 const TOKEN: &str = "/oauth2/token";
 const REVOKE: &str = "/oauth2/revoke";
+/// A wait that ends only when the test has failed.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The tokens of a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,8 +87,27 @@ pub struct Asked {
 pub enum Moment {
     /// It was received; nothing was done.
     Received,
-    /// It had its effect; the answer was not sent.
+    /// It had its effect, if no fault kept it from it; the answer was not sent.
     Done,
+}
+
+/// Where requests wait; dropped, it stands open.
+pub struct Gate {
+    arrived: Receiver<()>,
+    pass: Sender<()>,
+}
+
+impl Gate {
+    /// Waits until one more request is at the gate.
+    #[track_caller]
+    pub fn arrival(&self) {
+        self.arrived.recv_timeout(LIMIT).expect("a request");
+    }
+
+    /// Lets one request pass.
+    pub fn pass(&self) {
+        let _ = self.pass.send(());
+    }
 }
 
 type Hook = dyn Fn(Moment) + Send + Sync;
@@ -148,12 +170,27 @@ impl Authorization {
 
     /// Steps in at the moments of every request for tokens.
     pub fn set_hook(&self, hook: impl Fn(Moment) + Send + Sync + 'static) {
-        *lock(&self.server.service.hook) = Some(std::sync::Arc::new(hook));
+        *lock(&self.server.service.hook) = Some(Arc::new(hook));
     }
 
     /// Steps in no more.
     pub fn remove_hook(&self) {
         *lock(&self.server.service.hook) = None;
+    }
+
+    /// Holds requests for tokens back at a moment, until the test lets them pass.
+    pub fn gate(&self, at: Moment) -> Gate {
+        let (arriving, arrived) = channel();
+        let (pass, passing) = channel::<()>();
+        let passing = Mutex::new(passing);
+        self.set_hook(move |moment| {
+            if moment == at {
+                let _ = arriving.send(());
+                // An error is a gate that is gone: it stands open.
+                let _ = lock(&passing).recv();
+            }
+        });
+        Gate { arrived, pass }
     }
 
     /// Plans a fault for requests to the token endpoint from now on ([`Fault::Denied`]: to the
@@ -227,7 +264,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Shared {
     books: Mutex<Books>,
     faults: Faults<Fault>,
-    hook: Mutex<Option<std::sync::Arc<Hook>>>,
+    hook: Mutex<Option<Arc<Hook>>>,
     change: Mutex<Option<Box<Change>>>,
 }
 
@@ -292,6 +329,10 @@ impl Service for Shared {
         let body = String::from_utf8_lossy(&request.body);
         let form = form(if path == AUTH { query } else { &body });
         lock(&self.books).requests.push(Asked { endpoint: endpoint.to_owned(), form: form.clone() });
+        let hook = lock(&self.hook).clone().filter(|_| path == TOKEN);
+        if let Some(hook) = &hook {
+            hook(Moment::Received);
+        }
         let fault = self.faults.meet(path, |fault| !matches!(fault, Fault::Unread));
         let spoilt = match fault {
             None => None,
@@ -300,10 +341,6 @@ impl Service for Shared {
             Some(Fault::Slow(pause)) => Some(Spoilt::Slow(pause)),
             Some(fault) => return fault.answer(&form),
         };
-        let hook = lock(&self.hook).clone().filter(|_| path == TOKEN);
-        if let Some(hook) = &hook {
-            hook(Moment::Received);
-        }
         let outcome = match path {
             AUTH => lock(&self.books).authorize(&form),
             REVOKE => lock(&self.books).revoke(&form),

@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use super::{Output, finished, has};
+use super::{Output, finished, has, run_with_input};
 
 /// The variable by which a bus is found.
 pub const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
@@ -59,6 +59,13 @@ impl Keyring {
             lines.filter_map(|line| line.strip_prefix("attribute.username = ")).map(str::to_owned).collect();
         names.sort();
         names
+    }
+
+    /// Puts a secret under a name, as another program does.
+    pub fn store(&self, username: &str, secret: &str) {
+        let mut command = Command::new("secret-tool");
+        command.args(["store", "--label=of the test", "service", "alchemy-cli", "username", username]);
+        run_with_input(command.env(BUS, &self.address), secret).expect_code(0);
     }
 
     /// Removes an item behind our back.

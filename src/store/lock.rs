@@ -149,12 +149,13 @@ fn open(path: &Path) -> Result<File> {
     }
 }
 
-/// What the last holder wrote; nothing when it was killed in the middle.
+/// What the last holder wrote. One that was killed as it wrote may have left the end of an older text
+/// behind its own.
 fn read(file: &File) -> Option<Note> {
     let length = usize::try_from(file.metadata().ok()?.len()).ok()?;
     let mut bytes = vec![0; length.min(64 * 1024)];
     file.read_exact_at(&mut bytes, 0).ok()?;
-    serde_json::from_slice(&bytes).ok()
+    serde_json::Deserializer::from_slice(&bytes).into_iter().next()?.ok()
 }
 
 /// A wait for another process: silent for a second, then said, and at an end after 60 s.

@@ -116,8 +116,16 @@ struct Refresh<'r> {
 
 impl Refresh<'_> {
     fn run(&self, latest: &mut Grant) -> Result<Grant, Stop> {
-        let Source { store, profile, edge, .. } = self.source;
-        let mut held = store.hold_grant(profile)?;
+        let mut held = self.source.store.hold_grant(self.source.profile)?;
+        // Stopped by Ctrl-Z with the locks in hand, it would stop everyone else.
+        let suspension = HeldBack::suspension();
+        let outcome = self.locked(&mut held, latest);
+        drop(held);
+        drop(suspension);
+        outcome
+    }
+
+    fn locked(&self, held: &mut HeldGrant, latest: &mut Grant) -> Result<Grant, Stop> {
         *latest = held.peek()?;
         if let Some(grant) = self.changed(latest) {
             return Ok(grant); // Another process of ours did it while we waited.
@@ -132,9 +140,9 @@ impl Refresh<'_> {
         if let Some(grant) = self.changed(latest) {
             return Ok(grant);
         }
-        let outcome = self.spend(&held, &current, note.sent);
+        let outcome = self.spend(held, &current, note.sent);
         if let Err(stop) = &outcome {
-            held.lock().change(|note| note.failed = Some(stop.at(edge.now())));
+            held.lock().change(|note| note.failed = Some(stop.at(self.source.edge.now())));
         }
         outcome
     }

@@ -15,6 +15,11 @@ impl HeldBack {
         Self::of(&SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGTSTP]))
     }
 
+    /// What a person sends to have the process stop until it is told to go on: TSTP.
+    pub fn suspension() -> Self {
+        Self::of(&SigSet::from_iter([Signal::SIGTSTP]))
+    }
+
     /// Everything that can be held back.
     pub fn all() -> Self {
         Self::of(&SigSet::all())

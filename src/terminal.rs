@@ -43,14 +43,14 @@ impl Messages {
     /// Says what a person should know.
     pub fn say(&self, text: &str) {
         if self.level >= Level::Normal {
-            Self::line("alchemy: ", text);
+            Self::write(&format!("alchemy: {}\n", printable(text)));
         }
     }
 
     /// Says what is being done.
     pub fn verbose(&self, text: &str) {
         if self.level >= Level::Verbose {
-            Self::line("alchemy: ", text);
+            Self::write(&format!("alchemy: {}\n", printable(text)));
         }
     }
 
@@ -62,15 +62,17 @@ impl Messages {
     /// Reports an error, with its hint on a line of its own.
     pub fn error(&self, error: &Error) {
         let (red, dim, plain) = if self.colour { ("\x1b[31m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
-        Self::line(&format!("{red}alchemy:{plain} "), &error.to_string());
+        let mut lines = format!("{red}alchemy:{plain} {}\n", printable(&error.to_string()));
         if let Some(hint) = error.next_step() {
-            Self::line(&format!("{dim}hint:{plain} "), hint);
+            let _ = writeln!(lines, "{dim}hint:{plain} {}", printable(hint));
         }
+        Self::write(&lines);
     }
 
-    fn line(prefix: &str, text: &str) {
+    /// In one piece: many of our processes may share a terminal.
+    fn write(lines: &str) {
         // Nobody is left to be told when stderr is closed.
-        let _ = writeln!(io::stderr().lock(), "{prefix}{}", printable(text));
+        let _ = io::stderr().lock().write_all(lines.as_bytes());
     }
 }
 

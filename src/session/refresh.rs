@@ -42,6 +42,28 @@ impl From<Error> for Stop {
     }
 }
 
+impl From<FailedRefresh> for Stop {
+    fn from(FailedRefresh { over, message, hint, .. }: FailedRefresh) -> Self {
+        if over {
+            Self::Over(Error::of(Kind::SignedOut, message).hint(hint))
+        } else {
+            Self::Passing(Error::new(message).hint(hint))
+        }
+    }
+}
+
+impl Stop {
+    /// As it is told to those who wait.
+    fn at(&self, at: Timestamp) -> FailedRefresh {
+        let (over, error) = match self {
+            Self::Over(error) => (true, error),
+            Self::Passing(error) => (false, error),
+        };
+        let hint = error.next_step().unwrap_or_default().to_owned();
+        FailedRefresh { at, over, message: error.to_string(), hint }
+    }
+}
+
 /// Whether the grant can be used at `now` without a refresh.
 pub(super) fn is_fresh(grant: &Grant, now: Timestamp, min_ttl: SignedDuration) -> bool {
     let left = grant.expires.duration_since(now);
@@ -94,15 +116,23 @@ struct Refresh<'r> {
 
 impl Refresh<'_> {
     fn run(&self, latest: &mut Grant) -> Result<Grant, Stop> {
-        let Source { store, profile, edge, .. } = self.source;
-        let mut held = store.hold_grant(profile)?;
+        let mut held = self.source.store.hold_grant(self.source.profile)?;
+        // Stopped by Ctrl-Z with the locks in hand, it would stop everyone else.
+        let suspension = HeldBack::suspension();
+        let outcome = self.locked(&mut held, latest);
+        drop(held);
+        drop(suspension);
+        outcome
+    }
+
+    fn locked(&self, held: &mut HeldGrant, latest: &mut Grant) -> Result<Grant, Stop> {
         *latest = held.peek()?;
         if let Some(grant) = self.changed(latest) {
             return Ok(grant); // Another process of ours did it while we waited.
         }
         let note = held.lock().note();
         if let Some(failed) = note.failed.filter(|failed| failed.at >= self.started) {
-            return Err(Stop::Passing(Error::new(failed.message).hint(failed.hint))); // It tried, as well.
+            return Err(failed.into()); // It tried, as well.
         }
         held.share_with_npm()?;
         let current = held.read()?;
@@ -110,11 +140,9 @@ impl Refresh<'_> {
         if let Some(grant) = self.changed(latest) {
             return Ok(grant);
         }
-        let outcome = self.spend(&held, &current, note.sent);
-        if let Err(Stop::Passing(error)) = &outcome {
-            let hint = error.next_step().unwrap_or_default().to_owned();
-            let failed = FailedRefresh { at: edge.now(), message: error.to_string(), hint };
-            held.lock().change(|note| note.failed = Some(failed));
+        let outcome = self.spend(held, &current, note.sent);
+        if let Err(stop) = &outcome {
+            held.lock().change(|note| note.failed = Some(stop.at(self.source.edge.now())));
         }
         outcome
     }

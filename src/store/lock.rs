@@ -33,17 +33,19 @@ const POLL: Duration = Duration::from_millis(10);
 pub struct Note {
     /// A refresh token was sent then, and no answer to it has been kept (yet).
     pub sent: Option<Timestamp>,
-    /// The last refresh failed without an answer about the grant.
+    /// The last refresh failed.
     pub failed: Option<FailedRefresh>,
     /// Folders of ours among npm's locks, as we last left them.
     pub npm: Vec<Mark>,
 }
 
-/// A refresh that failed for a reason that meets everyone alike, such as the network.
+/// A refresh that failed, for a reason that meets everyone alike who asked before it had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FailedRefresh {
     /// When it had failed.
     pub at: Timestamp,
+    /// The grant is over; else it is something that may pass, such as the network.
+    pub over: bool,
     /// Why, for people.
     pub message: String,
     /// What to do next.
@@ -147,12 +149,13 @@ fn open(path: &Path) -> Result<File> {
     }
 }
 
-/// What the last holder wrote; nothing when it was killed in the middle.
+/// What the last holder wrote. One that was killed as it wrote may have left the end of an older text
+/// behind its own.
 fn read(file: &File) -> Option<Note> {
     let length = usize::try_from(file.metadata().ok()?.len()).ok()?;
     let mut bytes = vec![0; length.min(64 * 1024)];
     file.read_exact_at(&mut bytes, 0).ok()?;
-    serde_json::from_slice(&bytes).ok()
+    serde_json::Deserializer::from_slice(&bytes).into_iter().next()?.ok()
 }
 
 /// A wait for another process: silent for a second, then said, and at an end after 60 s.

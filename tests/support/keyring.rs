@@ -6,12 +6,13 @@ use std::io::{BufRead, BufReader, ErrorKind};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use super::{Output, finished, has};
+use super::{Output, finished, has, run_with_input};
 
 /// The variable by which a bus is found.
 pub const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
@@ -61,6 +62,13 @@ impl Keyring {
         names
     }
 
+    /// Puts a secret under a name, as another program does.
+    pub fn store(&self, username: &str, secret: &str) {
+        let mut command = Command::new("secret-tool");
+        command.args(["store", "--label=of the test", "service", "alchemy-cli", "username", username]);
+        run_with_input(command.env(BUS, &self.address), secret).expect_code(0);
+    }
+
     /// Removes an item behind our back.
     pub fn clear(&self, username: &str) {
         self.tool("secret-tool", &["clear", "service", "alchemy-cli", "username", username]).expect_code(0);
@@ -74,6 +82,34 @@ impl Keyring {
         let collections = "['/org/freedesktop/secrets/collection/login']";
         let output = self.tool("gdbus", &[&arguments[..], &[collections]].concat()).expect_code(0);
         assert!(output.stdout.contains("collection/login"), "nothing was locked: {}", output.stdout);
+    }
+
+    /// Unlocks the keyring, as a person does at its dialog.
+    #[cfg(target_os = "linux")]
+    pub fn unlock(&self) {
+        use dbus::Path;
+        use dbus::arg::Variant;
+        let mut channel = dbus::channel::Channel::open_private(&self.address).expect("a bus");
+        channel.register().expect("a name on the bus");
+        let call = |interface: &str, method: &str| {
+            let path = "/org/freedesktop/secrets";
+            dbus::Message::call_with_args("org.freedesktop.secrets", path, interface, method, ())
+        };
+        let ask = |message| channel.send_with_reply_and_block(message, Duration::from_secs(20));
+        let open = call("org.freedesktop.Secret.Service", "OpenSession").append2("plain", Variant(""));
+        let (_, session): (Variant<String>, Path) = ask(open).expect("a session").read2().expect("its path");
+        let password = (session, Vec::<u8>::new(), b"test-password".to_vec(), "text/plain");
+        let collection = Path::from("/org/freedesktop/secrets/collection/login");
+        // The only way without a display; it is what the daemon's own tests use.
+        let private = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface";
+        ask(call(private, "UnlockWithMasterPassword").append2(collection, password)).expect("unlocked");
+    }
+
+    /// Has its daemon go on.
+    pub fn go_on(&self) {
+        if let Some(daemon) = self.stopped.take() {
+            kill(daemon, Signal::SIGCONT).expect("continued");
+        }
     }
 
     /// Stops its daemon: the bus goes on, and nobody answers for it.
@@ -144,9 +180,7 @@ impl Drop for Watch<'_> {
 
 impl Drop for Keyring {
     fn drop(&mut self) {
-        if let Some(daemon) = self.stopped.get() {
-            let _ = kill(daemon, Signal::SIGCONT);
-        }
+        self.go_on();
         drop(self.wrapper.stdin.take());
         let _ = self.wrapper.wait();
     }

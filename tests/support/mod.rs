@@ -5,16 +5,19 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of the harness")]
 
+pub mod authorization;
 pub mod cloudflare;
+pub mod http;
 pub mod keyring;
 pub mod online;
 pub mod pty;
+pub mod signed_in;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -91,6 +94,12 @@ impl Home {
             }
         }
         found
+    }
+
+    /// Makes a file readable by nobody else.
+    pub fn make_private(&self, below: &str) {
+        let private = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(self.alchemy(below), private).expect("made private");
     }
 
     /// Sets a file's time back by an hour: it is not just being written.

@@ -1,8 +1,6 @@
 //! A home whose commands ask a double of the API, and no secret of theirs is ever shown.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::Value;
@@ -118,8 +116,7 @@ impl Online {
         self.home.write("config.json", &config.to_string());
         let path = format!("credentials/{name}/cloudflare.json");
         self.home.write(&path, &document.to_string());
-        let private = fs::Permissions::from_mode(0o600);
-        fs::set_permissions(self.home.alchemy(&path), private).expect("made private");
+        self.home.make_private(&path);
     }
 
     /// What `config.json` says of the profile.

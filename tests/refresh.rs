@@ -1,0 +1,324 @@
+//! The refresh rule: a token with enough life is used as it is; one with too little is exchanged once,
+//! however many ask, and what comes of it is kept before anyone uses it.
+
+mod support;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use support::Output;
+use support::authorization::{Fault, Moment, Pair, State};
+use support::keyring::Keyring;
+use support::signed_in::{OWN, SCOPES, SignedIn, V1, in_seconds, pair_of};
+
+/// The refreshed `prod` is kept, and the server knows it as the one that works.
+#[track_caller]
+fn expect_kept(online: &SignedIn, token: &str) {
+    let pair = online.pair();
+    assert_eq!(pair.access, token);
+    assert_eq!(online.server.state_of(&pair.refresh), State::Live);
+}
+
+#[test]
+fn a_token_with_enough_life_is_used_without_a_request_or_a_lock() {
+    let online = SignedIn::prod(3600);
+    let before = online.home.snapshot();
+    assert_eq!(online.token("prod"), online.pair().access);
+    assert_eq!(online.run(&["exec", "prod", "--", "true"]).expect_code(0).stderr, "");
+    assert!(online.server.requests().is_empty() && online.home.snapshot() == before);
+    assert!(!online.home.alchemy("lock").exists());
+}
+
+#[test]
+fn a_token_with_too_little_life_is_exchanged_by_every_command_that_needs_it() {
+    for arguments in [
+        &["exec", "prod", "--", "true"][..],
+        &["env", "prod", "--format", "json"],
+        &["token", "prod"],
+        &["credential-process", "prod"],
+    ] {
+        let online = SignedIn::prod(30);
+        let old = online.pair();
+        assert_eq!(online.run(arguments).expect_code(0).stderr, "", "{arguments:?}");
+        assert_eq!(online.server.state_of(&old.refresh), State::Spent);
+        let token = online.token("prod");
+        expect_kept(&online, &token);
+        assert_eq!(online.server.refreshes(), 1, "{arguments:?}");
+    }
+}
+
+#[test]
+fn the_life_that_must_be_left_is_given_by_option_or_variable() {
+    let table = [
+        (&[][..], "", false),
+        (&[], "90", false),
+        (&[], "90s", false),
+        (&[], "15m", true),
+        (&[], "1h", true),
+        (&["--min-ttl", "15m"], "", true),
+        (&["--min-ttl", "1m30s"], "15m", false),
+        (&["--min-ttl", "0"], "15m", false),
+        (&["--min-ttl", "601"], "0", true),
+    ];
+    for (options, variable, refreshed) in table {
+        let mut online = SignedIn::prod(600);
+        online.set("ALCHEMY_MIN_TTL", variable);
+        online.run(&[&["exec", "-p", "prod"], options, &["--", "true"]].concat()).expect_code(0);
+        assert_eq!(online.server.refreshes(), usize::from(refreshed), "{options:?} {variable:?}");
+    }
+    for (options, variable) in [(&[][..], "soon"), (&[], "-90"), (&["--min-ttl", "5 apples"], "")] {
+        let mut online = SignedIn::prod(600);
+        online.set("ALCHEMY_MIN_TTL", variable);
+        let arguments = [&["exec", "-p", "prod"], options, &["--", "true"]].concat();
+        online.run(&arguments).expect_only_error(125, "it is no length of time, such as 90, 90s or 15m");
+    }
+}
+
+#[test]
+fn a_request_holds_what_its_client_sends_and_nothing_more() {
+    let online = SignedIn::new();
+    let own = online.profile("own", OWN, 0);
+    let v1 = online.profile("v1", V1, 0);
+    online.token("own");
+    online.token("v1");
+    let [own_asked, v1_asked] = &online.server.requests()[..] else { panic!("two requests") };
+    let form = |client: &str, pair: &Pair| json!({ "grant_type": "refresh_token", "client_id": client, "refresh_token": pair.refresh });
+    assert_eq!(json!(own_asked.form), form(OWN, &own));
+    let mut expected = form(V1, &v1);
+    expected["redirect_uri"] = "http://localhost:9976/auth/callback".into();
+    assert_eq!(json!(v1_asked.form), expected);
+}
+
+#[test]
+fn the_new_grant_is_kept_as_its_client_keeps_it() {
+    for client in [OWN, V1] {
+        let online = SignedIn::new();
+        online.profile("prod", client, 0);
+        online.server.set_change(|answer| answer["scope"] = "workers:write dns:read".into());
+        let before = in_seconds(3600);
+        let token = online.token("prod");
+        let kept = online.kept("prod", client);
+        let Pair { access, refresh } = pair_of(&kept);
+        assert_eq!(access, token);
+        let expires = kept["expires"].as_i64().expect("a number");
+        assert!((before..=in_seconds(3600)).contains(&expires));
+        let mut expected = json!({ "type": "oauth", "access": access, "refresh": refresh,
+            "expires": expires, "scopes": ["workers:write", "dns:read"] });
+        if client == OWN {
+            expected["clientId"] = OWN.into();
+        }
+        assert_eq!(kept.to_string(), expected.to_string(), "the same fields in the same order");
+    }
+}
+
+#[test]
+fn a_token_lives_from_when_it_was_asked_for() {
+    let online = SignedIn::prod(0);
+    let received = Arc::new(Mutex::new(0));
+    online.server.set_hook({
+        let received = Arc::clone(&received);
+        move |moment| match moment {
+            Moment::Received => *received.lock().expect("no panic") = in_seconds(3600),
+            Moment::Done => sleep(Duration::from_millis(300)), // the network is slow
+        }
+    });
+    online.token("prod");
+    let expires = online.kept("prod", OWN)["expires"].as_i64().expect("a number");
+    assert!(expires <= *received.lock().expect("no panic"));
+}
+
+#[test]
+fn an_expiry_that_no_token_has_is_said_and_mended_by_one_refresh() {
+    for expires in [
+        json!(in_seconds(10 * 365 * 86_400)),
+        json!(in_seconds(3600) / 1000), // seconds where milliseconds belong
+        json!("2026-01-01T00:00:00Z"),
+        json!(1e300),
+        Value::Null,
+    ] {
+        let online = SignedIn::prod(0);
+        online.keep("prod", OWN, &online.pair(), expires.clone());
+        let said = online.run(&["exec", "prod", "--", "true"]).expect_code(0).stderr;
+        assert!(said.starts_with("alchemy: the token of profile 'prod' is said to expire at "), "{said}");
+        assert!(said.contains("which cannot be") && said.lines().count() == 1, "{said}");
+        let token = online.token("prod");
+        expect_kept(&online, &token);
+        assert_eq!(online.server.refreshes(), 1, "{expires}");
+    }
+}
+
+#[test]
+fn what_an_answer_leaves_out_stays_as_it_was() {
+    let online = SignedIn::prod(0);
+    let old = online.pair();
+    online.server.set_rotation(false);
+    online.server.set_change(|answer| drop(answer.as_object_mut().expect("an object").remove("scope")));
+    let token = online.token("prod");
+    assert_eq!(online.pair(), Pair { access: token, refresh: old.refresh });
+    assert_eq!(online.kept("prod", OWN)["scopes"], json!(SCOPES));
+}
+
+#[test]
+fn a_life_that_cannot_be_is_taken_for_an_hour_and_said() {
+    for life in [Value::Null, json!("soon"), json!(i64::MAX), json!(1e18)] {
+        let online = SignedIn::prod(0);
+        online.server.set_change(move |answer| answer["expires_in"] = life.clone());
+        let said = online.run(&["exec", "prod", "--", "true"]).expect_code(0).stderr;
+        assert!(said.contains("taken for an hour") && said.lines().count() == 1, "{said}");
+        let expires = online.kept("prod", OWN)["expires"].as_i64().expect("a number");
+        assert!((in_seconds(3000)..=in_seconds(3600)).contains(&expires));
+        online.token("prod");
+        assert_eq!(online.server.refreshes(), 1, "no refresh at each use");
+    }
+}
+
+// --- many at once ---
+
+#[track_caller]
+fn expect_one_answer(online: &SignedIn, outputs: &[Output], said: &[String]) {
+    assert_eq!(said, [""; 0]);
+    assert!(outputs.iter().all(|o| (o.code, &o.stdout) == (0, &outputs[0].stdout)), "{outputs:?}");
+    assert_eq!((online.server.refreshes(), online.server.reuses()), (1, 0));
+}
+
+#[test]
+fn two_hundred_at_once_make_one_request_and_get_one_answer() {
+    let online = SignedIn::prod(0);
+    let gate = online.server.gate(Moment::Received);
+    let (outputs, said) = online.crowd(200, &["token", "prod"], gate);
+    expect_one_answer(&online, &outputs, &said);
+    expect_kept(&online, &online.token("prod"));
+}
+
+#[test]
+fn two_hundred_at_once_make_one_request_with_a_keyring_too() {
+    let Some(keyring) = Keyring::start() else { return };
+    let mut online = SignedIn::new();
+    online.keyring_profile(&keyring, 0);
+    let gate = online.server.gate(Moment::Received);
+    let (outputs, said) = online.crowd(200, &["token", "prod"], gate);
+    expect_one_answer(&online, &outputs, &said);
+    let kept = keyring.lookup("prod").expect("an item");
+    let pair = pair_of(&serde_json::from_str(&kept).expect("the document parses"));
+    assert_eq!(pair.access, online.token("prod"));
+    assert_eq!(online.server.state_of(&pair.refresh), State::Live);
+}
+
+#[test]
+fn who_waited_for_a_refresh_that_failed_does_not_try_it_again() {
+    for (fault, requests, words) in [
+        (Fault::Page(502), 2, "cannot refresh the session of profile 'prod' at 127.0.0.1:"),
+        (Fault::Challenge, 1, "a web page answered"),
+        (Fault::Body(400, r#"{"error":"invalid_grant"}"#), 1, "the session of profile 'prod' is over: "),
+    ] {
+        let online = SignedIn::prod(0);
+        let gate = online.server.gate(Moment::Received);
+        online.server.fault(fault.clone());
+        let (outputs, said) = online.crowd(50, &["token", "prod"], gate);
+        assert_eq!(online.server.refreshes(), requests, "{fault:?}");
+        assert!(outputs.iter().all(|output| output.code == 1 && output.stdout.is_empty()), "{outputs:?}");
+        assert_eq!(said.iter().filter(|line| line.contains(words)).count(), 50, "{said:?}");
+        assert_eq!(said.iter().filter(|line| line.starts_with("hint: ")).count(), 50, "{said:?}");
+        // Whoever comes later does.
+        online.run(&["token", "prod"]).expect_only_error(1, words);
+        assert_eq!(online.server.refreshes(), 2 * requests);
+    }
+}
+
+#[test]
+fn two_profiles_do_not_wait_for_each_other() {
+    for client in [OWN, V1] {
+        let online = SignedIn::new();
+        online.profile("one", client, 0);
+        online.profile("two", client, 0);
+        let gate = online.server.gate(Moment::Received);
+        let start = |name| {
+            let mut command = online.command(&["token", name]);
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started")
+        };
+        let children = ["one", "two"].map(start);
+        // Neither has an answer yet.
+        gate.arrival();
+        gate.arrival();
+        drop(gate);
+        for mut child in children {
+            assert!(child.wait().expect("ended").success());
+        }
+    }
+}
+
+#[test]
+fn who_waits_says_so_after_a_second_and_takes_what_has_come_meanwhile() {
+    let online = SignedIn::prod(0);
+    online.home.write("lock/native/prod", "");
+    let held = File::open(online.home.alchemy("lock/native/prod")).expect("the lock's file");
+    held.lock().expect("locked");
+    let mut command = online.command(&["token", "prod"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    let mut said = String::new();
+    let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+    stderr.read_line(&mut said).expect("read");
+    assert_eq!(said, "alchemy: waiting for another alchemy to finish with profile 'prod'\n");
+    // Somebody else signs in. Its token need not live for as long as ours must.
+    let pair = online.server.issue(OWN, &SCOPES);
+    online.keep("prod", OWN, &pair, in_seconds(30));
+    held.unlock().expect("unlocked");
+    let mut token = String::new();
+    child.stdout.take().expect("a pipe").read_to_string(&mut token).expect("read");
+    assert!(child.wait().expect("ended").success());
+    assert_eq!((token.trim_end(), online.server.refreshes()), (&*pair.access, 0));
+}
+
+// --- where a refresh token goes ---
+
+#[test]
+fn a_refresh_token_goes_only_where_it_came_from() {
+    let evil = "https://evil.example/oauth2/token";
+    let mut online = SignedIn::prod(0);
+    online.set("ALCHEMY_OAUTH_TOKEN_URL", evil);
+    online.set("ALCHEMY_OAUTH_REVOKE_URL", "https://evil.example/oauth2/revoke");
+    online.set("CLOUDFLARE_API_BASE_URL", "https://evil.example/client/v4");
+    let said = online.run(&["exec", "prod", "--", "true"]).expect_code(0).stderr;
+    let ignored = format!(
+        "alchemy: ALCHEMY_OAUTH_TOKEN_URL={evil} is ignored: this grant is for {}\n",
+        online.server.token_url()
+    );
+    assert!(said.contains(&ignored), "{said}");
+    assert!(said.contains("CLOUDFLARE_API_BASE_URL=https://evil.example/client/v4 is ignored"), "{said}");
+    assert_eq!((said.lines().count(), online.server.refreshes()), (2, 1), "{said}");
+    let script = "echo $CLOUDFLARE_API_BASE_URL $CLOUDFLARE_BASE_URL";
+    let output = online.run(&["exec", "prod", "--", "sh", "-c", script]).expect_code(0);
+    let usual = "https://api.cloudflare.com/client/v4";
+    assert_eq!(output.stdout, format!("{usual} {usual}\n"), "the command is not led there either");
+}
+
+#[test]
+fn loopback_stands_in_for_cloudflare_and_is_named() {
+    let mut online = SignedIn::new();
+    online.profile("prod", V1, 0);
+    let config = online.home.read("config.json");
+    let mut config: Value = serde_json::from_str(&config).expect("JSON");
+    config["profiles"]["prod"]["cloudflare"].as_object_mut().expect("an object").remove("oauth");
+    online.home.write("config.json", &config.to_string());
+    let url = online.server.token_url();
+    online.set("ALCHEMY_OAUTH_TOKEN_URL", &url);
+    let said = online.run(&["exec", "prod", "--", "true"]).expect_code(0).stderr;
+    assert_eq!(said, format!("alchemy: the token endpoint is {url} by ALCHEMY_OAUTH_TOKEN_URL\n"));
+    assert_eq!(online.server.refreshes(), 1);
+}
+
+#[test]
+fn what_is_done_is_said_without_a_secret() {
+    for client in [OWN, V1] {
+        let online = SignedIn::new();
+        online.profile("prod", client, 0);
+        let said = online.run(&["-vv", "exec", "prod", "--", "true"]).expect_code(0).stderr;
+        let url = online.server.token_url();
+        assert!(said.contains(&format!("refreshing the session of 'prod' at {url}")), "{said}");
+    }
+}

@@ -1,0 +1,185 @@
+//! A home with profiles that are signed in, and the authorization server that they are signed in at. No
+//! message ever shows a secret.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, pipe};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::authorization::{Authorization, Gate, Pair};
+use super::keyring::{BUS, Keyring};
+use super::online::SECRET;
+use super::{ACME, Home, Output, finished, run};
+
+/// A client of the user's own.
+pub const OWN: &str = "a-client-of-our-own";
+/// The client of the npm package's version 1, with which it shares its grants.
+pub const V1: &str = "6d8c2255-0773-45f6-b376-2914632e6f91";
+/// What the grants are for.
+pub const SCOPES: [&str; 2] = ["account:read", "workers:write"];
+
+/// A home, the server, and what is set for all commands.
+pub struct SignedIn {
+    pub home: Home,
+    pub server: Authorization,
+    variables: BTreeMap<String, String>,
+}
+
+impl SignedIn {
+    pub fn new() -> Self {
+        Self { home: Home::new(), server: Authorization::start(), variables: BTreeMap::new() }
+    }
+
+    /// With the profile `prod` of a client of the user's own, in the file store; its access token has this
+    /// many seconds left.
+    pub fn prod(left: i64) -> Self {
+        let this = Self::new();
+        this.profile("prod", OWN, left);
+        this
+    }
+
+    /// Makes a profile in the file store, of a grant of a client.
+    pub fn profile(&self, name: &str, client: &str, left: i64) -> Pair {
+        let pair = self.server.issue(client, &SCOPES);
+        self.describe(name, client, "file");
+        self.keep(name, client, &pair, in_seconds(left));
+        pair
+    }
+
+    /// Makes the profile `prod` in a keyring, for all commands from now on.
+    pub fn keyring_profile(&mut self, keyring: &Keyring, left: i64) -> Pair {
+        self.set(BUS, keyring.address());
+        let pair = self.server.issue(OWN, &SCOPES);
+        self.describe("prod", OWN, "keyring");
+        keyring.store("prod", &document(OWN, &pair, &in_seconds(left).into()).to_string());
+        pair
+    }
+
+    /// Writes down what is known of a profile, apart from its grant.
+    fn describe(&self, name: &str, client: &str, store: &str) {
+        let path = self.home.alchemy("config.json");
+        let config = fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let mut config: Value = config.unwrap_or_else(|| json!({ "version": 1, "profiles": {} }));
+        let mut entry = json!({
+            "method": "oauth", "metadata": { "id": ACME, "name": "Acme" }, "scopes": SCOPES,
+            "oauth": { "tokenUrl": self.server.token_url(), "revokeUrl": self.server.revoke_url() },
+        });
+        if client != V1 {
+            entry["oauth"]["clientId"] = client.into();
+        }
+        if store != "file" {
+            entry["credentialStore"] = store.into();
+        }
+        config["profiles"][name] = json!({ "cloudflare": entry });
+        self.home.write("config.json", &config.to_string());
+    }
+
+    /// Puts a grant into the file store, as somebody does who has just signed in. `expires` as it stands in
+    /// the document.
+    pub fn keep(&self, name: &str, client: &str, pair: &Pair, expires: impl Into<Value>) {
+        let path = file(name, client);
+        self.home.write(&path, &document(client, pair, &expires.into()).to_string());
+        self.home.make_private(&path);
+    }
+
+    /// The document of a profile in the file store.
+    pub fn kept(&self, name: &str, client: &str) -> Value {
+        serde_json::from_str(&self.home.read(&file(name, client))).expect("the document parses")
+    }
+
+    /// The tokens of the profile `prod` in the file store.
+    pub fn pair(&self) -> Pair {
+        pair_of(&self.kept("prod", OWN))
+    }
+
+    /// Sets a variable for all commands from now on.
+    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.variables.insert(name.to_owned(), value.into());
+    }
+
+    /// `alchemy` with arguments.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.home.alchemy_command(arguments);
+        command.envs(&self.variables);
+        command
+    }
+
+    /// Runs `alchemy` to its end.
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        no_secret_said(run(&mut self.command(arguments)))
+    }
+
+    /// Starts a command many times at once. The first to ask the server waits at the gate until all others
+    /// say that they wait for it; then the gate opens. How each ended, and the other lines that were said.
+    #[track_caller]
+    pub fn crowd(&self, count: usize, arguments: &[&str], gate: Gate) -> (Vec<Output>, Vec<String>) {
+        let (said, stderr) = pipe().expect("a pipe");
+        let start = |_| {
+            let mut command = self.command(arguments);
+            command.stdout(Stdio::piped()).stderr(stderr.try_clone().expect("another descriptor"));
+            command.spawn().expect("started")
+        };
+        let children: Vec<_> = (0..count).map(start).collect();
+        drop(stderr);
+        gate.arrival();
+        let mut lines = BufReader::new(said).lines().map(|line| line.expect("text"));
+        let is_wait = |line: &String| line.starts_with("alchemy: waiting for another alchemy to finish");
+        let mut others: Vec<String> = Vec::new();
+        let mut waiting = 0;
+        while waiting < count - 1 {
+            let line = lines.next().expect("all wait");
+            if is_wait(&line) { waiting += 1 } else { others.push(line) }
+        }
+        drop(gate);
+        others.extend(lines);
+        assert!(!others.concat().contains(SECRET), "a secret is shown: {others:?}");
+        let end = |child: Child| finished(child.wait_with_output().expect("finished"));
+        (children.into_iter().map(end).collect(), others)
+    }
+
+    /// The token that a profile's commands get, without a word to the person.
+    #[track_caller]
+    pub fn token(&self, name: &str) -> String {
+        let output = self.run(&["token", name]).expect_code(0);
+        assert_eq!(output.stderr, "");
+        output.stdout.trim_end().to_owned()
+    }
+}
+
+/// Where the file store keeps a grant of a client.
+pub fn file(name: &str, client: &str) -> String {
+    let file = if client == V1 { "cloudflare.json" } else { "native.json" };
+    format!("credentials/{name}/{file}")
+}
+
+fn document(client: &str, pair: &Pair, expires: &Value) -> Value {
+    let mut document = json!({
+        "type": "oauth", "access": pair.access, "refresh": pair.refresh, "expires": expires,
+        "scopes": SCOPES,
+    });
+    if client != V1 {
+        document["clientId"] = client.into();
+    }
+    document
+}
+
+/// The tokens in a document.
+pub fn pair_of(document: &Value) -> Pair {
+    let token = |name: &str| document[name].as_str().expect("a token").to_owned();
+    Pair { access: token("access"), refresh: token("refresh") }
+}
+
+/// So many seconds from now, in milliseconds of Unix time.
+pub fn in_seconds(seconds: i64) -> i64 {
+    jiff::Timestamp::now().as_millisecond() + seconds * 1000
+}
+
+/// Fails the test when something for the person holds a secret.
+#[track_caller]
+pub fn no_secret_said(output: Output) -> Output {
+    assert!(!output.stderr.contains(SECRET), "a secret is shown:\n{}", output.stderr);
+    output
+}

@@ -5,6 +5,8 @@
 
 #[path = "../tests/support/cloudflare.rs"]
 mod cloudflare;
+#[path = "../tests/support/http.rs"]
+mod http;
 
 use std::error::Error;
 use std::io::Write;

@@ -8,24 +8,19 @@
 //!   nothing here was compared with the real API. Where a refusal has two codes, a comment says
 //!   why this one.
 //! - Every request that could be parsed is in [`Cloudflare::requests`] before its answer is sent.
-//! - It never sleeps, save for a [`Fault`] that asks for it, and `Drop` ends those as well: it
-//!   closes the listener and all connections and joins every thread.
-//! - A broken client gets 400 or a closed connection; it cannot take the server down.
 #![allow(dead_code, reason = "each test binary uses its own part of the double")]
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+pub use super::http::Request;
+use super::http::{Faults, Limit, Response, Server, Service, Spoilt, is_token};
+
 const ROOT: &str = "/client/v4";
-const MAX_HEAD: u64 = 64 * 1024;
-const MAX_BODY: u64 = 8 * 1024 * 1024;
 /// Between two bytes of [`Fault::SlowBody`]: any real body then takes over ten seconds.
 const SLOW_BYTE: Duration = Duration::from_millis(100);
 
@@ -171,66 +166,15 @@ pub enum Fault {
     Redirect(String),
 }
 
-struct PlannedFault {
-    fault: Fault,
-    prefix: String,
-    left: Option<u32>,
-}
-
-/// Limits a fault just planned; without limits it meets every request.
-pub struct Limit<'a> {
-    shared: &'a Shared,
-    index: usize,
-}
-
-impl Limit<'_> {
-    /// Only the next `count` requests that it applies to.
-    pub fn times(self, count: u32) -> Self {
-        self.set(|planned| planned.left = Some(count))
-    }
-
-    /// Only paths below `/client/v4` that begin with `prefix`, such as `/user/tokens/verify`.
-    pub fn on(self, prefix: &str) -> Self {
-        self.set(|planned| planned.prefix = prefix.into())
-    }
-
-    fn set(self, change: impl FnOnce(&mut PlannedFault)) -> Self {
-        if let Some(planned) = self.shared.lock().faults.get_mut(self.index) {
-            change(planned);
-        }
-        self
-    }
-}
-
-/// A request as received.
-#[derive(Clone, Debug)]
-pub struct Request {
-    pub method: String,
-    /// With the query, beginning at `/client/v4`.
-    pub path: String,
-    /// Names in lower case, in the order received.
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-}
-
-impl Request {
-    /// The first header of this (lower-case) name.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    /// Path below `/client/v4` (empty if it is elsewhere), and query.
-    fn route(&self) -> (&str, &str) {
-        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
-        (path.strip_prefix(ROOT).unwrap_or_default(), query)
-    }
+/// Path below `/client/v4` (empty if it is elsewhere), and query.
+fn route(request: &Request) -> (&str, &str) {
+    let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+    (path.strip_prefix(ROOT).unwrap_or_default(), query)
 }
 
 /// The double; it serves until it is dropped.
 pub struct Cloudflare {
-    shared: Arc<Shared>,
-    address: SocketAddr,
-    accepting: Option<JoinHandle<()>>,
+    server: Server<Shared>,
 }
 
 impl Cloudflare {
@@ -239,19 +183,12 @@ impl Cloudflare {
     /// # Panics
     /// If the system gives out no port.
     pub fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind 127.0.0.1:0");
-        let address = listener.local_addr().expect("a bound listener has an address");
-        let shared = Arc::new(Shared::default());
-        let accepting = Some(thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || accept(&listener, &shared)
-        }));
-        Self { shared, address, accepting }
+        Self { server: Server::start(Shared::default()) }
     }
 
     /// `http://127.0.0.1:PORT/client/v4`
     pub fn base_url(&self) -> String {
-        format!("http://{}{ROOT}", self.address)
+        self.server.url() + ROOT
     }
 
     /// Adds an account.
@@ -260,13 +197,13 @@ impl Cloudflare {
     /// If the id is not 32 hex digits, as the routes match nothing else.
     pub fn account(&self, id: &str, name: &str) {
         assert!(is_hex_id(id), "account id {id:?} is not 32 hex digits");
-        self.shared.lock().accounts.push((id.into(), name.into()));
+        self.server.service.lock().accounts.push((id.into(), name.into()));
     }
 
     /// Adds a credential, in place of an earlier one with the same value; returns its token id.
     pub fn add(&self, credential: Credential) -> String {
         let id = credential.id.clone();
-        let mut state = self.shared.lock();
+        let mut state = self.server.service.lock();
         state.credentials.retain(|known| known.value != credential.value);
         state.credentials.push(credential);
         id
@@ -274,38 +211,24 @@ impl Cloudflare {
 
     /// The value a token has now, after rolls; `None` once deleted.
     pub fn value_of(&self, token_id: &str) -> Option<String> {
-        let state = self.shared.lock();
+        let state = self.server.service.lock();
         state.credentials.iter().find(|known| known.id == token_id).map(|known| known.value.clone())
     }
 
-    /// Plans a fault for requests from now on. Of several that apply, the first planned with
-    /// times left is met.
-    pub fn fault(&self, fault: Fault) -> Limit<'_> {
-        let mut state = self.shared.lock();
-        state.faults.push(PlannedFault { fault, prefix: String::new(), left: None });
-        Limit { shared: &self.shared, index: state.faults.len() - 1 }
+    /// Plans a fault for requests from now on; [`Limit::on`] takes paths below `/client/v4`. Of several
+    /// that apply, the first planned with times left is met.
+    pub fn fault(&self, fault: Fault) -> Limit<'_, Fault> {
+        self.server.service.faults.plan(fault)
     }
 
     /// Forgets all faults; those under way go on.
     pub fn clear_faults(&self) {
-        self.shared.lock().faults.clear();
+        self.server.service.faults.clear();
     }
 
     /// What was received so far, oldest first.
     pub fn requests(&self) -> Vec<Request> {
-        self.shared.lock().requests.clone()
-    }
-}
-
-impl Drop for Cloudflare {
-    fn drop(&mut self) {
-        self.shared.lock().stopping = true;
-        self.shared.stopped.notify_all();
-        // The connection wakes `accept`; were it refused, joining would wait for ever.
-        let woken = TcpStream::connect(self.address).is_ok();
-        if let Some(accepting) = self.accepting.take().filter(|_| woken) {
-            let _ = accepting.join();
-        }
+        self.server.service.lock().requests.clone()
     }
 }
 
@@ -313,129 +236,60 @@ impl Drop for Cloudflare {
 struct State {
     accounts: Vec<(String, String)>,
     credentials: Vec<Credential>,
-    faults: Vec<PlannedFault>,
     requests: Vec<Request>,
     rolls: u32,
-    stopping: bool,
 }
 
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    stopped: Condvar,
+    faults: Faults<Fault>,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Waits for the end, at most `limit`; true once it has come.
-    fn wait_for_stop(&self, limit: Duration) -> bool {
-        let waited = self.stopped.wait_timeout_while(self.lock(), limit, |state| !state.stopping);
-        waited.unwrap_or_else(PoisonError::into_inner).0.stopping
-    }
 }
 
-fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    let mut connections: Vec<(Arc<TcpStream>, JoinHandle<()>)> = Vec::new();
-    for stream in listener.incoming() {
-        if shared.lock().stopping {
-            break;
-        }
-        let Ok(stream) = stream.map(Arc::new) else {
-            continue;
+impl Service for Shared {
+    /// Records the request, then gives its answer, with the fault that is still to be brought in.
+    fn answer(&self, request: Request) -> Response {
+        static RAY: AtomicU64 = AtomicU64::new(1);
+        let mut state = self.lock();
+        let fault = self.faults.meet(route(&request).0, |_| true);
+        let mut response = match &fault {
+            None | Some(Fault::Reset | Fault::Truncated | Fault::SlowBody) => {
+                state.route(&request).unwrap_or_else(|refusal| refusal)
+            }
+            Some(Fault::Hang | Fault::EmptyBody) => Response::new(200, ""),
+            Some(Fault::Status(status)) => error(*status, u64::from(*status), "injected fault"),
+            Some(Fault::StatusHtml(status)) => {
+                Response::page(*status, "Just a moment...").with_header("cf-mitigated", "challenge")
+            }
+            Some(Fault::Code(status, code, message)) => error(*status, *code, message),
+            Some(Fault::RateLimited { retry_after }) => error(429, 971, "Please wait and slow down")
+                .with_header("retry-after", &retry_after.to_string())
+                .with_header("ratelimit", &format!("\"default\";r=0;t={retry_after}")),
+            Some(Fault::NotJson) => Response::new(200, "upstream said: {not json"),
+            Some(Fault::WrongShape) => Response::json(200, &json!({ "ok": "yes", "data": [1, 2] })),
+            Some(Fault::Redirect(url)) => Response::new(307, "").with_header("location", url),
         };
-        connections.retain(|(_, serving)| !serving.is_finished());
-        let serving = thread::spawn({
-            let (stream, shared) = (Arc::clone(&stream), Arc::clone(shared));
-            move || {
-                let _ = stream.set_nodelay(true);
-                let _ = serve(&stream, &shared);
-                // `connections` still holds the socket, so dropping ours would not close it.
-                let _ = stream.shutdown(Shutdown::Both);
-            }
-        });
-        connections.push((stream, serving));
-    }
-    for (stream, serving) in connections {
-        let _ = stream.shutdown(Shutdown::Both);
-        let _ = serving.join();
-    }
-}
-
-fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
-    let mut input = BufReader::new(stream);
-    loop {
-        let (response, fault, keep_alive) = match read_request(&mut input) {
-            Ok(None) => return Ok(()),
-            Ok(Some((request, keep_alive))) => {
-                let (response, fault) = answer(request, shared);
-                let ends = matches!(fault, Some(Fault::Hang | Fault::Reset | Fault::Truncated));
-                (response, fault, keep_alive && !ends)
-            }
-            // In practice the header that breaks a request is a token with a newline in it.
-            Err(error) if error.kind() == ErrorKind::InvalidData => {
-                (malformed(6111, "Authorization"), None, false)
-            }
-            Err(error) => return Err(error),
+        response.spoilt = match fault {
+            Some(Fault::Hang) => Some(Spoilt::Hang),
+            Some(Fault::Reset) => Some(Spoilt::Reset),
+            Some(Fault::Truncated) => Some(Spoilt::Truncated),
+            Some(Fault::SlowBody) => Some(Spoilt::Slow(SLOW_BYTE)),
+            _ => None,
         };
-        response.send(stream, keep_alive, fault.as_ref(), shared)?;
-        if !keep_alive {
-            return Ok(());
-        }
+        state.requests.push(request);
+        response.with_header("cf-ray", &format!("{:016x}-TXL", RAY.fetch_add(1, Ordering::Relaxed)))
     }
-}
 
-/// The next request and whether the connection stays open after it; `None` at the end of the
-/// connection; `InvalidData` for what is not HTTP/1.x, is over a limit or has a chunked body.
-fn read_request(input: &mut impl BufRead) -> io::Result<Option<(Request, bool)>> {
-    let mut head = input.take(MAX_HEAD);
-    if head.fill_buf()?.is_empty() {
-        return Ok(None);
+    // In practice the header that breaks a request is a token with a newline in it.
+    fn malformed(&self) -> Response {
+        malformed(6111, "Authorization")
     }
-    let line = read_line(&mut head)?;
-    let parts: Vec<&str> = line.split(' ').collect();
-    let [method, path, version @ ("HTTP/1.1" | "HTTP/1.0")] = parts[..] else {
-        return Err(ErrorKind::InvalidData.into());
-    };
-    let (method, path, body) = (method.to_owned(), path.to_owned(), Vec::new());
-    let mut headers = Vec::new();
-    loop {
-        let line = read_line(&mut head)?;
-        if line.is_empty() {
-            break;
-        }
-        let field = line.split_once(':').filter(|(name, _)| is_token(name));
-        let (name, value) = field.ok_or(ErrorKind::InvalidData)?;
-        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-    }
-    let mut request = Request { method, path, headers, body };
-    let length = match request.header("transfer-encoding") {
-        None => request.header("content-length").unwrap_or("0").parse().ok(),
-        Some(_) => None,
-    };
-    let length = length.filter(|length| *length <= MAX_BODY);
-    let length = length.ok_or(ErrorKind::InvalidData)?;
-    input.take(length).read_to_end(&mut request.body)?;
-    if request.body.len() as u64 != length {
-        return Err(ErrorKind::UnexpectedEof.into());
-    }
-    let closes = |value: &str| value.eq_ignore_ascii_case("close");
-    let keep_alive = version == "HTTP/1.1" && !request.header("connection").is_some_and(closes);
-    Ok(Some((request, keep_alive)))
-}
-
-/// A line without its end; one that the input ends or the limit cuts is `InvalidData`.
-fn read_line(input: &mut impl BufRead) -> io::Result<String> {
-    let mut line = Vec::new();
-    input.read_until(b'\n', &mut line)?;
-    let line = line.strip_suffix(b"\n").ok_or(ErrorKind::InvalidData)?;
-    Ok(String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line)).into_owned())
-}
-
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn is_hex_id(text: &str) -> bool {
@@ -450,95 +304,6 @@ fn hex_id(seed: &str) -> String {
         hasher.finish()
     };
     format!("{:016x}{:016x}", half(0), half(1))
-}
-
-struct Response {
-    status: u16,
-    /// Whole lines, besides those that every response has.
-    headers: String,
-    body: String,
-}
-
-impl Response {
-    fn new(status: u16, body: impl Into<String>) -> Self {
-        Self { status, headers: String::new(), body: body.into() }
-    }
-
-    fn json(status: u16, body: &Value) -> Self {
-        Self::new(status, body.to_string())
-    }
-
-    fn with_header(mut self, name: &str, value: &str) -> Self {
-        self.headers.extend([name, ": ", value, "\r\n"]);
-        self
-    }
-
-    /// Writes the response, spoilt as the fault says.
-    fn send(
-        mut self,
-        mut stream: &TcpStream,
-        keep_alive: bool,
-        fault: Option<&Fault>,
-        shared: &Shared,
-    ) -> io::Result<()> {
-        static RAY: AtomicU64 = AtomicU64::new(1);
-        if !self.headers.contains("content-type") {
-            self = self.with_header("content-type", "application/json");
-        }
-        let missing = if let Some(Fault::Truncated) = fault { 64 } else { 0 };
-        let head = format!(
-            "HTTP/1.1 {} \r\ncontent-length: {}\r\nconnection: {}\r\ncf-ray: {:016x}-TXL\r\n{}\r\n",
-            self.status,
-            self.body.len() + missing,
-            if keep_alive { "keep-alive" } else { "close" },
-            RAY.fetch_add(1, Ordering::Relaxed),
-            self.headers,
-        );
-        match fault {
-            Some(Fault::Hang) => {
-                shared.wait_for_stop(Duration::MAX);
-                Ok(())
-            }
-            Some(Fault::Reset) => stream.write_all(&head.as_bytes()[..head.len() / 2]),
-            Some(Fault::SlowBody) => {
-                stream.write_all(head.as_bytes())?;
-                self.body.as_bytes().chunks(1).try_for_each(|byte| {
-                    if shared.wait_for_stop(SLOW_BYTE) {
-                        return Err(ErrorKind::ConnectionAborted.into());
-                    }
-                    stream.write_all(byte)
-                })
-            }
-            _ => stream.write_all((head + &self.body).as_bytes()),
-        }
-    }
-}
-
-/// Records the request, then gives its answer and the fault that `send` still has to bring in.
-fn answer(request: Request, shared: &Shared) -> (Response, Option<Fault>) {
-    let mut state = shared.lock();
-    let fault = state.meet_fault(&request);
-    let response = match &fault {
-        None | Some(Fault::Reset | Fault::Truncated | Fault::SlowBody) => {
-            state.route(&request).unwrap_or_else(|refusal| refusal)
-        }
-        Some(Fault::Hang | Fault::EmptyBody) => Response::new(200, ""),
-        Some(Fault::Status(status)) => error(*status, u64::from(*status), "injected fault"),
-        Some(Fault::StatusHtml(status)) => {
-            Response::new(*status, "<!DOCTYPE html><title>Just a moment...</title>\n")
-                .with_header("content-type", "text/html; charset=UTF-8")
-                .with_header("cf-mitigated", "challenge")
-        }
-        Some(Fault::Code(status, code, message)) => error(*status, *code, message),
-        Some(Fault::RateLimited { retry_after }) => error(429, 971, "Please wait and slow down")
-            .with_header("retry-after", &retry_after.to_string())
-            .with_header("ratelimit", &format!("\"default\";r=0;t={retry_after}")),
-        Some(Fault::NotJson) => Response::new(200, "upstream said: {not json"),
-        Some(Fault::WrongShape) => Response::json(200, &json!({ "ok": "yes", "data": [1, 2] })),
-        Some(Fault::Redirect(url)) => Response::new(307, "").with_header("location", url),
-    };
-    state.requests.push(request);
-    (response, fault)
 }
 
 fn success(result: &Value) -> Response {
@@ -620,19 +385,8 @@ impl State {
         }
     }
 
-    /// The fault planned for this request, if any.
-    fn meet_fault(&mut self, request: &Request) -> Option<Fault> {
-        let (path, _) = request.route();
-        let planned = self
-            .faults
-            .iter_mut()
-            .find(|planned| planned.left != Some(0) && path.starts_with(&planned.prefix))?;
-        planned.left = planned.left.map(|left| left - 1);
-        Some(planned.fault.clone())
-    }
-
     fn route(&mut self, request: &Request) -> Result<Response, Response> {
-        let (path, query) = request.route();
+        let (path, query) = route(request);
         if path.is_empty() {
             return Err(no_route(&request.path));
         }
@@ -687,7 +441,7 @@ impl State {
 
     /// The routes below `…/tokens` for the tokens of one owner.
     fn tokens(&mut self, owner: &Kind, rest: &[&str], request: &Request) -> Result<Response, Response> {
-        let (path, query) = request.route();
+        let (path, query) = route(request);
         let find = |id: &str| {
             let same = |known: &Credential| known.kind == *owner && known.id == id;
             self.credentials.iter().position(same).ok_or_else(|| no_route(path))

@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part of the harness")]
 
 pub mod cloudflare;
+pub mod http;
 pub mod keyring;
 pub mod online;
 pub mod pty;

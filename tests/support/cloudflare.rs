@@ -258,7 +258,7 @@ impl Service for Shared {
         static RAY: AtomicU64 = AtomicU64::new(1);
         let mut state = self.lock();
         let fault = self.faults.meet(route(&request).0, |_| true);
-        let mut response = match &fault {
+        let response = match &fault {
             None | Some(Fault::Reset | Fault::Truncated | Fault::SlowBody) => {
                 state.route(&request).unwrap_or_else(|refusal| refusal)
             }
@@ -275,7 +275,7 @@ impl Service for Shared {
             Some(Fault::WrongShape) => Response::json(200, &json!({ "ok": "yes", "data": [1, 2] })),
             Some(Fault::Redirect(url)) => Response::new(307, "").with_header("location", url),
         };
-        response.spoilt = match fault {
+        let spoilt = match fault {
             Some(Fault::Hang) => Some(Spoilt::Hang),
             Some(Fault::Reset) => Some(Spoilt::Reset),
             Some(Fault::Truncated) => Some(Spoilt::Truncated),
@@ -283,7 +283,8 @@ impl Service for Shared {
             _ => None,
         };
         state.requests.push(request);
-        response.with_header("cf-ray", &format!("{:016x}-TXL", RAY.fetch_add(1, Ordering::Relaxed)))
+        let ray = format!("{:016x}-TXL", RAY.fetch_add(1, Ordering::Relaxed));
+        response.with_header("cf-ray", &ray).spoilt(spoilt)
     }
 
     // In practice the header that breaks a request is a token with a newline in it.

@@ -54,7 +54,7 @@ pub struct Response {
     /// Whole lines, besides those that every response has.
     headers: String,
     body: String,
-    pub spoilt: Option<Spoilt>,
+    spoilt: Option<Spoilt>,
 }
 
 impl Response {
@@ -75,6 +75,10 @@ impl Response {
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.extend([name, ": ", value, "\r\n"]);
         self
+    }
+
+    pub fn spoilt(self, spoilt: Option<Spoilt>) -> Self {
+        Self { spoilt, ..self }
     }
 
     fn send(mut self, mut stream: &TcpStream, keep_alive: bool, running: &Running) -> io::Result<()> {

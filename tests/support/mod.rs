@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of the harness")]
 
+pub mod authorization;
 pub mod cloudflare;
 pub mod http;
 pub mod keyring;

@@ -9,8 +9,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
-use support::npm::Npm;
-use support::{ACME, BETA, Home};
+use support::keyring::Keyring;
+use support::npm::{Npm, V2_CLIENT};
+use support::{ACME, BETA, Home, run, run_with_input};
 
 /// What a command gets of a profile.
 fn given_to_a_command(home: &Home, name: &str) -> String {
@@ -146,4 +147,129 @@ fn npm_can_go_on_writing_files_that_we_have_made_private() {
     npm.run("await Credentials.set(of('p'), { type: 'api-token', apiToken: 'tok-3' })");
     assert_eq!(home.run(&["token", "p"]).expect_code(0).stdout, "tok-3\n");
     assert_eq!(modes(), [0o700, 0o700, 0o600]);
+}
+
+// --- version 2 ---
+
+/// The values of version 2's document with an API token, in JavaScript.
+fn token_values(token: &str) -> String {
+    format!("{{ method: 'stored', credentialType: 'apiToken', apiToken: '{token}', accountId: '{BETA}' }}")
+}
+
+#[test]
+fn we_use_the_profiles_that_version_2_writes_and_name_its_own_command_for_those_that_lack_something() {
+    let home = Home::new();
+    let Some(npm) = Npm::v2(&home) else { return };
+    let token = token_values("tok-npm");
+    npm.run(&format!(
+        "const account = {{ accountId: '{BETA}' }};
+        const key = {{ method: 'stored', credentialType: 'apiKey', apiKey: 'key-npm', email: 'me@example.com' }};
+        const grant = {{ method: 'oauth', scopes: ['d1.write'], access: 'at-npm', refresh: 'rt-npm' }};
+        const live = {{ ...grant, ...account, expires: Date.now() + 3600_000 }};
+        await configure('token', {token});
+        await configure('key', {{ ...key, ...account }});
+        await configure('fresh', {{ ...live, clientId: '{V2_CLIENT}' }});
+        await configure('foreign', {{ ...live, clientId: 'other' }});
+        await configure('stub', {{ method: 'oauth' }});
+        await configure('bare', {{}});
+        await create('nothing');"
+    ));
+    let before = home.snapshot();
+    let stores = json!([
+        ["bare", null],
+        ["foreign", "npm"],
+        ["fresh", "npm"],
+        ["key", "npm"],
+        ["stub", null],
+        ["token", "npm"]
+    ]);
+    assert_eq!(listed(&home, "store"), stores, "a profile without Cloudflare is none of ours");
+    assert_eq!(given_to_a_command(&home, "token"), format!("tok-npm {BETA}\n"));
+    assert_eq!(given_to_a_command(&home, "key"), format!("key-npm me@example.com {BETA}\n"));
+    assert_eq!(given_to_a_command(&home, "fresh"), format!("at-npm {BETA}\n"));
+    assert_eq!(given_to_a_command(&home, "foreign"), format!("at-npm {BETA}\n"));
+    for (name, client) in [("fresh", "alchemy"), ("foreign", "other")] {
+        let shown = home.run(&["profile", "show", name]).expect_code(0).stdout;
+        assert!(shown.contains(&format!("client   {client}\nscopes   d1.write\n")), "{shown}");
+    }
+    for (name, command) in
+        [("stub", "refresh --profile stub"), ("bare", "edit --profile bare --reconfigure Cloudflare")]
+    {
+        home.age(&format!("profiles/{name}/cloudflare.json"));
+        home.run(&["exec", name, "true"])
+            .expect_only_error(125, "is not complete")
+            .expect_hint(&format!("npx alchemy profile {command}"));
+    }
+    assert_eq!(home.snapshot(), before, "npm's files are used as they are");
+}
+
+#[test]
+fn a_name_that_both_versions_have_is_version_1s_and_version_2_keeps_its_own() {
+    let home = Home::new();
+    let Some(npm) = Npm::v2(&home) else { return };
+    npm.run(&format!("await configure('work', {})", token_values("tok-2")));
+    home.token_profile("work", "tok-1");
+    assert_eq!(listed(&home, "shadowed"), json!([["work", false], ["work", true]]));
+    assert_eq!(given_to_a_command(&home, "work"), format!("tok-1 {ACME}\n"));
+    assert_eq!(npm.run("return await token('work')"), "tok-2");
+    home.run(&["profile", "delete", "work", "--yes"]).expect_code(0);
+    assert_eq!(given_to_a_command(&home, "work"), format!("tok-2 {BETA}\n"));
+    assert_eq!(npm.run("return [await token('work'), await list()]")[0], "tok-2");
+}
+
+#[test]
+fn what_version_2_moves_away_when_it_migrates_comes_back_with_the_command_that_we_name() {
+    let home = Home::new();
+    let Some(npm) = Npm::v2(&home) else { return };
+    home.token_profile("prod", "tok-example");
+    home.token_profile("other", "tok-other");
+    let config = home.read("config.json");
+    home.write("profiles.json", r#"{ "version": 0, "profiles": {} }"#);
+    npm.run("return await list()");
+    assert!(!home.alchemy("credentials").exists() && home.read("config.json") == config);
+
+    // What version 2 caches of a deployment.
+    home.write("credentials/prod/cloudflare-state-store.json", "{}");
+    for name in ["prod", "other"] {
+        let refused = home.run(&["exec", name, "true"]).expect_only_error(125, "npm alchemy 2 moved it to");
+        let hint = refused.stderr.lines().last().expect("a hint");
+        let command = hint.strip_prefix("hint: bring it back: ").and_then(|hint| hint.split_once("; or "));
+        let (command, _) = command.unwrap_or_else(|| panic!("{hint}"));
+        run(home.command("sh").args(["-c", command])).expect_code(0);
+    }
+    assert_eq!(given_to_a_command(&home, "prod"), format!("tok-example {ACME}\n"));
+    assert_eq!(given_to_a_command(&home, "other"), format!("tok-other {ACME}\n"));
+    assert_eq!(home.read("credentials/prod/cloudflare-state-store.json"), "{}");
+}
+
+#[test]
+fn what_version_2_deletes_with_a_profile_of_its_own_is_said_and_can_be_set_up_again() {
+    let home = Home::new();
+    let Some(npm) = Npm::v2(&home) else { return };
+    home.token_profile("prod", "tok-old");
+    let config = home.read("config.json");
+    npm.run("await create('prod'); await destroy('prod')");
+    assert!(!home.alchemy("credentials/prod").exists() && home.read("config.json") == config);
+    home.run(&["exec", "prod", "true"])
+        .expect_only_error(125, "npm alchemy 2 removes it with a profile of the same name")
+        .expect_hint("set the profile up again: alchemy configure -p prod");
+    home.token_profile("prod", "tok-new");
+    assert_eq!(given_to_a_command(&home, "prod"), format!("tok-new {ACME}\n"));
+}
+
+#[test]
+fn version_2_takes_nothing_of_a_profile_that_is_kept_in_the_keyring() {
+    let Some(keyring) = Keyring::start() else { return };
+    let home = Home::new();
+    let Some(npm) = Npm::v2(&home) else { return };
+    let ours = |arguments: &[&str], input: &str| {
+        let mut command = home.alchemy_command(arguments);
+        run_with_input(command.env("DBUS_SESSION_BUS_ADDRESS", keyring.address()), input).expect_code(0)
+    };
+    let configure = ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--account", ACME, "--yes"];
+    ours(&[&configure[..], &["--store", "keyring"]].concat(), "tok-example");
+    home.write("profiles.json", r#"{ "version": 0, "profiles": {} }"#);
+    home.write("credentials/prod/cloudflare-state-store.json", "{}");
+    npm.run("await list(); await create('prod'); await destroy('prod')");
+    assert_eq!(ours(&["token", "prod"], "").stdout, "tok-example\n");
 }

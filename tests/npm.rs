@@ -1,6 +1,7 @@
-//! Interchange with the real npm package, version 1: what we write it reads, what it writes we use.
+//! Interchange with the real npm package, both versions: what we write it reads, what it writes we use
+//! where it is, and what it moves or takes away is named with the way back.
 //!
-//! Its library is called in its own Node (`tests/run` installs both); it takes its folder from `HOME`.
+//! Refreshing beside it is in `tests/npm_refresh.rs`.
 
 mod support;
 
@@ -8,23 +9,24 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
-use support::{ACME, BETA, Home, given, run};
+use support::keyring::Keyring;
+use support::npm::{Npm, V2_CLIENT};
+use support::{ACME, BETA, Home, run, run_with_input};
 
-/// Runs JavaScript with `Profile`, `Provider`, `Credentials` and `of`, a profile's key; what it returns.
-/// `None` where npm's package is not installed, which is said.
-fn npm(home: &Home, script: &str) -> Option<Value> {
-    let (package, node) = (given("ALCHEMY_TEST_NPM_V1")?, given("ALCHEMY_TEST_NODE")?);
-    let library = package.join("lib/auth.js");
-    let program = format!(
-        "const {{ Profile, Provider, Credentials }} = await import(process.argv[1]);\n\
-         const of = (profile) => ({{ provider: 'cloudflare', profile }});\n\
-         const result = await (async () => {{ {script} }})();\n\
-         console.log(JSON.stringify(result ?? null));"
-    );
-    let mut command = home.command(node);
-    let output = run(command.args(["--input-type=module", "-e", &program, "--"]).arg(library)).expect_code(0);
-    Some(serde_json::from_str(&output.stdout).expect("JSON"))
+/// What a command gets of a profile.
+fn given_to_a_command(home: &Home, name: &str) -> String {
+    let show = "echo $CLOUDFLARE_API_TOKEN $CLOUDFLARE_API_KEY $CLOUDFLARE_EMAIL $CLOUDFLARE_ACCOUNT_ID";
+    home.run(&["exec", name, "--", "sh", "-c", show]).expect_code(0).stdout
 }
+
+/// The names in the listing, each with one field.
+fn listed(home: &Home, field: &str) -> Value {
+    let listed: Value =
+        serde_json::from_str(&home.run(&["list", "--json"]).expect_code(0).stdout).expect("JSON");
+    listed.as_array().expect("an array").iter().map(|l| json!([l["name"], l[field]])).collect()
+}
+
+// --- version 1 ---
 
 #[test]
 fn npm_reads_the_profiles_that_we_write() {
@@ -34,7 +36,8 @@ fn npm_reads_the_profiles_that_we_write() {
     home.token_profile("default", "tok-é\"\\ $x");
     let script = "return await Promise.all(['prod', 'legacy', 'default'].map(
         (name) => Provider.getWithCredentials(of(name))))";
-    let Some(read) = npm(&home, script) else { return };
+    let Some(npm) = Npm::v1(&home) else { return };
+    let read = npm.run(script);
     let provider =
         |method: &str, name: &str| json!({ "method": method, "metadata": { "id": ACME, "name": name } });
     assert_eq!(
@@ -56,8 +59,7 @@ fn npm_reads_the_profiles_that_we_write() {
     );
     // Its own way to a usable credential, which it goes before each request.
     let script = "return await Credentials.getRefreshed(of('prod'), () => { throw 'refreshed' })";
-    let refreshed = npm(&home, script).expect("installed");
-    assert_eq!(refreshed["apiToken"], "tok-example");
+    assert_eq!(npm.run(script)["apiToken"], "tok-example");
 }
 
 #[test]
@@ -74,54 +76,36 @@ fn npm_sees_what_we_change_rename_and_delete() {
     let script = "const both = async (name) => [(await Provider.get(of(name)))?.metadata.id,
         (await Credentials.get(of(name)))?.apiToken];
         return await Promise.all(['a', 'b', 'bb', 'c'].map(both))";
-    let Some(read) = npm(&home, script) else { return };
-    assert_eq!(read, json!([[BETA, "tok-new"], [null, null], [ACME, "tok-b"], [null, null]]));
+    let Some(npm) = Npm::v1(&home) else { return };
+    assert_eq!(npm.run(script), json!([[BETA, "tok-new"], [null, null], [ACME, "tok-b"], [null, null]]));
 }
 
 #[test]
 fn we_use_the_profiles_that_npm_writes() {
     let home = Home::new();
-    let script = format!(
+    let Some(npm) = Npm::v1(&home) else { return };
+    npm.run(&format!(
         "const account = {{ id: '{BETA}', name: 'Beta Ltd' }};
-        const write = async (name, method, credentials, more) => {{
-            await Credentials.set(of(name), {{ type: method, ...credentials }});
-            await Provider.set(of(name), {{ method, metadata: account, ...more }});
-        }};
-        await write('token', 'api-token', {{ apiToken: 'tok-npm' }});
-        await write('key', 'api-key', {{ apiKey: 'key-npm', email: 'me@example.com' }});
-        const grant = {{ access: 'at-npm', refresh: 'rt-npm', scopes: ['account:read'] }};
-        const scopes = {{ scopes: ['account:read', 'offline_access'] }};
-        await write('fresh', 'oauth', {{ ...grant, expires: Date.now() + 3600_000 }}, scopes);
-        await write('over', 'oauth', {{ ...grant, expires: Date.now() - 1000 }}, scopes);
-        await write('ci/tok', 'api-token', {{ apiToken: 'tok-ci' }});
-        await write('empty', 'api-token', {{ apiToken: '' }});"
-    );
-    if npm(&home, &script).is_none() {
-        return;
-    }
+        const grant = {{ type: 'oauth', access: 'at-npm', refresh: 'rt-npm', scopes: ['account:read'] }};
+        const scopes = ['account:read', 'offline_access'];
+        await configure('token', {{ type: 'api-token', apiToken: 'tok-npm' }}, account);
+        await configure('key', {{ type: 'api-key', apiKey: 'key-npm', email: 'me@example.com' }}, account);
+        await configure('fresh', {{ ...grant, expires: Date.now() + 3600_000 }}, account, scopes);
+        await configure('ci/tok', {{ type: 'api-token', apiToken: 'tok-ci' }}, account);
+        await configure('empty', {{ type: 'api-token', apiToken: '' }}, account);"
+    ));
     let before = home.snapshot();
-    let listed = home.run(&["list", "--json"]).expect_code(0).stdout;
-    let listed: Value = serde_json::from_str(&listed).expect("JSON");
-    let listed: Vec<_> =
-        listed.as_array().expect("an array").iter().map(|l| (l["name"].clone(), &l["method"])).collect();
-    let expected = json!([
+    let methods = json!([
         ["ci/tok", null],
         ["empty", "api-token"],
         ["fresh", "oauth"],
         ["key", "api-key"],
-        ["over", "oauth"],
         ["token", "api-token"]
     ]);
-    assert_eq!(json!(listed), expected);
-
-    let show = "echo $CLOUDFLARE_API_TOKEN $CLOUDFLARE_API_KEY $CLOUDFLARE_EMAIL $CLOUDFLARE_ACCOUNT_ID";
-    let printed = |name: &str| home.run(&["exec", name, "--", "sh", "-c", show]).expect_code(0).stdout;
-    assert_eq!(printed("token"), format!("tok-npm {BETA}\n"));
-    assert_eq!(printed("key"), format!("key-npm me@example.com {BETA}\n"));
-    assert_eq!(printed("fresh"), format!("at-npm {BETA}\n"));
-    home.run(&["exec", "over", "true"])
-        .expect_only_error(125, "has run out")
-        .expect_hint("alchemy login -p over");
+    assert_eq!(listed(&home, "method"), methods);
+    assert_eq!(given_to_a_command(&home, "token"), format!("tok-npm {BETA}\n"));
+    assert_eq!(given_to_a_command(&home, "key"), format!("key-npm me@example.com {BETA}\n"));
+    assert_eq!(given_to_a_command(&home, "fresh"), format!("at-npm {BETA}\n"));
     home.age("credentials/empty/cloudflare.json");
     home.run(&["exec", "empty", "true"])
         .expect_only_error(125, "missing, empty or")
@@ -129,7 +113,7 @@ fn we_use_the_profiles_that_npm_writes() {
     assert_eq!(home.snapshot(), before, "npm's files are used as they are");
 
     home.run(&["profile", "rename", "ci/tok", "ci"]).expect_code(0);
-    assert_eq!(printed("ci"), format!("tok-ci {BETA}\n"));
+    assert_eq!(given_to_a_command(&home, "ci"), format!("tok-ci {BETA}\n"));
 }
 
 #[test]
@@ -138,13 +122,9 @@ fn each_keeps_what_the_other_wrote() {
     home.token_profile("ours", "tok-ours");
     home.run(&["profile", "set", "ours", "--also", "CF_API_TOKEN"]).expect_code(0);
     let before: Value = serde_json::from_str(&home.read("config.json")).expect("JSON");
-    let script = format!(
-        "await Credentials.set(of('npms'), {{ type: 'api-token', apiToken: 'tok-npms' }});
-        await Provider.set(of('npms'), {{ method: 'api-token', metadata: {{ id: '{BETA}', name: 'Beta' }} }});"
-    );
-    if npm(&home, &script).is_none() {
-        return;
-    }
+    let Some(npm) = Npm::v1(&home) else { return };
+    let token = "{ type: 'api-token', apiToken: 'tok-npms' }";
+    npm.run(&format!("await configure('npms', {token}, {{ id: '{BETA}', name: 'Beta' }})"));
     let after: Value = serde_json::from_str(&home.read("config.json")).expect("JSON");
     assert_eq!(after["profiles"]["ours"], before["profiles"]["ours"]);
     home.token_profile("ours", "tok-2");
@@ -156,17 +136,140 @@ fn each_keeps_what_the_other_wrote() {
 #[test]
 fn npm_can_go_on_writing_files_that_we_have_made_private() {
     let home = Home::new();
-    let script = "await Credentials.set(of('p'), { type: 'api-token', apiToken: 'tok-1' })";
-    if npm(&home, script).is_none() {
-        return;
-    }
+    let Some(npm) = Npm::v1(&home) else { return };
+    npm.run("await Credentials.set(of('p'), { type: 'api-token', apiToken: 'tok-1' })");
     home.token_profile("p", "tok-2");
     let modes = || {
         ["credentials", "credentials/p", "credentials/p/cloudflare.json"]
             .map(|path| fs::metadata(home.alchemy(path)).expect("there").permissions().mode() & 0o777)
     };
     assert_eq!(modes(), [0o700, 0o700, 0o600]);
-    npm(&home, "await Credentials.set(of('p'), { type: 'api-token', apiToken: 'tok-3' })");
+    npm.run("await Credentials.set(of('p'), { type: 'api-token', apiToken: 'tok-3' })");
     assert_eq!(home.run(&["token", "p"]).expect_code(0).stdout, "tok-3\n");
     assert_eq!(modes(), [0o700, 0o700, 0o600]);
+}
+
+// --- version 2 ---
+
+/// The values of version 2's document with an API token, in JavaScript.
+fn token_values(token: &str) -> String {
+    format!("{{ method: 'stored', credentialType: 'apiToken', apiToken: '{token}', accountId: '{BETA}' }}")
+}
+
+#[test]
+fn we_use_the_profiles_that_version_2_writes_and_name_its_own_command_for_those_that_lack_something() {
+    let home = Home::new();
+    let Some(npm) = Npm::v2(&home) else { return };
+    let token = token_values("tok-npm");
+    npm.run(&format!(
+        "const account = {{ accountId: '{BETA}' }};
+        const key = {{ method: 'stored', credentialType: 'apiKey', apiKey: 'key-npm', email: 'me@example.com' }};
+        const grant = {{ method: 'oauth', scopes: ['d1.write'], access: 'at-npm', refresh: 'rt-npm' }};
+        const live = {{ ...grant, ...account, expires: Date.now() + 3600_000 }};
+        await configure('token', {token});
+        await configure('key', {{ ...key, ...account }});
+        await configure('fresh', {{ ...live, clientId: '{V2_CLIENT}' }});
+        await configure('foreign', {{ ...live, clientId: 'other' }});
+        await configure('stub', {{ method: 'oauth' }});
+        await configure('bare', {{}});
+        await create('nothing');"
+    ));
+    let before = home.snapshot();
+    let stores = json!([
+        ["bare", null],
+        ["foreign", "npm"],
+        ["fresh", "npm"],
+        ["key", "npm"],
+        ["stub", null],
+        ["token", "npm"]
+    ]);
+    assert_eq!(listed(&home, "store"), stores, "a profile without Cloudflare is none of ours");
+    assert_eq!(given_to_a_command(&home, "token"), format!("tok-npm {BETA}\n"));
+    assert_eq!(given_to_a_command(&home, "key"), format!("key-npm me@example.com {BETA}\n"));
+    assert_eq!(given_to_a_command(&home, "fresh"), format!("at-npm {BETA}\n"));
+    assert_eq!(given_to_a_command(&home, "foreign"), format!("at-npm {BETA}\n"));
+    for (name, client) in [("fresh", "alchemy"), ("foreign", "other")] {
+        let shown = home.run(&["profile", "show", name]).expect_code(0).stdout;
+        assert!(shown.contains(&format!("client   {client}\nscopes   d1.write\n")), "{shown}");
+    }
+    for (name, command) in
+        [("stub", "refresh --profile stub"), ("bare", "edit --profile bare --reconfigure Cloudflare")]
+    {
+        home.age(&format!("profiles/{name}/cloudflare.json"));
+        home.run(&["exec", name, "true"])
+            .expect_only_error(125, "is not complete")
+            .expect_hint(&format!("npx alchemy profile {command}"));
+    }
+    assert_eq!(home.snapshot(), before, "npm's files are used as they are");
+}
+
+#[test]
+fn a_name_that_both_versions_have_is_version_1s_and_version_2_keeps_its_own() {
+    let home = Home::new();
+    let Some(npm) = Npm::v2(&home) else { return };
+    npm.run(&format!("await configure('work', {})", token_values("tok-2")));
+    home.token_profile("work", "tok-1");
+    assert_eq!(listed(&home, "shadowed"), json!([["work", false], ["work", true]]));
+    assert_eq!(given_to_a_command(&home, "work"), format!("tok-1 {ACME}\n"));
+    assert_eq!(npm.run("return await token('work')"), "tok-2");
+    home.run(&["profile", "delete", "work", "--yes"]).expect_code(0);
+    assert_eq!(given_to_a_command(&home, "work"), format!("tok-2 {BETA}\n"));
+    assert_eq!(npm.run("return [await token('work'), await list()]")[0], "tok-2");
+}
+
+#[test]
+fn what_version_2_moves_away_when_it_migrates_comes_back_with_the_command_that_we_name() {
+    let home = Home::new();
+    let Some(npm) = Npm::v2(&home) else { return };
+    home.token_profile("prod", "tok-example");
+    home.token_profile("other", "tok-other");
+    let config = home.read("config.json");
+    home.write("profiles.json", r#"{ "version": 0, "profiles": {} }"#);
+    npm.run("return await list()");
+    assert!(!home.alchemy("credentials").exists() && home.read("config.json") == config);
+
+    // What version 2 caches of a deployment.
+    home.write("credentials/prod/cloudflare-state-store.json", "{}");
+    for name in ["prod", "other"] {
+        let refused = home.run(&["exec", name, "true"]).expect_only_error(125, "npm alchemy 2 moved it to");
+        let hint = refused.stderr.lines().last().expect("a hint");
+        let command = hint.strip_prefix("hint: bring it back: ").and_then(|hint| hint.split_once("; or "));
+        let (command, _) = command.unwrap_or_else(|| panic!("{hint}"));
+        run(home.command("sh").args(["-c", command])).expect_code(0);
+    }
+    assert_eq!(given_to_a_command(&home, "prod"), format!("tok-example {ACME}\n"));
+    assert_eq!(given_to_a_command(&home, "other"), format!("tok-other {ACME}\n"));
+    assert_eq!(home.read("credentials/prod/cloudflare-state-store.json"), "{}");
+}
+
+#[test]
+fn what_version_2_deletes_with_a_profile_of_its_own_is_said_and_can_be_set_up_again() {
+    let home = Home::new();
+    let Some(npm) = Npm::v2(&home) else { return };
+    home.token_profile("prod", "tok-old");
+    let config = home.read("config.json");
+    npm.run("await create('prod'); await destroy('prod')");
+    assert!(!home.alchemy("credentials/prod").exists() && home.read("config.json") == config);
+    home.run(&["exec", "prod", "true"])
+        .expect_only_error(125, "npm alchemy 2 removes it with a profile of the same name")
+        .expect_hint("set the profile up again: alchemy configure -p prod");
+    home.token_profile("prod", "tok-new");
+    assert_eq!(given_to_a_command(&home, "prod"), format!("tok-new {ACME}\n"));
+}
+
+#[test]
+fn version_2_takes_nothing_of_a_profile_that_is_kept_in_the_keyring() {
+    let Some(keyring) = Keyring::start() else { return };
+    let home = Home::new();
+    let Some(npm) = Npm::v2(&home) else { return };
+    let ours = |arguments: &[&str], input: &str| {
+        let mut command = home.alchemy_command(arguments);
+        run_with_input(command.env("DBUS_SESSION_BUS_ADDRESS", keyring.address()), input).expect_code(0)
+    };
+    let configure = ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--account", ACME, "--yes"];
+    ours(&[&configure[..], &["--store", "keyring"]].concat(), "tok-example");
+    home.write("profiles.json", r#"{ "version": 0, "profiles": {} }"#);
+    home.write("credentials/prod/cloudflare-state-store.json", "{}");
+    npm.run("await list(); await create('prod'); await destroy('prod')");
+    assert_eq!(ours(&["token", "prod"], "").stdout, "tok-example\n");
 }

@@ -214,13 +214,12 @@ impl<'a> Store<'a> {
         match self.moved_by_npm(&path) {
             Some(moved) if *store == StoreKind::File => {
                 let quoted = |path: &Path| shell::word(&path.display().to_string());
-                let folders = [moved.parent().unwrap_or(&moved), path.parent().unwrap_or(&path)];
-                let parent = quoted(&self.home.credentials());
+                // The document alone: version 2 has made the folder anew, where it keeps something there.
+                let folder = quoted(path.parent().unwrap_or(&path));
+                let documents = [&moved, &path].map(|path| quoted(path)).join(" ");
                 let moved = moved.display();
-                Error::of(kind, format!("{missing}: npm alchemy 2 moved it to {moved}")).hint(format!(
-                    "bring it back: mkdir -p {parent} && mv {}; or {again}",
-                    folders.map(quoted).join(" ")
-                ))
+                Error::of(kind, format!("{missing}: npm alchemy 2 moved it to {moved}"))
+                    .hint(format!("bring it back: mkdir -p {folder} && mv {documents}; or {again}"))
             }
             _ if *store == StoreKind::File && self.home.npm_profiles().is_dir() => {
                 let why = "npm alchemy 2 removes it with a profile of the same name";

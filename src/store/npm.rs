@@ -74,7 +74,7 @@ pub fn read(home: &Home, name: &ProfileName) -> Result<Option<(Profile, Document
 pub fn with_grant(home: &Home, name: &ProfileName, grant: &Grant) -> Result<Bytes> {
     let path = home.npm_document(name);
     let gone =
-        || Error::new(format!("{} is gone", path.display())).hint(format!("make it again: {}", again(name)));
+        || Error::new(format!("{} is gone", path.display())).hint(by_npm(name, "edit", " --add Cloudflare"));
     let bytes = atomic::read(&path)?.ok_or_else(gone)?;
     parse(&bytes, name, &path.display().to_string())?;
     let mut document: Value = serde_json::from_slice(&bytes).map_err(|_| gone())?;
@@ -88,13 +88,12 @@ pub fn with_grant(home: &Home, name: &ProfileName, grant: &Grant) -> Result<Byte
     Ok(Zeroizing::new(format!("{document:#}").into_bytes()))
 }
 
-/// The command of version 2's own that mends a profile.
-fn again(name: &ProfileName) -> String {
-    format!("npx alchemy profile refresh --profile {name}")
+/// The hint that names version 2's own command for a profile.
+fn by_npm(name: &ProfileName, command: &str, more: &str) -> String {
+    format!("with npm's own command: npx alchemy profile {command} --profile {name}{more}")
 }
 
 fn parse(bytes: &[u8], name: &ProfileName, origin: &str) -> Result<(Profile, Document)> {
-    let again = format!("sign in again with npm's own: {}", again(name));
     // The parser's words would quote what it found, which may be the secret.
     let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| {
         Error::new(format!(
@@ -102,14 +101,21 @@ fn parse(bytes: &[u8], name: &ProfileName, origin: &str) -> Result<(Profile, Doc
             error.line(),
             error.column()
         ))
-        .hint(again.clone())
+        // It moves such a document away by itself.
+        .hint(by_npm(name, "edit", " --add Cloudflare"))
     })?;
     if envelope.format != "alchemy.profile/v1" {
         return Err(Error::new(format!("{origin} is of an unknown format"))
             .hint("use a newer alchemy; this one leaves the file alone"));
     }
     let values = envelope.values;
-    let incomplete = || Error::new(format!("{origin} is not complete")).hint(again.clone());
+    // Its migration leaves documents that say little more than that there was something.
+    let mend = if values.method.as_deref() == Some("oauth") {
+        by_npm(name, "refresh", "")
+    } else {
+        by_npm(name, "edit", " --reconfigure Cloudflare")
+    };
+    let incomplete = || Error::new(format!("{origin} is not complete")).hint(mend.clone());
     let id = values.account_id.as_deref().and_then(AccountId::parse).ok_or_else(incomplete)?;
     let own = Preset::Alchemy.client_id();
     let mut sign_in = None;

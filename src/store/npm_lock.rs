@@ -163,8 +163,11 @@ impl Folder {
 
     /// Whether the folder is as one of us last left it.
     fn is_marked(&self) -> bool {
-        let Ok(metadata) = fs::symlink_metadata(&self.path) else { return false };
-        let (name, time) = (self.name(), nanoseconds(&metadata));
+        fs::symlink_metadata(&self.path).is_ok_and(|metadata| self.is_mark_of(&metadata))
+    }
+
+    fn is_mark_of(&self, metadata: &Metadata) -> bool {
+        let (name, time) = (self.name(), nanoseconds(metadata));
         self.ours
             .note()
             .npm
@@ -177,15 +180,22 @@ impl Folder {
     /// # Errors
     /// When it is gone, or another's by now.
     fn touch(&self) -> io::Result<()> {
-        let metadata = fs::symlink_metadata(&self.path)?;
-        if !self.is_marked() {
+        // By a handle: were it taken from us in the middle of this, version 1 would end with an error at
+        // once because of a time that it did not set.
+        let folder = File::open(&self.path)?;
+        let metadata = folder.metadata()?;
+        if !self.is_mark_of(&metadata) {
             return Err(ErrorKind::NotFound.into());
         }
         let now = SystemTime::now();
         let next = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
         // First the mark, with both times: killed in between, the folder is still known as ours.
         self.mark(&metadata, vec![nanoseconds(&metadata), i64::try_from(next).unwrap_or(i64::MAX)]);
-        File::open(&self.path)?.set_times(FileTimes::new().set_modified(now))
+        folder.set_times(FileTimes::new().set_modified(now))?;
+        // As the file system keeps it, which may be in coarser steps.
+        let metadata = folder.metadata()?;
+        self.mark(&metadata, vec![nanoseconds(&metadata)]);
+        Ok(())
     }
 
     /// Removes the folder of someone who has died: at once when it was one of us, who must be dead as

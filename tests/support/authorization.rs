@@ -80,6 +80,8 @@ pub struct Asked {
     pub endpoint: String,
     /// The fields of its form, or of its query.
     pub form: BTreeMap<String, String>,
+    /// Its header `user-agent`: who asked.
+    pub agent: String,
 }
 
 /// The moments of a request for tokens at which a test can step in.
@@ -161,6 +163,12 @@ impl Authorization {
     /// Whether a refresh token is replaced when it is used, as it is unless this says otherwise.
     pub fn set_rotation(&self, rotation: bool) {
         self.state().no_rotation = !rotation;
+    }
+
+    /// Whether a spent refresh token that is sent again ends its grant, as it does unless this says
+    /// otherwise. It is refused either way.
+    pub fn set_reuse_detection(&self, detection: bool) {
+        self.state().no_reuse_detection = !detection;
     }
 
     /// Changes each answer with tokens before it is sent, such as `|answer| answer["scope"] = "a".into()`.
@@ -279,6 +287,7 @@ struct Books {
     reuses: usize,
     life: Option<u64>,
     no_rotation: bool,
+    no_reuse_detection: bool,
 }
 
 #[derive(Default)]
@@ -328,11 +337,16 @@ impl Service for Shared {
         };
         let body = String::from_utf8_lossy(&request.body);
         let form = form(if path == AUTH { query } else { &body });
+<<<<<<< /tmp/ours.rs
         lock(&self.books).requests.push(Asked { endpoint: endpoint.to_owned(), form: form.clone() });
         let hook = lock(&self.hook).clone().filter(|_| path == TOKEN);
         if let Some(hook) = &hook {
             hook(Moment::Received);
         }
+=======
+        let agent = request.header("user-agent").unwrap_or_default().to_owned();
+        lock(&self.books).requests.push(Asked { endpoint: endpoint.to_owned(), form: form.clone(), agent });
+>>>>>>> /tmp/theirs.rs
         let fault = self.faults.meet(path, |fault| !matches!(fault, Fault::Unread));
         let spoilt = match fault {
             None => None,
@@ -493,7 +507,8 @@ impl Books {
         let grant = grant.ok_or(INVALID_GRANT)?;
         if grant.refresh != token {
             self.reuses += 1;
-            grant.over = true;
+            grant.over |= !self.no_reuse_detection;
+            return Err(INVALID_GRANT);
         }
         if grant.over {
             return Err(INVALID_GRANT);

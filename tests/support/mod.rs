@@ -9,6 +9,7 @@ pub mod authorization;
 pub mod cloudflare;
 pub mod http;
 pub mod keyring;
+pub mod npm;
 pub mod online;
 pub mod pty;
 pub mod signed_in;

@@ -1,0 +1,82 @@
+//! The real npm package, both versions, called as libraries in a Node of their own (`tests/run` installs
+//! all three). What the scripts can use is in `npm/v1.mjs` and `npm/v2.mjs`.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use super::authorization::Authorization;
+use super::{Home, finished, given, run};
+
+/// The client id of version 1.
+pub const V1_CLIENT: &str = "6d8c2255-0773-45f6-b376-2914632e6f91";
+/// The client id of version 2.
+pub const V2_CLIENT: &str = "e7e25ec474419def6ba38d2d2638b122";
+
+/// One version of the npm package in a home.
+pub struct Npm<'a> {
+    home: &'a Home,
+    node: PathBuf,
+    package: PathBuf,
+    driver: &'static str,
+    server: String,
+}
+
+impl<'a> Npm<'a> {
+    /// Version 1; `None` where it is not installed, which is said.
+    pub fn v1(home: &'a Home) -> Option<Self> {
+        Self::new(home, "ALCHEMY_TEST_NPM_V1", "v1.mjs")
+    }
+
+    /// Version 2; `None` where it is not installed, which is said.
+    pub fn v2(home: &'a Home) -> Option<Self> {
+        Self::new(home, "ALCHEMY_TEST_NPM_V2", "v2.mjs")
+    }
+
+    fn new(home: &'a Home, package: &str, driver: &'static str) -> Option<Self> {
+        let (package, node) = (given(package)?, given("ALCHEMY_TEST_NODE")?);
+        Some(Self { home, node, package, driver, server: String::new() })
+    }
+
+    /// Asks this server instead of Cloudflare's.
+    pub fn at(self, server: &Authorization) -> Self {
+        let server = server.token_url().replace("/oauth2/token", "");
+        Self { server, ..self }
+    }
+
+    /// A process that runs a script.
+    pub fn command(&self, script: &str) -> Command {
+        let drivers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/support/npm");
+        let mut command = self.home.command(&self.node);
+        command
+            .arg(drivers.join(self.driver))
+            .args([self.package.as_os_str(), self.server.as_ref(), script.as_ref()])
+            .envs([("ALCHEMY_TELEMETRY_DISABLED", "1"), ("DO_NOT_TRACK", "1")])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs a script to its end; what it returns.
+    #[track_caller]
+    pub fn run(&self, script: &str) -> Value {
+        returned(&run(&mut self.command(script)).expect_code(0).stdout)
+    }
+
+    /// Starts a script; [`ended`] is its end.
+    pub fn start(&self, script: &str) -> Child {
+        self.command(script).spawn().expect("started")
+    }
+}
+
+/// What a script that was started returns.
+#[track_caller]
+pub fn ended(child: Child) -> Value {
+    returned(&finished(child.wait_with_output().expect("finished")).expect_code(0).stdout)
+}
+
+fn returned(stdout: &str) -> Value {
+    let last = stdout.lines().last().unwrap_or_default();
+    serde_json::from_str(last).unwrap_or_else(|error| panic!("{error} in:\n{stdout}"))
+}

@@ -1,0 +1,115 @@
+// Version 2 of the npm package as a library: node v2.mjs PACKAGE SERVER SCRIPT
+//
+// The script is the body of an async function with the names below; what it returns is printed as JSON.
+// Its home is that of HOME. SERVER stands for Cloudflare's; without one ('') none is asked. Each function
+// is one of its commands, in the words of its `lib/Alchemist/routes/profile.js` (which itself would want
+// the dependencies of every cloud).
+
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+
+const [folder, server, script] = process.argv.slice(2);
+const load = (path) => import(`${folder}/lib/${path}.js`);
+const { resolve } = createRequire(`${folder}/lib/index.js`);
+const dependency = (name) => import(pathToFileURL(resolve(name)));
+
+const Effect = await dependency("effect/Effect");
+const Layer = await dependency("effect/Layer");
+const Redacted = await dependency("effect/Redacted");
+const NodeServices = await dependency("@effect/platform-node/NodeServices");
+const { AuthProviders } = await load("Auth/AuthProvider");
+const { CredentialsStore, CredentialsStoreLive } = await load("Auth/Credentials");
+const { inspectProvider } = await load("Auth/Inspect");
+const { withProfileCredentialsLock } = await load("Auth/Lock");
+const { ProfileStore, ProfileStoreLive } = await load("Auth/Profile");
+const { CloudflareAuth } = await load("Cloudflare/Auth/AuthProvider");
+const { OAUTH_ENDPOINTS } = await load("Cloudflare/Auth/OAuthClient");
+const { layerNonInteractive } = await load("Interaction");
+
+for (const name of Object.keys(OAUTH_ENDPOINTS)) {
+  OAUTH_ENDPOINTS[name] = `${server}/oauth2/${name}`;
+}
+
+const registered = {};
+const services = Layer.mergeAll(ProfileStoreLive, CredentialsStoreLive, layerNonInteractive()).pipe(
+  Layer.provideMerge(NodeServices.layer),
+);
+const auth = CloudflareAuth.pipe(
+  Layer.provideMerge(Layer.mergeAll(services, Layer.succeed(AuthProviders, registered))),
+);
+const run = (effect) => Effect.runPromise(effect.pipe(Effect.scoped, Effect.provide(auth)));
+const store = (use) => run(Effect.flatMap(ProfileStore, use));
+const persist = (profiles, profile) => (values) => profiles.setProviderConfig(profile, "Cloudflare", values);
+
+/** `profile list`: the names, each with its Cloudflare method. */
+const list = async () => {
+  const { profiles } = await store((profiles) => profiles.readManifest);
+  return Object.fromEntries(
+    Object.values(profiles).map(({ id, providers }) => [id, providers.Cloudflare?.method ?? null]),
+  );
+};
+
+/** `profile show`: whether it works, and why not. */
+const show = (profile) =>
+  store((profiles) =>
+    Effect.gen(function* () {
+      const { providers } = yield* profiles.ensureProfile(profile);
+      const values = providers.Cloudflare;
+      const found = yield* inspectProvider(profile, "Cloudflare", values, registered, persist(profiles, profile));
+      return { status: found.status, code: found.diagnostic?.code ?? null };
+    }),
+  );
+
+/** The token that a deployment with this profile would use. */
+const token = (profile) =>
+  store((profiles) =>
+    Effect.gen(function* () {
+      const cloudflare = registered.Cloudflare;
+      const values = yield* profiles.loadProviderConfig(cloudflare, profile);
+      const read = yield* cloudflare.read(profile, values, persist(profiles, profile));
+      return Redacted.value(read.accessToken ?? read.apiToken ?? read.apiKey);
+    }),
+  );
+
+/** `profile create`. */
+const create = (profile) => store((profiles) => profiles.createProfile(profile));
+
+/** `profile edit --add Cloudflare`, or what a browser's answer leads to. */
+const configure = async (profile, values) => {
+  await create(profile).catch(() => {}); // it may be there
+  await store((profiles) => profiles.setProviderConfig(profile, "Cloudflare", values));
+};
+
+/** `profile edit --remove Cloudflare`. */
+const remove = (profile) =>
+  store((profiles) =>
+    Effect.gen(function* () {
+      const cloudflare = registered.Cloudflare;
+      const { providers } = yield* profiles.ensureProfile(profile);
+      const values = yield* cloudflare.decodeConfig(profile, providers.Cloudflare);
+      yield* cloudflare.logout(profile, values);
+      yield* profiles.deleteProviderConfig(profile, "Cloudflare");
+    }),
+  );
+
+/** `profile delete`. */
+const destroy = (profile) =>
+  run(
+    Effect.gen(function* () {
+      const profiles = yield* ProfileStore;
+      const credentials = yield* CredentialsStore;
+      yield* withProfileCredentialsLock(
+        profile,
+        Effect.andThen(profiles.deleteProfile(profile), credentials.deleteProfile(profile)),
+      );
+    }),
+  );
+
+/** Holds a profile's credential lock while it waits for that. */
+const locked = (profile, work) => run(withProfileCredentialsLock(profile, Effect.promise(work)));
+
+const names = { list, show, token, create, configure, remove, destroy, locked };
+const body = new Function(...Object.keys(names), `return (async () => { ${script} })()`);
+const result = await body(...Object.values(names));
+// Its messages are on standard output, too: the result is the last line.
+console.log(JSON.stringify(result ?? null));

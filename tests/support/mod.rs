@@ -7,6 +7,7 @@
 
 pub mod cloudflare;
 pub mod keyring;
+pub mod oidc;
 pub mod online;
 pub mod pty;
 
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -61,6 +62,13 @@ impl Home {
         let path = self.alchemy(below);
         fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
         fs::write(path, text).expect("written");
+    }
+
+    /// Writes a file that nobody else may read, as a secret's must be.
+    pub fn write_private(&self, below: &str, text: &str) {
+        self.write(below, text);
+        let private = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(self.alchemy(below), private).expect("made private");
     }
 
     pub fn read(&self, below: &str) -> String {

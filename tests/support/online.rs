@@ -1,8 +1,6 @@
 //! A home whose commands ask a double of the API, and no secret of theirs is ever shown.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::Value;
@@ -116,10 +114,7 @@ impl Online {
             "expires": expires, "scopes": ["account:read"],
         });
         self.home.write("config.json", &config.to_string());
-        let path = format!("credentials/{name}/cloudflare.json");
-        self.home.write(&path, &document.to_string());
-        let private = fs::Permissions::from_mode(0o600);
-        fs::set_permissions(self.home.alchemy(&path), private).expect("made private");
+        self.home.write_private(&format!("credentials/{name}/cloudflare.json"), &document.to_string());
     }
 
     /// What `config.json` says of the profile.

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of the harness")]
 
+pub mod chromium;
 pub mod cloudflare;
 pub mod keyring;
 pub mod oidc;

@@ -146,17 +146,7 @@ impl Server {
     #[track_caller]
     pub fn sign_in(&self, client: &str, redirect: &str, scopes: &[&str]) -> Tokens {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-        let scope = scopes.join(" ");
-        let query = [
-            ("client_id", client),
-            ("redirect_uri", redirect),
-            ("response_type", "code"),
-            ("scope", &scope),
-            ("code_challenge", challenge.as_str()),
-            ("code_challenge_method", "S256"),
-        ];
-        let url = Url::parse_with_params(&self.url("auth"), query).expect("a URL");
-        let callback = self.browse(url.as_str());
+        let callback = self.browse(&self.authorization_url(client, redirect, scopes, &challenge));
         let form = [
             ("grant_type", "authorization_code"),
             ("client_id", client),
@@ -165,6 +155,25 @@ impl Server {
             ("code_verifier", verifier.secret()),
         ];
         serde_json::from_value(self.http.post(&self.url("token"), &form).json()).expect("tokens")
+    }
+
+    /// Where a client sends its person.
+    pub fn authorization_url(
+        &self,
+        client: &str,
+        redirect: &str,
+        scopes: &[&str],
+        challenge: &PkceCodeChallenge,
+    ) -> String {
+        let query = [
+            ("client_id", client),
+            ("redirect_uri", redirect),
+            ("response_type", "code"),
+            ("scope", &scopes.join(" ")),
+            ("code_challenge", challenge.as_str()),
+            ("code_challenge_method", "S256"),
+        ];
+        Url::parse_with_params(&self.url("auth"), query).expect("a URL").into()
     }
 
     /// Follows a URL as a browser does whose person decides at once, to the page of somebody else that it

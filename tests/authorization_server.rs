@@ -92,7 +92,7 @@ impl SignedIn {
     }
 
     fn works(&self, token: &str) -> bool {
-        self.server.is_active(self.client, token)
+        self.server.is_active(token)
     }
 
     /// What the server was asked after the sign-in.

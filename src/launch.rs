@@ -1,4 +1,4 @@
-//! Becoming the command: find the executable, then replace this process by it.
+//! Becoming the command: find the executable, then replace this process by it. And the browser.
 //!
 //! Nothing else in the house may exec. The command gets its signals, terminal, job control and exit
 //! code because it *is* this process afterwards; there is nobody in between to get them wrong.
@@ -51,6 +51,14 @@ pub fn find(command: &OsStr, path: Option<&OsStr>, cwd: &Path) -> Result<PathBuf
             },
         ),
     })
+}
+
+/// Opens an address in the browser that `BROWSER` names, or the system's. What that prints goes nowhere.
+///
+/// # Errors
+/// When there is none.
+pub fn open_in_browser(url: &str) -> std::io::Result<()> {
+    webbrowser::open(url)
 }
 
 /// Replaces this process by the program. `arguments` starts with the name as it was typed.

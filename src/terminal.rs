@@ -54,6 +54,11 @@ impl Messages {
         }
     }
 
+    /// Says what a person cannot do without, however little is to be said: on a line of its own.
+    pub fn always(&self, text: &str) {
+        Self::line("", text);
+    }
+
     /// Reports an error, with its hint on a line of its own.
     pub fn error(&self, error: &Error) {
         let (red, dim, plain) = if self.colour { ("\x1b[31m", "\x1b[2m", "\x1b[0m") } else { ("", "", "") };
@@ -267,6 +272,18 @@ pub fn ask_choice(question: &str, options: &[String], cursor: usize, flag: &str)
     let shown: Vec<String> = options.iter().map(|option| printable(option)).collect();
     let prompt = inquire::Select::new(question, shown).with_starting_cursor(cursor);
     answer(prompt.raw_prompt(), question, flag).map(|choice| choice.index)
+}
+
+/// Asks for any number of several; typing narrows the list. The positions of the choices.
+///
+/// # Errors
+/// Without a terminal, naming `flag`; when the person cancels.
+pub fn ask_choices(question: &str, options: &[String], ticked: &[usize], flag: &str) -> Result<Vec<usize>> {
+    let _questions = Questions::open(question, flag)?;
+    let shown: Vec<String> = options.iter().map(|option| printable(option)).collect();
+    let prompt = inquire::MultiSelect::new(question, shown).with_default(ticked).with_page_size(15);
+    let chosen = answer(prompt.raw_prompt(), question, flag)?;
+    Ok(chosen.into_iter().map(|choice| choice.index).collect())
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 
 use super::ProfileArgument;
 use super::context::{Context, account_by_id};
-use crate::cloudflare::{Client, Credential, Identity, Who, identify};
+use super::login::{Plan, SignInArguments, new_account};
+use crate::cloudflare::{Client, Credential, identify};
 use crate::error::{Error, Result, reason};
 use crate::http::Endpoint;
 use crate::profile::{Account, AccountId, Profile, ProfileName, StoreKind, TokenFacts};
@@ -18,7 +19,7 @@ use crate::store::credential::Document;
 use crate::terminal;
 
 /// Create or change a profile
-#[derive(Args)]
+#[derive(Args, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Configure {
     #[command(flatten)]
@@ -44,6 +45,11 @@ pub struct Configure {
     /// Where to keep the secret [default: ALCHEMY_STORE, or the keyring where one answers]
     #[arg(long, value_name = "STORE")]
     store: Option<ChosenStore>,
+    #[command(flatten)]
+    sign_in: SignInArguments,
+    /// Show the scopes that can be asked for, and do nothing else
+    #[arg(long)]
+    list_scopes: bool,
     /// Do not ask Cloudflare; --account must be an id then
     #[arg(long)]
     no_verify: bool,
@@ -54,6 +60,8 @@ pub struct Configure {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ChosenMethod {
+    #[value(name = "oauth")]
+    OAuth,
     ApiToken,
     ApiKey,
 }
@@ -66,6 +74,9 @@ enum ChosenStore {
 
 impl Configure {
     pub fn run(self, context: &Context) -> Result<()> {
+        if self.list_scopes {
+            return self.sign_in.list_scopes(context);
+        }
         let mut store = context.store(true)?;
         let name = self.name()?;
         let before = self.may_change(&store, &name)?;
@@ -74,11 +85,15 @@ impl Configure {
             self.account_id()?; // before anything is asked for
         }
         let kept_in = self.store_kind(context, &store, before.as_ref())?;
-        let document = self.document(method)?;
-        let credential = match &document {
-            Document::ApiKey { key, email } => Credential::Key { key: key.clone(), email: email.clone() },
-            Document::ApiToken { token } => Credential::Token(token.clone()),
-            Document::OAuth(grant) => Credential::Token(grant.access.clone()),
+        if method == ChosenMethod::OAuth {
+            return self.sign_in(context, &mut store, name, before, kept_in);
+        }
+        let (document, credential) = if method == ChosenMethod::ApiKey {
+            let (key, email) = self.key()?;
+            (Document::ApiKey { key: key.clone(), email: email.clone() }, Credential::Key { key, email })
+        } else {
+            let token = self.secret("API token", "--token-stdin")?;
+            (Document::ApiToken { token: token.clone() }, Credential::Token(token))
         };
 
         let endpoint = context.new_endpoint()?;
@@ -104,6 +119,35 @@ impl Configure {
             profile.name, profile.method, profile.account, profile.store
         ));
         Ok(())
+    }
+
+    /// The same for a profile that signs in with OAuth, asked for by another command.
+    pub fn with_oauth(name: &ProfileName, sign_in: SignInArguments) -> Self {
+        let profile = ProfileArgument { profile: Some(name.to_string()), ..ProfileArgument::default() };
+        Self { profile, method: Some(ChosenMethod::OAuth), sign_in, ..Self::default() }
+    }
+
+    fn sign_in(
+        &self,
+        context: &Context,
+        store: &mut Store,
+        name: ProfileName,
+        before: Option<Profile>,
+        kept_in: StoreKind,
+    ) -> Result<()> {
+        let again = format!("alchemy configure -p {name} --method oauth");
+        let plan = Plan { name, before, kept_in, arguments: &self.sign_in, yes: self.yes, again };
+        plan.carry_out(context, store, |before, grant, endpoint| {
+            let mut account = if self.no_verify {
+                Account { id: self.account_id()?, name: String::new() }
+            } else {
+                new_account(context, self.account.as_deref(), before, grant, endpoint)?
+            };
+            if let Some(name) = &self.account_name {
+                account.name.clone_from(name);
+            }
+            Ok(account)
+        })
     }
 
     fn name(&self) -> Result<ProfileName> {
@@ -139,13 +183,19 @@ impl Configure {
     }
 
     fn method(&self) -> Result<ChosenMethod> {
-        let implied = match (self.token_stdin, self.key_stdin || self.email.is_some()) {
-            (true, false) => Some(ChosenMethod::ApiToken),
-            (false, true) => Some(ChosenMethod::ApiKey),
-            (false, false) => None,
-            (true, true) => {
+        let key = self.key_stdin || self.email.is_some();
+        let implied = match (self.token_stdin, key, self.sign_in.is_given()) {
+            (true, false, false) => Some(ChosenMethod::ApiToken),
+            (false, true, false) => Some(ChosenMethod::ApiKey),
+            (false, false, true) => Some(ChosenMethod::OAuth),
+            (false, false, false) => None,
+            (true, true, _) => {
                 return Err(Error::usage("--email belongs to a key, --token-stdin to a token")
                     .hint("give --key-stdin with --email, or --token-stdin without it"));
+            }
+            (_, _, true) => {
+                return Err(Error::usage("scopes and clients belong to oauth, which takes no secret")
+                    .hint("leave --token-stdin, --key-stdin and --email out, or the flags of oauth"));
             }
         };
         match (self.method, implied) {
@@ -155,15 +205,18 @@ impl Configure {
             }
             (Some(method), _) | (None, Some(method)) => Ok(method),
             (None, None) => {
-                let options =
-                    ["API token (recommended: only what it needs)", "Global API Key (everything; legacy)"];
+                let options = [
+                    "OAuth (recommended: sign in with a browser, renewed by itself)",
+                    "API token (only what it needs; for machines)",
+                    "Global API Key (everything; legacy)",
+                ];
                 let choice = terminal::ask_choice(
                     "method:",
                     &options.map(str::to_owned),
                     0,
-                    "--method api-token|api-key",
+                    "--method oauth|api-token|api-key",
                 )?;
-                Ok([ChosenMethod::ApiToken, ChosenMethod::ApiKey][choice])
+                Ok([ChosenMethod::OAuth, ChosenMethod::ApiToken, ChosenMethod::ApiKey][choice])
             }
         }
     }
@@ -195,24 +248,18 @@ impl Configure {
         }
     }
 
-    fn document(&self, method: ChosenMethod) -> Result<Document> {
-        Ok(match method {
-            ChosenMethod::ApiToken => {
-                Document::ApiToken { token: self.secret("API token", "--token-stdin")? }
-            }
-            ChosenMethod::ApiKey => {
-                let email = match &self.email {
-                    Some(email) => email.clone(),
-                    None => terminal::ask_text("e-mail of the account's owner:", None, "--email")?,
-                };
-                let email = email.trim().to_owned();
-                if email.is_empty() || email.chars().any(char::is_control) {
-                    return Err(Error::usage("the e-mail is empty or holds a control character")
-                        .hint("give it by --email"));
-                }
-                Document::ApiKey { key: self.secret("Global API Key", "--key-stdin")?, email }
-            }
-        })
+    fn key(&self) -> Result<(Secret, String)> {
+        let email = match &self.email {
+            Some(email) => email.clone(),
+            None => terminal::ask_text("e-mail of the account's owner:", None, "--email")?,
+        };
+        let email = email.trim().to_owned();
+        if email.is_empty() || email.chars().any(char::is_control) {
+            return Err(
+                Error::usage("the e-mail is empty or holds a control character").hint("give it by --email")
+            );
+        }
+        Ok((self.secret("Global API Key", "--key-stdin")?, email))
     }
 
     fn secret(&self, what: &str, flag: &str) -> Result<Secret> {
@@ -247,8 +294,8 @@ impl Configure {
         let client = context.client(endpoint, credential, &notice)?;
         let hint = self.account.as_deref().and_then(AccountId::parse);
         let identity = identify(&client, credential, hint.as_ref(), context.now)?;
-        let mut account =
-            choose_account(&client, &identity, self.account.as_deref(), before.map(|b| &b.account))?;
+        let (asked, before) = (self.account.as_deref(), before.map(|before| &before.account));
+        let mut account = choose_account(&client, &identity.accounts, identity.owner(), asked, before)?;
         if let Some(name) = &self.account_name {
             account.name.clone_from(name);
         }
@@ -273,17 +320,18 @@ fn read_stdin() -> Result<Zeroizing<String>> {
     Ok(text)
 }
 
-/// The one account that a profile gets, of those that its credential can see.
+/// The one account that a profile gets, of those that its credential can see; `owner` is the account that
+/// owns the credential, where one does.
 ///
 /// # Errors
 /// When the asked one is not among them, a name is not the name of exactly one, or there is none.
 pub fn choose_account(
     client: &Client,
-    identity: &Identity,
+    seen: &[Account],
+    owner: Option<&AccountId>,
     asked: Option<&str>,
     before: Option<&Account>,
 ) -> Result<Account> {
-    let seen = &identity.accounts;
     let listed = || {
         let shown: Vec<String> = seen.iter().map(ToString::to_string).collect();
         format!("it sees {}", if shown.is_empty() { "none".to_owned() } else { shown.join(", ") })
@@ -294,7 +342,7 @@ pub fn choose_account(
                 return Ok(account.clone());
             }
             // A token need not be allowed to list accounts; one of the account's own has proved itself.
-            if seen.is_empty() || matches!(&identity.who, Who::Account(owner) if *owner == id) {
+            if seen.is_empty() || owner == Some(&id) {
                 let unnamed = Account { id: id.clone(), name: String::new() };
                 return Ok(client.account(&id).unwrap_or(unnamed));
             }
@@ -308,7 +356,7 @@ pub fn choose_account(
                 .hint(format!("give the id: --account ID; {}", listed()))),
         };
     }
-    match seen.as_slice() {
+    match seen {
         [] => Err(Error::new("the credential sees no account").hint("give its id: --account ID")),
         [account] => Ok(account.clone()),
         _ => {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::login::offer;
 use super::{Colour, Global, MinTtl};
 use crate::cloudflare::{Client, Credential};
 use crate::environment::{ACCOUNT_ID, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL, PROFILE};
@@ -141,13 +142,26 @@ impl Context {
         }
     }
 
-    /// The session for what was chosen, with `min_ttl` of life in it when it is a grant's.
+    /// The session for what was chosen, with the asked life in it when it is a grant's. Where the grant is
+    /// over and a person is there, signing in again is offered.
     pub fn session(
         &self,
-        store: &Store,
+        store: &mut Store,
         chosen: &Chosen,
         account: Option<Account>,
         min_ttl: &MinTtl,
+    ) -> Result<Session> {
+        let min_ttl = self.min_ttl(min_ttl)?;
+        self.session_living(store, chosen, account, min_ttl)
+    }
+
+    /// The same with `min_ttl` of life in it.
+    pub fn session_living(
+        &self,
+        store: &mut Store,
+        chosen: &Chosen,
+        account: Option<Account>,
+        min_ttl: SignedDuration,
     ) -> Result<Session> {
         match chosen {
             Chosen::Profile(profile, selection) => {
@@ -155,10 +169,18 @@ impl Context {
                     "profile '{}' ({}), {}, account {}",
                     profile.name, selection.reason, profile.method, profile.account
                 ));
-                let min_ttl = self.min_ttl(min_ttl)?;
                 let endpoint = self.endpoint(profile);
-                let source = Source { store, profile, endpoint, account, min_ttl, edge: self };
-                let session = source.session()?;
+                let session = |store: &Store, profile: &Profile, min_ttl| {
+                    let (endpoint, account) = (endpoint.clone(), account.clone());
+                    Source { store, profile, endpoint, account, min_ttl, edge: self }.session()
+                };
+                let session = match session(store, profile, min_ttl) {
+                    Err(error) if offer(self, store, profile, &error)? => {
+                        let profile = store.find(selection)?;
+                        session(store, &profile, SignedDuration::ZERO)
+                    }
+                    session => session,
+                }?;
                 if session.expires.is_some_and(|expires| expires <= self.now) && !session.grant {
                     self.messages.say(&format!(
                         "the API token of profile '{}' expired, as far as is known; give it a new one: \

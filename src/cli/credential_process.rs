@@ -38,7 +38,7 @@ impl CredentialProcess {
         // Started by another program, without a person: the keyring must not ask.
         let mut store = context.store(false)?;
         let chosen = context.choose(&store, self.profile.get())?;
-        let session = context.session(&store, &chosen, None, &self.min_ttl)?;
+        let session = context.session(&mut store, &chosen, None, &self.min_ttl)?;
         let fields = match self.format {
             Document::Cloudflare => cloudflare(&session),
             Document::Aws => aws(context, &mut store, &chosen, &session)?,

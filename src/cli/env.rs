@@ -42,12 +42,12 @@ impl Env {
             return terminal::print(&written(self.format, &removal(&also), false)?);
         }
         let account = self.account.as_deref().map(account_by_id).transpose()?;
-        let store = context.store(true)?;
+        let mut store = context.store(true)?;
         let chosen = context.choose(&store, self.profile.get())?;
         if let Chosen::Profile(profile, _) = &chosen {
             also.extend(profile.also.iter().cloned());
         }
-        let session = context.session(&store, &chosen, account, &self.min_ttl)?;
+        let session = context.session(&mut store, &chosen, account, &self.min_ttl)?;
         let changes = changes(&session, &also);
         let masked = terminal::stdout_is_terminal() && !self.reveal;
         terminal::print(&written(self.format, &changes, masked)?)?;

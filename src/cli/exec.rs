@@ -41,7 +41,7 @@ pub struct Exec {
 impl Exec {
     pub fn run(self, context: &Context) -> Result<()> {
         let account = self.account.as_deref().map(account_by_id).transpose()?;
-        let store = context.store(true)?;
+        let mut store = context.store(true)?;
         let profile = self.profile.as_deref().map(OsStr::to_string_lossy);
         let chosen = context
             .choose(&store, profile.as_deref())
@@ -52,7 +52,7 @@ impl Exec {
         let path = context.variable("PATH");
         let program = launch::find(&arguments[0], path, &context.directory)?;
 
-        let session = context.session(&store, &chosen, account, &self.min_ttl)?;
+        let session = context.session(&mut store, &chosen, account, &self.min_ttl)?;
         warn_of_other_account(context, &store, session.account.as_ref());
         let mut also = self.also;
         if let Chosen::Profile(profile, _) = &chosen {

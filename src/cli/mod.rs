@@ -11,8 +11,13 @@ mod credential_process;
 mod env;
 mod exec;
 mod grammar;
+mod list;
+mod login;
 mod logout;
+mod paste;
 mod profile;
+mod refresh;
+mod sign_in;
 mod token;
 mod whoami;
 
@@ -71,11 +76,12 @@ enum Command {
     Token(token::Token),
     CredentialProcess(credential_process::CredentialProcess),
     Configure(configure::Configure),
+    Login(login::Login),
     Logout(logout::Logout),
     Whoami(whoami::Whoami),
     /// List the profiles
     #[command(visible_alias = "ls")]
-    List(profile::List),
+    List(list::List),
     #[command(subcommand)]
     Profile(profile::Profile),
 }
@@ -88,6 +94,7 @@ impl Command {
             Self::Token(token) => token.run(context),
             Self::CredentialProcess(process) => process.run(context),
             Self::Configure(configure) => configure.run(context),
+            Self::Login(login) => login.run(context),
             Self::Logout(logout) => logout.run(context),
             Self::Whoami(whoami) => whoami.run(context),
             Self::List(list) => list.run(context),
@@ -97,7 +104,7 @@ impl Command {
 }
 
 /// The profile that a command is about: by position, or by `-p`.
-#[derive(Args)]
+#[derive(Args, Default)]
 struct ProfileArgument {
     /// The profile [default: by CLOUDFLARE_PROFILE, ALCHEMY_PROFILE, or 'default']
     #[arg(value_name = "PROFILE")]

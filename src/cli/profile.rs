@@ -1,22 +1,22 @@
-//! `alchemy profile list|show|set|rename|delete`, and `alchemy list`.
+//! `alchemy profile show|set|rename|delete|current`, and the way to the other `alchemy profile` commands.
 //!
-//! The keyring is opened for what is in it alone: by `rename` and `delete`, and by `list` and `show` for
-//! how long an OAuth session lives, which never shows a dialog.
+//! The keyring is opened for what is in it alone: by `rename` and `delete`, and by `show` for how long an
+//! OAuth session lives, which never shows a dialog.
 
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::configure::{Configure, choose_account};
 use super::context::Context;
+use super::list::{Life, List, describe};
+use super::refresh::Refresh;
 use super::{MinTtl, ProfileArgument, logout};
 use crate::cloudflare::identify;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::oauth::client::Preset;
 use crate::profile::selection::Selection;
 use crate::profile::{Account, AccountId, Method, ProfileName, StoreKind};
-use crate::store::credential::Document;
-use crate::store::{Listed, Store};
+use crate::store::Store;
 use crate::terminal;
 
 /// Show, change, rename and delete profiles
@@ -37,6 +37,7 @@ pub enum Profile {
     Delete(Delete),
     /// Say which profile applies, and why
     Current(Current),
+    Refresh(Refresh),
     /// The same as alchemy configure
     #[command(aliases = ["edit"])]
     Create(Box<Configure>),
@@ -51,141 +52,10 @@ impl Profile {
             Self::Rename(rename) => rename.run(context),
             Self::Delete(delete) => delete.run(context),
             Self::Current(current) => current.run(context),
+            Self::Refresh(refresh) => refresh.run(context),
             Self::Create(configure) => configure.run(context),
         }
     }
-}
-
-#[derive(Args)]
-pub struct List {
-    /// Write JSON
-    #[arg(long)]
-    json: bool,
-}
-
-impl List {
-    pub fn run(self, context: &Context) -> Result<()> {
-        let store = context.store(false)?;
-        let listed = store.list()?;
-        // A name in a variable that cannot be one is no reason to show nothing.
-        let current = context.select(None).ok();
-        let is_current = |listed: &Listed| {
-            !listed.shadowed && current.as_ref().is_some_and(|c| c.name.as_str() == listed.name)
-        };
-        if self.json {
-            let profiles: Vec<Value> = listed.iter().map(|l| as_json(&store, l, is_current(l))).collect();
-            return terminal::print_json(&profiles.into());
-        }
-        if listed.is_empty() {
-            context.messages.say("no profiles yet; make one: alchemy configure");
-            return Ok(());
-        }
-        let rows: Vec<[String; 8]> = listed
-            .iter()
-            .map(|l| {
-                let mark = if is_current(l) { "*" } else { "" }.to_owned();
-                match &l.profile {
-                    Ok(p) => [
-                        mark,
-                        l.name.clone(),
-                        p.method.to_string(),
-                        p.account.name.clone(),
-                        p.account.id.to_string(),
-                        if l.shadowed { format!("{} (hidden)", p.store) } else { p.store.to_string() },
-                        p.sign_in.as_ref().map_or_else(String::new, |s| s.scopes.len().to_string()),
-                        Life::of(&store, p).in_words(context.now),
-                    ],
-                    Err(error) => {
-                        let mut row = <[String; 8]>::default();
-                        row[..4].clone_from_slice(&[mark, l.name.clone(), "?".to_owned(), error.to_string()]);
-                        row
-                    }
-                }
-            })
-            .collect();
-        let heading = ["", "NAME", "METHOD", "ACCOUNT", "ID", "STORE", "SCOPES", "EXPIRES"];
-        terminal::print(&terminal::table(heading, &rows))
-    }
-}
-
-/// How long a profile's credential lives, as far as is known without asking anybody.
-enum Life {
-    /// Until then; a session is renewed by itself, a token is not.
-    Until { expires: Timestamp, renews: bool },
-    /// It does not expire, or nobody has told.
-    Unlimited,
-    /// There is no session: signing in makes one.
-    SignedOut,
-    /// Where the session is kept cannot be read now; the reason.
-    Unknown(Error),
-}
-
-impl Life {
-    fn of(store: &Store, profile: &crate::profile::Profile) -> Self {
-        if profile.method != Method::OAuth {
-            let expires = profile.token.as_ref().and_then(|token| token.expires);
-            return expires.map_or(Self::Unlimited, |expires| Self::Until { expires, renews: false });
-        }
-        match store.credential(profile) {
-            Ok(Document::OAuth(grant)) => {
-                Self::Until { expires: grant.expires, renews: grant.refresh.is_some() }
-            }
-            Ok(_) => Self::Unlimited,
-            Err(error) if error.kind() == Kind::SignedOut => Self::SignedOut,
-            Err(error) => Self::Unknown(error),
-        }
-    }
-
-    fn in_words(&self, now: Timestamp) -> String {
-        match self {
-            Self::Until { expires, renews } => terminal::expiry(*expires, now, *renews),
-            Self::Unlimited => "never".to_owned(),
-            Self::SignedOut => "signed out".to_owned(),
-            Self::Unknown(error) => error.to_string(),
-        }
-    }
-
-    fn add_to(&self, value: &mut Value) {
-        value["expires"] = match self {
-            Self::Until { expires, .. } => json!(expires),
-            _ => Value::Null,
-        };
-        if value["method"] == json!(Method::OAuth) {
-            value["signedIn"] = match self {
-                Self::Unknown(_) => Value::Null,
-                life => (!matches!(life, Self::SignedOut)).into(),
-            };
-        }
-    }
-}
-
-fn as_json(store: &Store, listed: &Listed, current: bool) -> Value {
-    match &listed.profile {
-        Ok(profile) => {
-            let mut value = describe(profile);
-            Life::of(store, profile).add_to(&mut value);
-            value["current"] = current.into();
-            value["shadowed"] = listed.shadowed.into();
-            value
-        }
-        Err(error) => json!({ "name": listed.name, "current": current, "error": error.to_string() }),
-    }
-}
-
-/// A profile for programs: everything but its secret.
-fn describe(profile: &crate::profile::Profile) -> Value {
-    json!({
-        "name": profile.name,
-        "method": profile.method,
-        "account": profile.account,
-        "store": profile.store,
-        "baseUrl": profile.endpoint,
-        "token": profile.token,
-        "also": profile.also,
-        "client": profile.sign_in.as_ref().map(|sign_in| sign_in.client.id.as_ref()),
-        "scopes": profile.sign_in.as_ref().map(|sign_in| &sign_in.scopes),
-        "requestedScopes": profile.sign_in.as_ref().and_then(|sign_in| sign_in.asked.as_ref()),
-    })
 }
 
 #[derive(Args)]
@@ -272,7 +142,7 @@ impl Set {
         store.find(&selection)?;
         let account = match self.account.as_deref() {
             Some(account) if self.no_verify => Some(super::context::account_by_id(account)?),
-            Some(account) => Some(verified(context, &store, &selection, account)?),
+            Some(account) => Some(verified(context, &mut store, &selection, account)?),
             None => None,
         };
         let changed = store.update(&selection.name, |profile| {
@@ -298,14 +168,14 @@ impl Set {
 }
 
 /// The account, when the profile's credential can see it.
-fn verified(context: &Context, store: &Store, selection: &Selection, account: &str) -> Result<Account> {
+fn verified(context: &Context, store: &mut Store, selection: &Selection, account: &str) -> Result<Account> {
     let chosen = context.choose(store, Some(selection.name.as_str()))?;
     let session = context.session(store, &chosen, None, &MinTtl::default())?;
     let notice = |text: &str| context.messages.say(text);
     let client = context.client(&session.endpoint, &session.credential, &notice)?;
     let asked = AccountId::parse(account);
     let identity = identify(&client, &session.credential, asked.as_ref(), context.now)?;
-    choose_account(&client, &identity, Some(account), None)
+    choose_account(&client, &identity.accounts, identity.owner(), Some(account), None)
 }
 
 #[derive(Args)]

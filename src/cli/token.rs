@@ -19,9 +19,9 @@ pub struct Token {
 
 impl Token {
     pub fn run(self, context: &Context) -> Result<()> {
-        let store = context.store(true)?;
+        let mut store = context.store(true)?;
         let chosen = context.choose(&store, self.profile.get())?;
-        match context.session(&store, &chosen, None, &self.min_ttl)?.credential {
+        match context.session(&mut store, &chosen, None, &self.min_ttl)?.credential {
             Credential::Token(token) => {
                 terminal::print(&zeroize::Zeroizing::new(format!("{}\n", token.expose())))
             }

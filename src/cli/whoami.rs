@@ -24,9 +24,9 @@ pub struct Whoami {
 
 impl Whoami {
     pub fn run(self, context: &Context) -> Result<()> {
-        let store = context.store(true)?;
+        let mut store = context.store(true)?;
         let chosen = context.choose(&store, self.profile.get())?;
-        let session = context.session(&store, &chosen, None, &MinTtl::default())?;
+        let session = context.session(&mut store, &chosen, None, &MinTtl::default())?;
         let notice = |text: &str| context.messages.say(text);
         let client = context.client(&session.endpoint, &session.credential, &notice)?;
         let pinned = session.account.as_ref().map(|account| &account.id);
@@ -49,13 +49,9 @@ fn method(session: &Session) -> Method {
 
 /// What is wrong with the pinned account, where something is.
 fn unseen(session: &Session, identity: &Identity) -> bool {
-    let owner = match &identity.who {
-        Who::Account(owner) => Some(owner),
-        Who::User { .. } => None,
-    };
     session.account.as_ref().is_some_and(|pinned| {
         !identity.accounts.is_empty()
-            && owner != Some(&pinned.id)
+            && identity.owner() != Some(&pinned.id)
             && !identity.accounts.iter().any(|account| account.id == pinned.id)
     })
 }

@@ -43,6 +43,17 @@ pub struct Identity {
     pub accounts: Vec<Account>,
 }
 
+impl Identity {
+    /// The account that owns the credential, when that is an account's own token.
+    #[must_use]
+    pub fn owner(&self) -> Option<&AccountId> {
+        match &self.who {
+            Who::Account(owner) => Some(owner),
+            Who::User { .. } => None,
+        }
+    }
+}
+
 /// Finds out who a credential is. `account_hint` is the account it is said to be for: with it, an
 /// account-owned token that cannot list accounts is found too.
 ///
@@ -230,6 +241,20 @@ fn visible(client: &Client, mut accounts: Vec<Account>, hint: Option<&AccountId>
         accounts.extend(tolerate(client.account(hint))?);
     }
     Ok(accounts)
+}
+
+/// The accounts of a user who has signed in with OAuth: the memberships, else what may be listed. A grant
+/// of the client `alchemy` lists no accounts (`facts/alchemy-npm.md` §2.2). None when it may see neither.
+///
+/// # Errors
+/// When a call fails otherwise than by a refusal.
+pub fn accounts_of_user(client: &Client) -> Result<Vec<Account>> {
+    let memberships = tolerate(client.memberships())?.unwrap_or_default();
+    if memberships.is_empty() {
+        Ok(tolerate(client.accounts())?.unwrap_or_default())
+    } else {
+        Ok(memberships)
+    }
 }
 
 /// A refusal is nothing to see; other failures are failures.

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 pub use client::{Client, Timing};
 pub use error::{ApiError, Cause, Problem};
-pub use identify::{Identity, Who, identify, usable};
+pub use identify::{Identity, Who, accounts_of_user, identify, usable};
 
 use crate::profile::AccountId;
 use crate::secret::Secret;

@@ -48,6 +48,12 @@ impl Preset {
         Self::ALL.iter().find(|(.., id)| *id == client_id).map(|(preset, ..)| *preset)
     }
 
+    /// The preset of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(preset, ..)| *preset)
+    }
+
     /// Its name on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -1,0 +1,397 @@
+//! `alchemy login`, and what signing in with OAuth has in common there and in `alchemy configure`: which
+//! client asks, for which scopes, and what must hold before the old session is replaced.
+
+use clap::Args;
+
+use super::ProfileArgument;
+use super::configure::{Configure, choose_account};
+use super::context::Context;
+use super::sign_in::{discard, sign_in};
+use crate::cloudflare::{Credential, accounts_of_user};
+use crate::error::{Error, Kind, Result};
+use crate::http::Endpoint;
+use crate::oauth::client::{self, Client, Preset};
+use crate::oauth::scopes::{self, Catalog};
+use crate::profile::selection::Selection;
+use crate::profile::{Account, AccountId, Method, Profile, ProfileName, SignIn, StoreKind};
+use crate::store::Store;
+use crate::store::credential::{Document, Grant};
+use crate::terminal;
+
+/// Sign in with OAuth again; on a terminal also for a new profile
+///
+/// The scopes, the client and the account are those of the profile. The old session stays until the new
+/// one is there.
+#[derive(Args)]
+pub struct Login {
+    #[command(flatten)]
+    profile: ProfileArgument,
+    #[command(flatten)]
+    sign_in: SignInArguments,
+    /// Keep a session with fewer scopes than the old one without asking
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// How to sign in.
+#[derive(Args, Default)]
+pub struct SignInArguments {
+    /// The scopes: basic, all, or names with commas between
+    #[arg(long, value_name = "SCOPES")]
+    pub scopes: Option<String>,
+    /// Open no browser
+    #[arg(long)]
+    pub no_browser: bool,
+    #[command(flatten)]
+    pub client: ClientArguments,
+}
+
+impl SignInArguments {
+    /// Whether any is given that only OAuth knows.
+    pub fn is_given(&self) -> bool {
+        self.scopes.is_some() || self.no_browser || self.client.is_given()
+    }
+
+    /// Shows the scopes that the client may ask for.
+    pub fn list_scopes(&self, context: &Context) -> Result<()> {
+        let catalog = Catalog::of(&self.client.resolve(context, None)?);
+        let mark = |id: &String| if catalog.basic.contains(id) { "basic" } else { "" }.to_owned();
+        let rows: Vec<[String; 4]> = catalog
+            .groups
+            .iter()
+            .flat_map(|group| group.scopes.iter().map(move |scope| (group, scope)))
+            .map(|(group, scope)| {
+                [scope.id.clone(), mark(&scope.id), group.label.clone(), scope.name.clone()]
+            })
+            .collect();
+        terminal::print(&terminal::table(["SCOPE", "", "GROUP", "FOR"], &rows))
+    }
+}
+
+/// Which OAuth client asks, and where.
+#[derive(Args, Default)]
+#[command(next_help_heading = "OAuth client")]
+pub struct ClientArguments {
+    /// A built-in client [default: alchemy]
+    #[arg(long, value_name = "CLIENT", value_parser = preset, conflicts_with = "client_id")]
+    client: Option<Preset>,
+    /// A client of your own, a public one with PKCE [env: ALCHEMY_OAUTH_CLIENT_ID]
+    #[arg(long, value_name = "ID")]
+    client_id: Option<String>,
+    /// The redirect URI that is registered with it [env: ALCHEMY_OAUTH_REDIRECT_URI]
+    #[arg(long, value_name = "URL")]
+    redirect_uri: Option<String>,
+    /// Where to listen, when the redirect URI leads elsewhere first [env: ALCHEMY_OAUTH_CALLBACK]
+    #[arg(long, value_name = "URL")]
+    callback: Option<String>,
+    /// Its authorization endpoint [env: ALCHEMY_OAUTH_AUTH_URL]
+    #[arg(long, value_name = "URL")]
+    auth_url: Option<String>,
+    /// Its token endpoint [env: ALCHEMY_OAUTH_TOKEN_URL]
+    #[arg(long, value_name = "URL")]
+    token_url: Option<String>,
+    /// Its revocation endpoint [env: ALCHEMY_OAUTH_REVOKE_URL]
+    #[arg(long, value_name = "URL")]
+    revoke_url: Option<String>,
+    /// Do not ask for the scope offline_access
+    #[arg(long)]
+    no_offline_access: bool,
+}
+
+fn preset(name: &str) -> Result<Preset> {
+    Preset::named(name).ok_or_else(|| Error::usage("it can be alchemy or alchemy-v1"))
+}
+
+impl Login {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let selection = context.select(self.profile.get())?;
+        let mut store = context.store(true)?;
+        let Some(profile) = store.get(&selection.name)? else {
+            return self.make(context, &store, &selection);
+        };
+        again(context, &mut store, profile, &self.sign_in, self.yes)
+    }
+
+    /// A profile that does not exist yet is made, when somebody is there who can be asked.
+    fn make(self, context: &Context, store: &Store, selection: &Selection) -> Result<()> {
+        let name = &selection.name;
+        if !store.may_ask() {
+            let make = format!("make it: alchemy configure -p {name} --method oauth");
+            return Err(store.unknown(name.as_str(), &format!(" ({})", selection.reason)).hint(make));
+        }
+        context.messages.say(&format!("there is no profile '{name}' yet; making it"));
+        Configure::with_oauth(name, self.sign_in).run(context)
+    }
+}
+
+/// Signs in again to a profile.
+pub fn again(
+    context: &Context,
+    store: &mut Store,
+    profile: Profile,
+    arguments: &SignInArguments,
+    yes: bool,
+) -> Result<()> {
+    let name = profile.name.clone();
+    if profile.method != Method::OAuth {
+        return Err(Error::new(format!("profile '{name}' does not sign in: it is an {}", profile.method))
+            .hint(format!("to make it sign in: alchemy configure -p {name} --method oauth")));
+    }
+    let (account, kept_in) = (profile.account.clone(), profile.store);
+    let plan = Plan {
+        again: format!("alchemy login -p {name}"),
+        name,
+        kept_in,
+        before: Some(profile),
+        arguments,
+        yes,
+    };
+    plan.carry_out(context, store, |_, grant, endpoint| same_account(context, &account, grant, endpoint))
+}
+
+/// The account that the profile is pinned to, which its new session must see.
+fn same_account(context: &Context, pinned: &Account, grant: &Grant, endpoint: &Endpoint) -> Result<Account> {
+    let notice = |text: &str| context.messages.say(text);
+    let client = context.client(endpoint, &Credential::Token(grant.access.clone()), &notice)?;
+    let seen = accounts_of_user(&client)?;
+    match seen.iter().find(|account| account.id == pinned.id) {
+        Some(account) => Ok(account.clone()),
+        // It need not be allowed to list them.
+        None if seen.is_empty() => Ok(pinned.clone()),
+        None => {
+            let seen: Vec<String> = seen.iter().map(ToString::to_string).collect();
+            let message =
+                format!("the new session does not see account {pinned}, to which the profile is pinned");
+            Err(Error::new(message).hint(format!(
+                "sign in as somebody who does, or pin another by alchemy configure; it sees {}",
+                seen.join(", ")
+            )))
+        }
+    }
+}
+
+/// A sign-in to a profile, from the question to what is kept.
+pub struct Plan<'a> {
+    /// The profile's name.
+    pub name: ProfileName,
+    /// The profile as it is, where there is one.
+    pub before: Option<Profile>,
+    /// Where its session is kept.
+    pub kept_in: StoreKind,
+    /// How to sign in.
+    pub arguments: &'a SignInArguments,
+    /// Nothing is asked.
+    pub yes: bool,
+    /// The command that tries once more.
+    pub again: String,
+}
+
+impl Plan<'_> {
+    /// Signs in and keeps what comes of it, for the account that `account` finds; it gets the plan's
+    /// profile as it is, the grant, and the API.
+    ///
+    /// # Errors
+    /// Then the old session is still in place, and the new one is revoked.
+    pub fn carry_out(
+        &self,
+        context: &Context,
+        store: &mut Store,
+        account: impl FnOnce(Option<&Profile>, &Grant, &Endpoint) -> Result<Account>,
+    ) -> Result<()> {
+        let before = self.before.as_ref();
+        let signed_in = before.and_then(|before| before.sign_in.as_ref());
+        let client = self.arguments.client.resolve(context, signed_in.map(|it| &it.client))?;
+        if self.kept_in == StoreKind::Npm && !is_npms(&client) {
+            return Err(Error::new(format!(
+                "profile '{}' is kept by npm alchemy 2, which knows no client but its own",
+                self.name
+            ))
+            .hint("leave --client and the endpoints out, or make another profile: alchemy configure"));
+        }
+        let scopes = self.scopes(&client, signed_in)?;
+        let endpoint = match before.and_then(|before| before.endpoint.clone()) {
+            Some(kept) if context.variable(crate::environment::API_BASE_URL).is_none() => kept,
+            _ => context.new_endpoint()?,
+        };
+        let (sign_in, grant) = sign_in(context, client, scopes, !self.arguments.no_browser, &self.again)?;
+        let client = sign_in.client.clone();
+        let kept = self.check(context, store, &sign_in, &grant).and_then(|()| {
+            let profile = Profile {
+                name: self.name.clone(),
+                method: Method::OAuth,
+                account: account(before, &grant, &endpoint)?,
+                store: self.kept_in,
+                // A loopback API is a test's, and gone tomorrow; it is never kept.
+                endpoint: Some(endpoint).filter(|e| !e.is_cloudflare() && !e.is_loopback()),
+                token: None,
+                sign_in: Some(sign_in),
+                also: before.map(|before| before.also.clone()).unwrap_or_default(),
+            };
+            store.put(&profile, &Document::OAuth(grant.clone()))?;
+            Ok(profile)
+        });
+        let profile = kept.inspect_err(|_| discard(context, &client, &grant))?;
+        context.messages.say(&format!(
+            "profile '{}' is ready: {}, account {}, kept in the {} store",
+            profile.name, profile.method, profile.account, profile.store
+        ));
+        Ok(())
+    }
+
+    /// The scopes to ask for: those that are named, those of the profile, or what the person chooses.
+    fn scopes(&self, client: &Client, before: Option<&SignIn>) -> Result<Vec<String>> {
+        if let Some(text) = &self.arguments.scopes {
+            return scopes::parse(text, client);
+        }
+        let before = before.filter(|before| before.client.is_v1() == client.is_v1());
+        match before.map(SignIn::scopes_to_ask).filter(|scopes| !scopes.is_empty()) {
+            Some(scopes) => Ok(scopes.to_vec()),
+            None if self.yes || !terminal::stderr_is_terminal() => Ok(Catalog::of(client).basic),
+            None => choose_scopes(&Catalog::of(client)),
+        }
+    }
+
+    /// What must hold before the old session goes.
+    fn check(&self, context: &Context, store: &Store, sign_in: &SignIn, grant: &Grant) -> Result<()> {
+        if grant.refresh.is_none() {
+            return Err(Error::new(
+                "the answer holds no refresh token, so the session would be over with its access token",
+            )
+            .hint("the client must be allowed to get one (grant type refresh_token, scope offline_access)"));
+        }
+        let lacks = sign_in.lacks();
+        if lacks.is_empty() {
+            return Ok(());
+        }
+        context.messages.say(&format!("not granted, of what was asked for: {}", lacks.join(" ")));
+        let loses = self.before.as_ref().is_some_and(|before| {
+            let had = before.sign_in.as_ref().map(|it| it.scopes.as_slice()).unwrap_or_default();
+            had.iter().any(|scope| lacks.contains(&scope.as_str())) && store.credential(before).is_ok()
+        });
+        if loses
+            && !self.yes
+            && !terminal::ask_yes("the old session has more; replace it all the same?", "--yes")?
+        {
+            return Err(Error::new("cancelled; the old session is kept"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether version 2 of the npm package can go on with this client's grants.
+fn is_npms(client: &Client) -> bool {
+    let loopback = |url: &Option<Endpoint>| url.as_ref().is_none_or(Endpoint::is_loopback);
+    client.preset() == Some(Preset::Alchemy) && loopback(&client.token_url) && loopback(&client.revoke_url)
+}
+
+impl ClientArguments {
+    /// Whether any is given.
+    pub fn is_given(&self) -> bool {
+        let urls = [&self.redirect_uri, &self.callback, &self.auth_url, &self.token_url, &self.revoke_url];
+        self.client.is_some() || self.client_id.is_some() || urls.into_iter().any(Option::is_some)
+    }
+
+    /// The client: a flag goes before a variable, a variable before what is kept with the profile.
+    fn resolve(&self, context: &Context, before: Option<&Client>) -> Result<Client> {
+        let flag = self.client.map(Preset::client_id).or(self.client_id.as_deref());
+        let mut client = match (flag.or_else(|| context.text(client::CLIENT_ID)), before) {
+            (Some(id), Some(before)) if before.id == id => before.clone(),
+            (Some(id), _) => Client::new(id.to_owned()),
+            (None, Some(before)) => before.clone(),
+            (None, None) => Client::new(Preset::Alchemy.client_id()),
+        };
+        let given = |flag: &Option<String>, name: &str, variable: &str| match (flag, context.text(variable)) {
+            (Some(url), _) => client::url(name, url).map(Some),
+            (None, Some(url)) => client::url(variable, url).map(Some),
+            (None, None) => Ok(None),
+        };
+        let auth_url = given(&self.auth_url, "authorization endpoint", client::AUTH_URL)?;
+        let token_url = given(&self.token_url, "token endpoint", client::TOKEN_URL)?;
+        let revoke_url = given(&self.revoke_url, "revocation endpoint", client::REVOKE_URL)?;
+        let redirect_uri = given(&self.redirect_uri, "redirect uri", client::REDIRECT_URI)?;
+        client.auth_url = auth_url.or(client.auth_url);
+        client.token_url = token_url.or(client.token_url);
+        client.revoke_url = revoke_url.or(client.revoke_url);
+        client.redirect_uri = redirect_uri.or(client.redirect_uri);
+        if let Some(callback) = self.callback.as_deref().or_else(|| context.text(client::CALLBACK_URL)) {
+            client.callback = Some(client::callback_url(callback)?);
+        }
+        client.offline_access &= !self.no_offline_access;
+        Ok(client)
+    }
+}
+
+/// Lets the person choose scopes, by group.
+fn choose_scopes(catalog: &Catalog) -> Result<Vec<String>> {
+    const FLAG: &str = "--scopes";
+    let options = [
+        format!("basic: the {} that most projects need", catalog.basic.len()),
+        format!("all: every one of the {}", catalog.all().count()),
+        "choose".to_owned(),
+    ];
+    match terminal::ask_choice("scopes:", &options, 0, FLAG)? {
+        0 => return Ok(catalog.basic.clone()),
+        1 => return Ok(catalog.all().map(|scope| scope.id.clone()).collect()),
+        _ => {}
+    }
+    let groups: Vec<String> =
+        catalog.groups.iter().map(|group| format!("{} ({})", group.label, group.scopes.len())).collect();
+    let mut chosen: Vec<usize> = (0..groups.len()).collect();
+    if groups.len() > 1 {
+        let some = terminal::ask_choices("groups to choose from (none is all):", &groups, &[], FLAG)?;
+        if !some.is_empty() {
+            chosen = some;
+        }
+    }
+    let offered: Vec<_> = chosen
+        .iter()
+        .filter_map(|group| catalog.groups.get(*group))
+        .flat_map(|group| group.scopes.iter().map(move |scope| (group, scope)))
+        .collect();
+    let shown: Vec<String> = offered
+        .iter()
+        .map(|(group, scope)| format!("{}: {} ({})", group.label, scope.id, scope.name))
+        .collect();
+    let is_basic = |at: &usize| catalog.basic.contains(&offered[*at].1.id);
+    let ticked: Vec<usize> = (0..offered.len()).filter(is_basic).collect();
+    let chosen = terminal::ask_choices("scopes (type to search):", &shown, &ticked, FLAG)?;
+    if chosen.is_empty() {
+        return Err(Error::usage("no scope is chosen").hint("tick some with the space bar, or give --scopes"));
+    }
+    Ok(chosen.into_iter().map(|at| offered[at].1.id.clone()).collect())
+}
+
+/// The account of a new profile: the one that is asked for, or the person chooses.
+///
+/// # Errors
+/// When the session does not see it, or sees none.
+pub fn new_account(
+    context: &Context,
+    asked: Option<&str>,
+    before: Option<&Profile>,
+    grant: &Grant,
+    endpoint: &Endpoint,
+) -> Result<Account> {
+    let notice = |text: &str| context.messages.say(text);
+    let client = context.client(endpoint, &Credential::Token(grant.access.clone()), &notice)?;
+    let seen = accounts_of_user(&client)?;
+    if seen.is_empty() && asked.and_then(AccountId::parse).is_none() {
+        return Err(Error::new("the session sees no account").hint(
+            "sign in with the scope memberships.read (account:read at alchemy-v1), or give --account ID",
+        ));
+    }
+    choose_account(&client, &seen, None, asked, before.map(|before| &before.account))
+}
+
+/// Offers to sign in again after `error`, where a person can answer; whether that was done.
+pub fn offer(context: &Context, store: &mut Store, profile: &Profile, error: &Error) -> Result<bool> {
+    if error.kind() != Kind::SignedOut || !store.may_ask() {
+        return Ok(false);
+    }
+    let question = terminal::printable(&format!("{error}; sign in now?"));
+    if !terminal::ask_yes(&question, "alchemy login").unwrap_or_default() {
+        return Ok(false);
+    }
+    again(context, store, profile.clone(), &SignInArguments::default(), false)?;
+    Ok(true)
+}

@@ -1,0 +1,55 @@
+//! `alchemy profile refresh`: get a new access token now, without waiting for the old one to run out.
+
+use clap::Args;
+use serde_json::json;
+
+use super::ProfileArgument;
+use super::context::{Chosen, Context};
+use crate::cloudflare::Credential;
+use crate::error::{Error, Result};
+use crate::profile::Method;
+use crate::store::credential::Document;
+use crate::terminal;
+
+/// Get a new access token now; where that is not possible any more, sign in
+#[derive(Args)]
+pub struct Refresh {
+    #[command(flatten)]
+    profile: ProfileArgument,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Refresh {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let mut store = context.store(true)?;
+        let selection = context.select(self.profile.get())?;
+        let profile = store.find(&selection)?;
+        let name = profile.name.clone();
+        if profile.method != Method::OAuth {
+            return Err(Error::new(format!(
+                "profile '{name}' is an {}, which needs no refresh",
+                profile.method
+            ))
+            .hint(format!("to see whether it works: alchemy whoami {name}")));
+        }
+        let before = store.credential(&profile).ok();
+        let chosen = Chosen::Profile(Box::new(profile), selection);
+        let session = context.session_living(&mut store, &chosen, None, jiff::SignedDuration::MAX)?;
+        if let (Some(Document::OAuth(grant)), Credential::Token(token)) = (before, &session.credential)
+            && grant.access == *token
+        {
+            return Err(Error::new(format!(
+                "profile '{name}' has got no new access token; the old one lives"
+            ))
+            .hint(format!("try again: alchemy profile refresh {name}")));
+        }
+        if self.json {
+            return terminal::print_json(&json!({ "profile": name, "expires": session.expires }));
+        }
+        let life = session.expires.map(|at| terminal::expiry(at, context.now, true)).unwrap_or_default();
+        context.messages.say(&format!("profile '{name}' has a new access token, which expires {life}"));
+        Ok(())
+    }
+}

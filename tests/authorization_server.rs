@@ -4,16 +4,12 @@
 
 mod support;
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
 use std::process::Command;
 use std::sync::Barrier;
 use std::thread;
 
-use oauth2::PkceCodeChallenge;
 use serde_json::{Value, json};
-use support::chromium::Chromium;
-use support::oidc::{Consent, OWN, OWN_CALLBACK, SCOPES, Server, Tokens, V1};
+use support::oidc::{OWN, OWN_CALLBACK, SCOPES, Server, Tokens, V1};
 use support::online::shows_no_secret;
 use support::{ACME, Home, Output, run};
 
@@ -236,26 +232,4 @@ fn a_ca_that_is_not_trusted_costs_nothing_but_the_variable_that_names_it() {
     trusting.env("NODE_EXTRA_CA_CERTS", prod.server.ca());
     assert!(prod.works(run(&mut trusting).expect_code(0).stdout.trim_end()));
     assert_eq!(prod.asked(), ["refresh_token 200"]);
-}
-
-// --- a person at a browser ---
-
-#[test]
-fn a_person_allows_it_at_the_servers_page_and_the_browser_goes_on_to_the_client() {
-    let Some(server) = Server::start() else { return };
-    let Some(chromium) = Chromium::new(&server, "Allow") else { return };
-    server.consent(Consent::Ask);
-    let client = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let redirect = format!("http://{}/callback", client.local_addr().expect("an address"));
-    let url = server.authorization_url(OWN, &redirect, &SCOPES, &PkceCodeChallenge::new_random_sha256().0);
-    let mut browser = Command::new(chromium.script()).arg(url).spawn().expect("started");
-    let (mut stream, _) = client.accept().expect("called back");
-    let mut head = [0; 4096];
-    let length = stream.read(&mut head).expect("a request");
-    let body = "<title>client</title><h1>It worked</h1>";
-    write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).expect("answered");
-    let page = chromium.page();
-    println!("{} {page:?}", String::from_utf8_lossy(&head[..length]));
-    assert_eq!((page.title.as_str(), page.text.as_str()), ("client", "It worked"));
-    assert!(browser.wait().expect("ended").success());
 }

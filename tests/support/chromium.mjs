@@ -8,6 +8,9 @@ import { createHash, X509Certificate } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 
+// A hang-up is for what belongs to the terminal, which a browser does not.
+process.on("SIGHUP", () => {});
+
 const [setup, url] = process.argv.slice(2);
 const { port, folder, certificate, press, screenshots, limit } = JSON.parse(setup);
 

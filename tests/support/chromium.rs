@@ -55,9 +55,8 @@ impl Chromium {
             "limit": LIMIT.as_secs(),
         });
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/chromium.mjs");
-        // A hang-up is for what belongs to the terminal, which a browser does not.
         let script = format!(
-            "#!/bin/sh\ntrap '' HUP\nexec '{}' '{}' '{setup}' \"$1\" </dev/null >/dev/null 2>&1\n",
+            "#!/bin/sh\nexec '{}' '{}' '{setup}' \"$1\" </dev/null >/dev/null 2>&1\n",
             node.display(),
             program.display()
         );

@@ -151,25 +151,6 @@ impl Server {
     #[track_caller]
     pub fn sign_in(&self, client: &str, redirect: &str, scopes: &[&str]) -> Tokens {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
-        let callback = self.browse(&self.authorization_url(client, redirect, scopes, &challenge));
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("client_id", client),
-            ("redirect_uri", redirect),
-            ("code", &callback.parameter("code").expect("a code")),
-            ("code_verifier", verifier.secret()),
-        ];
-        serde_json::from_value(self.http.post(&self.url("token"), &form).json()).expect("tokens")
-    }
-
-    /// Where a client sends its person.
-    pub fn authorization_url(
-        &self,
-        client: &str,
-        redirect: &str,
-        scopes: &[&str],
-        challenge: &PkceCodeChallenge,
-    ) -> String {
         let query = [
             ("client_id", client),
             ("redirect_uri", redirect),
@@ -178,7 +159,16 @@ impl Server {
             ("code_challenge", challenge.as_str()),
             ("code_challenge_method", "S256"),
         ];
-        Url::parse_with_params(&self.url("auth"), query).expect("a URL").into()
+        let url = Url::parse_with_params(&self.url("auth"), query).expect("a URL");
+        let callback = self.browse(url.as_str());
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("client_id", client),
+            ("redirect_uri", redirect),
+            ("code", &callback.parameter("code").expect("a code")),
+            ("code_verifier", verifier.secret()),
+        ];
+        serde_json::from_value(self.http.post(&self.url("token"), &form).json()).expect("tokens")
     }
 
     /// Follows a URL as a browser does whose person decides at once, to the page of somebody else that it
@@ -204,6 +194,11 @@ impl Server {
     pub fn stop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+
+    /// Opens the page that a browser was sent to, on this machine: its source.
+    pub fn open(&self, callback: &Callback) -> String {
+        self.http.get(&callback.0, &BTreeMap::new()).body
     }
 
     fn tell(&self, what: &Value) -> Value {

@@ -56,7 +56,7 @@ impl Messages {
 
     /// Says what a person cannot do without, however little is to be said: on a line of its own.
     pub fn always(&self, text: &str) {
-        Self::line("", text);
+        Self::write(&format!("{}\n", printable(text)));
     }
 
     /// Reports an error, with its hint on a line of its own.

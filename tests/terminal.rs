@@ -51,7 +51,7 @@ fn configure_asks_for_all_that_no_flag_gives() {
     terminal.line("prod");
     terminal.expect("method:");
     terminal.expect("Global API Key");
-    terminal.press(ENTER);
+    terminal.press(&format!("{DOWN}{ENTER}"));
     terminal.expect("API token:");
     terminal.line(TOKEN);
     terminal.expect("***");
@@ -71,7 +71,7 @@ fn a_key_is_asked_for_with_its_email_and_typing_narrows_the_accounts() {
     let (home, api) = (Home::new(), api());
     let mut terminal = Terminal::start(alchemy(&home, &api, &["configure", "-p", "legacy"]));
     terminal.expect("method:");
-    terminal.press(&format!("{DOWN}{ENTER}"));
+    terminal.press(&format!("{DOWN}{DOWN}{ENTER}"));
     terminal.expect("e-mail of the account's owner:");
     terminal.line("me@example.com");
     terminal.expect("Global API Key:");
@@ -139,7 +139,8 @@ fn every_question_can_be_cancelled_and_nothing_has_changed() {
     let (home, api) = (prod(), api());
     let before = home.snapshot();
     let yes = format!("y{ENTER}");
-    let methods = ("method:", ENTER);
+    let to_token = format!("{DOWN}{ENTER}");
+    let methods = ("method:", to_token.as_str());
     let table: [&[(&str, &str)]; 8] = [
         &[("change it?", "n\r")],
         &[("change it?", ENTER)], // no is the default

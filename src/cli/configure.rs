@@ -3,6 +3,7 @@
 
 use std::io::Read;
 
+use clap::builder::UnknownArgumentValueParser;
 use clap::{Args, ValueEnum};
 use zeroize::Zeroizing;
 
@@ -27,6 +28,10 @@ pub struct Configure {
     /// How the profile proves who it is
     #[arg(long, value_name = "METHOD")]
     method: Option<ChosenMethod>,
+    /// A secret is never an argument
+    #[arg(long, hide = true, num_args = 0..=1, default_missing_value = "")]
+    #[arg(value_parser = UnknownArgumentValueParser::suggest_arg("--token-stdin"))]
+    token: Option<String>,
     /// Read the API token from standard input
     #[arg(long, conflicts_with = "key_stdin")]
     token_stdin: bool,

@@ -337,16 +337,12 @@ impl Service for Shared {
         };
         let body = String::from_utf8_lossy(&request.body);
         let form = form(if path == AUTH { query } else { &body });
-<<<<<<< /tmp/ours.rs
-        lock(&self.books).requests.push(Asked { endpoint: endpoint.to_owned(), form: form.clone() });
+        let agent = request.header("user-agent").unwrap_or_default().to_owned();
+        lock(&self.books).requests.push(Asked { endpoint: endpoint.to_owned(), form: form.clone(), agent });
         let hook = lock(&self.hook).clone().filter(|_| path == TOKEN);
         if let Some(hook) = &hook {
             hook(Moment::Received);
         }
-=======
-        let agent = request.header("user-agent").unwrap_or_default().to_owned();
-        lock(&self.books).requests.push(Asked { endpoint: endpoint.to_owned(), form: form.clone(), agent });
->>>>>>> /tmp/theirs.rs
         let fault = self.faults.meet(path, |fault| !matches!(fault, Fault::Unread));
         let spoilt = match fault {
             None => None,

@@ -27,6 +27,8 @@ const SLOW_BYTE: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     UserToken,
+    /// An access token of a user's OAuth grant, which no call verifies.
+    Grant,
     /// Owned by the account with this id, the only one it sees.
     AccountToken(String),
     /// Sent as `X-Auth-Key`, together with this e-mail as `X-Auth-Email`.
@@ -37,7 +39,7 @@ impl Kind {
     fn email(&self) -> Option<&str> {
         match self {
             Self::GlobalKey(email) => Some(email),
-            Self::UserToken | Self::AccountToken(_) => None,
+            Self::UserToken | Self::Grant | Self::AccountToken(_) => None,
         }
     }
 }
@@ -172,6 +174,9 @@ fn route(request: &Request) -> (&str, &str) {
     (path.strip_prefix(ROOT).unwrap_or_default(), query)
 }
 
+/// Whether an access token works.
+type IsActive = Box<dyn Fn(&str) -> bool + Send>;
+
 /// The double; it serves until it is dropped.
 pub struct Cloudflare {
     server: Server<Shared>,
@@ -209,6 +214,11 @@ impl Cloudflare {
         id
     }
 
+    /// Takes the access tokens of whatever grants this is true of, too.
+    pub fn take_grants(&self, is_active: impl Fn(&str) -> bool + Send + 'static) {
+        self.server.service.lock().grants = Some(Box::new(is_active));
+    }
+
     /// The value a token has now, after rolls; `None` once deleted.
     pub fn value_of(&self, token_id: &str) -> Option<String> {
         let state = self.server.service.lock();
@@ -236,6 +246,7 @@ impl Cloudflare {
 struct State {
     accounts: Vec<(String, String)>,
     credentials: Vec<Credential>,
+    grants: Option<IsActive>,
     requests: Vec<Request>,
     rolls: u32,
 }
@@ -374,7 +385,11 @@ impl State {
         if let Some(authorization) = request.header("authorization") {
             let token = authorization.strip_prefix("Bearer ").filter(|token| is_token(token));
             let token = token.ok_or_else(|| malformed(6111, "Authorization"))?;
-            return Ok(find(token, None));
+            let granted = || {
+                let is_active = self.grants.as_ref()?;
+                is_active(token).then(|| Credential::new(Kind::Grant, token))
+            };
+            return Ok(find(token, None).or_else(granted));
         }
         match (request.header("x-auth-key"), request.header("x-auth-email")) {
             (Some(key), Some(_)) if !is_token(key) => Err(malformed(6103, "X-Auth-Key")),

@@ -6,10 +6,12 @@
 #![allow(dead_code, reason = "each test binary uses its own part of the harness")]
 
 pub mod authorization;
+pub mod chromium;
 pub mod cloudflare;
 pub mod http;
 pub mod keyring;
 pub mod npm;
+pub mod oidc;
 pub mod online;
 pub mod pty;
 pub mod signed_in;
@@ -67,6 +69,13 @@ impl Home {
         fs::write(path, text).expect("written");
     }
 
+    /// Writes a file that nobody else may read, as a secret's must be.
+    pub fn write_private(&self, below: &str, text: &str) {
+        self.write(below, text);
+        let private = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(self.alchemy(below), private).expect("made private");
+    }
+
     pub fn read(&self, below: &str) -> String {
         fs::read_to_string(self.alchemy(below)).expect("read")
     }
@@ -95,12 +104,6 @@ impl Home {
             }
         }
         found
-    }
-
-    /// Makes a file readable by nobody else.
-    pub fn make_private(&self, below: &str) {
-        let private = fs::Permissions::from_mode(0o600);
-        fs::set_permissions(self.alchemy(below), private).expect("made private");
     }
 
     /// Sets a file's time back by an hour: it is not just being written.

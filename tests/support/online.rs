@@ -114,9 +114,7 @@ impl Online {
             "expires": expires, "scopes": ["account:read"],
         });
         self.home.write("config.json", &config.to_string());
-        let path = format!("credentials/{name}/cloudflare.json");
-        self.home.write(&path, &document.to_string());
-        self.home.make_private(&path);
+        self.home.write_private(&format!("credentials/{name}/cloudflare.json"), &document.to_string());
     }
 
     /// What `config.json` says of the profile.

@@ -19,7 +19,7 @@ use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::{Pid, tcgetpgrp};
 
 /// A wait that ends only when the test has failed.
-const LIMIT: Duration = Duration::from_secs(60);
+pub const LIMIT: Duration = Duration::from_secs(60);
 /// Between two looks whether the command has ended.
 const LOOK: Duration = Duration::from_millis(10);
 

@@ -80,8 +80,7 @@ impl SignedIn {
     /// the document.
     pub fn keep(&self, name: &str, client: &str, pair: &Pair, expires: impl Into<Value>) {
         let path = file(name, client);
-        self.home.write(&path, &document(client, pair, &expires.into()).to_string());
-        self.home.make_private(&path);
+        self.home.write_private(&path, &document(client, pair, &expires.into()).to_string());
     }
 
     /// The document of a profile in the file store.

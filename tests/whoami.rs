@@ -43,14 +43,17 @@ fn a_users_token_has_a_user_an_id_a_state_an_expiry_and_accounts() {
     let expires_on = Some("2999-01-01T00:00:00Z".to_owned());
     let id = online.cf.add(Credential { expires_on, ..Credential::user_token(TOKEN) });
     online.done(&["configure", "-p", "prod", "--token-stdin", "--account", ACME], TOKEN);
+    let text = text_of(&online);
+    let life = text.split_once("(in ").and_then(|(_, rest)| rest.split_once(")\n")).expect("a life").0;
+    assert!(life.contains("d "), "days and hours: {life}");
     assert_eq!(
-        text_of(&online),
+        text,
         format!(
             "profile  prod (from the command line)\n\
              method   api-token\n\
              who      user@example.com\n\
              token    {id} (active)\n\
-             expires  2999-01-01T00:00:00Z\n\
+             expires  2999-01-01T00:00:00Z (in {life})\n\
              \n\
              ACCOUNT                           NAME\n\
              {ACME}  Acme  pinned\n\
@@ -58,6 +61,7 @@ fn a_users_token_has_a_user_an_id_a_state_an_expiry_and_accounts() {
         )
     );
     let told = json_of(&online, &["whoami", "prod", "--json"]);
+    assert!(told["expiresIn"].as_i64().is_some_and(|seconds| seconds > 0), "{told}");
     assert_eq!(
         told,
         json!({
@@ -67,6 +71,9 @@ fn a_users_token_has_a_user_an_id_a_state_an_expiry_and_accounts() {
             "ownedBy": null,
             "token": { "id": id, "status": "active" },
             "expires": "2999-01-01T00:00:00Z",
+            "expiresIn": told["expiresIn"],
+            "scopes": null,
+            "missingScopes": null,
             "account": pinned(),
             "accounts": both(),
         })
@@ -105,6 +112,9 @@ fn an_account_owned_token_has_its_account_and_no_user() {
             "ownedBy": ACME,
             "token": { "id": id, "status": "active" },
             "expires": null,
+            "expiresIn": null,
+            "scopes": null,
+            "missingScopes": null,
             "account": pinned(),
             "accounts": [{ "id": ACME, "name": "Acme" }],
         })
@@ -128,6 +138,9 @@ fn a_global_api_key_has_a_user_and_no_token() {
             "ownedBy": null,
             "token": null,
             "expires": null,
+            "expiresIn": null,
+            "scopes": null,
+            "missingScopes": null,
             "account": pinned(),
             "accounts": both(),
         })

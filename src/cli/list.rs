@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::profile::{Method, Profile};
+use crate::profile::{Method, Profile, SignIn};
 use crate::store::credential::Document;
 use crate::store::{Listed, Store};
 use crate::terminal;
@@ -30,7 +30,8 @@ impl List {
             !listed.shadowed && current.as_ref().is_some_and(|c| c.name.as_str() == listed.name)
         };
         if self.json {
-            let profiles: Vec<Value> = listed.iter().map(|l| as_json(&store, l, is_current(l))).collect();
+            let profiles: Vec<Value> =
+                listed.iter().map(|l| as_json(&store, l, is_current(l), context.now)).collect();
             return terminal::print_json(&profiles.into());
         }
         if listed.is_empty() {
@@ -69,8 +70,10 @@ impl List {
 pub enum Life {
     /// Until then; a session is renewed by itself, a token is not.
     Until { expires: Timestamp, renews: bool },
-    /// It does not expire, or nobody has told.
+    /// It does not expire.
     Unlimited,
+    /// Nobody has told: the token was never verified.
+    Untold,
     /// There is no session: signing in makes one.
     SignedOut,
     /// Where the session is kept cannot be read now; the reason.
@@ -79,15 +82,19 @@ pub enum Life {
 
 impl Life {
     pub fn of(store: &Store, profile: &Profile) -> Self {
-        if profile.method != Method::OAuth {
-            let expires = profile.token.as_ref().and_then(|token| token.expires);
-            return expires.map_or(Self::Unlimited, |expires| Self::Until { expires, renews: false });
+        match (profile.method, &profile.token) {
+            (Method::OAuth, _) => {}
+            (Method::ApiToken, None) => return Self::Untold,
+            (_, token) => {
+                let expires = token.as_ref().and_then(|token| token.expires);
+                return expires.map_or(Self::Unlimited, |expires| Self::Until { expires, renews: false });
+            }
         }
         match store.credential(profile) {
             Ok(Document::OAuth(grant)) => {
                 Self::Until { expires: grant.expires, renews: grant.refresh.is_some() }
             }
-            Ok(_) => Self::Unlimited,
+            Ok(_) => Self::Untold,
             Err(error) if error.kind() == Kind::SignedOut => Self::SignedOut,
             Err(error) => Self::Unknown(error),
         }
@@ -97,16 +104,20 @@ impl Life {
         match self {
             Self::Until { expires, renews } => terminal::expiry(*expires, now, *renews),
             Self::Unlimited => "never".to_owned(),
+            Self::Untold => String::new(),
             Self::SignedOut => "signed out".to_owned(),
             Self::Unknown(error) => error.to_string(),
         }
     }
 
-    pub fn add_to(&self, value: &mut Value) {
-        value["expires"] = match self {
-            Self::Until { expires, .. } => json!(expires),
-            _ => Value::Null,
+    /// For programs: when, and in how many seconds from now.
+    pub fn add_to(&self, value: &mut Value, now: Timestamp) {
+        let expires = match self {
+            Self::Until { expires, .. } => Some(*expires),
+            _ => None,
         };
+        value["expires"] = json!(expires);
+        value["expiresIn"] = json!(expires.map(|at| at.duration_since(now).as_secs()));
         if value["method"] == json!(Method::OAuth) {
             value["signedIn"] = match self {
                 Self::Unknown(_) => Value::Null,
@@ -116,11 +127,11 @@ impl Life {
     }
 }
 
-fn as_json(store: &Store, listed: &Listed, current: bool) -> Value {
+fn as_json(store: &Store, listed: &Listed, current: bool, now: Timestamp) -> Value {
     match &listed.profile {
         Ok(profile) => {
             let mut value = describe(profile);
-            Life::of(store, profile).add_to(&mut value);
+            Life::of(store, profile).add_to(&mut value, now);
             value["current"] = current.into();
             value["shadowed"] = listed.shadowed.into();
             value
@@ -129,8 +140,7 @@ fn as_json(store: &Store, listed: &Listed, current: bool) -> Value {
     }
 }
 
-/// A profile for programs: everything but its secret.
-/// What is known of a profile, but for its credential.
+/// A profile for programs: everything but its secret, and what that tells.
 pub fn describe(profile: &Profile) -> Value {
     json!({
         "name": profile.name,
@@ -142,6 +152,6 @@ pub fn describe(profile: &Profile) -> Value {
         "also": profile.also,
         "client": profile.sign_in.as_ref().map(|sign_in| sign_in.client.id.as_ref()),
         "scopes": profile.sign_in.as_ref().map(|sign_in| &sign_in.scopes),
-        "requestedScopes": profile.sign_in.as_ref().and_then(|sign_in| sign_in.asked.as_ref()),
+        "missingScopes": profile.sign_in.as_ref().map(SignIn::lacks),
     })
 }

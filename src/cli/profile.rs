@@ -75,7 +75,7 @@ impl Show {
         let life = Life::of(&store, &profile);
         if self.json {
             let mut value = describe(&profile);
-            life.add_to(&mut value);
+            life.add_to(&mut value, context.now);
             return terminal::print_json(&value);
         }
         let mut lines = vec![

@@ -213,6 +213,11 @@ impl Authorization {
         self.server.service.faults.plan(fault).on(REVOKE)
     }
 
+    /// Waits until everything that was sent so far has had its effect, also what killed clients sent.
+    pub fn settle(&self) {
+        self.server.settle();
+    }
+
     /// Forgets all faults; those under way go on.
     pub fn clear_faults(&self) {
         self.server.service.faults.clear();

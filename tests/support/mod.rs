@@ -116,6 +116,14 @@ impl Home {
     /// `program` in this home, with nothing else of the environment but `PATH`, and in a session of its
     /// own: it must not ask on the terminal from which the tests are run.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = self.job(program);
+        // SAFETY: between fork and exec it makes one system call and allocates nothing.
+        unsafe { command.pre_exec(|| Ok(nix::unistd::setsid().map(drop)?)) };
+        command
+    }
+
+    /// The same in the session of the tests, where a signal can stop it.
+    pub fn job(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(program);
         command
             .env_clear()
@@ -123,8 +131,6 @@ impl Home {
             .env("HOME", self.path())
             .current_dir(self.path())
             .stdin(Stdio::null());
-        // SAFETY: between fork and exec it makes one system call and allocates nothing.
-        unsafe { command.pre_exec(|| Ok(nix::unistd::setsid().map(drop)?)) };
         command
     }
 

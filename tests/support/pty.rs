@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
-use nix::pty::{Winsize, openpty};
+use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::{Pid, tcgetpgrp};
 
@@ -58,33 +58,13 @@ impl Terminal {
 
     /// Starts the command, which [`super::Home::command`] made, on the terminal, some of its streams elsewhere.
     pub fn start_redirected(mut command: Command, redirected: Redirected) -> Self {
-        let size = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
-        let pty = openpty(Some(&size), None).expect("a pseudo-terminal");
-        for fd in [&pty.master, &pty.slave] {
-            fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("kept from other tests' commands");
-        }
+        let pty = open();
         let modes = tcgetattr(&pty.slave).expect("modes");
         let tty = || Stdio::from(pty.slave.try_clone().expect("another descriptor"));
         command.stdin(redirected.stdin.unwrap_or_else(tty));
         command.stdout(redirected.stdout.unwrap_or_else(tty));
         command.stderr(redirected.stderr.unwrap_or_else(tty));
-        let slave = pty.slave.as_raw_fd();
-        let take_terminal = move || {
-            // As after a login: a caller in the background (`tests/run &`) has the keys' signals ignored.
-            for signal in
-                [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGHUP]
-            {
-                // SAFETY: the default action is no handler of ours.
-                unsafe { libc::signal(signal, libc::SIG_DFL) };
-            }
-            // SAFETY: an ioctl without memory of ours; the descriptor lives in `pty` beyond the spawn.
-            if unsafe { libc::ioctl(slave, libc::TIOCSCTTY, 0) } == -1 {
-                return Err(std::io::Error::last_os_error());
-            }
-            Ok(())
-        };
-        // SAFETY: between fork and exec it makes system calls and allocates nothing.
-        unsafe { command.pre_exec(take_terminal) };
+        take_terminal(&mut command, &pty.slave);
         let child = command.spawn().expect("started");
         let master = File::from(pty.master);
         let output = read_in_thread(master.try_clone().expect("another descriptor").into());
@@ -195,6 +175,54 @@ fn read_in_thread(master: OwnedFd) -> Receiver<Vec<u8>> {
         }
     });
     receiver
+}
+
+/// Starts a command on a terminal that nobody reads, and that hangs up when what is returned with the
+/// command is dropped.
+pub fn start_unread(mut command: Command) -> (Child, OwnedFd) {
+    let pty = open();
+    let tty = || Stdio::from(pty.slave.try_clone().expect("another descriptor"));
+    command.stdin(tty()).stdout(tty()).stderr(tty());
+    take_terminal(&mut command, &pty.slave);
+    (command.spawn().expect("started"), pty.master)
+}
+
+fn open() -> OpenptyResult {
+    let size = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+    let pty = openpty(Some(&size), None).expect("a pseudo-terminal");
+    for fd in [&pty.master, &pty.slave] {
+        fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("kept from other tests' commands");
+    }
+    pty
+}
+
+/// Has the command, which [`super::Home::command`] made, take the terminal as that of its session.
+fn take_terminal(command: &mut Command, slave: &OwnedFd) {
+    as_after_login(command);
+    let slave = slave.as_raw_fd();
+    let take = move || {
+        // SAFETY: an ioctl without memory of ours; the descriptor lives in the caller beyond the spawn.
+        if unsafe { libc::ioctl(slave, libc::TIOCSCTTY, 0) } == -1 {
+            return Err(std::io::Error::last_os_error());
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec it makes one system call and allocates nothing.
+    unsafe { command.pre_exec(take) };
+}
+
+/// Has the command mind the keys' signals: a caller in the background (`tests/run &`) has them ignored.
+pub fn as_after_login(command: &mut Command) {
+    let mind = || {
+        for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGHUP]
+        {
+            // SAFETY: the default action is no handler of ours.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec it makes system calls and allocates nothing.
+    unsafe { command.pre_exec(mind) };
 }
 
 /// The text without control sequences; one whose end is still to come is left out, too.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::authorization::{Authorization, Gate, Pair};
 use super::keyring::{BUS, Keyring};
 use super::online::SECRET;
-use super::{ACME, Home, Output, finished, run};
+use super::{ACME, ALCHEMY, Home, Output, finished, run};
 
 /// A client of the user's own.
 pub const OWN: &str = "a-client-of-our-own";
@@ -102,6 +102,13 @@ impl SignedIn {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.home.alchemy_command(arguments);
         command.envs(&self.variables);
+        command
+    }
+
+    /// The same as a job in the session of the tests, where a signal can stop it.
+    pub fn job(&self, arguments: &[&str]) -> Command {
+        let mut command = self.home.job(ALCHEMY);
+        command.args(arguments).envs(&self.variables);
         command
     }
 

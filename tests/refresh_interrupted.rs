@@ -1,0 +1,299 @@
+//! A refresh that is interrupted, killed or left hanging. Ctrl-C, TERM, Ctrl-Z and a closed terminal wait
+//! until the new pair is kept, at whatever stage they come: no grant is lost. `kill -9` cannot wait: it
+//! loses a grant only between the server's answer and the write, and that is named. Nothing waits for
+//! ever.
+
+mod support;
+
+use std::fs::{self, File, FileTimes};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use jiff::Timestamp;
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+use support::authorization::{Fault, Gate, Moment, State};
+use support::pty::{as_after_login, start_unread};
+use support::signed_in::{OWN, SCOPES, SignedIn, V1, in_seconds, pair_of};
+
+/// When something happens to a refresh.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stage {
+    /// The server has the request, and has done nothing.
+    Received,
+    /// The server has spent the token, and has not answered.
+    Spent,
+    /// So long after the answer was let go.
+    Answered(Duration),
+    /// So long after the start of the process.
+    Running(Duration),
+}
+
+/// Moments spread over a refresh, of the client's whose time is given: `count` of each kind.
+fn stages(usual: Duration, count: u32) -> Vec<Stage> {
+    let after_answer = Duration::from_millis(4);
+    (0..count)
+        .flat_map(|n| {
+            let answered = Stage::Answered(after_answer * n / count);
+            [Stage::Received, Stage::Spent, answered, Stage::Running(usual * n * 5 / 4 / count)]
+        })
+        .collect()
+}
+
+/// Waits in short spins: a moment is shorter than the system's shortest sleep.
+fn spin(time: Duration) {
+    let started = Instant::now();
+    while started.elapsed() < time {
+        thread::yield_now();
+    }
+}
+
+fn quiet(command: &mut Command) -> &mut Command {
+    command.stdout(Stdio::null()).stderr(Stdio::null())
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(child.id().try_into().expect("a process id"))
+}
+
+/// The profile `prod` of a client, and how long its refresh takes.
+fn prod(client: &str) -> (SignedIn, Duration) {
+    let online = SignedIn::new();
+    online.profile("prod", client, 0);
+    let started = Instant::now();
+    online.token("prod");
+    (online, started.elapsed())
+}
+
+/// Has the access token run out, with the same refresh token.
+fn run_out(online: &SignedIn, client: &str) {
+    online.keep("prod", client, &pair_of(&online.kept("prod", client)), in_seconds(-1));
+}
+
+/// Starts a process, and strikes it at that stage.
+fn at<P, Q>(online: &SignedIn, stage: Stage, start: impl FnOnce() -> P, strike: impl FnOnce(P) -> Q) -> Q {
+    let gate = match stage {
+        Stage::Received => Some(online.server.gate(Moment::Received)),
+        Stage::Spent | Stage::Answered(_) => Some(online.server.gate(Moment::Done)),
+        Stage::Running(_) => None,
+    };
+    let process = start();
+    gate.iter().for_each(Gate::arrival);
+    if let Stage::Answered(after) | Stage::Running(after) = stage {
+        gate.iter().for_each(Gate::pass);
+        spin(after);
+    }
+    let struck = strike(process);
+    online.server.remove_hook();
+    struck
+}
+
+/// How a process ended; when it stops before, that is handled.
+fn end(child: &Child, stopped: impl FnOnce()) -> Option<Signal> {
+    let mut stopped = Some(stopped);
+    loop {
+        match waitpid(pid(child), Some(WaitPidFlag::WUNTRACED)).expect("waited") {
+            WaitStatus::Stopped(..) => {
+                stopped.take().expect("it stops once")();
+                kill(pid(child), Signal::SIGCONT).expect("continued");
+            }
+            WaitStatus::Exited(_, 0) => return None,
+            WaitStatus::Signaled(_, signal, _) => return Some(signal),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_signal_waits_until_the_new_pair_is_kept() {
+    for client in [OWN, V1] {
+        let (online, usual) = prod(client);
+        let start = || {
+            let mut command = online.job(&["token", "prod"]);
+            as_after_login(&mut command);
+            quiet(command.process_group(0)).spawn().expect("started")
+        };
+        let rounds = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGTSTP];
+        for (signal, stage) in
+            rounds.into_iter().flat_map(|s| stages(usual, 8).into_iter().map(move |g| (s, g)))
+        {
+            run_out(&online, client);
+            let old = pair_of(&online.kept("prod", client));
+            #[allow(clippy::zombie_processes, reason = "`end` waits for it")]
+            let child = at(&online, stage, start, |child| {
+                // A zombie takes signals, too: it may have ended just now.
+                kill(pid(&child), signal).expect("sent");
+                child
+            });
+            let in_request = matches!(stage, Stage::Received | Stage::Spent);
+            let mut stopped = false;
+            let ended_by = end(&child, || {
+                stopped = true;
+                // Nobody waits for one that is suspended. (It may have been stopped between taking the lock
+                // and holding this signal back, which are a few instructions.)
+                if in_request {
+                    assert_ne!(online.token("prod"), old.access);
+                }
+            });
+            online.server.settle();
+            let pair = pair_of(&online.kept("prod", client));
+            assert_eq!(online.server.state_of(&pair.refresh), State::Live, "{client} {signal} {stage:?}");
+            if in_request {
+                assert_ne!(pair, old, "{client} {signal} {stage:?}");
+                let obeyed = if signal == Signal::SIGTSTP { stopped } else { ended_by == Some(signal) };
+                assert!(obeyed, "{client} {signal} {stage:?}: {ended_by:?}");
+            }
+        }
+        assert_eq!(online.server.reuses(), 0);
+    }
+}
+
+#[test]
+fn a_terminal_that_closes_does_not_take_the_new_pair_along() {
+    for client in [OWN, V1] {
+        let (online, usual) = prod(client);
+        for stage in stages(usual, 12) {
+            run_out(&online, client);
+            let old = pair_of(&online.kept("prod", client));
+            let start = || start_unread(online.command(&["exec", "prod", "--", "sleep", "60"]));
+            #[allow(clippy::zombie_processes, reason = "`end` waits for it")]
+            let child = at(&online, stage, start, |(child, terminal)| {
+                drop(terminal);
+                child
+            });
+            assert_eq!(end(&child, || ()), Some(Signal::SIGHUP), "{client} {stage:?}");
+            online.server.settle();
+            let pair = pair_of(&online.kept("prod", client));
+            assert_eq!(online.server.state_of(&pair.refresh), State::Live, "{client} {stage:?}");
+            assert!(pair != old || matches!(stage, Stage::Running(_)), "{client} {stage:?}");
+        }
+        assert_eq!(online.server.reuses(), 0);
+    }
+}
+
+#[test]
+fn a_refresh_that_is_killed_loses_a_grant_only_when_nobody_could_have_kept_it_and_says_so() {
+    for client in [OWN, V1] {
+        let (online, usual) = prod(client);
+        let (mut killed, mut lost) = (0, 0);
+        for stage in stages(usual, 38) {
+            run_out(&online, client);
+            let (rotations, started) = (online.server.rotations(), Timestamp::now());
+            let start = || quiet(&mut online.command(&["token", "prod"])).spawn().expect("started");
+            let mut child = at(&online, stage, start, |mut child| {
+                child.kill().expect("killed, or gone");
+                child
+            });
+            let status = child.wait().expect("ended");
+            killed += usize::from(status.signal() == Some(Signal::SIGKILL as i32));
+            online.server.settle();
+            remove_unknown_lock(&online);
+            // What is durable: the document, which is whole at every moment. There is no other place.
+            let pair = pair_of(&online.kept("prod", client));
+            assert!(!online.home.alchemy("rescue/prod").exists());
+            match online.server.state_of(&pair.refresh) {
+                State::Live => {
+                    let token = online.token("prod");
+                    assert_eq!(online.server.state_of(&token), State::Live, "{client} {stage:?}");
+                }
+                State::Spent => {
+                    lost += 1;
+                    assert_eq!(online.server.rotations(), rotations + 1, "{client} {stage:?}");
+                    let error = online
+                        .run(&["token", "prod"])
+                        .expect_only_error(1, "the session of profile 'prod' is over: ")
+                        .expect_hint("alchemy login -p prod");
+                    let (_, rest) = error.stderr.split_once("the refresh at ").expect("it is named");
+                    let (at, rest) = rest.split_once(" was killed").expect("that it was killed");
+                    assert!(rest.starts_with(" before its answer was kept\n"), "{}", error.stderr);
+                    let at: Timestamp = at.parse().expect("a time");
+                    // It is told in whole seconds.
+                    assert!(at.as_second() >= started.as_second() && at <= Timestamp::now());
+                    online.keep("prod", client, &online.server.issue(client, &SCOPES), in_seconds(-1));
+                }
+                state => panic!("{client} {stage:?}: {state:?}"),
+            }
+            let unanswered = matches!(stage, Stage::Received | Stage::Spent);
+            assert!(!unanswered || online.server.rotations() > rotations, "{client} {stage:?}");
+        }
+        assert!(killed >= 76 && lost >= 76, "{client}: {killed} killed, {lost} lost");
+    }
+}
+
+/// Removes npm's lock where a process was killed between making it and noting that it is its own, which
+/// are two system calls; the next one would wait for the protocol's 10 s.
+fn remove_unknown_lock(online: &SignedIn) {
+    let lock = online.home.alchemy("lock/cloudflare-prod");
+    if let Ok(metadata) = fs::metadata(&lock) {
+        let note = online.home.read("lock/native/prod");
+        if !note.contains(&format!("\"inode\":{}", metadata.ino())) {
+            fs::remove_dir(lock).expect("removed");
+        }
+    }
+}
+
+// --- left hanging ---
+
+#[test]
+fn nothing_waits_for_ever() {
+    let hanging = || {
+        let online = SignedIn::prod(600);
+        online.server.fault(Fault::Hang);
+        online
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let online = hanging();
+            online.keep("prod", OWN, &online.pair(), in_seconds(-1));
+            online
+                .run(&["exec", "prod", "--", "true"])
+                .expect_only_error(125, "at 127.0.0.1:")
+                .expect_hint("check the network");
+            assert_eq!(online.server.refreshes(), 2, "asked again, as it may not have been received");
+        });
+        scope.spawn(|| {
+            let online = hanging();
+            let said = online.run(&["exec", "-p", "prod", "--min-ttl", "15m", "true"]).expect_code(0).stderr;
+            assert!(said.contains("no answer within 20 s; the token of 'prod' is used, for "), "{said}");
+        });
+        scope.spawn(|| {
+            let online = SignedIn::prod(0);
+            online.home.write("lock/native/prod", "");
+            let held = File::open(online.home.alchemy("lock/native/prod")).expect("the lock's file");
+            held.lock().expect("locked");
+            online
+                .run(&["token", "prod"])
+                .expect_error(1, "another process has held profile 'prod' for 60 s: ")
+                .expect_hint("end that process (a suspended one?) and try again");
+            assert!(online.server.requests().is_empty());
+        });
+        scope.spawn(|| {
+            let online = SignedIn::new();
+            online.profile("prod", V1, 0);
+            let lock = online.home.alchemy("lock/cloudflare-prod");
+            fs::create_dir_all(&lock).expect("npm's lock");
+            // As if npm touched it again and again.
+            let alive = FileTimes::new().set_modified(SystemTime::now() + Duration::from_secs(90));
+            File::open(&lock).expect("opened").set_times(alive).expect("touched");
+            online
+                .run(&["token", "prod"])
+                .expect_error(1, "another process has held profile 'prod' for 60 s: ");
+            assert!(online.server.requests().is_empty() && lock.exists());
+        });
+    });
+}
+
+#[test]
+fn a_lock_that_a_dead_npm_has_left_is_no_reason_to_wait() {
+    let online = SignedIn::new();
+    online.profile("prod", V1, 0);
+    let lock = online.home.alchemy("lock/cloudflare-prod");
+    fs::create_dir_all(&lock).expect("npm's lock");
+    online.home.age("lock/cloudflare-prod");
+    online.token("prod");
+    assert!(!lock.exists());
+}

@@ -183,7 +183,11 @@ impl HeldGrant<'_, '_> {
         let path = match self.profile.store {
             StoreKind::Keyring => return Ok(Room(None)),
             StoreKind::File => self.store.document_path(self.profile),
-            StoreKind::Npm => self.store.home.npm_document(&self.profile.name),
+            StoreKind::Npm => {
+                // One that a killed process left is waited for now, and not with the next pair in our hands.
+                drop(self.lock_npms_profiles()?);
+                self.store.home.npm_document(&self.profile.name)
+            }
         };
         let length = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
         let blank = vec![b' '; usize::try_from(length).unwrap_or_default() + SLACK];
@@ -231,10 +235,12 @@ impl HeldGrant<'_, '_> {
         self.store.remove_documents(name)
     }
 
-    /// Version 2's lock for every change of its documents.
+    /// Version 2's lock for every change of its documents. It is of all profiles, so that whoever finds it
+    /// left behind need not hold the lock of this one: it has one of ours to itself.
     fn lock_npms_profiles(&self) -> Result<Option<NpmLock>> {
-        let path = npm_lock::v2(&self.store.home.locks(), "profiles");
-        NpmLock::acquire(path, Protocol::V2, self.lock(), "npm's profiles", *self.store.messages)
+        let (home, messages, what) = (self.store.home, *self.store.messages, "npm's profiles");
+        let ours = Lock::acquire(&[home.lock("npm-profiles")], what, messages)?;
+        NpmLock::acquire(npm_lock::v2(&home.locks(), "profiles"), Protocol::V2, &ours, what, messages)
     }
 
     fn put(&self, room: Room, grant: &Grant) -> Result<()> {

@@ -58,7 +58,7 @@ impl<'a> Store<'a> {
     /// When the document is gone, or cannot be written.
     pub(super) fn put_into_npms(&self, profile: &Profile, grant: &Grant) -> Result<()> {
         let held = HeldGrant { store: self, profile, locks: self.lock_profile(profile)? };
-        held.put(held.room()?, grant)?;
+        held.put(held.room()?, grant, None)?;
         rescue::remove(self.home, &profile.name);
         Ok(())
     }
@@ -149,7 +149,7 @@ impl HeldGrant<'_, '_> {
             return Ok(Current { grant: stored, replaces });
         };
         let current = Current { grant: rescued.grant, replaces };
-        let home = self.room().and_then(|room| self.put(room, &current.grant));
+        let home = self.room().and_then(|room| self.put(room, &current.grant, Some(&current.replaces)));
         if home.is_ok() {
             rescue::remove(self.store.home, name);
             let digest = rescue::digest(current.grant.refresh.as_ref());
@@ -200,7 +200,7 @@ impl HeldGrant<'_, '_> {
     /// When neither takes it; the reason of the store.
     pub fn write(&self, room: Room, current: &Current, next: &Grant) -> Result<()> {
         let name = &self.profile.name;
-        let Err(error) = self.put(room, next) else {
+        let Err(error) = self.put(room, next, Some(&current.replaces)) else {
             rescue::remove(self.store.home, name);
             return Ok(());
         };
@@ -243,18 +243,32 @@ impl HeldGrant<'_, '_> {
         NpmLock::acquire(npm_lock::v2(&home.locks(), "profiles"), Protocol::V2, &ours, what, messages)
     }
 
-    fn put(&self, room: Room, grant: &Grant) -> Result<()> {
-        let name = &self.profile.name;
-        let bytes = match self.profile.store {
-            StoreKind::File => document(grant),
-            StoreKind::Keyring => return self.store.write_keyring(name, &document(grant)),
-            StoreKind::Npm => {
-                let _profiles = self.lock_npms_profiles()?;
-                let bytes = npm::with_grant(self.store.home, name, grant)?;
-                return commit(room, &bytes);
-            }
-        };
+    /// Keeps a grant; one that follows another only in that one's place.
+    fn put(&self, room: Room, grant: &Grant, replaces: Option<&str>) -> Result<()> {
+        let Profile { name, store, .. } = self.profile;
+        if *store == StoreKind::Keyring {
+            return self.store.write_keyring(name, &document(grant));
+        }
+        let is_npms = *store == StoreKind::Npm;
+        let _profiles = if is_npms { self.lock_npms_profiles()? } else { None };
+        if replaces.is_some_and(|replaces| self.is_superseded(replaces)) {
+            self.store
+                .messages
+                .verbose(&format!("somebody has signed in to '{name}' meanwhile, which is kept"));
+            return Ok(());
+        }
+        let bytes = if is_npms { npm::with_grant(self.store.home, name, grant)? } else { document(grant) };
         commit(room, &bytes)
+    }
+
+    /// Whether the store has something else by now than the grant with this refresh token: npm takes none of
+    /// the locks when it signs in.
+    fn is_superseded(&self, replaces: &str) -> bool {
+        match self.store.stored(self.profile, Some(&self.locks)) {
+            Ok(Some(Document::OAuth(stored))) => rescue::digest(stored.refresh.as_ref()) != replaces,
+            Ok(Some(_)) => true,
+            Ok(None) | Err(_) => false,
+        }
     }
 }
 

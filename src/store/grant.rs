@@ -227,6 +227,8 @@ impl HeldGrant<'_, '_> {
             StoreKind::Keyring => self.store.delete_from_keyring(name)?,
             StoreKind::Npm => {
                 let _profiles = self.lock_npms_profiles()?;
+                // As version 2 does: a secret that came of the grant, and that the next deployment gets again.
+                atomic::remove(&self.store.home.npm_state_store(name))?;
                 atomic::remove(&self.store.home.npm_document(name))?;
                 rescue::remove(self.store.home, name);
                 return Ok(());

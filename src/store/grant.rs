@@ -58,7 +58,7 @@ impl<'a> Store<'a> {
     /// When the document is gone, or cannot be written.
     pub(super) fn put_into_npms(&self, profile: &Profile, grant: &Grant) -> Result<()> {
         let held = HeldGrant { store: self, profile, locks: self.lock_profile(profile)? };
-        held.put(held.room()?, grant)?;
+        held.put(held.room()?, grant, None)?;
         rescue::remove(self.home, &profile.name);
         Ok(())
     }
@@ -149,7 +149,7 @@ impl HeldGrant<'_, '_> {
             return Ok(Current { grant: stored, replaces });
         };
         let current = Current { grant: rescued.grant, replaces };
-        let home = self.room().and_then(|room| self.put(room, &current.grant));
+        let home = self.room().and_then(|room| self.put(room, &current.grant, Some(&current.replaces)));
         if home.is_ok() {
             rescue::remove(self.store.home, name);
             let digest = rescue::digest(current.grant.refresh.as_ref());
@@ -183,7 +183,11 @@ impl HeldGrant<'_, '_> {
         let path = match self.profile.store {
             StoreKind::Keyring => return Ok(Room(None)),
             StoreKind::File => self.store.document_path(self.profile),
-            StoreKind::Npm => self.store.home.npm_document(&self.profile.name),
+            StoreKind::Npm => {
+                // One that a killed process left is waited for now, and not with the next pair in our hands.
+                drop(self.lock_npms_profiles()?);
+                self.store.home.npm_document(&self.profile.name)
+            }
         };
         let length = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
         let blank = vec![b' '; usize::try_from(length).unwrap_or_default() + SLACK];
@@ -196,7 +200,7 @@ impl HeldGrant<'_, '_> {
     /// When neither takes it; the reason of the store.
     pub fn write(&self, room: Room, current: &Current, next: &Grant) -> Result<()> {
         let name = &self.profile.name;
-        let Err(error) = self.put(room, next) else {
+        let Err(error) = self.put(room, next, Some(&current.replaces)) else {
             rescue::remove(self.store.home, name);
             return Ok(());
         };
@@ -223,6 +227,8 @@ impl HeldGrant<'_, '_> {
             StoreKind::Keyring => self.store.delete_from_keyring(name)?,
             StoreKind::Npm => {
                 let _profiles = self.lock_npms_profiles()?;
+                // As version 2 does: a secret that came of the grant, and that the next deployment gets again.
+                atomic::remove(&self.store.home.npm_state_store(name))?;
                 atomic::remove(&self.store.home.npm_document(name))?;
                 rescue::remove(self.store.home, name);
                 return Ok(());
@@ -231,24 +237,40 @@ impl HeldGrant<'_, '_> {
         self.store.remove_documents(name)
     }
 
-    /// Version 2's lock for every change of its documents.
+    /// Version 2's lock for every change of its documents. It is of all profiles, so that whoever finds it
+    /// left behind need not hold the lock of this one: it has one of ours to itself.
     fn lock_npms_profiles(&self) -> Result<Option<NpmLock>> {
-        let path = npm_lock::v2(&self.store.home.locks(), "profiles");
-        NpmLock::acquire(path, Protocol::V2, self.lock(), "npm's profiles", *self.store.messages)
+        let (home, messages, what) = (self.store.home, *self.store.messages, "npm's profiles");
+        let ours = Lock::acquire(&[home.lock("npm-profiles")], what, messages)?;
+        NpmLock::acquire(npm_lock::v2(&home.locks(), "profiles"), Protocol::V2, &ours, what, messages)
     }
 
-    fn put(&self, room: Room, grant: &Grant) -> Result<()> {
-        let name = &self.profile.name;
-        let bytes = match self.profile.store {
-            StoreKind::File => document(grant),
-            StoreKind::Keyring => return self.store.write_keyring(name, &document(grant)),
-            StoreKind::Npm => {
-                let _profiles = self.lock_npms_profiles()?;
-                let bytes = npm::with_grant(self.store.home, name, grant)?;
-                return commit(room, &bytes);
-            }
-        };
+    /// Keeps a grant; one that follows another only in that one's place.
+    fn put(&self, room: Room, grant: &Grant, replaces: Option<&str>) -> Result<()> {
+        let Profile { name, store, .. } = self.profile;
+        if *store == StoreKind::Keyring {
+            return self.store.write_keyring(name, &document(grant));
+        }
+        let is_npms = *store == StoreKind::Npm;
+        let _profiles = if is_npms { self.lock_npms_profiles()? } else { None };
+        if replaces.is_some_and(|replaces| self.is_superseded(replaces)) {
+            self.store
+                .messages
+                .verbose(&format!("somebody has signed in to '{name}' meanwhile, which is kept"));
+            return Ok(());
+        }
+        let bytes = if is_npms { npm::with_grant(self.store.home, name, grant)? } else { document(grant) };
         commit(room, &bytes)
+    }
+
+    /// Whether the store has something else by now than the grant with this refresh token: npm takes none of
+    /// the locks when it signs in.
+    fn is_superseded(&self, replaces: &str) -> bool {
+        match self.store.stored(self.profile, Some(&self.locks)) {
+            Ok(Some(Document::OAuth(stored))) => rescue::digest(stored.refresh.as_ref()) != replaces,
+            Ok(Some(_)) => true,
+            Ok(None) | Err(_) => false,
+        }
     }
 }
 

@@ -86,6 +86,12 @@ impl Home {
         self.npm_profiles().join(name.as_str()).join("cloudflare.json")
     }
 
+    /// What the npm package's version 2 caches of the account that a profile is signed in to.
+    #[must_use]
+    pub fn npm_state_store(&self, name: &ProfileName) -> PathBuf {
+        self.credentials().join(name.as_str()).join("cloudflare-state-store.json")
+    }
+
     /// The folder of all locks, the npm package's too.
     #[must_use]
     pub fn locks(&self) -> PathBuf {

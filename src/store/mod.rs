@@ -168,15 +168,7 @@ impl<'a> Store<'a> {
         let name = &profile.name;
         self.messages
             .verbose(&format!("reading the credential of '{name}' from the {} store", profile.store));
-        let document = match profile.store {
-            StoreKind::File => self.read_file(&self.document_path(profile), name)?,
-            StoreKind::Keyring => match self.take_over(profile, held)? {
-                Some(document) => Some(document),
-                None => self.read_keyring(name)?,
-            },
-            StoreKind::Npm => npm::read(self.home, name)?.map(|(_, document)| document),
-        };
-        let document = document.ok_or_else(|| self.missing(profile))?;
+        let document = self.stored(profile, held)?.ok_or_else(|| self.missing(profile))?;
         if document.method() == profile.method {
             Ok(document)
         } else {
@@ -186,6 +178,19 @@ impl<'a> Store<'a> {
                 profile.method
             ))
             .hint(format!("set the profile up again: alchemy configure -p {name}")))
+        }
+    }
+
+    /// What the store has for the profile, of whatever kind.
+    fn stored(&self, profile: &Profile, held: Option<&ProfileLock>) -> Result<Option<Document>> {
+        let name = &profile.name;
+        match profile.store {
+            StoreKind::File => self.read_file(&self.document_path(profile), name),
+            StoreKind::Keyring => match self.take_over(profile, held)? {
+                Some(document) => Ok(Some(document)),
+                None => self.read_keyring(name),
+            },
+            StoreKind::Npm => Ok(npm::read(self.home, name)?.map(|(_, document)| document)),
         }
     }
 

@@ -68,6 +68,13 @@ impl Error {
         self
     }
 
+    /// Adds another way on to what to do next.
+    #[must_use]
+    pub fn or(self, way: &str) -> Self {
+        let hint = self.hint.as_ref().map_or_else(|| way.to_owned(), |hint| format!("{hint}; or {way}"));
+        self.hint(hint)
+    }
+
     /// What the error means for the exit code.
     #[must_use]
     pub fn kind(&self) -> Kind {

@@ -247,6 +247,21 @@ fn a_code_that_the_server_does_not_know_ends_the_sign_in_and_changes_nothing() {
     assert!(prod.home.snapshot() == before, "nothing is changed");
 }
 
+#[test]
+fn a_server_whose_ca_is_not_trusted_is_named_with_the_variable_that_mends_it() {
+    let Some(mut prod) = Person::new() else { return };
+    prod.online.unset("SSL_CERT_FILE");
+    let mut terminal = prod.without_browser(&CONFIGURE);
+    let callback = prod.server.browse(&address(&mut terminal));
+    let page = prod.server.open(&callback);
+    assert!(page.contains("<h1>Not signed in</h1>") && page.contains("UnknownIssuer"), "{page}");
+    let (code, shown) = terminal.finish();
+    assert_eq!(code, 1, "{shown}");
+    assert!(shown.contains("UnknownIssuer"), "{shown}");
+    assert!(shown.contains("hint: ") && shown.contains("SSL_CERT_FILE"), "{shown}");
+    assert!(prod.home.snapshot().is_empty(), "nothing is made");
+}
+
 // --- what is granted ---
 
 #[test]

@@ -81,7 +81,7 @@ fn sign_out(context: &Context, store: &Store, profile: &Profile, local: bool) ->
     if !local {
         match held.read() {
             Ok(current) => revoke_grant(context, profile, &current.grant).map_err(|error| {
-                error.hint(format!("try again, or forget it here alone: alchemy logout -p {name} --local"))
+                error.or(&format!("forget it here alone: alchemy logout -p {name} --local"))
             })?,
             Err(error) if error.kind() == Kind::SignedOut => {
                 context.messages.say(&format!("profile '{name}' is not signed in"));
@@ -139,6 +139,7 @@ pub fn revoke_grant(context: &Context, profile: &Profile, grant: &Grant) -> Resu
     let network = context.network();
     let failed = |failure: Failure| {
         Error::new(format!("cannot revoke the grant of profile '{name}' at {}: {failure}", url.host()))
+            .hint(failure.next_step())
     };
     http::runtime()?.block_on(revoke(&client, &url, &network, token))?.map_err(failed)
 }

@@ -242,9 +242,7 @@ impl Delete {
             let question = "revoke its grant at cloudflare, too?";
             if !self.no_revoke && (self.yes || terminal::ask_yes(question, "--yes or --no-revoke")?) {
                 logout::revoke_of(context, &store, &profile).map_err(|error| {
-                    error.hint(format!(
-                        "try again, or leave it valid: alchemy profile delete {name} --no-revoke"
-                    ))
+                    error.or(&format!("leave it valid: alchemy profile delete {name} --no-revoke"))
                 })?;
                 left = "; its grant is revoked";
             } else {

@@ -83,7 +83,10 @@ pub fn sign_in(
             Err(failure) => {
                 let error = Error::new(format!("cannot sign in at {}: {failure}", authority.host()));
                 show(arrival, Page::Failed(error.to_string())).await;
-                Err(error.hint(format!("try again: {again}")))
+                Err(error.hint(match failure {
+                    Failure::Refused { .. } => format!("try again: {again}"),
+                    _ => failure.next_step(),
+                }))
             }
         }
     })

@@ -81,6 +81,29 @@ pub enum Failure {
     Strange(String),
 }
 
+impl Failure {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn next_step(&self) -> String {
+        match self {
+            Self::Unsent { lasting: true, .. } => {
+                "where a company's proxy signs certificates, set SSL_CERT_FILE to a pem file with its ca"
+            }
+            Self::Unsent { .. } | Self::NoAnswer(_) => {
+                "check the network, and HTTPS_PROXY where a proxy is needed, and try again"
+            }
+            Self::Busy { after: Some(seconds), .. } => return format!("try again in {seconds} s"),
+            Self::Busy { .. } => "try again in a few minutes",
+            Self::Refused { .. } => "try again",
+            Self::Strange(_) => {
+                "something between here and there may want a browser: try without vpn, WARP or proxy, or \
+                 from another network"
+            }
+        }
+        .to_owned()
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

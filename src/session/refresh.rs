@@ -258,24 +258,8 @@ impl Refresh<'_> {
 
     fn passing(&self, failure: &Failure, authority: &Authority) -> Stop {
         let (name, host) = (&self.source.profile.name, authority.host());
-        let hint = match failure {
-            Failure::Unsent { lasting: true, .. } => {
-                "where a company's proxy signs certificates, set SSL_CERT_FILE to a pem file with its ca"
-                    .to_owned()
-            }
-            Failure::Unsent { .. } | Failure::NoAnswer(_) => {
-                "check the network, and HTTPS_PROXY where a proxy is needed, and try again".to_owned()
-            }
-            Failure::Busy { after: Some(seconds), .. } => format!("try again in {seconds} s"),
-            Failure::Busy { .. } => "try again in a few minutes".to_owned(),
-            Failure::Strange(_) | Failure::Refused { .. } => {
-                "something between here and there may want a browser: try without vpn, WARP or proxy, or \
-                 from another network"
-                    .to_owned()
-            }
-        };
         let message = format!("cannot refresh the session of profile '{name}' at {host}: {failure}");
-        Stop::Passing(Error::new(message).hint(hint))
+        Stop::Passing(Error::new(message).hint(failure.next_step()))
     }
 
     /// Neither store nor rescue file took the pair, although there was room a moment ago.

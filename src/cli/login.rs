@@ -388,9 +388,10 @@ pub fn offer(context: &Context, store: &mut Store, profile: &Profile, error: &Er
     if error.kind() != Kind::SignedOut || !store.may_ask() {
         return Ok(false);
     }
-    let question = terminal::printable(&format!("{error}; sign in now?"));
-    if !terminal::ask_yes(&question, "alchemy login").unwrap_or_default() {
-        return Ok(false);
+    context.messages.say(&error.to_string());
+    if !terminal::ask_yes("sign in now?", "alchemy login")? {
+        let hint = error.next_step().unwrap_or_default();
+        return Err(Error::of(Kind::SignedOut, "cancelled; nothing was run").hint(hint));
     }
     again(context, store, profile.clone(), &SignInArguments::default(), false)?;
     Ok(true)

@@ -107,7 +107,11 @@ pub fn discard(context: &Context, client: &Client, grant: &Grant) {
 async fn bind(context: &Context, client: &Client) -> Option<Listener> {
     let callback = client.callback();
     match Listener::bind(&callback).await {
-        Ok(listener) => Some(listener),
+        Ok(listener) => {
+            let address = listener.endpoint().map_or_else(|error| error.to_string(), |url| url.to_string());
+            context.messages.verbose(&format!("waiting for the browser at {address}"));
+            Some(listener)
+        }
         Err(error) => {
             let why = reason(&error);
             context

@@ -244,6 +244,11 @@ impl Authorization {
         self.state().reuses
     }
 
+    /// How many grants there are that are not over.
+    pub fn live_grants(&self) -> usize {
+        self.state().grants.iter().filter(|grant| !grant.over).count()
+    }
+
     /// What a token, of either kind, is to the server.
     pub fn state_of(&self, token: &str) -> State {
         let state = self.state();

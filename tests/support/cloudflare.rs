@@ -216,7 +216,22 @@ impl Cloudflare {
 
     /// Takes the access tokens of whatever grants this is true of, too.
     pub fn take_grants(&self, is_active: impl Fn(&str) -> bool + Send + 'static) {
-        self.server.service.lock().grants = Some(Box::new(is_active));
+        self.server.service.lock().grants = Some((Box::new(is_active), Credential::new(Kind::Grant, "")));
+    }
+
+    /// From now on such a token may not do this.
+    pub fn grants_lack(&self, permission: Permission) {
+        self.change_grants(|grant| grant.without(permission));
+    }
+
+    /// From now on such a token sees these accounts alone.
+    pub fn grants_see(&self, accounts: &[&str]) {
+        self.change_grants(|grant| grant.sees(accounts));
+    }
+
+    fn change_grants(&self, change: impl FnOnce(Credential) -> Credential) {
+        let mut state = self.server.service.lock();
+        state.grants = state.grants.take().map(|(is_active, grant)| (is_active, change(grant)));
     }
 
     /// The value a token has now, after rolls; `None` once deleted.
@@ -246,7 +261,7 @@ impl Cloudflare {
 struct State {
     accounts: Vec<(String, String)>,
     credentials: Vec<Credential>,
-    grants: Option<IsActive>,
+    grants: Option<(IsActive, Credential)>,
     requests: Vec<Request>,
     rolls: u32,
 }
@@ -386,8 +401,8 @@ impl State {
             let token = authorization.strip_prefix("Bearer ").filter(|token| is_token(token));
             let token = token.ok_or_else(|| malformed(6111, "Authorization"))?;
             let granted = || {
-                let is_active = self.grants.as_ref()?;
-                is_active(token).then(|| Credential::new(Kind::Grant, token))
+                let (is_active, grant) = self.grants.as_ref()?;
+                is_active(token).then(|| Credential { value: token.to_owned(), ..grant.clone() })
             };
             return Ok(find(token, None).or_else(granted));
         }

@@ -144,13 +144,10 @@ fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> String {
     let rest = url.strip_prefix("http://").expect("http");
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let mut stream = TcpStream::connect(authority).expect("connected");
-    let mut text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
-    if !headers.iter().any(|(name, _)| *name == "Host") {
-        text += &format!("Host: {authority}\r\n");
-    }
-    for (name, value) in headers {
-        text += &format!("{name}: {value}\r\n");
-    }
+    let host = [("Host", authority)];
+    let host = host.iter().filter(|_| !headers.iter().any(|(name, _)| *name == "Host"));
+    let headers: String = host.chain(headers).map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n{headers}");
     stream.write_all(format!("{text}\r\n").as_bytes()).expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("read");

@@ -133,10 +133,11 @@ fn a_signal_waits_until_the_new_pair_is_kept() {
             let mut stopped = false;
             let ended_by = end(&child, || {
                 stopped = true;
-                // Nobody waits for one that is suspended. (It may have been stopped between taking the lock
-                // and holding this signal back, which are a few instructions.)
+                // Nobody waits for one that is suspended, also who must have the locks. (It may have been
+                // stopped between taking them and holding this signal back, which are a few instructions.)
                 if in_request {
-                    assert_ne!(online.token("prod"), old.access);
+                    let longer = ["token", "-p", "prod", "--min-ttl", "2h"];
+                    assert_eq!(online.run(&longer).expect_code(0).stderr, "");
                 }
             });
             online.server.settle();

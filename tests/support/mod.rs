@@ -12,6 +12,7 @@ pub mod keyring;
 pub mod npm;
 pub mod online;
 pub mod pty;
+pub mod shared;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -146,9 +146,10 @@ fn request(method: &str, url: &str, headers: &[(&str, &str)]) -> String {
     let mut stream = TcpStream::connect(authority).expect("connected");
     let host = [("Host", authority)];
     let host = host.iter().filter(|_| !headers.iter().any(|(name, _)| *name == "Host"));
-    let headers: String = host.chain(headers).map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n{headers}");
-    stream.write_all(format!("{text}\r\n").as_bytes()).expect("sent");
+    let first = format!("{method} {path} HTTP/1.1\r\nConnection: close");
+    let headers = host.chain(headers).map(|(name, value)| format!("{name}: {value}"));
+    let text = std::iter::once(first).chain(headers).collect::<Vec<_>>().join("\r\n");
+    stream.write_all(format!("{text}\r\n\r\n").as_bytes()).expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("read");
     answer

@@ -14,6 +14,7 @@ pub mod npm;
 pub mod oidc;
 pub mod online;
 pub mod pty;
+pub mod shared;
 pub mod signed_in;
 
 use std::collections::BTreeMap;

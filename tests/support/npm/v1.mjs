@@ -38,6 +38,12 @@ function sayWaiting() {
   };
 }
 
-const names = { Provider, Credentials, of, token, configure, sayWaiting };
+/** Says `ready`, and goes on when standard input ends. */
+async function ready() {
+  console.log("ready");
+  for await (const _ of process.stdin);
+}
+
+const names = { Provider, Credentials, of, token, configure, sayWaiting, ready };
 const body = new Function(...Object.keys(names), `return (async () => { ${script} })()`);
 console.log(JSON.stringify((await body(...Object.values(names))) ?? null));

@@ -15,6 +15,7 @@ const dependency = (name) => import(pathToFileURL(resolve(name)));
 
 const Effect = await dependency("effect/Effect");
 const Layer = await dependency("effect/Layer");
+const References = await dependency("effect/References");
 const Redacted = await dependency("effect/Redacted");
 const NodeServices = await dependency("@effect/platform-node/NodeServices");
 const { AuthProviders } = await load("Auth/AuthProvider");
@@ -37,7 +38,11 @@ const services = Layer.mergeAll(ProfileStoreLive, CredentialsStoreLive, layerNon
 const auth = CloudflareAuth.pipe(
   Layer.provideMerge(Layer.mergeAll(services, Layer.succeed(AuthProviders, registered))),
 );
-const run = (effect) => Effect.runPromise(effect.pipe(Effect.scoped, Effect.provide(auth)));
+let level = "Info";
+const run = (effect) =>
+  Effect.runPromise(
+    effect.pipe(Effect.scoped, Effect.provide(auth), Effect.provideService(References.MinimumLogLevel, level)),
+  );
 const store = (use) => run(Effect.flatMap(ProfileStore, use));
 const persist = (profiles, profile) => (values) => profiles.setProviderConfig(profile, "Cloudflare", values);
 
@@ -105,10 +110,18 @@ const destroy = (profile) =>
     }),
   );
 
-/** Holds a profile's credential lock while it waits for that. */
-const locked = (profile, work) => run(withProfileCredentialsLock(profile, Effect.promise(work)));
+/** Says on standard output when it begins to wait for a lock, among much else. */
+function sayWaiting() {
+  level = "Debug";
+}
 
-const names = { list, show, token, create, configure, remove, destroy, locked };
+/** Says `ready`, and goes on when standard input ends. */
+async function ready() {
+  console.log("ready");
+  for await (const _ of process.stdin);
+}
+
+const names = { list, show, token, create, configure, remove, destroy, sayWaiting, ready };
 const body = new Function(...Object.keys(names), `return (async () => { ${script} })()`);
 const result = await body(...Object.values(names));
 // Its messages are on standard output, too: the result is the last line.

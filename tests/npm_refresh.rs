@@ -1,0 +1,182 @@
+//! Refreshing and signing out beside the real npm package: in place and in its format, so that whoever
+//! refreshes first, the others take what came of it and ask nobody.
+//!
+//! Who waits for whom is in `tests/npm_locks.rs`.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+use support::authorization::{Pair, State};
+use support::npm::V2_CLIENT;
+use support::shared::Version::{V1, V2};
+use support::shared::{EXPIRED, HOUR, Shared, for_both, token_of};
+use support::{ACME, run};
+
+#[test]
+fn a_grant_that_we_refresh_is_npms_to_use() {
+    for_both(|shared| {
+        let old = shared.signed_in("p", EXPIRED);
+        let document = shared.path("p");
+        let mut before = shared.json(&document);
+        if shared.version == V2 {
+            // What is not ours stays.
+            before["metadata"] = json!({ "note": "x", "a": [1] });
+            before["other"] = json!(1.5);
+            before["values"]["more"] = json!({ "b": null });
+            shared.home.write(&document, &format!("{before:#}"));
+        }
+        let new = shared.token("p");
+        assert_ne!(new, old.access);
+
+        let after = shared.home.read(&document);
+        assert!(!after.ends_with('\n') && after.contains("\n  \""), "as npm writes it: {after}");
+        let mut written: Value = serde_json::from_str(&after).expect("JSON");
+        let tokens = shared.tokens(&mut written).clone();
+        let mut expected = before;
+        for changed in ["access", "refresh", "expires"] {
+            shared.tokens(&mut expected)[changed] = tokens[changed].clone();
+        }
+        assert_eq!(after, format!("{expected:#}"), "nothing else is changed, and in the same order");
+        assert_eq!((tokens["access"].as_str(), tokens["refresh"] != json!(old.refresh)), (Some(&*new), true));
+        let mode = fs::metadata(shared.home.alchemy(&document)).expect("there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+
+        assert_eq!(shared.npm("return await token('p')"), json!(new));
+        if shared.version == V2 {
+            let connected = json!({ "status": "connected", "code": null });
+            assert_eq!(shared.npm("return await show('p')"), connected);
+            assert_eq!(shared.npm("return await list()"), json!({ "default": null, "p": "oauth" }));
+        }
+        assert_eq!(shared.refreshes(), (1, 0), "npm asks nobody");
+        let folder = shared.home.alchemy(&document);
+        let names = fs::read_dir(folder.parent().expect("a folder")).expect("listed");
+        let names: Vec<_> = names.map(|entry| entry.expect("an entry").file_name()).collect();
+        assert_eq!(names, ["cloudflare.json"], "nothing of ours, and nothing moved away as invalid");
+        assert_eq!(shared.locks(), [""; 0]);
+    });
+}
+
+#[test]
+fn a_grant_that_npm_refreshes_is_ours_to_use() {
+    for_both(|shared| {
+        shared.signed_in("p", EXPIRED);
+        let new = shared.npm("return await token('p')");
+        assert_eq!(json!(shared.token("p")), new);
+        assert_eq!(shared.refreshes(), (0, 1));
+    });
+}
+
+#[test]
+fn npm_refreshes_with_ten_seconds_left_and_we_with_a_minute() {
+    for_both(|shared| {
+        let old = shared.signed_in("p", 30_000);
+        assert_eq!(shared.npm("return await token('p')"), json!(old.access));
+        assert_ne!(shared.token("p"), old.access);
+        assert_eq!(shared.refreshes(), (1, 0));
+        let old = shared.signed_in("q", 5_000);
+        assert_ne!(shared.npm("return await token('q')"), json!(old.access));
+        assert_eq!(shared.refreshes(), (1, 1));
+    });
+}
+
+#[test]
+fn a_grant_of_another_client_is_beside_version_1s_documents_and_not_seen_by_it() {
+    let Some(shared) = Shared::new(V1) else { return };
+    let Pair { access, refresh } = shared.server.issue(V2_CLIENT, &["d1.write"]);
+    let entry = json!({
+        "method": "oauth", "metadata": { "id": ACME, "name": "Acme" }, "scopes": ["d1.write"],
+        "oauth": { "clientId": V2_CLIENT }
+    });
+    let config = json!({ "version": 1, "profiles": { "p": { "cloudflare": entry } } });
+    let native = json!({
+        "type": "oauth", "access": access, "refresh": refresh, "expires": 1, "scopes": ["d1.write"],
+        "clientId": V2_CLIENT
+    });
+    shared.home.write("config.json", &config.to_string());
+    shared.home.write("credentials/p/native.json", &native.to_string());
+    let token = shared.token("p");
+    assert_eq!(shared.json("credentials/p/native.json")["access"], json!(token));
+    assert!(!shared.home.alchemy(&shared.path("p")).exists());
+    assert_eq!(shared.npm("return (await Credentials.get(of('p'))) ?? 'none'"), "none");
+    let refused = shared.npm("return await token('p').catch((error) => error.message)");
+    assert!(refused.as_str().is_some_and(|text| text.contains("Credentials not found")), "{refused}");
+    assert_eq!(shared.json("config.json"), config);
+}
+
+#[test]
+fn what_npm_signs_in_to_while_we_refresh_is_kept() {
+    for_both(|shared| {
+        shared.signed_in("p", EXPIRED);
+        let gate = shared.gate();
+        let ours = shared.start("p");
+        gate.wait();
+        let newer = shared.signed_in("p", HOUR);
+        drop(gate);
+        token_of(ours);
+        assert_eq!(shared.token("p"), newer.access);
+        assert_eq!(shared.npm("return await token('p')"), json!(newer.access));
+
+        shared.signed_in("p", EXPIRED);
+        let gate = shared.gate();
+        let ours = shared.start("p");
+        gate.wait();
+        shared.npm(&match shared.version {
+            V1 => {
+                format!("await configure('p', {{ type: 'api-token', apiToken: 'tok' }}, {{ id: '{ACME}' }})")
+            }
+            V2 => format!(
+                "await configure('p', {{ method: 'stored', credentialType: 'apiToken', apiToken: 'tok',
+                    accountId: '{ACME}' }})"
+            ),
+        });
+        drop(gate);
+        token_of(ours);
+        assert_eq!(shared.token("p"), "tok");
+        assert!(!shared.home.alchemy("rescue/p").exists());
+    });
+}
+
+#[test]
+fn signing_out_revokes_the_grant_and_leaves_what_npm_leaves() {
+    for_both(|shared| {
+        let pair = shared.signed_in("p", HOUR);
+        shared.signed_in("q", HOUR);
+        shared.home.write("credentials/p/cloudflare-state-store.json", "{}");
+        let other = shared.document("q");
+        let config = fs::read(shared.home.alchemy("config.json")).ok();
+        run(&mut shared.command(&["logout", "-p", "p"])).expect_code(0);
+
+        assert_eq!(shared.server.state_of(&pair.refresh), State::Dead);
+        let requests = shared.server.requests();
+        let [revoked] = &requests[..] else { panic!("{requests:?}") };
+        let form = json!({
+            "token": pair.refresh, "token_type_hint": "refresh_token", "client_id": shared.client_id()
+        });
+        assert_eq!(json!(revoked.form), form);
+        assert!(!shared.home.alchemy(&shared.path("p")).exists());
+        assert_eq!(fs::read(shared.home.alchemy("config.json")).ok(), config, "it can be signed in to again");
+        assert_eq!(shared.document("q"), other);
+        assert_eq!(shared.locks(), [""; 0]);
+        match shared.version {
+            V1 => {
+                let known = "return [(await Provider.get(of('p'))).method, await Credentials.get(of('p'))]";
+                assert_eq!(shared.npm(known), json!(["oauth", null]));
+                run(&mut shared.command(&["token", "p"]))
+                    .expect_only_error(1, "missing from the file store")
+                    .expect_hint("alchemy login -p p");
+            }
+            V2 => {
+                assert_eq!(
+                    shared.npm("return await list()"),
+                    json!({ "default": null, "p": null, "q": "oauth" })
+                );
+                run(&mut shared.command(&["token", "p"])).expect_only_error(1, "there is no profile 'p'");
+                // As its own way to sign out does.
+                assert!(!shared.home.alchemy("credentials/p/cloudflare-state-store.json").exists());
+            }
+        }
+    });
+}

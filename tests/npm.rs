@@ -243,18 +243,22 @@ fn what_version_2_moves_away_when_it_migrates_comes_back_with_the_command_that_w
 }
 
 #[test]
-fn what_version_2_deletes_with_a_profile_of_its_own_is_said_and_can_be_set_up_again() {
+fn what_version_2_deletes_or_renames_with_a_profile_of_its_own_is_said_and_can_be_set_up_again() {
     let home = Home::new();
     let Some(npm) = Npm::v2(&home) else { return };
     home.token_profile("prod", "tok-old");
     let config = home.read("config.json");
-    npm.run("await create('prod'); await destroy('prod')");
-    assert!(!home.alchemy("credentials/prod").exists() && home.read("config.json") == config);
-    home.run(&["exec", "prod", "true"])
-        .expect_only_error(125, "npm alchemy 2 removes it with a profile of the same name")
-        .expect_hint("set the profile up again: alchemy configure -p prod");
-    home.token_profile("prod", "tok-new");
-    assert_eq!(given_to_a_command(&home, "prod"), format!("tok-new {ACME}\n"));
+    for script in
+        ["await create('prod'); await destroy('prod')", "await create('prod'); await rename('prod', 'x')"]
+    {
+        npm.run(script);
+        assert!(!home.alchemy("credentials/prod").exists() && home.read("config.json") == config);
+        home.run(&["exec", "prod", "true"])
+            .expect_only_error(125, "npm alchemy 2 removes or renames it with a profile of the same name")
+            .expect_hint("set the profile up again: alchemy configure -p prod");
+        home.token_profile("prod", "tok-new");
+        assert_eq!(given_to_a_command(&home, "prod"), format!("tok-new {ACME}\n"));
+    }
 }
 
 #[test]

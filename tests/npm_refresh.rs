@@ -10,7 +10,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::{Value, json};
 use support::authorization::{Pair, State};
-use support::npm::V2_CLIENT;
+use support::keyring::Keyring;
+use support::npm::{V1_CLIENT, V2_CLIENT};
 use support::shared::Version::{V1, V2};
 use support::shared::{EXPIRED, HOUR, Shared, for_both, token_of};
 use support::{ACME, run};
@@ -104,6 +105,43 @@ fn a_grant_of_another_client_is_beside_version_1s_documents_and_not_seen_by_it()
     let refused = shared.npm("return await token('p').catch((error) => error.message)");
     assert!(refused.as_str().is_some_and(|text| text.contains("Credentials not found")), "{refused}");
     assert_eq!(shared.json("config.json"), config);
+}
+
+#[test]
+fn what_version_1_signs_in_to_beside_a_profile_in_the_keyring_moves_there_and_is_refreshed_there() {
+    let Some(keyring) = Keyring::start() else { return };
+    let Some(shared) = Shared::new(V1) else { return };
+    let entry = json!({
+        "method": "oauth", "metadata": { "id": ACME, "name": "Acme" }, "scopes": ["account:read"],
+        "credentialStore": "keyring"
+    });
+    let config = json!({ "version": 1, "profiles": { "p": { "cloudflare": entry } } });
+    shared.home.write("config.json", &config.to_string());
+    // What its `login` writes.
+    let sign_in = |life: i64| {
+        let pair = shared.server.issue(V1_CLIENT, &["account:read"]);
+        let Pair { access, refresh } = &pair;
+        shared.npm(&format!(
+            "await Credentials.set(of('p'), {{ type: 'oauth', access: '{access}', refresh: '{refresh}',
+                expires: Date.now() + {life}, scopes: ['account:read'] }})"
+        ));
+        pair
+    };
+    let token = || {
+        let mut command = shared.command(&["token", "p"]);
+        let child = command.env("DBUS_SESSION_BUS_ADDRESS", keyring.address()).spawn().expect("started");
+        let token = token_of(child);
+        assert!(!shared.home.alchemy(&shared.path("p")).exists());
+        let kept: Value = serde_json::from_str(&keyring.lookup("p").expect("an item")).expect("JSON");
+        assert_eq!(kept["access"], json!(token));
+        token
+    };
+    let old = sign_in(EXPIRED);
+    let new = token();
+    assert!(new != old.access && token() == new);
+    let newer = sign_in(HOUR);
+    assert_eq!(token(), newer.access);
+    assert_eq!(shared.refreshes(), (1, 0));
 }
 
 #[test]

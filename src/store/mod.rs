@@ -205,8 +205,8 @@ impl<'a> Store<'a> {
     }
 
     /// The error for a profile without its credential. Version 2 of the npm package moves the whole
-    /// folder away when it migrates, and removes a profile's with a profile of its own of that name
-    /// (`facts/alchemy-npm.md` §3.3).
+    /// folder away when it migrates, and removes or renames a profile's with a profile of its own of that
+    /// name (`facts/alchemy-npm.md` §3.3).
     fn missing(&self, profile: &Profile) -> Error {
         let Profile { name, store, .. } = profile;
         let (kind, again) = if profile.method == Method::OAuth {
@@ -227,7 +227,7 @@ impl<'a> Store<'a> {
                     .hint(format!("bring it back: mkdir -p {folder} && mv {documents}; or {again}"))
             }
             _ if *store == StoreKind::File && self.home.npm_profiles().is_dir() => {
-                let why = "npm alchemy 2 removes it with a profile of the same name";
+                let why = "npm alchemy 2 removes or renames it with a profile of the same name";
                 Error::of(kind, format!("{missing}; {why}")).hint(again)
             }
             _ => Error::of(kind, missing).hint(again),

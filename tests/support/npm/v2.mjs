@@ -79,6 +79,9 @@ const token = (profile) =>
 /** `profile create`. */
 const create = (profile) => store((profiles) => profiles.createProfile(profile));
 
+/** `profile rename`. */
+const rename = (profile, name) => store((profiles) => profiles.renameProfile(profile, name));
+
 /** `profile edit --add Cloudflare`, or what a browser's answer leads to. */
 const configure = async (profile, values) => {
   await create(profile).catch(() => {}); // it may be there
@@ -121,7 +124,7 @@ async function ready() {
   for await (const _ of process.stdin);
 }
 
-const names = { list, show, token, create, configure, remove, destroy, sayWaiting, ready };
+const names = { list, show, token, create, rename, configure, remove, destroy, sayWaiting, ready };
 const body = new Function(...Object.keys(names), `return (async () => { ${script} })()`);
 const result = await body(...Object.values(names));
 // Its messages are on standard output, too: the result is the last line.

@@ -134,7 +134,7 @@ impl SignIn {
         drop(self.child.stdin.take());
         self.stderr.read_to_string(&mut self.said).expect("read");
         let output = finished(self.child.wait_with_output().expect("an end"));
-        shows_no_secret(Output { stderr: self.said, ..output })
+        shows_no_secret(output.with_stderr(self.said))
     }
 }
 

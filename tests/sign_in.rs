@@ -121,7 +121,7 @@ fn from_a_pipe(mut child: Child, paste: impl FnOnce(&str) -> String) -> Output {
     drop(stdin);
     stderr.read_to_string(&mut said).expect("read");
     let output = finished(child.wait_with_output().expect("an end"));
-    Output { stderr: said, ..output }
+    output.with_stderr(said)
 }
 
 /// The page's own code and state, as it would show them to be copied.

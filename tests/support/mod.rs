@@ -156,6 +156,7 @@ impl Home {
     pub fn token_profile(&self, name: &str, token: &str) {
         let arguments = ["configure", "-p", name, "--token-stdin", "--no-verify", "--account", ACME];
         let arguments = [&arguments[..], &["--account-name", "Acme", "--store", "file", "--yes"]].concat();
+        is_secret(token);
         self.run_with_input(&arguments, token).expect_code(0);
     }
 
@@ -163,11 +164,18 @@ impl Home {
     pub fn key_profile(&self, name: &str, key: &str, email: &str) {
         let arguments = ["configure", "-p", name, "--key-stdin", "--no-verify", "--account", ACME];
         let arguments = [&arguments[..], &["--email", email, "--store", "file", "--yes"]].concat();
+        is_secret(key);
         self.run_with_input(&arguments, key).expect_code(0);
     }
 }
 
 impl Output {
+    /// The output, whose stderr was read elsewhere.
+    pub fn with_stderr(self, stderr: String) -> Self {
+        capture("said", &stderr);
+        Self { stderr, ..self }
+    }
+
     /// Fails the test with everything that was said when the exit code is another one.
     #[track_caller]
     pub fn expect_code(self, code: i32) -> Self {
@@ -229,7 +237,23 @@ pub fn finished(output: std::process::Output) -> Output {
     let status = output.status;
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).expect("an end");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Output { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+    let output = Output { code, stdout: text(output.stdout), stderr: text(output.stderr) };
+    capture("said", &output.stderr);
+    output
+}
+
+/// Where `tests/run` looks for secrets in all that was said, when every test has run.
+fn capture(what: &str, text: &str) {
+    let Some(folder) = std::env::var_os("ALCHEMY_TEST_CAPTURE") else { return };
+    let file = fs::OpenOptions::new().create(true).append(true).open(Path::new(&folder).join(what));
+    file.and_then(|mut file| file.write_all(format!("{text}\n").as_bytes())).expect("captured");
+}
+
+/// Makes known that a text is a secret, which no message may hold. A short one would be found everywhere.
+pub fn is_secret(text: &str) {
+    if text.len() >= 8 {
+        capture("secrets", text.lines().next().unwrap_or_default());
+    }
 }
 
 /// The environment that `env -0` printed.

@@ -126,7 +126,14 @@ impl Terminal {
         assert!(shown.rfind("\x1b[?25l") <= shown.rfind("\x1b[?25h"), "the cursor is visible");
         assert!(shown.rfind("\x1b[?2004h") <= shown.rfind("\x1b[?2004l"), "pasted text is plain again");
         let output = std::process::Output { status, stdout: Vec::new(), stderr: Vec::new() };
-        (super::finished(output).code, self.text())
+        let shown = self.text();
+        // What was typed and what the command itself has printed are on the same screen.
+        let ours = |line: &&str| {
+            line.contains("panicked")
+                || ["alchemy: ", "hint: ", "? ", "> "].iter().any(|p| line.starts_with(p))
+        };
+        let said: Vec<&str> = shown.lines().filter(ours).collect();
+        (super::finished(output).with_stderr(said.join("\n")).code, shown)
     }
 
     /// Reads what is shown next; false when nobody is left to show anything.

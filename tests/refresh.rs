@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
@@ -11,10 +11,10 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use support::Output;
 use support::authorization::{Fault, Moment, Pair, State};
 use support::keyring::Keyring;
-use support::signed_in::{OWN, SCOPES, SignedIn, V1, in_seconds, pair_of};
+use support::signed_in::{OWN, SCOPES, SignedIn, TOKEN_URL, V1, V2, in_seconds, pair_of};
+use support::{Output, run};
 
 /// The refreshed `prod` is kept, and the server knows it as the one that works.
 #[track_caller]
@@ -97,8 +97,7 @@ fn a_request_holds_what_its_client_sends_and_nothing_more() {
 #[test]
 fn the_new_grant_is_kept_as_its_client_keeps_it() {
     for client in [OWN, V1] {
-        let online = SignedIn::new();
-        online.profile("prod", client, 0);
+        let online = SignedIn::prod_of(client, 0);
         online.server.set_change(|answer| answer["scope"] = "workers:write dns:read".into());
         let before = in_seconds(3600);
         let token = online.token("prod");
@@ -114,6 +113,22 @@ fn the_new_grant_is_kept_as_its_client_keeps_it() {
         }
         assert_eq!(kept.to_string(), expected.to_string(), "the same fields in the same order");
     }
+}
+
+#[test]
+fn a_document_of_npm_version_2_is_refreshed_where_it_is() {
+    let online = SignedIn::prod_of(V2, 0);
+    let mut expected = online.kept("prod", V2);
+    let token = online.token("prod");
+    let kept = online.kept("prod", V2);
+    for field in ["access", "refresh", "expires"] {
+        expected["values"][field].clone_from(&kept["values"][field]);
+    }
+    assert_eq!(kept.to_string(), expected.to_string(), "all else stays as it was");
+    assert_eq!(pair_of(&kept).access, token);
+    assert_eq!(online.server.state_of(&pair_of(&kept).refresh), State::Live);
+    let locks = fs::read_dir(online.home.alchemy("lock")).expect("a folder");
+    assert_eq!(locks.count(), 1, "none of npm's is left");
 }
 
 #[test]
@@ -232,16 +247,15 @@ fn who_waited_for_a_refresh_that_failed_does_not_try_it_again() {
 
 #[test]
 fn two_profiles_do_not_wait_for_each_other() {
-    for client in [OWN, V1] {
-        let online = SignedIn::new();
-        online.profile("one", client, 0);
+    for client in [OWN, V1, V2] {
+        let online = SignedIn::prod_of(client, 0);
         online.profile("two", client, 0);
         let gate = online.server.gate(Moment::Received);
         let start = |name| {
             let mut command = online.command(&["token", name]);
             command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started")
         };
-        let children = ["one", "two"].map(start);
+        let children = ["prod", "two"].map(start);
         // Neither has an answer yet.
         gate.arrival();
         gate.arrival();
@@ -280,7 +294,7 @@ fn who_waits_says_so_after_a_second_and_takes_what_has_come_meanwhile() {
 fn a_refresh_token_goes_only_where_it_came_from() {
     let evil = "https://evil.example/oauth2/token";
     let mut online = SignedIn::prod(0);
-    online.set("ALCHEMY_OAUTH_TOKEN_URL", evil);
+    online.set(TOKEN_URL, evil);
     online.set("ALCHEMY_OAUTH_REVOKE_URL", "https://evil.example/oauth2/revoke");
     online.set("CLOUDFLARE_API_BASE_URL", "https://evil.example/client/v4");
     let said = online.run(&["exec", "prod", "--", "true"]).expect_code(0).stderr;
@@ -299,24 +313,17 @@ fn a_refresh_token_goes_only_where_it_came_from() {
 
 #[test]
 fn loopback_stands_in_for_cloudflare_and_is_named() {
-    let mut online = SignedIn::new();
-    online.profile("prod", V1, 0);
-    let config = online.home.read("config.json");
-    let mut config: Value = serde_json::from_str(&config).expect("JSON");
-    config["profiles"]["prod"]["cloudflare"].as_object_mut().expect("an object").remove("oauth");
-    online.home.write("config.json", &config.to_string());
+    let online = SignedIn::prod_of(V2, 0);
+    let said = run(&mut online.command(&["exec", "prod", "--", "true"])).expect_code(0).stderr;
     let url = online.server.token_url();
-    online.set("ALCHEMY_OAUTH_TOKEN_URL", &url);
-    let said = online.run(&["exec", "prod", "--", "true"]).expect_code(0).stderr;
-    assert_eq!(said, format!("alchemy: the token endpoint is {url} by ALCHEMY_OAUTH_TOKEN_URL\n"));
+    assert_eq!(said, format!("alchemy: the token endpoint is {url} by {TOKEN_URL}\n"));
     assert_eq!(online.server.refreshes(), 1);
 }
 
 #[test]
 fn what_is_done_is_said_without_a_secret() {
-    for client in [OWN, V1] {
-        let online = SignedIn::new();
-        online.profile("prod", client, 0);
+    for client in [OWN, V1, V2] {
+        let online = SignedIn::prod_of(client, 0);
         let said = online.run(&["-vv", "exec", "prod", "--", "true"]).expect_code(0).stderr;
         let url = online.server.token_url();
         assert!(said.contains(&format!("refreshing the session of 'prod' at {url}")), "{said}");

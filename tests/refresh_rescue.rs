@@ -14,7 +14,7 @@ use nix::libc;
 use serde_json::Value;
 use support::authorization::{Moment, Pair, State};
 use support::keyring::Keyring;
-use support::signed_in::{OWN, SCOPES, SignedIn, V1, file, in_seconds, no_secret_said, pair_of};
+use support::signed_in::{OWN, SCOPES, SignedIn, V1, V2, file, in_seconds, no_secret_said, pair_of};
 use support::{Output, finished, run};
 
 const WAITS: &str = "the new session of profile 'prod' could not be kept in the ";
@@ -58,9 +58,8 @@ fn make_writable(online: &SignedIn, target: &Path) {
 
 #[test]
 fn a_store_that_breaks_during_the_refresh_gets_the_pair_when_it_is_whole_again() {
-    for client in [OWN, V1] {
-        let online = SignedIn::new();
-        online.profile("prod", client, 0);
+    for client in [OWN, V1, V2] {
+        let online = SignedIn::prod_of(client, 0);
         let (path, aside) = (online.home.alchemy(&file("prod", client)), online.home.path().join("aside"));
         online.server.set_hook({
             let (path, aside) = (path.clone(), aside.clone());

@@ -167,6 +167,19 @@ fn a_lock_that_we_left_and_that_npm_has_taken_since_is_npms() {
 }
 
 #[test]
+fn a_lock_with_the_inode_of_one_that_we_left_and_another_time_is_not_ours() {
+    for_both(|shared| {
+        shared.signed_in("p", EXPIRED);
+        kill_in_refresh(shared, || shared.start("p"));
+        let lock = shared.home.alchemy(&shared.lock("p"));
+        File::open(&lock).and_then(|lock| lock.set_modified(SystemTime::now())).expect("its time set");
+        let ours = waiting(shared, "profile 'p'");
+        fs::remove_dir_all(&lock).expect("removed");
+        token_of(ours);
+    });
+}
+
+#[test]
 fn version_1_takes_the_lock_that_we_left_when_we_were_killed_after_its_ten_seconds() {
     let Some(shared) = Shared::new(V1) else { return };
     shared.signed_in("p", EXPIRED);

@@ -146,6 +146,7 @@ fn a_lock_that_we_left_when_we_were_killed_is_removed_by_the_next_of_us_at_once(
         assert!(shared.home.alchemy(&shared.lock("p")).is_dir());
         refreshes_at_once(shared, "p");
         assert_eq!((shared.refreshes(), shared.server.rotations()), ((2, 0), 1));
+        assert_eq!(shared.names("p"), ["cloudflare.json"], "what it had prepared is gone, too");
     });
 }
 

@@ -146,6 +146,7 @@ fn a_lock_that_we_left_when_we_were_killed_is_removed_by_the_next_of_us_at_once(
         assert!(shared.home.alchemy(&shared.lock("p")).is_dir());
         refreshes_at_once(shared, "p");
         assert_eq!((shared.refreshes(), shared.server.rotations()), ((2, 0), 1));
+        assert_eq!(shared.names("p"), ["cloudflare.json"], "what it had prepared is gone, too");
     });
 }
 
@@ -163,6 +164,19 @@ fn a_lock_that_we_left_and_that_npm_has_taken_since_is_npms() {
         drop(gate);
         assert_eq!(json!(token_of(ours)), ended(theirs));
         assert_eq!(shared.refreshes(), (1, 1));
+    });
+}
+
+#[test]
+fn a_lock_with_the_inode_of_one_that_we_left_and_another_time_is_not_ours() {
+    for_both(|shared| {
+        shared.signed_in("p", EXPIRED);
+        kill_in_refresh(shared, || shared.start("p"));
+        let lock = shared.home.alchemy(&shared.lock("p"));
+        File::open(&lock).and_then(|lock| lock.set_modified(SystemTime::now())).expect("its time set");
+        let ours = waiting(shared, "profile 'p'");
+        fs::remove_dir_all(&lock).expect("removed");
+        token_of(ours);
     });
 }
 

@@ -52,10 +52,11 @@ fn a_grant_that_we_refresh_is_npms_to_use() {
             assert_eq!(shared.npm("return await list()"), json!({ "default": null, "p": "oauth" }));
         }
         assert_eq!(shared.refreshes(), (1, 0), "npm asks nobody");
-        let folder = shared.home.alchemy(&document);
-        let names = fs::read_dir(folder.parent().expect("a folder")).expect("listed");
-        let names: Vec<_> = names.map(|entry| entry.expect("an entry").file_name()).collect();
-        assert_eq!(names, ["cloudflare.json"], "nothing of ours, and nothing moved away as invalid");
+        assert_eq!(
+            shared.names("p"),
+            ["cloudflare.json"],
+            "nothing of ours, and nothing moved away as invalid"
+        );
         assert_eq!(shared.locks(), [""; 0]);
     });
 }
@@ -105,6 +106,43 @@ fn a_grant_of_another_client_is_beside_version_1s_documents_and_not_seen_by_it()
     let refused = shared.npm("return await token('p').catch((error) => error.message)");
     assert!(refused.as_str().is_some_and(|text| text.contains("Credentials not found")), "{refused}");
     assert_eq!(shared.json("config.json"), config);
+}
+
+#[test]
+fn a_grant_of_another_client_in_version_2s_document_is_refreshed_as_that_clients() {
+    let Some(shared) = Shared::new(V2) else { return };
+    let Pair { access, refresh } = shared.server.issue("other", &["d1.write"]);
+    shared.npm(&format!(
+        "await configure('p', {{ method: 'oauth', scopes: ['d1.write'], accountId: '{ACME}', clientId: 'other',
+            access: '{access}', refresh: '{refresh}', expires: 1 }})"
+    ));
+    let token = shared.token("p");
+    let document = shared.document("p");
+    assert_eq!(
+        (&document["values"]["access"], &document["values"]["clientId"]),
+        (&json!(token), &json!("other"))
+    );
+    assert_eq!(shared.server.requests()[0].form["client_id"], "other");
+    // Version 2 has no use for it, as before, and leaves it alone.
+    let reauth = json!({ "status": "needs-reauth", "code": "provider.needs-reauth" });
+    assert_eq!(shared.npm("return await show('p')"), reauth);
+    assert_eq!((shared.document("p"), shared.names("p")), (document, vec!["cloudflare.json".to_owned()]));
+}
+
+#[test]
+fn what_we_prepare_beside_version_2s_document_is_none_of_its_documents() {
+    let Some(shared) = Shared::new(V2) else { return };
+    shared.signed_in("p", EXPIRED);
+    let gate = shared.gate();
+    let ours = shared.start("p");
+    gate.wait();
+    let before = shared.names("p");
+    assert_eq!(before.len(), 2, "the document, and room for the next: {before:?}");
+    assert_eq!(shared.npm("return await list()"), json!({ "default": null, "p": "oauth" }));
+    assert_eq!(shared.names("p"), before);
+    drop(gate);
+    token_of(ours);
+    assert_eq!(shared.names("p"), ["cloudflare.json"]);
 }
 
 #[test]

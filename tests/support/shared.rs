@@ -144,6 +144,14 @@ impl Shared {
         self.json(&self.path(profile))
     }
 
+    /// The names in the folder of a profile's document.
+    pub fn names(&self, profile: &str) -> Vec<String> {
+        let path = self.home.alchemy(&self.path(profile));
+        let entries = fs::read_dir(path.parent().expect("a folder")).expect("listed");
+        let names = entries.map(|entry| entry.expect("an entry").file_name());
+        names.map(|name| name.into_string().expect("text")).collect()
+    }
+
     /// What in a document holds the tokens.
     pub fn tokens<'d>(&self, document: &'d mut Value) -> &'d mut Value {
         match self.version {

@@ -232,3 +232,26 @@ fn random_id() -> Result<String> {
     let bytes = getrandom::u32().map_err(|error| Error::new(format!("no random numbers: {error}")))?;
     Ok(format!("{bytes:08x}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::keyring::KeyringError;
+    use crate::store::keyring_failed;
+
+    #[test]
+    fn a_grant_that_its_keyring_would_refuse_one_day_is_refused_when_one_signs_in() {
+        let grant = br#"{ "type": "oauth", "access": "a", "refresh": "r", "expires": 1, "scopes": [] }"#;
+        let document = Document::parse(grant, "it").expect("parses");
+        let padded = with_headroom(&document, grant);
+        assert_eq!(padded.len(), grant.len() + grant.len() / 2, "room for longer tokens");
+        assert_eq!(Document::parse(&padded, "it"), Ok(document));
+        let token = Document::parse(br#"{ "type": "api-token", "apiToken": "t" }"#, "it").expect("parses");
+        assert_eq!(with_headroom(&token, b"xy").as_slice(), b"xy", "which never changes");
+
+        let name = ProfileName::parse("prod").expect("a name");
+        let error = keyring_failed(&name, &KeyringError::TooLarge { limit: 2560 });
+        assert_eq!(error.to_string(), "the keyring takes only 2560 bytes");
+        assert_eq!(error.next_step(), Some("keep it in a file: alchemy configure -p prod --store file"));
+    }
+}

@@ -8,7 +8,7 @@ mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::ops::Deref;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 use support::chromium::Chromium;
@@ -19,14 +19,21 @@ use support::{ACME, Output, finished, run};
 
 /// The scopes of the server.
 const ALL: &str = "account:read,workers_scripts:write,memberships.read,workers-scripts.write";
-/// The arguments that make `prod`, with all scopes.
-const CONFIGURE: [&str; 10] =
-    ["configure", "-p", "prod", "--method", "oauth", "--account", ACME, "--yes", "--scopes", ALL];
+/// Those of them that npm's clients may ask for, version 1 and version 2.
+const V1S: &str = "account:read,workers_scripts:write";
+const V2S: &str = "memberships.read,workers-scripts.write";
 /// Where its grant is kept, and where one is that npm's version 1 shares.
 const NATIVE: &str = "credentials/prod/native.json";
 const SHARED: &str = "credentials/prod/cloudflare.json";
 /// A redirect URI of which the port is whatever is free.
 const ANY_PORT: &str = "http://127.0.0.1:0/callback";
+/// The arguments that sign in to `prod` again.
+const LOGIN: [&str; 3] = ["login", "-p", "prod"];
+
+/// The arguments that make `prod`.
+fn configure(scopes: &str) -> [&str; 10] {
+    ["configure", "-p", "prod", "--method", "oauth", "--account", ACME, "--yes", "--scopes", scopes]
+}
 
 /// A home whose commands sign in at a server, as its client [`OWN`] where nothing else is said.
 struct Person {
@@ -58,7 +65,16 @@ impl Person {
     /// One who has signed in to the profile `prod`, with all scopes.
     fn with_prod() -> Option<Self> {
         let this = Self::new()?;
-        this.sign_in(&CONFIGURE);
+        this.sign_in(&configure(ALL));
+        Some(this)
+    }
+
+    /// One who signs in as with npm's version 2: the code comes to a page of the web.
+    fn with_npms_client() -> Option<Self> {
+        let mut this = Self::new()?;
+        this.online.set("ALCHEMY_OAUTH_CLIENT_ID", V2);
+        this.online.unset("ALCHEMY_OAUTH_REDIRECT_URI");
+        this.online.set("ALCHEMY_OAUTH_CALLBACK", "http://127.0.0.1:0/auth/callback");
         Some(this)
     }
 
@@ -137,14 +153,15 @@ fn a_person_allows_it_in_a_browser_and_the_last_page_says_that_it_worked() {
     let Some(prod) = Person::new() else { return };
     let Some(chromium) = Chromium::new(&prod.server, "Allow") else { return };
     prod.server.consent(Consent::Ask);
-    let mut command = prod.command(&CONFIGURE);
+    let mut command = prod.command(&configure(ALL));
     command.env("BROWSER", chromium.script());
-    let shown = prod.succeeds(Terminal::start(command));
-    assert!(!shown.contains(SECRET), "{shown}");
+    let terminal = Terminal::start(command);
     let page = chromium.page();
     assert_eq!(page.title, "Signed in - alchemy");
     assert_eq!(page.text, "Signed in\n\nYou can close this page: alchemy goes on in the terminal.");
     assert!(page.url.starts_with("http://127.0.0.1:"), "{}", page.url);
+    let shown = prod.succeeds(terminal);
+    assert!(!shown.contains(SECRET), "{shown}");
 }
 
 #[test]
@@ -153,31 +170,47 @@ fn a_person_denies_it_in_a_browser_and_keeps_the_old_session() {
     let Some(chromium) = Chromium::new(&prod.server, "Deny") else { return };
     let before = prod.home.snapshot();
     prod.server.consent(Consent::Ask);
-    let mut command = prod.command(&["login", "-p", "prod"]);
+    let mut command = prod.command(&LOGIN);
     command.env("BROWSER", chromium.script());
-    let (code, shown) = Terminal::start(command).finish();
-    assert_eq!(code, 1, "{shown}");
-    assert!(shown.contains("consent was denied (access_denied: the person said no)"), "{shown}");
-    assert!(shown.contains("hint: sign in again and allow it: alchemy login -p prod"), "{shown}");
+    let terminal = Terminal::start(command);
     let page = chromium.page();
     assert_eq!(page.title, "Not signed in - alchemy");
     assert!(page.text.contains("consent was denied"), "{}", page.text);
+    let (code, shown) = terminal.finish();
+    assert_eq!(code, 1, "{shown}");
+    assert!(shown.contains("consent was denied (access_denied: the person said no)"), "{shown}");
+    assert!(shown.contains("hint: sign in again and allow it: alchemy login -p prod"), "{shown}");
     assert!(prod.home.snapshot() == before, "nothing is changed");
     assert!(prod.server.is_active(&prod.token()));
+}
+
+#[test]
+fn the_hosted_page_of_npms_client_finds_us_from_a_browser() {
+    let Some(prod) = Person::with_npms_client() else { return };
+    let Some(chromium) = Chromium::new(&prod.server, "Allow") else { return };
+    prod.server.consent(Consent::Ask);
+    let mut terminal = prod.without_browser(&[&["-v"], &configure(V2S)[..]].concat());
+    let address = address(&mut terminal);
+    let shown = terminal.text();
+    let listening = shown.lines().find_map(|line| line.split_once("waiting for the browser at ")?.1.into());
+    prod.server.hosted_page_goes_on_to(listening.expect("said where"));
+    let mut browser = Command::new(chromium.script()).arg(address).spawn().expect("started");
+    assert_eq!(chromium.page().title, "Signed in - alchemy");
+    prod.succeeds(terminal);
+    assert!(browser.wait().expect("an end").success());
 }
 
 // --- without one ---
 
 #[test]
 fn the_browsers_way_back_works_with_every_client() {
-    for (client, redirect, scopes, document) in [
-        (OWN, ANY_PORT, ALL, NATIVE),
-        (V1, "http://localhost:0/auth/callback", "account:read,workers_scripts:write", SHARED),
-    ] {
+    for (client, redirect, scopes, document) in
+        [(OWN, ANY_PORT, ALL, NATIVE), (V1, "http://localhost:0/auth/callback", V1S, SHARED)]
+    {
         let Some(mut prod) = Person::new() else { return };
         prod.online.set("ALCHEMY_OAUTH_CLIENT_ID", client);
         prod.online.set("ALCHEMY_OAUTH_REDIRECT_URI", redirect);
-        let mut terminal = prod.without_browser(&[&CONFIGURE[..8], &["--scopes", scopes]].concat());
+        let mut terminal = prod.without_browser(&configure(scopes));
         let callback = prod.server.browse(&address(&mut terminal));
         let page = prod.server.open(&callback);
         assert!(page.contains("<h1>Signed in</h1>"), "{page}");
@@ -190,12 +223,8 @@ fn the_browsers_way_back_works_with_every_client() {
 
 #[test]
 fn what_the_page_shows_can_be_pasted_in_every_form_on_a_terminal_and_from_a_pipe() {
-    let Some(mut prod) = Person::new() else { return };
-    // As npm's version 2 does it: the code comes to a page of the web.
-    prod.online.set("ALCHEMY_OAUTH_CLIENT_ID", V2);
-    prod.online.unset("ALCHEMY_OAUTH_REDIRECT_URI");
-    prod.online.set("ALCHEMY_OAUTH_CALLBACK", "http://127.0.0.1:0/auth/callback");
-    let arguments = [&CONFIGURE[..8], &["--scopes", "memberships.read,workers-scripts.write"]].concat();
+    let Some(prod) = Person::with_npms_client() else { return };
+    let arguments = configure(V2S);
     let forms: [fn(&Callback) -> String; 3] = [
         |callback| code_and_state(callback).0,
         |callback| format!("{}#{}", code_and_state(callback).0, code_and_state(callback).1),
@@ -222,9 +251,9 @@ fn what_the_page_shows_can_be_pasted_in_every_form_on_a_terminal_and_from_a_pipe
 #[test]
 fn the_answer_to_another_sign_in_is_refused_and_the_right_one_still_taken() {
     let Some(prod) = Person::new() else { return };
-    let mut other = prod.without_browser(&CONFIGURE);
+    let mut other = prod.without_browser(&configure(ALL));
     let others = prod.server.browse(&address(&mut other));
-    let mut terminal = prod.without_browser(&CONFIGURE);
+    let mut terminal = prod.without_browser(&configure(ALL));
     let callback = prod.server.browse(&address(&mut terminal));
     terminal.line(others.url());
     terminal.expect("that is the answer to another sign-in");
@@ -236,7 +265,7 @@ fn the_answer_to_another_sign_in_is_refused_and_the_right_one_still_taken() {
 fn a_code_that_the_server_does_not_know_ends_the_sign_in_and_changes_nothing() {
     let Some(prod) = Person::with_prod() else { return };
     let before = prod.home.snapshot();
-    let mut terminal = prod.without_browser(&["login", "-p", "prod"]);
+    let mut terminal = prod.without_browser(&LOGIN);
     address(&mut terminal);
     terminal.line("hunter2-made-up");
     let (code, shown) = terminal.finish();
@@ -251,7 +280,7 @@ fn a_code_that_the_server_does_not_know_ends_the_sign_in_and_changes_nothing() {
 fn a_server_whose_ca_is_not_trusted_is_named_with_the_variable_that_mends_it() {
     let Some(mut prod) = Person::new() else { return };
     prod.online.unset("SSL_CERT_FILE");
-    let mut terminal = prod.without_browser(&CONFIGURE);
+    let mut terminal = prod.without_browser(&configure(ALL));
     let callback = prod.server.browse(&address(&mut terminal));
     let page = prod.server.open(&callback);
     assert!(page.contains("<h1>Not signed in</h1>") && page.contains("UnknownIssuer"), "{page}");
@@ -268,7 +297,7 @@ fn a_server_whose_ca_is_not_trusted_is_named_with_the_variable_that_mends_it() {
 fn scopes_that_are_not_granted_are_named_and_asked_for_again_the_next_time() {
     let Some(prod) = Person::new() else { return };
     prod.server.consent(Consent::Only(&["memberships.read", "account:read"]));
-    let shown = prod.sign_in(&CONFIGURE);
+    let shown = prod.sign_in(&configure(ALL));
     assert!(
         shown.contains("not granted, of what was asked for: workers_scripts:write workers-scripts.write\n"),
         "{shown}"
@@ -279,7 +308,7 @@ fn scopes_that_are_not_granted_are_named_and_asked_for_again_the_next_time() {
     assert_eq!(whoami["missingScopes"], json!(["workers_scripts:write", "workers-scripts.write"]));
 
     prod.server.consent(Consent::Allow);
-    let shown = prod.sign_in(&["login", "-p", "prod"]);
+    let shown = prod.sign_in(&LOGIN);
     assert!(!shown.contains("not granted"), "{shown}");
     assert_eq!(prod.entry("prod")["scopes"], json!(SCOPES));
 }
@@ -290,7 +319,7 @@ fn a_session_with_less_replaces_the_old_one_only_when_the_person_says_so() {
     let (before, token) = (prod.home.snapshot(), prod.token());
     prod.server.consent(Consent::Only(&["memberships.read"]));
     let sign_in = || {
-        let mut terminal = prod.without_browser(&["login", "-p", "prod"]);
+        let mut terminal = prod.without_browser(&LOGIN);
         let callback = prod.server.browse(&address(&mut terminal));
         terminal.line(callback.url());
         terminal.expect("the old session has more; replace it all the same?");
@@ -314,7 +343,7 @@ fn a_session_with_less_replaces_the_old_one_only_when_the_person_says_so() {
 fn scopes_that_the_client_may_not_have_are_an_error_that_names_the_flag() {
     let Some(mut prod) = Person::new() else { return };
     prod.online.set("ALCHEMY_OAUTH_CLIENT_ID", LIMITED);
-    let mut terminal = prod.without_browser(&CONFIGURE);
+    let mut terminal = prod.without_browser(&configure(ALL));
     let callback = prod.server.browse(&address(&mut terminal));
     let page = prod.server.open(&callback);
     assert!(page.contains("<h1>Not signed in</h1>"), "{page}");
@@ -340,7 +369,21 @@ fn a_session_is_renewed_revoked_and_signed_in_to_again() {
     assert!(!prod.server.is_active(&first) && !prod.server.is_active(&second));
     prod.run(&["token", "prod"], "").expect_code(1).expect_hint("alchemy login -p prod");
 
-    prod.sign_in(&["login", "-p", "prod"]);
+    prod.sign_in(&LOGIN);
     prod.expire();
     assert!(prod.server.is_active(&prod.token()), "what it was issued with is kept with the profile");
+}
+
+#[test]
+fn a_session_that_a_second_use_of_its_refresh_token_has_ended_is_signed_in_to_again() {
+    let Some(prod) = Person::with_prod() else { return };
+    prod.expire();
+    let spent = prod.home.read(NATIVE);
+    let token = prod.token();
+    prod.home.write_private(NATIVE, &spent);
+    prod.run(&["token", "prod"], "")
+        .expect_error(1, "the session of profile 'prod' is over")
+        .expect_hint("alchemy login -p prod");
+    assert!(!prod.server.is_active(&token), "the server has ended the grant, as it must");
+    prod.sign_in(&LOGIN);
 }

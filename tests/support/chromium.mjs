@@ -1,5 +1,5 @@
 // A headless Chromium whose person presses buttons: opens the URL, presses a button on each page that has
-// it, and tells what the page shows where that ended on another origin.
+// it, and tells what the page shows where that ended: one of this machine, without TLS.
 //
 // It connects to the test that wants to know, and answers when the browser has ended. When the test ends
 // before, its side of the connection closes, and so do browser and all.
@@ -12,7 +12,7 @@ import { connect } from "node:net";
 process.on("SIGHUP", () => {});
 
 const [setup, url] = process.argv.slice(2);
-const { port, folder, certificate, press, screenshots, limit } = JSON.parse(setup);
+const { port, folder, certificate, server, press, screenshots, limit } = JSON.parse(setup);
 
 const test = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
 test.on("error", () => process.exit(1)).on("end", () => process.exit(1)).resume();
@@ -29,8 +29,8 @@ const browser = spawn(
     "--remote-debugging-pipe",
     `--user-data-dir=${folder}/profile`,
     `--ignore-certificate-errors-spki-list=${key}`,
-    // It talks to this machine alone.
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]",
+    // It talks to this machine alone, where the server plays the hosted page, too.
+    `--host-resolver-rules=MAP alchemy.run 127.0.0.1:${server}, MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE [::1]`,
     "--no-proxy-server",
     "--disable-background-networking",
     "--disable-component-update",
@@ -134,9 +134,8 @@ async function visit() {
   await call("Page.enable");
   await loaded((frame) => frame.url !== "about:blank", () => call("Page.navigate", { url }));
   await takeScreenshot("before");
-  const { origin } = new URL(url);
   const frame = await loaded(
-    (frame) => frame.unreachableUrl || new URL(frame.url).origin !== origin,
+    (frame) => frame.unreachableUrl || new URL(frame.url).protocol === "http:",
     () => pressButton(press),
   );
   await takeScreenshot("after");
@@ -147,6 +146,9 @@ async function visit() {
   };
 }
 
-setTimeout(() => fail(`nothing after ${limit} s`), limit * 1000);
+setTimeout(async () => {
+  const shown = await evaluate("location + ': ' + document.body.innerText").catch(String);
+  fail(`nothing more after ${limit} s at ${shown}`);
+}, limit * 1000);
 ended.then((how) => fail(`the browser ended: ${how}`));
 visit().then(answer, fail);

@@ -50,6 +50,7 @@ impl Chromium {
             "port": address.port(),
             "folder": folder.path(),
             "certificate": server.certificate(),
+            "server": server.port(),
             "press": press,
             "screenshots": std::env::var_os("ALCHEMY_TEST_SCREENSHOTS").map(PathBuf::from),
             "limit": LIMIT.as_secs(),
@@ -77,7 +78,7 @@ impl Chromium {
         self.folder.path().join("browser")
     }
 
-    /// The page that it was sent to after the server's.
+    /// The page on this machine, without TLS, that it was sent to in the end.
     #[track_caller]
     pub fn page(&self) -> Page {
         let seen = self.seen.recv_timeout(LIMIT * 2).expect("the browser was opened");

@@ -2,7 +2,8 @@
 // PKCE, a refresh token that rotates and whose reuse ends the grant, revocation, introspection.
 //
 // One line of JSON on stdin sets it up; it answers with its port, and then one line for each that follows:
-// {"consent": …} what the person does from now on, {"requests": true} what it was asked and answered.
+// {"consent": …} what the person does from now on, {"callback": …} where the hosted page looks for us,
+// {"requests": true} what it was asked and answered.
 // It ends when stdin does, so that nothing outlives a test that is killed.
 import { createServer } from "node:https";
 import { once } from "node:events";
@@ -101,8 +102,25 @@ async function ask(request, response) {
 <form method="post" action="/consent/${uid}/deny"><button>Deny</button></form>`);
 }
 
+/// Where the page of the web that is npm's version 2's redirect URI looks for somebody who listens.
+let callback;
+
+/// What is expected of that page (facts, alchemy-npm §2.2): it goes on to whoever listens on this machine,
+/// and where nobody does, shows the code.
+function hosted(response) {
+  response.setHeader("content-type", "text/html; charset=utf-8");
+  response.end(`<!doctype html><html lang="en"><title>alchemy.run</title><p></p><script type="module">
+const callback = new URL("${callback}");
+const query = new URLSearchParams(location.search);
+await fetch(new URL("ping", callback)).then(
+  () => location.replace(callback + location.search),
+  () => (document.querySelector("p").innerText = query.get("code") + "#" + query.get("state")));
+</script>`);
+}
+
 const handle = provider.callback();
 server.on("request", (request, response) => {
+  if (request.headers.host === "alchemy.run") return hosted(response);
   const decided = request.url.match(/^\/consent\/[^/]+(?:\/(allow|deny))?$/);
   const done =
     !decided ? handle(request, response)
@@ -118,7 +136,8 @@ server.on("request", (request, response) => {
 say({ port });
 for await (const line of lines) {
   const asked = JSON.parse(line);
-  if (asked.consent) consent = asked.consent;
+  consent = asked.consent ?? consent;
+  callback = asked.callback ?? callback;
   say(asked.requests ? requests : {});
 }
 process.exit();

@@ -128,6 +128,16 @@ impl Server {
         self.tell(&json!({ "consent": consent }));
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The page at [`V2`]'s redirect URI, which a browser finds here, looks for somebody who listens there.
+    pub fn hosted_page_goes_on_to(&self, callback: &str) {
+        self.tell(&json!({ "callback": callback }));
+    }
+
     /// What its token and revocation endpoints were asked, oldest first, each with the status of its answer:
     /// `refresh_token 200`.
     pub fn requests(&self) -> Vec<String> {

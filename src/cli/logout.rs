@@ -8,7 +8,8 @@ use super::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::http;
 use crate::oauth::client::REVOKE_URL;
-use crate::oauth::token::{Failure, Revocable, revoke};
+use crate::oauth::failure::Failure;
+use crate::oauth::token::{Revocable, revoke};
 use crate::profile::{Method, Profile, StoreKind};
 use crate::session::{Edge, overridden};
 use crate::signals::HeldBack;
@@ -125,7 +126,7 @@ fn hold<'s, 'a>(store: &'s Store<'a>, profile: &'s Profile) -> Result<HeldGrant<
 /// When the server cannot be asked, or refuses.
 pub fn revoke_grant(context: &Context, profile: &Profile, grant: &Grant) -> Result<()> {
     let name = &profile.name;
-    let client = profile.client_of(grant)?;
+    let client = grant.client(profile)?;
     let Some(usual) = client.revoke_url() else {
         return Err(Error::new(format!("no revocation endpoint is known for the grant of profile '{name}'")));
     };

@@ -7,5 +7,6 @@
 pub mod authorization;
 pub mod callback;
 pub mod client;
+pub mod failure;
 pub mod scopes;
 pub mod token;

@@ -11,10 +11,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::error::{Error, Kind, Result};
 use crate::http::Endpoint;
-use crate::oauth::client::{Client, Preset};
-use crate::store::credential::Grant;
+use crate::oauth::client::Client;
 pub use name::ProfileName;
 
 /// How a profile proves who it is. The names are the npm package's.
@@ -183,27 +181,4 @@ pub struct Profile {
     pub sign_in: Option<SignIn>,
     /// Further variables that repeat the token for clients that know only those.
     pub also: Vec<String>,
-}
-
-impl Profile {
-    /// The client that a grant of this profile was issued to: the profile's own, or, after a newer sign-in
-    /// by npm, npm's.
-    ///
-    /// # Errors
-    /// When it is neither: then nobody knows where the grant belongs.
-    pub fn client_of(&self, grant: &Grant) -> Result<Client> {
-        let own = self.sign_in.as_ref().map(|sign_in| &sign_in.client);
-        match (own.filter(|client| client.id == grant.client_id()), Preset::of(grant.client_id())) {
-            (Some(client), _) => Ok(client.clone()),
-            (None, Some(preset)) => Ok(Client::new(preset.client_id())),
-            (None, None) => Err(Error::of(
-                Kind::SignedOut,
-                format!(
-                    "the session of profile '{}' was issued to a client that it does not know",
-                    self.name
-                ),
-            )
-            .hint(format!("sign in again: alchemy login -p {}", self.name))),
-        }
-    }
 }

@@ -14,7 +14,8 @@ use super::{Edge, Source, overridden};
 use crate::error::{Error, Kind, Result};
 use crate::http;
 use crate::oauth::client::TOKEN_URL;
-use crate::oauth::token::{Authority, Failure, LONGEST_LIFE, Tokens, expires};
+use crate::oauth::failure::Failure;
+use crate::oauth::token::{Authority, LONGEST_LIFE, Tokens, expires};
 use crate::signals::HeldBack;
 use crate::store::credential::Grant;
 use crate::store::grant::{Current, HeldGrant};
@@ -169,7 +170,7 @@ impl Refresh<'_> {
         let Some(token) = &current.grant.refresh else {
             return Err(self.over("it has no refresh token", None));
         };
-        let client = profile.client_of(&current.grant).map_err(Stop::Over)?;
+        let client = current.grant.client(profile).map_err(Stop::Over)?;
         let (token_url, notes) = overridden(
             "the token endpoint",
             "grant",

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::atomic::Bytes;
-use crate::error::{Error, Result};
-use crate::oauth::client::Preset;
-use crate::profile::Method;
+use crate::error::{Error, Kind, Result};
+use crate::oauth::client::{Client, Preset};
+use crate::profile::{Method, Profile};
 use crate::secret::Secret;
 
 /// A profile's secret, as it is kept.
@@ -51,6 +51,25 @@ impl Grant {
     #[must_use]
     pub fn client_id(&self) -> &str {
         self.client_id.as_deref().unwrap_or(Preset::AlchemyV1.client_id())
+    }
+
+    /// The client that it was issued to: its profile's own, or, after a newer sign-in by npm, npm's.
+    ///
+    /// # Errors
+    /// When it is neither: then nobody knows where the grant belongs.
+    pub fn client(&self, profile: &Profile) -> Result<Client> {
+        let own = profile.sign_in.as_ref().map(|sign_in| &sign_in.client);
+        match (own.filter(|client| client.id == self.client_id()), Preset::of(self.client_id())) {
+            (Some(client), _) => Ok(client.clone()),
+            (None, Some(preset)) => Ok(Client::new(preset.client_id())),
+            (None, None) => {
+                let name = &profile.name;
+                let message =
+                    format!("the session of profile '{name}' was issued to a client that it does not know");
+                Err(Error::of(Kind::SignedOut, message)
+                    .hint(format!("sign in again: alchemy login -p {name}")))
+            }
+        }
     }
 }
 

@@ -9,7 +9,8 @@
 #![allow(dead_code, reason = "each test binary uses its own part of the double")]
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use oauth2::{PkceCodeChallenge, PkceCodeVerifier};
@@ -21,6 +22,8 @@ use super::http::{Faults, Limit, Request, Response, Server, Service, Spoilt};
 const AUTH: &str = "/oauth2/auth";
 const TOKEN: &str = "/oauth2/token";
 const REVOKE: &str = "/oauth2/revoke";
+/// A wait that ends only when the test has failed.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// The tokens of a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,8 +89,27 @@ pub struct Asked {
 pub enum Moment {
     /// It was received; nothing was done.
     Received,
-    /// It had its effect; the answer was not sent.
+    /// It had its effect, if no fault kept it from it; the answer was not sent.
     Done,
+}
+
+/// Where requests wait; dropped, it stands open.
+pub struct Gate {
+    arrived: Receiver<()>,
+    pass: Sender<()>,
+}
+
+impl Gate {
+    /// Waits until one more request is at the gate.
+    #[track_caller]
+    pub fn arrival(&self) {
+        self.arrived.recv_timeout(LIMIT).expect("a request");
+    }
+
+    /// Lets one request pass.
+    pub fn pass(&self) {
+        let _ = self.pass.send(());
+    }
 }
 
 type Hook = dyn Fn(Moment) + Send + Sync;
@@ -156,12 +178,27 @@ impl Authorization {
 
     /// Steps in at the moments of every request for tokens.
     pub fn set_hook(&self, hook: impl Fn(Moment) + Send + Sync + 'static) {
-        *lock(&self.server.service.hook) = Some(std::sync::Arc::new(hook));
+        *lock(&self.server.service.hook) = Some(Arc::new(hook));
     }
 
     /// Steps in no more.
     pub fn remove_hook(&self) {
         *lock(&self.server.service.hook) = None;
+    }
+
+    /// Holds requests for tokens back at a moment, until the test lets them pass.
+    pub fn gate(&self, at: Moment) -> Gate {
+        let (arriving, arrived) = channel();
+        let (pass, passing) = channel::<()>();
+        let passing = Mutex::new(passing);
+        self.set_hook(move |moment| {
+            if moment == at {
+                let _ = arriving.send(());
+                // An error is a gate that is gone: it stands open.
+                let _ = lock(&passing).recv();
+            }
+        });
+        Gate { arrived, pass }
     }
 
     /// Plans a fault for requests to the token endpoint from now on ([`Fault::Denied`]: to the
@@ -174,6 +211,11 @@ impl Authorization {
     /// The same for requests to the revocation endpoint.
     pub fn revocation_fault(&self, fault: Fault) -> Limit<'_, Fault> {
         self.server.service.faults.plan(fault).on(REVOKE)
+    }
+
+    /// Waits until everything that was sent so far has had its effect, also what killed clients sent.
+    pub fn settle(&self) {
+        self.server.settle();
     }
 
     /// Forgets all faults; those under way go on.
@@ -235,7 +277,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 struct Shared {
     books: Mutex<Books>,
     faults: Faults<Fault>,
-    hook: Mutex<Option<std::sync::Arc<Hook>>>,
+    hook: Mutex<Option<Arc<Hook>>>,
     change: Mutex<Option<Box<Change>>>,
 }
 
@@ -302,6 +344,10 @@ impl Service for Shared {
         let form = form(if path == AUTH { query } else { &body });
         let agent = request.header("user-agent").unwrap_or_default().to_owned();
         lock(&self.books).requests.push(Asked { endpoint: endpoint.to_owned(), form: form.clone(), agent });
+        let hook = lock(&self.hook).clone().filter(|_| path == TOKEN);
+        if let Some(hook) = &hook {
+            hook(Moment::Received);
+        }
         let fault = self.faults.meet(path, |fault| !matches!(fault, Fault::Unread));
         let spoilt = match fault {
             None => None,
@@ -310,10 +356,6 @@ impl Service for Shared {
             Some(Fault::Slow(pause)) => Some(Spoilt::Slow(pause)),
             Some(fault) => return fault.answer(&form),
         };
-        let hook = lock(&self.hook).clone().filter(|_| path == TOKEN);
-        if let Some(hook) = &hook {
-            hook(Moment::Received);
-        }
         let outcome = match path {
             AUTH => lock(&self.books).authorize(&form),
             REVOKE => lock(&self.books).revoke(&form),

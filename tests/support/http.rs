@@ -150,6 +150,20 @@ impl<S: Service> Server<S> {
         Self { service, running, address, accepting }
     }
 
+    /// Waits until everything that was sent so far has been received and answered, also that of clients
+    /// that were killed. The others must have closed their connections.
+    ///
+    /// # Panics
+    /// If some client goes on for a minute.
+    pub fn settle(&self) {
+        // Connections are accepted in their order, so all earlier ones are served by now.
+        let mut last = TcpStream::connect(self.address).expect("connected");
+        let _ = last.write_all(b"GET / HTTP/1.0\r\n\r\n").and_then(|()| last.read_to_end(&mut Vec::new()));
+        drop(last);
+        let idle = self.running.wait_while(Duration::from_secs(60), |state| state.served > 0);
+        assert!(idle, "a client holds its connection");
+    }
+
     /// `http://127.0.0.1:PORT`
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -158,7 +172,7 @@ impl<S: Service> Server<S> {
 
 impl<S> Drop for Server<S> {
     fn drop(&mut self) {
-        self.running.stop();
+        self.running.change(|state| state.stopping = true);
         // The connection wakes `accept`; were it refused, joining would wait for ever.
         let woken = TcpStream::connect(self.address).is_ok();
         if let Some(accepting) = self.accepting.take().filter(|_| woken) {
@@ -169,21 +183,33 @@ impl<S> Drop for Server<S> {
 
 #[derive(Default)]
 struct Running {
-    stopping: Mutex<bool>,
-    stopped: Condvar,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    stopping: bool,
+    /// Connections that are being served.
+    served: usize,
 }
 
 impl Running {
-    fn stop(&self) {
-        *self.stopping.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.stopped.notify_all();
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
+        self.changed.notify_all();
+    }
+
+    /// Waits while that is so, at most `limit`; whether it is so no more.
+    fn wait_while(&self, limit: Duration, so: impl Fn(&State) -> bool) -> bool {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.changed.wait_timeout_while(state, limit, |state| so(state));
+        !so(&waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 
     /// Waits for the end, at most `limit`; true once it has come.
     fn wait_for_stop(&self, limit: Duration) -> bool {
-        let stopping = self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.stopped.wait_timeout_while(stopping, limit, |stopping| !*stopping);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+        self.wait_while(limit, |state| !state.stopping)
     }
 }
 
@@ -200,6 +226,7 @@ fn accept<S: Service>(listener: &TcpListener, service: &Arc<S>, running: &Arc<Ru
         if !service.accepts() {
             continue;
         }
+        running.change(|state| state.served += 1);
         let serving = thread::spawn({
             let (stream, service, running) = (Arc::clone(&stream), Arc::clone(service), Arc::clone(running));
             move || {
@@ -207,6 +234,7 @@ fn accept<S: Service>(listener: &TcpListener, service: &Arc<S>, running: &Arc<Ru
                 let _ = serve(&stream, &*service, &running);
                 // `connections` still holds the socket, so dropping ours would not close it.
                 let _ = stream.shutdown(Shutdown::Both);
+                running.change(|state| state.served -= 1);
             }
         });
         connections.push((stream, serving));

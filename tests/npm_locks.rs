@@ -29,7 +29,7 @@ fn version_1_waits_while_we_refresh_and_takes_what_came_of_it() {
     shared.signed_in("p", EXPIRED);
     let gate = shared.gate();
     let ours = shared.start("p");
-    gate.wait();
+    gate.arrival();
     let mut theirs = shared.start_npm("sayWaiting(); return await token('p')");
     let mut said =
         BufReader::new(theirs.stdout.take().expect("a pipe")).lines().map(|line| line.expect("read"));
@@ -47,7 +47,7 @@ fn version_2_after_us(shared: &Shared) -> String {
     let old = shared.signed_in("p", EXPIRED);
     let gate = shared.gate();
     let ours = shared.start("p");
-    gate.wait();
+    gate.arrival();
     let mut theirs = shared.start_npm("sayWaiting(); return await token('p').catch((error) => error._tag)");
     let said = BufReader::new(theirs.stdout.take().expect("a pipe")).lines();
     let mut said = said.map(|line| line.expect("read"));
@@ -95,7 +95,7 @@ fn we_wait_while_npm_refreshes_and_take_what_came_of_it() {
         shared.signed_in("p", EXPIRED);
         let gate = shared.gate();
         let theirs = shared.start_npm("return await token('p')");
-        gate.wait();
+        gate.arrival();
         let ours = waiting(shared, "profile 'p'");
         drop(gate);
         assert_eq!(json!(token_of(ours)), ended(theirs));
@@ -159,7 +159,7 @@ fn a_lock_that_we_left_and_that_npm_has_taken_since_is_npms() {
         fs::remove_dir_all(shared.home.alchemy(&shared.lock("p"))).expect("removed");
         let gate = shared.gate();
         let theirs = shared.start_npm("return await token('p')");
-        gate.wait();
+        gate.arrival();
         let ours = waiting(shared, "profile 'p'");
         drop(gate);
         assert_eq!(json!(token_of(ours)), ended(theirs));
@@ -209,7 +209,7 @@ fn a_lock_that_we_hold_is_kept_alive_and_one_that_was_taken_from_us_is_left_alon
         shared.signed_in("p", EXPIRED);
         let gate = shared.gate();
         let ours = shared.start("p");
-        gate.wait();
+        gate.arrival();
         let lock = shared.home.alchemy(&shared.lock("p"));
         let state = || {
             let metadata = fs::metadata(&lock).expect("the lock");
@@ -257,7 +257,7 @@ fn a_lock_of_all_profiles_that_we_left_holds_up_no_other_profile_of_ours() {
     }
     let gate = shared.gate();
     let mut ours = shared.start("p");
-    gate.wait();
+    gate.arrival();
     // A pipe, on which it waits in the middle of the write.
     let document = shared.home.alchemy(&shared.path("p"));
     fs::remove_file(&document).expect("removed");

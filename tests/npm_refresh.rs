@@ -135,7 +135,7 @@ fn what_we_prepare_beside_version_2s_document_is_none_of_its_documents() {
     shared.signed_in("p", EXPIRED);
     let gate = shared.gate();
     let ours = shared.start("p");
-    gate.wait();
+    gate.arrival();
     let before = shared.names("p");
     assert_eq!(before.len(), 2, "the document, and room for the next: {before:?}");
     assert_eq!(shared.npm("return await list()"), json!({ "default": null, "p": "oauth" }));
@@ -188,7 +188,7 @@ fn what_npm_signs_in_to_while_we_refresh_is_kept() {
         shared.signed_in("p", EXPIRED);
         let gate = shared.gate();
         let ours = shared.start("p");
-        gate.wait();
+        gate.arrival();
         let newer = shared.signed_in("p", HOUR);
         drop(gate);
         token_of(ours);
@@ -198,7 +198,7 @@ fn what_npm_signs_in_to_while_we_refresh_is_kept() {
         shared.signed_in("p", EXPIRED);
         let gate = shared.gate();
         let ours = shared.start("p");
-        gate.wait();
+        gate.arrival();
         shared.npm(&match shared.version {
             V1 => {
                 format!("await configure('p', {{ type: 'api-token', apiToken: 'tok' }}, {{ id: '{ACME}' }})")

@@ -5,14 +5,12 @@
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::authorization::{Authorization, Moment, Pair};
+use super::authorization::{Authorization, Gate, Moment, Pair};
 use super::npm::{Npm, V1_CLIENT, V2_CLIENT};
 use super::online::SECRET;
 use super::{ACME, Home, Output, finished};
@@ -188,21 +186,9 @@ impl Shared {
         (ours.len(), npms.len())
     }
 
-    /// Stops the first request for tokens before it has an effect.
+    /// Holds requests for tokens back before they have an effect, until that is dropped.
     pub fn gate(&self) -> Gate {
-        let (arrive, arrived) = channel();
-        let (open, opened) = channel::<()>();
-        let doors = Mutex::new(Some((arrive, opened)));
-        let first = move || doors.lock().expect("no panic").take();
-        self.server.set_hook(move |moment| {
-            if moment == Moment::Received
-                && let Some((arrive, opened)) = first()
-            {
-                let _ = arrive.send(());
-                let _ = opened.recv();
-            }
-        });
-        Gate { arrived, _open: open }
+        self.server.gate(Moment::Received)
     }
 }
 
@@ -217,19 +203,6 @@ pub fn token_of(child: Child) -> String {
     let Output { stdout, stderr, .. } = finished(child.wait_with_output().expect("finished")).expect_code(0);
     assert!(!stderr.contains(SECRET), "a secret is shown: {stderr}");
     stdout.trim_end().to_owned()
-}
-
-/// A request that waits at the server; dropped, it goes on.
-pub struct Gate {
-    arrived: Receiver<()>,
-    _open: Sender<()>,
-}
-
-impl Gate {
-    /// Waits until the request is there.
-    pub fn wait(&self) {
-        self.arrived.recv_timeout(LONG).expect("a request");
-    }
 }
 
 /// Waits for something to become true.

@@ -128,13 +128,20 @@ fn a_failure_that_passes_is_not_noticed() {
 }
 
 #[test]
-fn an_answer_that_is_lost_after_the_token_was_spent_ends_the_grant() {
+fn an_answer_that_is_lost_after_the_token_was_spent_ends_the_grant_and_is_named() {
+    const NO_ANSWER: &str = "Z got no answer";
     for fault in [Fault::Lost, Fault::Truncated] {
         let online = SignedIn::prod(0);
         online.server.fault(fault.clone()).times(1);
         // Whether it was spent is only known by asking again: a server may not replace it, or bear with us.
-        online.run(&["token", "prod"]).expect_only_error(1, "refuses it (invalid_grant").expect_hint(LOGIN);
+        online.run(&["token", "prod"]).expect_only_error(1, NO_ANSWER).expect_hint(LOGIN);
         assert_eq!(online.server.refreshes(), 2, "{fault:?}");
+
+        let online = SignedIn::prod(0);
+        online.server.fault(fault.clone()).times(1);
+        online.server.fault(Fault::Page(502)).times(1);
+        online.run(&["token", "prod"]).expect_only_error(1, "status 502").expect_hint(NETWORK);
+        online.run(&["token", "prod"]).expect_only_error(1, NO_ANSWER).expect_hint(LOGIN);
 
         let online = SignedIn::prod(0);
         online.server.set_rotation(false);
@@ -200,15 +207,22 @@ fn without_a_network_a_living_token_is_used_and_a_dead_one_names_the_cause() {
         (nobody.as_str(), "connection refused"),
         ("https://nonexistent.invalid/token", "at nonexistent.invalid: "),
     ];
-    for (url, words) in table {
-        let online = SignedIn::prod(30);
-        ask_at(&online, url);
-        let output = online.run(&["exec", "prod", "--", "sh", "-c", "echo it runs"]).expect_code(0);
-        assert_eq!(output.stdout, "it runs\n");
-        let said = output.stderr;
-        assert!(said.contains(words) && said.lines().count() == 1, "{said}");
-        assert!(said.contains("; the token of 'prod' is used, for 2"), "{said}");
-        online.keep("prod", OWN, &online.pair(), in_seconds(0));
-        online.run(&["exec", "prod", "--", "true"]).expect_only_error(125, words).expect_hint(NETWORK);
-    }
+    thread::scope(|scope| {
+        for (url, words) in table {
+            scope.spawn(move || {
+                let online = SignedIn::prod(30);
+                ask_at(&online, url);
+                let output = online.run(&["exec", "prod", "--", "sh", "-c", "echo it runs"]).expect_code(0);
+                assert_eq!(output.stdout, "it runs\n");
+                let said = output.stderr;
+                assert!(said.contains(words) && said.lines().count() == 1, "{said}");
+                assert!(said.contains("; the token of 'prod' is used, for 2"), "{said}");
+                online.keep("prod", OWN, &online.pair(), in_seconds(0));
+                online
+                    .run(&["exec", "prod", "--", "true"])
+                    .expect_only_error(125, words)
+                    .expect_hint(NETWORK);
+            });
+        }
+    });
 }

@@ -19,7 +19,7 @@ use crate::oauth::token::{Authority, LONGEST_LIFE, Tokens, expires};
 use crate::signals::HeldBack;
 use crate::store::credential::Grant;
 use crate::store::grant::{Current, HeldGrant};
-use crate::store::lock::FailedRefresh;
+use crate::store::lock::{FailedRefresh, Sent};
 use crate::terminal::life;
 
 /// The life that makes a token that somebody else has just got good enough, whatever was asked for.
@@ -141,7 +141,8 @@ impl Refresh<'_> {
         if let Some(grant) = self.changed(latest) {
             return Ok(grant);
         }
-        let outcome = self.spend(held, &current, note.sent);
+        let lost = note.sent.filter(|sent| sent.token == current.digest());
+        let outcome = self.spend(held, &current, lost);
         if let Err(stop) = &outcome {
             held.lock().change(|note| note.failed = Some(stop.at(self.source.edge.now())));
         }
@@ -159,13 +160,8 @@ impl Refresh<'_> {
         held.read().ok().and_then(|current| self.changed(&current.grant))
     }
 
-    /// Spends the refresh token. `interrupted` is when an earlier process did, without keeping an answer.
-    fn spend(
-        &self,
-        held: &HeldGrant,
-        current: &Current,
-        interrupted: Option<Timestamp>,
-    ) -> Result<Grant, Stop> {
+    /// Spends the refresh token. `lost` is an earlier try whose answer was not kept.
+    fn spend(&self, held: &HeldGrant, current: &Current, mut lost: Option<Sent>) -> Result<Grant, Stop> {
         let Source { edge, profile, .. } = self.source;
         let Some(token) = &current.grant.refresh else {
             return Err(self.over("it has no refresh token", None));
@@ -192,11 +188,12 @@ impl Refresh<'_> {
         loop {
             // From here until the new pair is durable.
             let held_back = HeldBack::interruptions();
-            let sent = edge.now();
-            held.lock().change(|note| note.sent = Some(sent));
+            let at = edge.now();
+            let sent = Sent { token: current.digest(), at, unanswered: false };
+            held.lock().change(|note| note.sent = Some(sent.clone()));
             let failure = match runtime.block_on(authority.refresh(token)) {
                 Ok(tokens) => {
-                    let next = renewed(&current.grant, tokens, sent, *edge);
+                    let next = renewed(&current.grant, tokens, at, *edge);
                     let kept = held.write(room, current, &next);
                     held.lock().change(|note| (note.sent, note.failed) = (None, None));
                     drop(held_back);
@@ -207,10 +204,10 @@ impl Refresh<'_> {
                 }
                 Err(failure) => failure,
             };
-            let may_be_spent = unanswered || matches!(failure, Failure::NoAnswer(_));
-            if !may_be_spent {
-                held.lock().change(|note| note.sent = interrupted);
+            if let Failure::NoAnswer(_) = failure {
+                lost = Some(Sent { unanswered: true, ..sent });
             }
+            held.lock().change(|note| note.sent.clone_from(&lost));
             drop(held_back);
             let in_time = begun.elapsed() < NO_MORE_TRIES;
             match &failure {
@@ -220,7 +217,7 @@ impl Refresh<'_> {
                         Some(grant) => Ok(grant),
                         None => {
                             Err(self
-                                .over(&format!("{} refuses it ({failure})", authority.host()), interrupted))
+                                .over(&format!("{} refuses it ({failure})", authority.host()), lost.as_ref()))
                         }
                     };
                 }
@@ -245,12 +242,13 @@ impl Refresh<'_> {
         }
     }
 
-    fn over(&self, why: &str, interrupted: Option<Timestamp>) -> Stop {
+    fn over(&self, why: &str, lost: Option<&Sent>) -> Stop {
         let name = &self.source.profile.name;
         let mut message = format!("the session of profile '{name}' is over: {why}");
-        if let Some(at) = interrupted {
+        if let Some(Sent { at, unanswered, .. }) = lost {
             let at = at.strftime("%Y-%m-%d %H:%M:%SZ");
-            let _ = write!(message, "; the refresh at {at} was killed before its answer was kept");
+            let how = if *unanswered { "got no answer" } else { "was killed before its answer was kept" };
+            let _ = write!(message, "; the refresh at {at} {how}");
         }
         Stop::Over(
             Error::of(Kind::SignedOut, message).hint(format!("sign in again: alchemy login -p {name}")),

@@ -37,6 +37,14 @@ pub struct Current {
     replaces: String,
 }
 
+impl Current {
+    /// What of its refresh token may be written down.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        rescue::digest(self.grant.refresh.as_ref())
+    }
+}
+
 /// Room for the next pair of tokens, taken before the present one is spent.
 pub struct Room(Option<Prepared>);
 
@@ -152,7 +160,7 @@ impl HeldGrant<'_, '_> {
         let home = self.room().and_then(|room| self.put(room, &current.grant, Some(&current.replaces)));
         if home.is_ok() {
             rescue::remove(self.store.home, name);
-            let digest = rescue::digest(current.grant.refresh.as_ref());
+            let digest = current.digest();
             self.store.messages.say(&format!(
                 "the session of profile '{name}' that waited in {} is in its store again",
                 rescued.path.display()

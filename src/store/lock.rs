@@ -31,12 +31,23 @@ const POLL: Duration = Duration::from_millis(10);
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Note {
-    /// A refresh token was sent then, and no answer to it has been kept (yet).
-    pub sent: Option<Timestamp>,
+    /// A refresh token was sent, and no answer to it has been kept (yet).
+    pub sent: Option<Sent>,
     /// The last refresh failed.
     pub failed: Option<FailedRefresh>,
     /// Folders of ours among npm's locks, as we last left them.
     pub npm: Vec<Mark>,
+}
+
+/// A refresh token that may have been spent for nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// Its digest.
+    pub token: String,
+    /// When it was sent.
+    pub at: Timestamp,
+    /// Its sender has waited for the answer in vain; else it is still waiting, or was killed.
+    pub unanswered: bool,
 }
 
 /// A refresh that failed, for a reason that meets everyone alike who asked before it had.

@@ -292,6 +292,8 @@ impl Http {
         let client = Client::builder()
             .tls_certs_only([ca])
             .no_proxy()
+            // The server closes a connection that has been idle for a while, perhaps just when it is used.
+            .pool_max_idle_per_host(0)
             .redirect(reqwest::redirect::Policy::none())
             .timeout(super::pty::LIMIT);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

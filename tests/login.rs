@@ -13,12 +13,13 @@ use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::sync::Arc;
+use std::thread;
 
 use serde_json::{Value, json};
 use support::authorization::{Authorization, Fault, State};
 use support::cloudflare::Permission;
 use support::online::{Online, shows_no_secret};
-use support::pty::{CTRL_C, DOWN, ENTER, Terminal};
+use support::pty::{CTRL_C, DOWN, ENTER, Redirected, Terminal};
 use support::signed_in::{OWN, V1};
 use support::{ACME, BETA, Output, finished};
 
@@ -336,6 +337,25 @@ fn address_in(shown: &str) -> String {
     shown.lines().find(|line| line.starts_with("http")).expect("an address").to_owned()
 }
 
+#[test]
+fn a_script_that_gives_a_wrong_code_without_the_end_of_its_line_is_told_at_once() {
+    let person = Person::new();
+    let mut sign_in = person.start(&CONFIGURE);
+    sign_in.paste("code#of-another");
+    sign_in.finish().expect_error(1, "that is the answer to another sign-in");
+}
+
+#[test]
+fn whoever_pipes_without_an_end_does_not_keep_the_browser_waiting() {
+    let person = Person::new();
+    let mut sign_in = person.start(&CONFIGURE);
+    let mut stdin = sign_in.child.stdin.take().expect("a pipe");
+    let piping = thread::spawn(move || while stdin.write_all(&[b'\n'; 4096]).is_ok() {});
+    assert!(get(&redirected(&sign_in.url), &[]).contains("Signed in"));
+    sign_in.finish().expect_code(0);
+    piping.join().expect("an end");
+}
+
 // --- answers ---
 
 #[test]
@@ -546,6 +566,22 @@ fn a_command_that_finds_its_session_over_offers_to_sign_in_and_goes_on() {
     let mut terminal = Terminal::start(person.command(&["credential-process", "prod"]));
     terminal.expect("hint: sign in again");
     assert_eq!(terminal.finish().0, 1, "npm and aws do not wait for a person");
+}
+
+#[test]
+fn what_is_piped_to_a_command_is_left_for_it_when_its_session_must_be_signed_in_to_first() {
+    let person = Person::with_prod();
+    person.server.end(&person.refresh_token());
+    person.expire();
+    let piped = Redirected { stdin: Some(Stdio::piped()), ..Redirected::default() };
+    let mut terminal = Terminal::start_redirected(person.command(&["exec", "prod", "--", "cat"]), piped);
+    terminal.pipe("for cat alone\n");
+    terminal.expect("sign in now?");
+    terminal.line("y");
+    terminal.expect("paste the code");
+    terminal.line(&redirected(&address_in(&terminal.text())));
+    terminal.expect("for cat alone");
+    assert_eq!(terminal.finish().0, 0);
 }
 
 impl Person {

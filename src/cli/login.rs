@@ -42,6 +42,9 @@ pub struct SignInArguments {
     /// Open no browser
     #[arg(long)]
     pub no_browser: bool,
+    /// Standard input, where it is no terminal, is for the command that is run afterwards.
+    #[arg(skip)]
+    pub stdin_is_taken: bool,
     #[command(flatten)]
     pub client: ClientArguments,
 }
@@ -213,7 +216,7 @@ impl Plan<'_> {
             Some(kept) if context.variable(crate::environment::API_BASE_URL).is_none() => kept,
             _ => context.new_endpoint()?,
         };
-        let (sign_in, grant) = sign_in(context, client, scopes, !self.arguments.no_browser, &self.again)?;
+        let (sign_in, grant) = sign_in(context, client, scopes, self.arguments, &self.again)?;
         let client = sign_in.client.clone();
         let kept = self.check(context, store, &sign_in, &grant).and_then(|()| {
             let profile = Profile {
@@ -393,6 +396,7 @@ pub fn offer(context: &Context, store: &mut Store, profile: &Profile, error: &Er
         let hint = error.next_step().unwrap_or_default();
         return Err(Error::of(Kind::SignedOut, "cancelled; nothing was run").hint(hint));
     }
-    again(context, store, profile.clone(), &SignInArguments::default(), false)?;
+    let arguments = SignInArguments { stdin_is_taken: true, ..SignInArguments::default() };
+    again(context, store, profile.clone(), &arguments, false)?;
     Ok(true)
 }

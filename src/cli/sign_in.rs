@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
 use super::context::Context;
+use super::login::SignInArguments;
 use super::paste::Paste;
 use crate::error::{Error, Result, reason};
 use crate::http::{self, Endpoint};
@@ -30,8 +31,7 @@ const LIMIT: Duration = Duration::from_secs(5 * 60);
 /// Before each further try of an exchange of which nothing was received.
 const BACK_OFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
-/// Signs in with this client for these scopes. `browser`: one may be opened. `again` is the command that
-/// tries once more, for the hints.
+/// Signs in with this client for these scopes. `again` is the command that tries once more, for the hints.
 ///
 /// # Errors
 /// When consent is denied, nobody answers within five minutes, or the exchange fails.
@@ -39,7 +39,7 @@ pub fn sign_in(
     context: &Context,
     client: Client,
     scopes: Vec<String>,
-    browser: bool,
+    arguments: &SignInArguments,
     again: &str,
 ) -> Result<(SignIn, Grant)> {
     // What can fail without a person fails before one is bothered.
@@ -50,10 +50,10 @@ pub fn sign_in(
         let mut ways = Ways {
             context,
             waiting: listener.map(|listener| listener.wait_for(Arc::clone(&request))),
-            paste: Paste::open(),
+            paste: Paste::open(arguments.stdin_is_taken),
             again,
         };
-        ways.invite(&client, &request, scopes.len(), browser)?;
+        ways.invite(&client, &request, scopes.len(), !arguments.no_browser)?;
         let (answer, arrival) = ways.answer(&request).await?;
         let code = match answer {
             Ok(code) => code,
@@ -169,14 +169,14 @@ impl Ways<'_> {
 
     /// Waits for the answer; it comes with the browser that brought it.
     async fn answer(&mut self, request: &Request) -> Result<(Answer, Option<Arrival>)> {
-        let mut refused = None;
+        let (mut refused, mut more) = (None, true);
         let mut limit: std::pin::Pin<Box<Sleep>> = Box::pin(sleep(LIMIT));
         loop {
             tokio::select! {
                 arrival = arrival(self.waiting.as_mut()) => {
                     return Ok((arrival.answer.clone(), Some(arrival)));
                 }
-                line = self.paste.line(), if !self.paste.is_over() => match line {
+                line = self.paste.line(), if more => match line {
                     Some(line) if line.trim().is_empty() => {}
                     Some(line) => match request.pasted(&line) {
                         Ok(answer) => return Ok((answer, None)),
@@ -190,7 +190,7 @@ impl Ways<'_> {
                     None => match refused.take() {
                         Some(error) => return Err(error),
                         None if self.waiting.is_none() => return Err(self.no_way()),
-                        None => {}
+                        None => more = false,
                     },
                 },
                 () = limit.as_mut() => {

@@ -21,7 +21,7 @@ use support::cloudflare::Permission;
 use support::online::{Online, shows_no_secret};
 use support::pty::{CTRL_C, DOWN, ENTER, Redirected, Terminal};
 use support::signed_in::{OWN, V1};
-use support::{ACME, BETA, Output, finished};
+use support::{ACME, BETA, Output, finished, run, with_full_disk};
 
 const CONFIGURE: [&str; 10] =
     ["configure", "-p", "prod", "--method", "oauth", "--account", ACME, "--yes", "--scopes", "a,b"];
@@ -595,6 +595,27 @@ impl Person {
 }
 
 // --- what is kept, and for what else ---
+
+#[test]
+fn a_store_that_could_not_keep_the_session_is_told_before_anybody_has_to_sign_in() {
+    let person = Person::with_prod();
+    let new = [&["configure", "-p", "new"], &CONFIGURE[3..]].concat();
+    for arguments in [&LOGIN[..], &CONFIGURE, &new] {
+        let output =
+            run(with_full_disk(&mut person.command(arguments), true)).expect_error(1, "cannot write");
+        assert!(!output.stderr.contains("sign in at this address"), "{}", output.stderr);
+    }
+    let config = person.home.read("config.json");
+    let in_keyring = config.replacen("\"method\"", "\"credentialStore\": \"keyring\", \"method\"", 1);
+    person.home.write("config.json", &in_keyring);
+    for arguments in [&LOGIN[..], &CONFIGURE] {
+        let output = person.run(arguments, "").expect_error(1, "no keyring").expect_hint("--store file");
+        assert!(!output.stderr.contains("sign in at this address"), "{}", output.stderr);
+    }
+    assert_eq!(person.home.read("config.json"), in_keyring);
+    person.home.write("config.json", &config);
+    person.sign_in(&LOGIN).expect_code(0);
+}
 
 #[test]
 fn what_a_grant_was_issued_with_is_kept_and_used_without_the_variables() {

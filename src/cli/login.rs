@@ -216,6 +216,7 @@ impl Plan<'_> {
             Some(kept) if context.variable(crate::environment::API_BASE_URL).is_none() => kept,
             _ => context.new_endpoint()?,
         };
+        store.has_room_for(&self.name, self.kept_in, before)?;
         let (sign_in, grant) = sign_in(context, client, scopes, self.arguments, &self.again)?;
         let client = sign_in.client.clone();
         let kept = self.check(context, store, &sign_in, &grant).and_then(|()| {

@@ -11,10 +11,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 
+use nix::libc;
 use serde_json::{Value, json};
 use support::authorization::{Authorization, Fault, State};
 use support::cloudflare::Permission;
@@ -26,6 +28,9 @@ use support::{ACME, BETA, Output, finished, run, with_full_disk};
 const CONFIGURE: [&str; 10] =
     ["configure", "-p", "prod", "--method", "oauth", "--account", ACME, "--yes", "--scopes", "a,b"];
 const LOGIN: [&str; 3] = ["login", "-p", "prod"];
+/// Answers whose tokens could be neither sent nor kept.
+const EMPTY: &str = r#"{"access_token":"","refresh_token":"rt-hunter2","expires_in":3600}"#;
+const BROKEN: &str = r#"{"access_token":"at-hunter2\nX: y","refresh_token":"rt-hunter2","expires_in":3600}"#;
 const ALCHEMY_RUN: &str = "https://alchemy.run/auth/callback";
 
 /// A home whose commands sign in at the double, as the client [`OWN`].
@@ -71,9 +76,7 @@ impl Person {
     }
 
     fn start(&self, arguments: &[&str]) -> SignIn {
-        let mut command = self.command(&[&["-vv"], arguments].concat());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        SignIn::new(command.spawn().expect("started"))
+        SignIn::start(self.command(&[&["-vv"], arguments].concat()))
     }
 
     /// Signs in as a browser does, to the end.
@@ -111,7 +114,9 @@ struct SignIn {
 }
 
 impl SignIn {
-    fn new(mut child: Child) -> Self {
+    fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("started");
         let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut said = String::new();
         while !said.lines().last().is_some_and(|line| line.starts_with("http")) {
@@ -211,6 +216,26 @@ fn strays_at_the_callback_get_an_error_and_the_right_answer_is_still_taken() {
     assert!(output.stderr.contains("profile 'prod' is ready: oauth, account Acme"), "{}", output.stderr);
     assert!(TcpStream::connect(root.strip_prefix("http://").expect("http")).is_err(), "it is closed");
     drop((garbage, silent));
+}
+
+#[test]
+fn however_many_connections_others_hold_open_there_is_one_left_for_the_exchange() {
+    let person = Person::new();
+    let few = libc::rlimit { rlim_cur: 100, rlim_max: 100 };
+    // SAFETY: it reads the value it is given.
+    let limit = move || match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const few) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    };
+    let mut command = person.command(&[&["-vv"], &CONFIGURE[..]].concat());
+    // SAFETY: between fork and exec it makes one system call, which reads the value it is given.
+    unsafe { command.pre_exec(limit) };
+    let mut sign_in = SignIn::start(command);
+    let address = sign_in.listens_at().split('/').nth(2).expect("an address").to_owned();
+    let held: Vec<_> = (0..150).map(|_| TcpStream::connect(&address).expect("connected")).collect();
+    sign_in.paste(&redirected(&sign_in.url));
+    sign_in.finish().expect_code(0);
+    drop(held);
 }
 
 #[test]
@@ -324,7 +349,7 @@ impl Person {
         opened
     }
 
-    fn command(&self, arguments: &[&str]) -> std::process::Command {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.online.command(arguments);
         let script = self.home.path().join("browser");
         command.env("BROWSER", if script.exists() { script } else { "/nonexistent".into() });
@@ -367,6 +392,8 @@ fn an_answer_that_is_none_says_so_in_the_browser_and_on_the_terminal() {
         (Fault::Page(500), "status 500", "check the network"),
         (Fault::Challenge, "a web page answered", "may want a browser"),
         (Fault::Body(200, "{}"), "an answer without tokens in it", "check the network"),
+        (Fault::Body(200, EMPTY), "an answer without tokens in it", "check the network"),
+        (Fault::Body(200, BROKEN), "an answer without tokens in it", "check the network"),
         (Fault::Unread, "connection", "check the network"),
     ] {
         let (before, sign_in) = (person.home.snapshot(), person.start(&LOGIN));
@@ -667,10 +694,13 @@ fn flags_do_what_the_variables_do_and_go_before_them() {
         ("--auth-url", "ftp://127.0.0.1/"),
         ("--callback", "https://127.0.0.1/callback"),
         ("--callback", "http://0.0.0.0:1/callback"),
+        ("--client-id", ""),
+        ("--client-id", "two words"),
     ] {
-        let output = person.run(&[&LOGIN[..], &[flag, url]].concat(), "");
-        assert!(output.code != 0 && output.stderr.contains("hint: "), "{flag} {url}: {output:?}");
+        person.run(&[&LOGIN[..], &[flag, url]].concat(), "").expect_error(2, "alchemy: ");
     }
+    let mixed = ["configure", "-p", "new", "--token-stdin", "--no-offline-access"];
+    person.run(&mixed, "tok-hunter2").expect_error(2, "scopes and clients belong to oauth");
     person.run(&["login", "-p", "prod", "--client", "wrangler"], "").expect_error(2, "--client");
 }
 

@@ -292,7 +292,10 @@ impl ClientArguments {
     /// Whether any is given.
     pub fn is_given(&self) -> bool {
         let urls = [&self.redirect_uri, &self.callback, &self.auth_url, &self.token_url, &self.revoke_url];
-        self.client.is_some() || self.client_id.is_some() || urls.into_iter().any(Option::is_some)
+        self.client.is_some()
+            || self.client_id.is_some()
+            || self.no_offline_access
+            || urls.into_iter().any(Option::is_some)
     }
 
     /// The client: a flag goes before a variable, a variable before what is kept with the profile.
@@ -304,10 +307,19 @@ impl ClientArguments {
             (None, Some(before)) => before.clone(),
             (None, None) => Client::new(Preset::Alchemy.client_id()),
         };
-        let given = |flag: &Option<String>, name: &str, variable: &str| match (flag, context.text(variable)) {
-            (Some(url), _) => client::url(name, url).map(Some),
-            (None, Some(url)) => client::url(variable, url).map(Some),
-            (None, None) => Ok(None),
+        if client.id.is_empty() || !client.id.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Error::usage("the client id is empty, or holds what no id does")
+                .hint(format!("give it by --client-id or {}", client::CLIENT_ID)));
+        }
+        let usage =
+            |error: Error| Error::usage(error.to_string()).hint(error.next_step().unwrap_or_default());
+        let given = |flag: &Option<String>, name: &str, variable: &str| {
+            let url = match (flag, context.text(variable)) {
+                (Some(url), _) => client::url(name, url),
+                (None, Some(url)) => client::url(variable, url),
+                (None, None) => return Ok(None),
+            };
+            url.map(Some).map_err(usage)
         };
         let auth_url = given(&self.auth_url, "authorization endpoint", client::AUTH_URL)?;
         let token_url = given(&self.token_url, "token endpoint", client::TOKEN_URL)?;
@@ -318,7 +330,7 @@ impl ClientArguments {
         client.revoke_url = revoke_url.or(client.revoke_url);
         client.redirect_uri = redirect_uri.or(client.redirect_uri);
         if let Some(callback) = self.callback.as_deref().or_else(|| context.text(client::CALLBACK_URL)) {
-            client.callback = Some(client::callback_url(callback)?);
+            client.callback = Some(client::callback_url(callback).map_err(usage)?);
         }
         client.offline_access &= !self.no_offline_access;
         Ok(client)

@@ -12,9 +12,9 @@ use crate::oauth::token::{Failure, Revocable, revoke};
 use crate::profile::{Method, Profile, StoreKind};
 use crate::session::{Edge, overridden};
 use crate::signals::HeldBack;
-use crate::store::Store;
 use crate::store::credential::Grant;
 use crate::store::grant::HeldGrant;
+use crate::store::{Listed, Store};
 use crate::terminal;
 
 /// Sign out: revoke the OAuth grant at Cloudflare, then forget it
@@ -38,13 +38,22 @@ pub struct Logout {
 impl Logout {
     pub fn run(self, context: &Context) -> Result<()> {
         let store = context.store(true)?;
-        let profiles = if self.all {
-            let listed = store.list()?.into_iter().filter(|listed| !listed.shadowed);
-            listed.filter_map(|l| l.profile.ok()).filter(|p| p.method == Method::OAuth).collect()
+        let (mut profiles, mut failed) = (Vec::new(), Vec::new());
+        if self.all {
+            for Listed { name, profile, .. } in store.list()?.into_iter().filter(|listed| !listed.shadowed) {
+                match profile {
+                    Ok(profile) if profile.method == Method::OAuth => profiles.push(profile),
+                    Ok(_) => {}
+                    // It may be signed in.
+                    Err(error) => failed.push(
+                        Error::new(format!("cannot sign out of '{name}': {error}"))
+                            .hint(error.next_step().unwrap_or_default()),
+                    ),
+                }
+            }
         } else {
-            vec![store.find(&context.select(self.profile.get())?)?]
-        };
-        let mut failed = Vec::new();
+            profiles.push(store.find(&context.select(self.profile.get())?)?);
+        }
         let mut done = Vec::new();
         for profile in &profiles {
             match sign_out(context, &store, profile, self.local) {
@@ -54,7 +63,7 @@ impl Logout {
         }
         if self.json {
             terminal::print_json(&done.into())?;
-        } else if profiles.is_empty() {
+        } else if profiles.is_empty() && failed.is_empty() {
             context.messages.say("no profile is signed in with oauth");
         }
         // One that could not be signed out is no reason to leave out the others.

@@ -671,6 +671,40 @@ fn what_a_grant_was_issued_with_is_kept_and_used_without_the_variables() {
 }
 
 #[test]
+fn what_others_do_to_the_profile_while_somebody_signs_in_stays_done() {
+    let person = Person::with_prod();
+    let meanwhile = |arguments: &[&str], input: &str| {
+        let sign_in = person.start(&LOGIN);
+        let callback = redirected(&sign_in.url);
+        person.run(arguments, input).expect_code(0);
+        let changed = person.home.snapshot();
+        get(&callback, &[]);
+        (sign_in.finish(), changed)
+    };
+    let set = ["profile", "set", "prod", "--account", BETA, "--also", "CF_API_TOKEN", "--no-verify"];
+    meanwhile(&set, "").0.expect_code(0);
+    let entry = person.entry("prod");
+    assert_eq!((&entry["metadata"]["id"], &entry["also"]), (&json!(BETA), &json!(["CF_API_TOKEN"])));
+
+    for (arguments, input, words) in [
+        (&["profile", "rename", "prod", "other"][..], "", "was deleted or renamed while you signed in"),
+        (&["profile", "delete", "prod", "--yes"], "", "was deleted or renamed while you signed in"),
+        (
+            &["configure", "-p", "prod", "--yes", "--token-stdin", "--no-verify", "--account", ACME],
+            "tok-hunter2",
+            "was changed while you signed in",
+        ),
+    ] {
+        if person.entry("prod").is_null() {
+            person.sign_in(&CONFIGURE).expect_code(0);
+        }
+        let (output, changed) = meanwhile(arguments, input);
+        output.expect_error(1, words).expect_hint("alchemy list");
+        assert!(person.home.snapshot() == changed, "{arguments:?}");
+    }
+}
+
+#[test]
 fn flags_do_what_the_variables_do_and_go_before_them() {
     let mut person = Person::new();
     let (auth, token) = (person.server.auth_url(), person.server.token_url());

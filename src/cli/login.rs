@@ -140,16 +140,18 @@ pub fn again(
         return Err(Error::new(format!("profile '{name}' does not sign in: it is an {}", profile.method))
             .hint(format!("to make it sign in: alchemy configure -p {name} --method oauth")));
     }
-    let (account, kept_in) = (profile.account.clone(), profile.store);
+    let pinned = profile.account.clone();
     let plan = Plan {
         again: format!("alchemy login -p {name}"),
         name,
-        kept_in,
+        kept_in: profile.store,
         before: Some(profile),
         arguments,
         yes,
     };
-    plan.carry_out(context, store, |_, grant, endpoint| same_account(context, &account, grant, endpoint))
+    plan.carry_out(context, store, |before, grant, endpoint| {
+        same_account(context, before.map_or(&pinned, |before| &before.account), grant, endpoint)
+    })
 }
 
 /// The account that the profile is pinned to, which its new session must see.
@@ -190,8 +192,8 @@ pub struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// Signs in and keeps what comes of it, for the account that `account` finds; it gets the plan's
-    /// profile as it is, the grant, and the API.
+    /// Signs in and keeps what comes of it, for the account that `account` finds; it gets the profile as it
+    /// is by then, the grant, and the API.
     ///
     /// # Errors
     /// Then the old session is still in place, and the new one is revoked.
@@ -220,16 +222,17 @@ impl Plan<'_> {
         let (sign_in, grant) = sign_in(context, client, scopes, self.arguments, &self.again)?;
         let client = sign_in.client.clone();
         let kept = self.check(context, store, &sign_in, &grant).and_then(|()| {
+            let before = self.by_now(store)?;
             let profile = Profile {
                 name: self.name.clone(),
                 method: Method::OAuth,
-                account: account(before, &grant, &endpoint)?,
+                account: account(before.as_ref(), &grant, &endpoint)?,
                 store: self.kept_in,
                 // A loopback API is a test's, and gone tomorrow; it is never kept.
                 endpoint: Some(endpoint).filter(|e| !e.is_cloudflare() && !e.is_loopback()),
                 token: None,
                 sign_in: Some(sign_in),
-                also: before.map(|before| before.also.clone()).unwrap_or_default(),
+                also: before.map(|before| before.also).unwrap_or_default(),
             };
             store.put(&profile, &Document::OAuth(grant.clone()))?;
             Ok(profile)
@@ -240,6 +243,22 @@ impl Plan<'_> {
             profile.name, profile.method, profile.account, profile.store
         ));
         Ok(())
+    }
+
+    /// The profile as it is by now: signing in takes minutes, and what others did meanwhile stays done.
+    fn by_now(&self, store: &mut Store) -> Result<Option<Profile>> {
+        store.reload()?;
+        let now = store.get(&self.name);
+        let kind = |profile: &Profile| (profile.method, profile.store);
+        match (&self.before, &now) {
+            (Some(before), Ok(now)) if now.as_ref().map(kind) != Some(kind(before)) => {
+                let (name, done) = (&self.name, if now.is_some() { "changed" } else { "deleted or renamed" });
+                Err(Error::new(format!("profile '{name}' was {done} while you signed in; it is left so"))
+                    .hint(format!("see what there is now: alchemy list; then: {}", self.again)))
+            }
+            // One that cannot be read is replaced: that is how it is mended.
+            _ => Ok(now.ok().flatten()),
+        }
     }
 
     /// The scopes to ask for: those that are named, those of the profile, or what the person chooses.

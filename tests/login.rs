@@ -444,7 +444,10 @@ fn an_answer_without_a_refresh_token_is_no_session() {
         answer.as_object_mut().expect("an object").remove("refresh_token");
     });
     let before = person.home.snapshot();
-    person.sign_in(&LOGIN).expect_error(1, "the answer holds no refresh token").expect_hint("offline_access");
+    let sign_in = person.start(&LOGIN);
+    let page = get(&redirected(&sign_in.url), &[]);
+    assert!(page.contains("<h1>Not signed in</h1>") && page.contains("no refresh token"), "{page}");
+    sign_in.finish().expect_error(1, "the answer holds no refresh token").expect_hint("offline_access");
     assert!(person.home.snapshot() == before);
 }
 

@@ -7,7 +7,7 @@ use super::ProfileArgument;
 use super::client::ClientArguments;
 use super::configure::{Configure, choose_account};
 use super::context::Context;
-use super::sign_in::{discard, sign_in};
+use super::sign_in::{NO_REFRESH_TOKEN, discard, sign_in};
 use crate::cloudflare::{Credential, accounts_of_user};
 use crate::error::{Error, Kind, Result};
 use crate::http::Endpoint;
@@ -244,10 +244,9 @@ impl Plan<'_> {
     /// What must hold before the old session goes.
     fn check(&self, context: &Context, store: &Store, sign_in: &SignIn, grant: &Grant) -> Result<()> {
         if grant.refresh.is_none() {
-            return Err(Error::new(
-                "the answer holds no refresh token, so the session would be over with its access token",
-            )
-            .hint("the client must be allowed to get one (grant type refresh_token, scope offline_access)"));
+            return Err(Error::new(NO_REFRESH_TOKEN).hint(
+                "the client must be allowed to get one (grant type refresh_token, scope offline_access)",
+            ));
         }
         let lacks = sign_in.lacks();
         if lacks.is_empty() {

@@ -26,6 +26,9 @@ use crate::session::Edge;
 use crate::store::credential::Grant;
 use crate::terminal::stderr_is_terminal;
 
+/// Why an answer without a refresh token is no session.
+pub const NO_REFRESH_TOKEN: &str =
+    "the answer holds no refresh token, so the session would be over with its access token";
 /// How long a person may take.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 /// Before each further try of an exchange of which nothing was received.
@@ -77,7 +80,8 @@ pub fn sign_in(
         };
         match tokens {
             Ok(tokens) => {
-                show(arrival, Page::SignedIn).await;
+                let lacks_refresh = Page::Failed(NO_REFRESH_TOKEN.to_owned());
+                show(arrival, if tokens.refresh.is_some() { Page::SignedIn } else { lacks_refresh }).await;
                 Ok(granted(context, client, scopes, tokens, sent))
             }
             Err(failure) => {

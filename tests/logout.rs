@@ -42,8 +42,10 @@ fn all_are_signed_out_but_those_that_cannot_be_and_these_are_named() {
     online.home.write("config.json", &whole);
     online.run(&["logout", "--all"]).expect_code(0);
     assert_eq!(online.server.live_grants(), 0);
-    let said = online.run(&["logout", "--all"]).expect_code(0).stderr;
-    assert_eq!(said.matches("is not signed in").count(), 4, "{said}");
+    for arguments in [&["logout", "--all"][..], &["logout", "--all", "--local"]] {
+        let said = online.run(arguments).expect_code(0).stderr;
+        assert_eq!(said.matches("is not signed in").count(), 4, "{said}");
+    }
 }
 
 #[test]

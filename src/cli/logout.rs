@@ -87,17 +87,15 @@ fn sign_out(context: &Context, store: &Store, profile: &Profile, local: bool) ->
     }
     let held = hold(store, profile)?;
     let _held_back = HeldBack::interruptions();
-    if !local {
-        match held.read() {
-            Ok(current) => revoke_grant(context, profile, &current.grant).map_err(|error| {
-                error.or(&format!("forget it here alone: alchemy logout -p {name} --local"))
-            })?,
-            Err(error) if error.kind() == Kind::SignedOut => {
-                context.messages.say(&format!("profile '{name}' is not signed in"));
-                return Ok(false);
-            }
-            Err(error) => return Err(error),
+    match held.read() {
+        Err(error) if error.kind() == Kind::SignedOut => {
+            context.messages.say(&format!("profile '{name}' is not signed in"));
+            return Ok(false);
         }
+        _ if local => {}
+        Ok(current) => revoke_grant(context, profile, &current.grant)
+            .map_err(|error| error.or(&format!("forget it here alone: alchemy logout -p {name} --local")))?,
+        Err(error) => return Err(error),
     }
     held.forget()?;
     let how = if local { "; its grant stays valid at cloudflare, as that was not asked" } else { "" };

@@ -681,6 +681,16 @@ fn what_a_grant_was_issued_with_is_kept_and_used_without_the_variables() {
 }
 
 #[test]
+fn an_api_that_is_a_tests_does_not_take_the_place_of_the_profiles_own() {
+    let person = Person::with_prod();
+    assert!(person.entry("prod")["baseUrl"].is_null());
+    let own = "\"baseUrl\": \"https://api.example.com/client/v4\", \"method\"";
+    person.home.write("config.json", &person.home.read("config.json").replacen("\"method\"", own, 1));
+    person.sign_in(&LOGIN).expect_code(0);
+    assert_eq!(person.entry("prod")["baseUrl"], "https://api.example.com/client/v4");
+}
+
+#[test]
 fn what_others_do_to_the_profile_while_somebody_signs_in_stays_done() {
     let person = Person::with_prod();
     let meanwhile = |arguments: &[&str], input: &str| {

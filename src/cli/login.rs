@@ -195,8 +195,12 @@ impl Plan<'_> {
                 method: Method::OAuth,
                 account: account(before.as_ref(), &grant, &endpoint)?,
                 store: self.kept_in,
-                // A loopback API is a test's, and gone tomorrow; it is never kept.
-                endpoint: Some(endpoint).filter(|e| !e.is_cloudflare() && !e.is_loopback()),
+                // A loopback API is a test's, and gone tomorrow; it is never kept, and takes no other's place.
+                endpoint: if endpoint.is_loopback() {
+                    before.as_ref().and_then(|before| before.endpoint.clone())
+                } else {
+                    Some(endpoint).filter(|endpoint| !endpoint.is_cloudflare())
+                },
                 token: None,
                 sign_in: Some(sign_in),
                 also: before.map(|before| before.also).unwrap_or_default(),

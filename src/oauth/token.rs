@@ -355,14 +355,13 @@ fn judge(
 ) -> Result<Tokens, Failure> {
     let told = match answer {
         Ok(answer) if answer.is_usable() => return Ok(answer.tokens()),
-        Ok(_) => Told::default(),
         Err(RequestTokenError::Request(Sent(unreachable))) => return Err(unreachable.into()),
         Err(RequestTokenError::ServerResponse(response)) => Told {
             error: response.error().to_string(),
             error_description: response.error_description().cloned().unwrap_or_default(),
         },
         // The words of these may hold the tokens.
-        Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => Told::default(),
+        Ok(_) | Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => Told::default(),
     };
     Err(match seen {
         Some(seen) if seen.status.is_success() && !seen.page => {

@@ -4,7 +4,7 @@
 use clap::Args;
 
 use super::context::Context;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::oauth::client::{self, Client, Preset};
 
 /// Which OAuth client asks, and where.
@@ -67,8 +67,10 @@ impl ClientArguments {
             return Err(Error::usage("the client id is empty, or holds what no id does")
                 .hint(format!("give it by --client-id or {}", client::CLIENT_ID)));
         }
-        let usage =
-            |error: Error| Error::usage(error.to_string()).hint(error.next_step().unwrap_or_default());
+        let usage = |error: Error| {
+            let message = error.to_string();
+            error.retold(Kind::Usage, message)
+        };
         let given = |flag: &Option<String>, name: &str, variable: &str| {
             let url = match (flag, context.text(variable)) {
                 (Some(url), _) => client::url(name, url),

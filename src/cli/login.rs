@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::ProfileArgument;
 use super::client::ClientArguments;
-use super::configure::{Configure, choose_account};
+use super::configure::{Configure, choose_account, say_ready};
 use super::context::Context;
 use super::sign_in::{NO_REFRESH_TOKEN, discard, sign_in};
 use crate::cloudflare::{Credential, accounts_of_user};
@@ -209,10 +209,7 @@ impl Plan<'_> {
             Ok(profile)
         });
         let profile = kept.inspect_err(|_| discard(context, &client, &grant))?;
-        context.messages.say(&format!(
-            "profile '{}' is ready: {}, account {}, kept in the {} store",
-            profile.name, profile.method, profile.account, profile.store
-        ));
+        say_ready(context, &profile);
         Ok(())
     }
 
@@ -346,8 +343,7 @@ pub fn offer(context: &Context, store: &mut Store, profile: &Profile, error: &Er
     }
     context.messages.say(&error.to_string());
     if !terminal::ask_yes("sign in now?", "alchemy login")? {
-        let hint = error.next_step().unwrap_or_default();
-        return Err(Error::of(Kind::SignedOut, "cancelled; nothing was run").hint(hint));
+        return Err(error.clone().retold(Kind::SignedOut, "cancelled; nothing was run"));
     }
     let arguments = SignInArguments { stdin_is_taken: true, ..SignInArguments::default() };
     again(context, store, profile.clone(), &arguments, false)?;

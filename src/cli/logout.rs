@@ -8,7 +8,7 @@ use super::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::http;
 use crate::oauth::client::REVOKE_URL;
-use crate::oauth::token::{Failure, Revocable, revoke};
+use crate::oauth::token::{Failure, revoke};
 use crate::profile::{Method, Profile, StoreKind};
 use crate::session::{Edge, overridden};
 use crate::signals::HeldBack;
@@ -45,10 +45,10 @@ impl Logout {
                     Ok(profile) if profile.method == Method::OAuth => profiles.push(profile),
                     Ok(_) => {}
                     // It may be signed in.
-                    Err(error) => failed.push(
-                        Error::new(format!("cannot sign out of '{name}': {error}"))
-                            .hint(error.next_step().unwrap_or_default()),
-                    ),
+                    Err(error) => {
+                        let message = format!("cannot sign out of '{name}': {error}");
+                        failed.push(error.retold(Kind::Failed, message));
+                    }
                 }
             }
         } else {
@@ -142,11 +142,10 @@ pub fn revoke_grant(context: &Context, profile: &Profile, grant: &Grant) -> Resu
     for note in &notes {
         context.messages.say(note);
     }
-    let token = grant.refresh.as_ref().map_or(Revocable::Access(&grant.access), Revocable::Refresh);
     let network = context.network();
     let failed = |failure: Failure| {
         Error::new(format!("cannot revoke the grant of profile '{name}' at {}: {failure}", url.host()))
             .hint(failure.next_step())
     };
-    http::runtime()?.block_on(revoke(&client, &url, &network, token))?.map_err(failed)
+    http::runtime()?.block_on(revoke(&client, &url, &network, grant.revocable()))?.map_err(failed)
 }

@@ -20,7 +20,7 @@ use crate::oauth::authorization::{Answer, Refusal, Request};
 use crate::oauth::callback::{Arrival, Listener, Page, Waiting};
 use crate::oauth::client::Client;
 use crate::oauth::scopes::OFFLINE_ACCESS;
-use crate::oauth::token::{Authority, Failure, Revocable, Tokens, expires, revoke};
+use crate::oauth::token::{Authority, Failure, Tokens, expires, revoke};
 use crate::profile::SignIn;
 use crate::session::Edge;
 use crate::store::credential::Grant;
@@ -98,10 +98,10 @@ pub fn sign_in(
 
 /// Revokes a grant that is not wanted after all. That it cannot be is no failure: it runs out by itself.
 pub fn discard(context: &Context, client: &Client, grant: &Grant) {
-    let token = grant.refresh.as_ref().map_or(Revocable::Access(&grant.access), Revocable::Refresh);
     let Some(url) = client.revoke_url() else { return };
     let network = context.network();
-    let revoked = http::runtime().and_then(|runtime| runtime.block_on(revoke(client, &url, &network, token)));
+    let revoked = http::runtime()
+        .and_then(|runtime| runtime.block_on(revoke(client, &url, &network, grant.revocable())));
     context.messages.verbose(match revoked {
         Ok(Ok(())) => "the new grant is revoked again",
         _ => "the new grant could not be revoked; nobody has it",

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::atomic::Bytes;
 use crate::error::{Error, Result};
 use crate::oauth::client::Preset;
+use crate::oauth::token::Revocable;
 use crate::profile::Method;
 use crate::secret::Secret;
 
@@ -51,6 +52,12 @@ impl Grant {
     #[must_use]
     pub fn client_id(&self) -> &str {
         self.client_id.as_deref().unwrap_or(Preset::AlchemyV1.client_id())
+    }
+
+    /// What is to be revoked of it: with a refresh token goes all of it.
+    #[must_use]
+    pub fn revocable(&self) -> Revocable<'_> {
+        self.refresh.as_ref().map_or(Revocable::Access(&self.access), Revocable::Refresh)
     }
 }
 

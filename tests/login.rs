@@ -771,6 +771,17 @@ fn a_grant_of_npms_client_is_kept_as_npm_keeps_it() {
     assert!(person.entry("prod")["oauth"]["clientId"].is_null());
     let codes = person.server.requests();
     assert!(codes.iter().any(|asked| asked.form.get("client_id").is_some_and(|id| id == V1)));
+
+    // Npm keeps what is no scope with the scopes; it is asked for once, and not missed.
+    let config =
+        person.home.read("config.json").replace("\"workers:write\"", "\"workers:write\", \"offline_access\"");
+    person.home.write("config.json", &config);
+    person.server.set_change(|answer| answer["scope"] = "account:read workers:write".into());
+    let sign_in = person.start(&LOGIN);
+    assert_eq!(sign_in.url.matches("offline_access").count(), 1, "{}", sign_in.url);
+    get(&redirected(&sign_in.url), &[]);
+    let said = sign_in.finish().expect_code(0).stderr;
+    assert!(!said.contains("not granted"), "{said}");
     person
         .run(&["login", "-p", "prod", "--scopes", "workers-scripts.write"], "")
         .expect_error(2, "knows no scope 'workers-scripts.write'")

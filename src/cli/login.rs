@@ -12,7 +12,7 @@ use crate::cloudflare::{Credential, accounts_of_user};
 use crate::error::{Error, Kind, Result};
 use crate::http::Endpoint;
 use crate::oauth::client::{Client, Preset};
-use crate::oauth::scopes::{self, Catalog};
+use crate::oauth::scopes::{self, Catalog, OFFLINE_ACCESS};
 use crate::profile::selection::Selection;
 use crate::profile::{Account, AccountId, Method, Profile, ProfileName, SignIn, StoreKind};
 use crate::store::Store;
@@ -180,12 +180,12 @@ impl Plan<'_> {
             ))
             .hint("leave --client and the endpoints out, or make another profile: alchemy configure"));
         }
+        store.has_room_for(&self.name, self.kept_in, before)?;
         let scopes = self.scopes(&client, signed_in)?;
         let endpoint = match before.and_then(|before| before.endpoint.clone()) {
             Some(kept) if context.variable(crate::environment::API_BASE_URL).is_none() => kept,
             _ => context.new_endpoint()?,
         };
-        store.has_room_for(&self.name, self.kept_in, before)?;
         let (sign_in, grant) = sign_in(context, client, scopes, self.arguments, &self.again)?;
         let client = sign_in.client.clone();
         let kept = self.check(context, store, &sign_in, &grant).and_then(|()| {
@@ -235,10 +235,15 @@ impl Plan<'_> {
             return scopes::parse(text, client);
         }
         let before = before.filter(|before| before.client.is_v1() == client.is_v1());
-        match before.map(SignIn::scopes_to_ask).filter(|scopes| !scopes.is_empty()) {
-            Some(scopes) => Ok(scopes.to_vec()),
-            None if self.yes || !terminal::stderr_is_terminal() => Ok(Catalog::of(client).basic),
-            None => choose_scopes(&Catalog::of(client)),
+        // Npm keeps with the scopes what is none.
+        let before = before.map(SignIn::scopes_to_ask).unwrap_or_default().iter();
+        let before: Vec<String> = before.filter(|scope| *scope != OFFLINE_ACCESS).cloned().collect();
+        if !before.is_empty() {
+            Ok(before)
+        } else if self.yes || !terminal::stderr_is_terminal() {
+            Ok(Catalog::of(client).basic)
+        } else {
+            choose_scopes(&Catalog::of(client))
         }
     }
 

@@ -75,6 +75,12 @@ impl Error {
         self.hint(hint)
     }
 
+    /// The same told as an error of another kind, in other words: what to do next stays.
+    #[must_use]
+    pub fn retold(self, kind: Kind, message: impl Into<String>) -> Self {
+        Self { hint: self.hint, ..Self::of(kind, message) }
+    }
+
     /// What the error means for the exit code.
     #[must_use]
     pub fn kind(&self) -> Kind {

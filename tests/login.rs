@@ -11,20 +11,24 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::thread;
 
 use serde_json::{Value, json};
 use support::authorization::{Authorization, Fault, State};
 use support::cloudflare::Permission;
 use support::online::{Online, shows_no_secret};
-use support::pty::{CTRL_C, DOWN, ENTER, Terminal};
+use support::pty::{CTRL_C, DOWN, ENTER, Redirected, Terminal};
 use support::signed_in::{OWN, V1};
-use support::{ACME, BETA, Output, finished};
+use support::{ACME, BETA, Output, finished, run, with_full_disk};
 
 const CONFIGURE: [&str; 10] =
     ["configure", "-p", "prod", "--method", "oauth", "--account", ACME, "--yes", "--scopes", "a,b"];
 const LOGIN: [&str; 3] = ["login", "-p", "prod"];
+/// Answers whose tokens could be neither sent nor kept.
+const EMPTY: &str = r#"{"access_token":"","refresh_token":"rt-hunter2","expires_in":3600}"#;
+const BROKEN: &str = r#"{"access_token":"at-hunter2\nX: y","refresh_token":"rt-hunter2","expires_in":3600}"#;
 const ALCHEMY_RUN: &str = "https://alchemy.run/auth/callback";
 
 /// A home whose commands sign in at the double, as the client [`OWN`].
@@ -70,9 +74,7 @@ impl Person {
     }
 
     fn start(&self, arguments: &[&str]) -> SignIn {
-        let mut command = self.command(&[&["-vv"], arguments].concat());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        SignIn::new(command.spawn().expect("started"))
+        SignIn::start(self.command(&[&["-vv"], arguments].concat()))
     }
 
     /// Signs in as a browser does, to the end.
@@ -110,7 +112,9 @@ struct SignIn {
 }
 
 impl SignIn {
-    fn new(mut child: Child) -> Self {
+    fn start(mut command: Command) -> Self {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("started");
         let mut stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut said = String::new();
         while !said.lines().last().is_some_and(|line| line.starts_with("http")) {
@@ -210,6 +214,35 @@ fn strays_at_the_callback_get_an_error_and_the_right_answer_is_still_taken() {
     assert!(output.stderr.contains("profile 'prod' is ready: oauth, account Acme"), "{}", output.stderr);
     assert!(TcpStream::connect(root.strip_prefix("http://").expect("http")).is_err(), "it is closed");
     drop((garbage, silent));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn however_many_connections_others_hold_open_there_is_one_left_for_the_exchange() {
+    use std::os::unix::process::CommandExt;
+
+    use nix::libc;
+
+    let person = Person::new();
+    let few = libc::rlimit { rlim_cur: 100, rlim_max: 100 };
+    // SAFETY: it reads the value it is given.
+    let limit = move || match unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const few) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    };
+    let mut command = person.command(&[&["-vv"], &CONFIGURE[..]].concat());
+    // SAFETY: between fork and exec it makes one system call, which reads the value it is given.
+    unsafe { command.pre_exec(limit) };
+    let mut sign_in = SignIn::start(command);
+    let address = sign_in.listens_at().split('/').nth(2).expect("an address").to_owned();
+    let held: Vec<_> = (0..150).map(|_| TcpStream::connect(&address).expect("connected")).collect();
+    let open = format!("/proc/{}/fd", sign_in.child.id());
+    while fs::read_dir(&open).expect("it runs").count() < 64 {
+        thread::yield_now();
+    }
+    sign_in.paste(&format!("{}\n", redirected(&sign_in.url)));
+    sign_in.finish().expect_code(0);
+    drop(held);
 }
 
 #[test]
@@ -323,7 +356,7 @@ impl Person {
         opened
     }
 
-    fn command(&self, arguments: &[&str]) -> std::process::Command {
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.online.command(arguments);
         let script = self.home.path().join("browser");
         command.env("BROWSER", if script.exists() { script } else { "/nonexistent".into() });
@@ -334,6 +367,25 @@ impl Person {
 /// The address in what was shown.
 fn address_in(shown: &str) -> String {
     shown.lines().find(|line| line.starts_with("http")).expect("an address").to_owned()
+}
+
+#[test]
+fn a_script_that_gives_a_wrong_code_without_the_end_of_its_line_is_told_at_once() {
+    let person = Person::new();
+    let mut sign_in = person.start(&CONFIGURE);
+    sign_in.paste("code#of-another");
+    sign_in.finish().expect_error(1, "that is the answer to another sign-in");
+}
+
+#[test]
+fn whoever_pipes_without_an_end_does_not_keep_the_browser_waiting() {
+    let person = Person::new();
+    let mut sign_in = person.start(&CONFIGURE);
+    let mut stdin = sign_in.child.stdin.take().expect("a pipe");
+    let piping = thread::spawn(move || while stdin.write_all(&[b'\n'; 4096]).is_ok() {});
+    assert!(get(&redirected(&sign_in.url), &[]).contains("Signed in"));
+    sign_in.finish().expect_code(0);
+    piping.join().expect("an end");
 }
 
 // --- answers ---
@@ -347,6 +399,8 @@ fn an_answer_that_is_none_says_so_in_the_browser_and_on_the_terminal() {
         (Fault::Page(500), "status 500", "check the network"),
         (Fault::Challenge, "a web page answered", "may want a browser"),
         (Fault::Body(200, "{}"), "an answer without tokens in it", "check the network"),
+        (Fault::Body(200, EMPTY), "an answer without tokens in it", "check the network"),
+        (Fault::Body(200, BROKEN), "an answer without tokens in it", "check the network"),
         (Fault::Unread, "connection", "check the network"),
     ] {
         let (before, sign_in) = (person.home.snapshot(), person.start(&LOGIN));
@@ -390,7 +444,10 @@ fn an_answer_without_a_refresh_token_is_no_session() {
         answer.as_object_mut().expect("an object").remove("refresh_token");
     });
     let before = person.home.snapshot();
-    person.sign_in(&LOGIN).expect_error(1, "the answer holds no refresh token").expect_hint("offline_access");
+    let sign_in = person.start(&LOGIN);
+    let page = get(&redirected(&sign_in.url), &[]);
+    assert!(page.contains("<h1>Not signed in</h1>") && page.contains("no refresh token"), "{page}");
+    sign_in.finish().expect_error(1, "the answer holds no refresh token").expect_hint("offline_access");
     assert!(person.home.snapshot() == before);
 }
 
@@ -548,6 +605,22 @@ fn a_command_that_finds_its_session_over_offers_to_sign_in_and_goes_on() {
     assert_eq!(terminal.finish().0, 1, "npm and aws do not wait for a person");
 }
 
+#[test]
+fn what_is_piped_to_a_command_is_left_for_it_when_its_session_must_be_signed_in_to_first() {
+    let person = Person::with_prod();
+    person.server.end(&person.refresh_token());
+    person.expire();
+    let piped = Redirected { stdin: Some(Stdio::piped()), ..Redirected::default() };
+    let mut terminal = Terminal::start_redirected(person.command(&["exec", "prod", "--", "cat"]), piped);
+    terminal.pipe("for cat alone\n");
+    terminal.expect("sign in now?");
+    terminal.line("y");
+    terminal.expect("paste the code");
+    terminal.line(&redirected(&address_in(&terminal.text())));
+    terminal.expect("for cat alone");
+    assert_eq!(terminal.finish().0, 0);
+}
+
 impl Person {
     /// Makes the access token of `prod` be over, as far as is known here.
     fn expire(&self) {
@@ -559,6 +632,27 @@ impl Person {
 }
 
 // --- what is kept, and for what else ---
+
+#[test]
+fn a_store_that_could_not_keep_the_session_is_told_before_anybody_has_to_sign_in() {
+    let person = Person::with_prod();
+    let new = [&["configure", "-p", "new"], &CONFIGURE[3..]].concat();
+    for arguments in [&LOGIN[..], &CONFIGURE, &new] {
+        let output =
+            run(with_full_disk(&mut person.command(arguments), true)).expect_error(1, "cannot write");
+        assert!(!output.stderr.contains("sign in at this address"), "{}", output.stderr);
+    }
+    let config = person.home.read("config.json");
+    let in_keyring = config.replacen("\"method\"", "\"credentialStore\": \"keyring\", \"method\"", 1);
+    person.home.write("config.json", &in_keyring);
+    for arguments in [&LOGIN[..], &CONFIGURE] {
+        let output = person.run(arguments, "").expect_error(1, "no keyring").expect_hint("--store file");
+        assert!(!output.stderr.contains("sign in at this address"), "{}", output.stderr);
+    }
+    assert_eq!(person.home.read("config.json"), in_keyring);
+    person.home.write("config.json", &config);
+    person.sign_in(&LOGIN).expect_code(0);
+}
 
 #[test]
 fn what_a_grant_was_issued_with_is_kept_and_used_without_the_variables() {
@@ -587,6 +681,50 @@ fn what_a_grant_was_issued_with_is_kept_and_used_without_the_variables() {
 }
 
 #[test]
+fn an_api_that_is_a_tests_does_not_take_the_place_of_the_profiles_own() {
+    let person = Person::with_prod();
+    assert!(person.entry("prod")["baseUrl"].is_null());
+    let own = "\"baseUrl\": \"https://api.example.com/client/v4\", \"method\"";
+    person.home.write("config.json", &person.home.read("config.json").replacen("\"method\"", own, 1));
+    person.sign_in(&LOGIN).expect_code(0);
+    assert_eq!(person.entry("prod")["baseUrl"], "https://api.example.com/client/v4");
+}
+
+#[test]
+fn what_others_do_to_the_profile_while_somebody_signs_in_stays_done() {
+    let person = Person::with_prod();
+    let meanwhile = |arguments: &[&str], input: &str| {
+        let sign_in = person.start(&LOGIN);
+        let callback = redirected(&sign_in.url);
+        person.run(arguments, input).expect_code(0);
+        let changed = person.home.snapshot();
+        get(&callback, &[]);
+        (sign_in.finish(), changed)
+    };
+    let set = ["profile", "set", "prod", "--account", BETA, "--also", "CF_API_TOKEN", "--no-verify"];
+    meanwhile(&set, "").0.expect_code(0);
+    let entry = person.entry("prod");
+    assert_eq!((&entry["metadata"]["id"], &entry["also"]), (&json!(BETA), &json!(["CF_API_TOKEN"])));
+
+    for (arguments, input, words) in [
+        (&["profile", "rename", "prod", "other"][..], "", "was deleted or renamed while you signed in"),
+        (&["profile", "delete", "prod", "--yes"], "", "was deleted or renamed while you signed in"),
+        (
+            &["configure", "-p", "prod", "--yes", "--token-stdin", "--no-verify", "--account", ACME],
+            "tok-hunter2",
+            "was changed while you signed in",
+        ),
+    ] {
+        if person.entry("prod").is_null() {
+            person.sign_in(&CONFIGURE).expect_code(0);
+        }
+        let (output, changed) = meanwhile(arguments, input);
+        output.expect_error(1, words).expect_hint("alchemy list");
+        assert!(person.home.snapshot() == changed, "{arguments:?}");
+    }
+}
+
+#[test]
 fn flags_do_what_the_variables_do_and_go_before_them() {
     let mut person = Person::new();
     let (auth, token) = (person.server.auth_url(), person.server.token_url());
@@ -610,10 +748,13 @@ fn flags_do_what_the_variables_do_and_go_before_them() {
         ("--auth-url", "ftp://127.0.0.1/"),
         ("--callback", "https://127.0.0.1/callback"),
         ("--callback", "http://0.0.0.0:1/callback"),
+        ("--client-id", ""),
+        ("--client-id", "two words"),
     ] {
-        let output = person.run(&[&LOGIN[..], &[flag, url]].concat(), "");
-        assert!(output.code != 0 && output.stderr.contains("hint: "), "{flag} {url}: {output:?}");
+        person.run(&[&LOGIN[..], &[flag, url]].concat(), "").expect_error(2, "alchemy: ");
     }
+    let mixed = ["configure", "-p", "new", "--token-stdin", "--no-offline-access"];
+    person.run(&mixed, "tok-hunter2").expect_error(2, "scopes and clients belong to oauth");
     person.run(&["login", "-p", "prod", "--client", "wrangler"], "").expect_error(2, "--client");
 }
 
@@ -630,6 +771,17 @@ fn a_grant_of_npms_client_is_kept_as_npm_keeps_it() {
     assert!(person.entry("prod")["oauth"]["clientId"].is_null());
     let codes = person.server.requests();
     assert!(codes.iter().any(|asked| asked.form.get("client_id").is_some_and(|id| id == V1)));
+
+    // Npm keeps what is no scope with the scopes; it is asked for once, and not missed.
+    let config =
+        person.home.read("config.json").replace("\"workers:write\"", "\"workers:write\", \"offline_access\"");
+    person.home.write("config.json", &config);
+    person.server.set_change(|answer| answer["scope"] = "account:read workers:write".into());
+    let sign_in = person.start(&LOGIN);
+    assert_eq!(sign_in.url.matches("offline_access").count(), 1, "{}", sign_in.url);
+    get(&redirected(&sign_in.url), &[]);
+    let said = sign_in.finish().expect_code(0).stderr;
+    assert!(!said.contains("not granted"), "{said}");
     person
         .run(&["login", "-p", "prod", "--scopes", "workers-scripts.write"], "")
         .expect_error(2, "knows no scope 'workers-scripts.write'")

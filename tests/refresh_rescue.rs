@@ -6,7 +6,6 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -15,7 +14,7 @@ use serde_json::Value;
 use support::authorization::{Moment, Pair, State};
 use support::keyring::Keyring;
 use support::signed_in::{OWN, SCOPES, SignedIn, V1, V2, file, in_seconds, no_secret_said, pair_of};
-use support::{Output, finished, run};
+use support::{Output, finished, run, with_full_disk};
 
 const WAITS: &str = "the new session of profile 'prod' could not be kept in the ";
 const HOME_AGAIN: &str = "is in its store again";
@@ -137,22 +136,6 @@ fn where_nothing_takes_the_new_pair_the_old_is_not_spent() {
     let token = pair_of(&document).access;
     expect_said(online.run(&["token", "prod"]), &token, "; the token of 'prod' is used, for ");
     assert!(online.server.requests().is_empty());
-}
-
-/// Every write into a file fails, as on a full disk: before the command starts, or once it runs.
-fn with_full_disk(command: &mut Command, full: bool) -> &mut Command {
-    let limit = move || {
-        // SAFETY: to ignore it is no handler of ours.
-        unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
-        let none = libc::rlimit { rlim_cur: 0, rlim_max: libc::RLIM_INFINITY };
-        // SAFETY: it reads the value it is given.
-        if full && unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const none) } == -1 {
-            return Err(std::io::Error::last_os_error());
-        }
-        Ok(())
-    };
-    // SAFETY: between fork and exec it makes system calls and allocates nothing.
-    unsafe { command.pre_exec(limit) }
 }
 
 #[test]

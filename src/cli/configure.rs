@@ -119,10 +119,7 @@ impl Configure {
             also: before.map(|before| before.also).unwrap_or_default(),
         };
         store.put(&profile, &document)?;
-        context.messages.say(&format!(
-            "profile '{}' is ready: {}, account {}, kept in the {} store",
-            profile.name, profile.method, profile.account, profile.store
-        ));
+        say_ready(context, &profile);
         Ok(())
     }
 
@@ -307,6 +304,14 @@ impl Configure {
         let token = identity.token.map(|status| TokenFacts { id: status.id, expires: status.expires_on });
         Ok((account, token))
     }
+}
+
+/// Says that a profile is made, or changed.
+pub fn say_ready(context: &Context, profile: &Profile) {
+    let Profile { name, method, account, store, .. } = profile;
+    context
+        .messages
+        .say(&format!("profile '{name}' is ready: {method}, account {account}, kept in the {store} store"));
 }
 
 fn read_stdin() -> Result<Zeroizing<String>> {

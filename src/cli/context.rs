@@ -11,7 +11,7 @@ use super::login::offer;
 use super::{Colour, Global, MinTtl};
 use crate::cloudflare::{Client, Credential};
 use crate::environment::{ACCOUNT_ID, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL, PROFILE};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::http::{Endpoint, Network};
 use crate::profile::selection::{Reason, Selection, select};
 use crate::profile::{Account, AccountId, Profile};
@@ -222,7 +222,8 @@ impl Context {
     pub fn new_endpoint(&self) -> Result<Endpoint> {
         match self.text(API_BASE_URL) {
             Some(url) => Endpoint::parse(url).map_err(|error| {
-                Error::new(format!("{API_BASE_URL}: {error}")).hint(error.next_step().unwrap_or_default())
+                let message = format!("{API_BASE_URL}: {error}");
+                error.retold(Kind::Failed, message)
             }),
             None => Ok(Endpoint::cloudflare()),
         }

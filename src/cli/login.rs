@@ -4,14 +4,15 @@
 use clap::Args;
 
 use super::ProfileArgument;
-use super::configure::{Configure, choose_account};
+use super::client::ClientArguments;
+use super::configure::{Configure, choose_account, say_ready};
 use super::context::Context;
-use super::sign_in::{discard, sign_in};
+use super::sign_in::{NO_REFRESH_TOKEN, discard, sign_in};
 use crate::cloudflare::{Credential, accounts_of_user};
 use crate::error::{Error, Kind, Result};
 use crate::http::Endpoint;
-use crate::oauth::client::{self, Client, Preset};
-use crate::oauth::scopes::{self, Catalog};
+use crate::oauth::client::{Client, Preset};
+use crate::oauth::scopes::{self, Catalog, OFFLINE_ACCESS};
 use crate::profile::selection::Selection;
 use crate::profile::{Account, AccountId, Method, Profile, ProfileName, SignIn, StoreKind};
 use crate::store::Store;
@@ -42,6 +43,9 @@ pub struct SignInArguments {
     /// Open no browser
     #[arg(long)]
     pub no_browser: bool,
+    /// Standard input, where it is no terminal, is for the command that is run afterwards.
+    #[arg(skip)]
+    pub stdin_is_taken: bool,
     #[command(flatten)]
     pub client: ClientArguments,
 }
@@ -66,40 +70,6 @@ impl SignInArguments {
             .collect();
         terminal::print(&terminal::table(["SCOPE", "", "GROUP", "FOR"], &rows))
     }
-}
-
-/// Which OAuth client asks, and where.
-#[derive(Args, Default)]
-#[command(next_help_heading = "OAuth client")]
-pub struct ClientArguments {
-    /// A built-in client [default: alchemy]
-    #[arg(long, value_name = "CLIENT", value_parser = preset, conflicts_with = "client_id")]
-    client: Option<Preset>,
-    /// A client of your own, a public one with PKCE [env: ALCHEMY_OAUTH_CLIENT_ID]
-    #[arg(long, value_name = "ID")]
-    client_id: Option<String>,
-    /// The redirect URI that is registered with it [env: ALCHEMY_OAUTH_REDIRECT_URI]
-    #[arg(long, value_name = "URL")]
-    redirect_uri: Option<String>,
-    /// Where to listen, when the redirect URI leads elsewhere first [env: ALCHEMY_OAUTH_CALLBACK]
-    #[arg(long, value_name = "URL")]
-    callback: Option<String>,
-    /// Its authorization endpoint [env: ALCHEMY_OAUTH_AUTH_URL]
-    #[arg(long, value_name = "URL")]
-    auth_url: Option<String>,
-    /// Its token endpoint [env: ALCHEMY_OAUTH_TOKEN_URL]
-    #[arg(long, value_name = "URL")]
-    token_url: Option<String>,
-    /// Its revocation endpoint [env: ALCHEMY_OAUTH_REVOKE_URL]
-    #[arg(long, value_name = "URL")]
-    revoke_url: Option<String>,
-    /// Do not ask for the scope offline_access
-    #[arg(long)]
-    no_offline_access: bool,
-}
-
-fn preset(name: &str) -> Result<Preset> {
-    Preset::named(name).ok_or_else(|| Error::usage("it can be alchemy or alchemy-v1"))
 }
 
 impl Login {
@@ -137,16 +107,18 @@ pub fn again(
         return Err(Error::new(format!("profile '{name}' does not sign in: it is an {}", profile.method))
             .hint(format!("to make it sign in: alchemy configure -p {name} --method oauth")));
     }
-    let (account, kept_in) = (profile.account.clone(), profile.store);
+    let pinned = profile.account.clone();
     let plan = Plan {
         again: format!("alchemy login -p {name}"),
         name,
-        kept_in,
+        kept_in: profile.store,
         before: Some(profile),
         arguments,
         yes,
     };
-    plan.carry_out(context, store, |_, grant, endpoint| same_account(context, &account, grant, endpoint))
+    plan.carry_out(context, store, |before, grant, endpoint| {
+        same_account(context, before.map_or(&pinned, |before| &before.account), grant, endpoint)
+    })
 }
 
 /// The account that the profile is pinned to, which its new session must see.
@@ -187,8 +159,8 @@ pub struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// Signs in and keeps what comes of it, for the account that `account` finds; it gets the plan's
-    /// profile as it is, the grant, and the API.
+    /// Signs in and keeps what comes of it, for the account that `account` finds; it gets the profile as it
+    /// is by then, the grant, and the API.
     ///
     /// # Errors
     /// Then the old session is still in place, and the new one is revoked.
@@ -208,34 +180,53 @@ impl Plan<'_> {
             ))
             .hint("leave --client and the endpoints out, or make another profile: alchemy configure"));
         }
+        store.has_room_for(&self.name, self.kept_in, before)?;
         let scopes = self.scopes(&client, signed_in)?;
         let endpoint = match before.and_then(|before| before.endpoint.clone()) {
             Some(kept) if context.variable(crate::environment::API_BASE_URL).is_none() => kept,
             _ => context.new_endpoint()?,
         };
-        let (sign_in, grant) = sign_in(context, client, scopes, !self.arguments.no_browser, &self.again)?;
+        let (sign_in, grant) = sign_in(context, client, scopes, self.arguments, &self.again)?;
         let client = sign_in.client.clone();
         let kept = self.check(context, store, &sign_in, &grant).and_then(|()| {
+            let before = self.by_now(store)?;
             let profile = Profile {
                 name: self.name.clone(),
                 method: Method::OAuth,
-                account: account(before, &grant, &endpoint)?,
+                account: account(before.as_ref(), &grant, &endpoint)?,
                 store: self.kept_in,
-                // A loopback API is a test's, and gone tomorrow; it is never kept.
-                endpoint: Some(endpoint).filter(|e| !e.is_cloudflare() && !e.is_loopback()),
+                // A loopback API is a test's, and gone tomorrow; it is never kept, and takes no other's place.
+                endpoint: if endpoint.is_loopback() {
+                    before.as_ref().and_then(|before| before.endpoint.clone())
+                } else {
+                    Some(endpoint).filter(|endpoint| !endpoint.is_cloudflare())
+                },
                 token: None,
                 sign_in: Some(sign_in),
-                also: before.map(|before| before.also.clone()).unwrap_or_default(),
+                also: before.map(|before| before.also).unwrap_or_default(),
             };
             store.put(&profile, &Document::OAuth(grant.clone()))?;
             Ok(profile)
         });
         let profile = kept.inspect_err(|_| discard(context, &client, &grant))?;
-        context.messages.say(&format!(
-            "profile '{}' is ready: {}, account {}, kept in the {} store",
-            profile.name, profile.method, profile.account, profile.store
-        ));
+        say_ready(context, &profile);
         Ok(())
+    }
+
+    /// The profile as it is by now: signing in takes minutes, and what others did meanwhile stays done.
+    fn by_now(&self, store: &mut Store) -> Result<Option<Profile>> {
+        store.reload()?;
+        let now = store.get(&self.name);
+        let kind = |profile: &Profile| (profile.method, profile.store);
+        match (&self.before, &now) {
+            (Some(before), Ok(now)) if now.as_ref().map(kind) != Some(kind(before)) => {
+                let (name, done) = (&self.name, if now.is_some() { "changed" } else { "deleted or renamed" });
+                Err(Error::new(format!("profile '{name}' was {done} while you signed in; it is left so"))
+                    .hint(format!("see what there is now: alchemy list; then: {}", self.again)))
+            }
+            // One that cannot be read is replaced: that is how it is mended.
+            _ => Ok(now.ok().flatten()),
+        }
     }
 
     /// The scopes to ask for: those that are named, those of the profile, or what the person chooses.
@@ -244,20 +235,24 @@ impl Plan<'_> {
             return scopes::parse(text, client);
         }
         let before = before.filter(|before| before.client.is_v1() == client.is_v1());
-        match before.map(SignIn::scopes_to_ask).filter(|scopes| !scopes.is_empty()) {
-            Some(scopes) => Ok(scopes.to_vec()),
-            None if self.yes || !terminal::stderr_is_terminal() => Ok(Catalog::of(client).basic),
-            None => choose_scopes(&Catalog::of(client)),
+        // Npm keeps with the scopes what is none.
+        let before = before.map(SignIn::scopes_to_ask).unwrap_or_default().iter();
+        let before: Vec<String> = before.filter(|scope| *scope != OFFLINE_ACCESS).cloned().collect();
+        if !before.is_empty() {
+            Ok(before)
+        } else if self.yes || !terminal::stderr_is_terminal() {
+            Ok(Catalog::of(client).basic)
+        } else {
+            choose_scopes(&Catalog::of(client))
         }
     }
 
     /// What must hold before the old session goes.
     fn check(&self, context: &Context, store: &Store, sign_in: &SignIn, grant: &Grant) -> Result<()> {
         if grant.refresh.is_none() {
-            return Err(Error::new(
-                "the answer holds no refresh token, so the session would be over with its access token",
-            )
-            .hint("the client must be allowed to get one (grant type refresh_token, scope offline_access)"));
+            return Err(Error::new(NO_REFRESH_TOKEN).hint(
+                "the client must be allowed to get one (grant type refresh_token, scope offline_access)",
+            ));
         }
         let lacks = sign_in.lacks();
         if lacks.is_empty() {
@@ -282,43 +277,6 @@ impl Plan<'_> {
 fn is_npms(client: &Client) -> bool {
     let loopback = |url: &Option<Endpoint>| url.as_ref().is_none_or(Endpoint::is_loopback);
     client.preset() == Some(Preset::Alchemy) && loopback(&client.token_url) && loopback(&client.revoke_url)
-}
-
-impl ClientArguments {
-    /// Whether any is given.
-    pub fn is_given(&self) -> bool {
-        let urls = [&self.redirect_uri, &self.callback, &self.auth_url, &self.token_url, &self.revoke_url];
-        self.client.is_some() || self.client_id.is_some() || urls.into_iter().any(Option::is_some)
-    }
-
-    /// The client: a flag goes before a variable, a variable before what is kept with the profile.
-    fn resolve(&self, context: &Context, before: Option<&Client>) -> Result<Client> {
-        let flag = self.client.map(Preset::client_id).or(self.client_id.as_deref());
-        let mut client = match (flag.or_else(|| context.text(client::CLIENT_ID)), before) {
-            (Some(id), Some(before)) if before.id == id => before.clone(),
-            (Some(id), _) => Client::new(id.to_owned()),
-            (None, Some(before)) => before.clone(),
-            (None, None) => Client::new(Preset::Alchemy.client_id()),
-        };
-        let given = |flag: &Option<String>, name: &str, variable: &str| match (flag, context.text(variable)) {
-            (Some(url), _) => client::url(name, url).map(Some),
-            (None, Some(url)) => client::url(variable, url).map(Some),
-            (None, None) => Ok(None),
-        };
-        let auth_url = given(&self.auth_url, "authorization endpoint", client::AUTH_URL)?;
-        let token_url = given(&self.token_url, "token endpoint", client::TOKEN_URL)?;
-        let revoke_url = given(&self.revoke_url, "revocation endpoint", client::REVOKE_URL)?;
-        let redirect_uri = given(&self.redirect_uri, "redirect uri", client::REDIRECT_URI)?;
-        client.auth_url = auth_url.or(client.auth_url);
-        client.token_url = token_url.or(client.token_url);
-        client.revoke_url = revoke_url.or(client.revoke_url);
-        client.redirect_uri = redirect_uri.or(client.redirect_uri);
-        if let Some(callback) = self.callback.as_deref().or_else(|| context.text(client::CALLBACK_URL)) {
-            client.callback = Some(client::callback_url(callback)?);
-        }
-        client.offline_access &= !self.no_offline_access;
-        Ok(client)
-    }
 }
 
 /// Lets the person choose scopes, by group.
@@ -390,9 +348,9 @@ pub fn offer(context: &Context, store: &mut Store, profile: &Profile, error: &Er
     }
     context.messages.say(&error.to_string());
     if !terminal::ask_yes("sign in now?", "alchemy login")? {
-        let hint = error.next_step().unwrap_or_default();
-        return Err(Error::of(Kind::SignedOut, "cancelled; nothing was run").hint(hint));
+        return Err(error.clone().retold(Kind::SignedOut, "cancelled; nothing was run"));
     }
-    again(context, store, profile.clone(), &SignInArguments::default(), false)?;
+    let arguments = SignInArguments { stdin_is_taken: true, ..SignInArguments::default() };
+    again(context, store, profile.clone(), &arguments, false)?;
     Ok(true)
 }

@@ -9,13 +9,13 @@ use crate::error::{Error, Kind, Result};
 use crate::http;
 use crate::oauth::client::REVOKE_URL;
 use crate::oauth::failure::Failure;
-use crate::oauth::token::{Revocable, revoke};
+use crate::oauth::token::revoke;
 use crate::profile::{Method, Profile, StoreKind};
 use crate::session::{Edge, overridden};
 use crate::signals::HeldBack;
-use crate::store::Store;
 use crate::store::credential::Grant;
 use crate::store::grant::HeldGrant;
+use crate::store::{Listed, Store};
 use crate::terminal;
 
 /// Sign out: revoke the OAuth grant at Cloudflare, then forget it
@@ -39,13 +39,22 @@ pub struct Logout {
 impl Logout {
     pub fn run(self, context: &Context) -> Result<()> {
         let store = context.store(true)?;
-        let profiles = if self.all {
-            let listed = store.list()?.into_iter().filter(|listed| !listed.shadowed);
-            listed.filter_map(|l| l.profile.ok()).filter(|p| p.method == Method::OAuth).collect()
+        let (mut profiles, mut failed) = (Vec::new(), Vec::new());
+        if self.all {
+            for Listed { name, profile, .. } in store.list()?.into_iter().filter(|listed| !listed.shadowed) {
+                match profile {
+                    Ok(profile) if profile.method == Method::OAuth => profiles.push(profile),
+                    Ok(_) => {}
+                    // It may be signed in.
+                    Err(error) => {
+                        let message = format!("cannot sign out of '{name}': {error}");
+                        failed.push(error.retold(Kind::Failed, message));
+                    }
+                }
+            }
         } else {
-            vec![store.find(&context.select(self.profile.get())?)?]
-        };
-        let mut failed = Vec::new();
+            profiles.push(store.find(&context.select(self.profile.get())?)?);
+        }
         let mut done = Vec::new();
         for profile in &profiles {
             match sign_out(context, &store, profile, self.local) {
@@ -55,7 +64,7 @@ impl Logout {
         }
         if self.json {
             terminal::print_json(&done.into())?;
-        } else if profiles.is_empty() {
+        } else if profiles.is_empty() && failed.is_empty() {
             context.messages.say("no profile is signed in with oauth");
         }
         // One that could not be signed out is no reason to leave out the others.
@@ -79,17 +88,15 @@ fn sign_out(context: &Context, store: &Store, profile: &Profile, local: bool) ->
     }
     let held = hold(store, profile)?;
     let _held_back = HeldBack::interruptions();
-    if !local {
-        match held.read() {
-            Ok(current) => revoke_grant(context, profile, &current.grant).map_err(|error| {
-                error.or(&format!("forget it here alone: alchemy logout -p {name} --local"))
-            })?,
-            Err(error) if error.kind() == Kind::SignedOut => {
-                context.messages.say(&format!("profile '{name}' is not signed in"));
-                return Ok(false);
-            }
-            Err(error) => return Err(error),
+    match held.read() {
+        Err(error) if error.kind() == Kind::SignedOut => {
+            context.messages.say(&format!("profile '{name}' is not signed in"));
+            return Ok(false);
         }
+        _ if local => {}
+        Ok(current) => revoke_grant(context, profile, &current.grant)
+            .map_err(|error| error.or(&format!("forget it here alone: alchemy logout -p {name} --local")))?,
+        Err(error) => return Err(error),
     }
     held.forget()?;
     let how = if local { "; its grant stays valid at cloudflare, as that was not asked" } else { "" };
@@ -136,11 +143,10 @@ pub fn revoke_grant(context: &Context, profile: &Profile, grant: &Grant) -> Resu
     for note in &notes {
         context.messages.say(note);
     }
-    let token = grant.refresh.as_ref().map_or(Revocable::Access(&grant.access), Revocable::Refresh);
     let network = context.network();
     let failed = |failure: Failure| {
         Error::new(format!("cannot revoke the grant of profile '{name}' at {}: {failure}", url.host()))
             .hint(failure.next_step())
     };
-    http::runtime()?.block_on(revoke(&client, &url, &network, token))?.map_err(failed)
+    http::runtime()?.block_on(revoke(&client, &url, &network, grant.revocable()))?.map_err(failed)
 }

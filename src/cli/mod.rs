@@ -5,6 +5,7 @@
 
 #![allow(clippy::doc_markdown, reason = "the comments on arguments are their help texts, plain text")]
 
+mod client;
 mod configure;
 mod context;
 mod credential_process;

@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tokio::io::unix::AsyncFd;
+use tokio::task::coop::consume_budget;
 
 /// The longest line that is taken, in bytes; a terminal gives none that is longer.
 const LONGEST: usize = 64 * 1024;
@@ -29,20 +30,21 @@ enum Source {
 }
 
 impl Paste {
-    /// Takes standard input and the terminal, as far as they are there. Within a runtime.
-    pub fn open() -> Self {
+    /// Takes standard input and the terminal, as far as they are there; of standard input nothing but a
+    /// terminal when it `is_taken`. Within a runtime.
+    pub fn open(is_taken: bool) -> Self {
         let stdin = io::stdin();
         let (piped, typed) = if stdin.is_terminal() {
             (None, duplicate(&stdin))
         } else {
-            (duplicate(&stdin), File::open("/dev/tty").ok())
+            (duplicate(&stdin).filter(|_| !is_taken), File::open("/dev/tty").ok())
         };
         let has_terminal = typed.is_some();
         let sources = [typed, piped].into_iter().flatten().map(Source::new).collect();
         Self { sources, pending: Vec::new(), has_terminal }
     }
 
-    /// Whether no line can come any more.
+    /// Whether there is nothing to read from.
     pub fn is_over(&self) -> bool {
         self.sources.is_empty()
     }
@@ -51,6 +53,8 @@ impl Paste {
     /// is dropped.
     pub async fn line(&mut self) -> Option<String> {
         loop {
+            // Whoever never stops sending must leave the others their turn: the browser, the time limit.
+            consume_budget().await;
             if let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') {
                 return Some(self.take(end + 1));
             }

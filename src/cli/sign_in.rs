@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 
 use super::context::Context;
+use super::login::SignInArguments;
 use super::paste::Paste;
 use crate::error::{Error, Result, reason};
 use crate::http::{self, Endpoint};
@@ -20,19 +21,21 @@ use crate::oauth::callback::{Arrival, Listener, Page, Waiting};
 use crate::oauth::client::Client;
 use crate::oauth::failure::Failure;
 use crate::oauth::scopes::OFFLINE_ACCESS;
-use crate::oauth::token::{Authority, Revocable, Tokens, expires, revoke};
+use crate::oauth::token::{Authority, Tokens, expires, revoke};
 use crate::profile::SignIn;
 use crate::session::Edge;
 use crate::store::credential::Grant;
 use crate::terminal::stderr_is_terminal;
 
+/// Why an answer without a refresh token is no session.
+pub const NO_REFRESH_TOKEN: &str =
+    "the answer holds no refresh token, so the session would be over with its access token";
 /// How long a person may take.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 /// Before each further try of an exchange of which nothing was received.
 const BACK_OFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
-/// Signs in with this client for these scopes. `browser`: one may be opened. `again` is the command that
-/// tries once more, for the hints.
+/// Signs in with this client for these scopes. `again` is the command that tries once more, for the hints.
 ///
 /// # Errors
 /// When consent is denied, nobody answers within five minutes, or the exchange fails.
@@ -40,7 +43,7 @@ pub fn sign_in(
     context: &Context,
     client: Client,
     scopes: Vec<String>,
-    browser: bool,
+    arguments: &SignInArguments,
     again: &str,
 ) -> Result<(SignIn, Grant)> {
     // What can fail without a person fails before one is bothered.
@@ -51,10 +54,10 @@ pub fn sign_in(
         let mut ways = Ways {
             context,
             waiting: listener.map(|listener| listener.wait_for(Arc::clone(&request))),
-            paste: Paste::open(),
+            paste: Paste::open(arguments.stdin_is_taken),
             again,
         };
-        ways.invite(&client, &request, scopes.len(), browser)?;
+        ways.invite(&client, &request, scopes.len(), !arguments.no_browser)?;
         let (answer, arrival) = ways.answer(&request).await?;
         let code = match answer {
             Ok(code) => code,
@@ -78,7 +81,8 @@ pub fn sign_in(
         };
         match tokens {
             Ok(tokens) => {
-                show(arrival, Page::SignedIn).await;
+                let lacks_refresh = Page::Failed(NO_REFRESH_TOKEN.to_owned());
+                show(arrival, if tokens.refresh.is_some() { Page::SignedIn } else { lacks_refresh }).await;
                 Ok(granted(context, client, scopes, tokens, sent))
             }
             Err(failure) => {
@@ -95,10 +99,10 @@ pub fn sign_in(
 
 /// Revokes a grant that is not wanted after all. That it cannot be is no failure: it runs out by itself.
 pub fn discard(context: &Context, client: &Client, grant: &Grant) {
-    let token = grant.refresh.as_ref().map_or(Revocable::Access(&grant.access), Revocable::Refresh);
     let Some(url) = client.revoke_url() else { return };
     let network = context.network();
-    let revoked = http::runtime().and_then(|runtime| runtime.block_on(revoke(client, &url, &network, token)));
+    let revoked = http::runtime()
+        .and_then(|runtime| runtime.block_on(revoke(client, &url, &network, grant.revocable())));
     context.messages.verbose(match revoked {
         Ok(Ok(())) => "the new grant is revoked again",
         _ => "the new grant could not be revoked; nobody has it",
@@ -170,14 +174,14 @@ impl Ways<'_> {
 
     /// Waits for the answer; it comes with the browser that brought it.
     async fn answer(&mut self, request: &Request) -> Result<(Answer, Option<Arrival>)> {
-        let mut refused = None;
+        let (mut refused, mut more) = (None, true);
         let mut limit: std::pin::Pin<Box<Sleep>> = Box::pin(sleep(LIMIT));
         loop {
             tokio::select! {
                 arrival = arrival(self.waiting.as_mut()) => {
                     return Ok((arrival.answer.clone(), Some(arrival)));
                 }
-                line = self.paste.line(), if !self.paste.is_over() => match line {
+                line = self.paste.line(), if more => match line {
                     Some(line) if line.trim().is_empty() => {}
                     Some(line) => match request.pasted(&line) {
                         Ok(answer) => return Ok((answer, None)),
@@ -191,7 +195,7 @@ impl Ways<'_> {
                     None => match refused.take() {
                         Some(error) => return Err(error),
                         None if self.waiting.is_none() => return Err(self.no_way()),
-                        None => {}
+                        None => more = false,
                     },
                 },
                 () = limit.as_mut() => {

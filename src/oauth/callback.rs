@@ -23,7 +23,7 @@ use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use reqwest::Url;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -31,6 +31,8 @@ use super::authorization::{Answer, Request};
 use crate::error::Result;
 use crate::http::Endpoint;
 
+/// At a time and for each address: what else is to be opened must still find a descriptor.
+const CONNECTIONS: usize = 64;
 /// For the headers of a request.
 const HEADERS: Duration = Duration::from_secs(10);
 /// For the last page to reach the browser.
@@ -153,10 +155,18 @@ struct Desk {
 }
 
 async fn serve(socket: TcpListener, desk: Arc<Desk>) {
-    loop {
+    let seats = Arc::new(Semaphore::new(CONNECTIONS));
+    // Nobody closes the semaphore.
+    while let Ok(seat) = Arc::clone(&seats).acquire_owned().await {
         // An error here is the other side's, or a lack of descriptors that passes.
         match socket.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(connection(stream, Arc::clone(&desk)))),
+            Ok((stream, _)) => {
+                let connection = connection(stream, Arc::clone(&desk));
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(seat);
+                });
+            }
             Err(_) => tokio::task::yield_now().await,
         }
     }

@@ -231,14 +231,14 @@ fn judge(
     secrets: &[&Secret],
 ) -> Result<Tokens, Failure> {
     let told = match answer {
-        Ok(answer) => return Ok(answer.tokens()),
+        Ok(answer) if answer.is_usable() => return Ok(answer.tokens()),
         Err(RequestTokenError::Request(Sent(unreachable))) => return Err(unreachable.into()),
         Err(RequestTokenError::ServerResponse(response)) => Told {
             error: response.error().to_string(),
             error_description: response.error_description().cloned().unwrap_or_default(),
         },
         // The words of these may hold the tokens.
-        Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => Told::default(),
+        Ok(_) | Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => Told::default(),
     };
     Err(match seen {
         Some(seen) if seen.status.is_success() && !seen.page => {
@@ -290,6 +290,15 @@ impl TokenResponse for Answer {
 }
 
 impl Answer {
+    /// Whether its tokens are such as RFC 6749 A.12 and A.17 let them be: others could be neither sent nor
+    /// read again. An empty refresh token is none.
+    fn is_usable(&self) -> bool {
+        let printable = |token: &str| token.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let access = self.access_token.secret();
+        let refresh = self.refresh_token.as_ref().map_or("", |token| token.secret());
+        !access.is_empty() && printable(access) && printable(refresh)
+    }
+
     fn tokens(self) -> Tokens {
         let (life, odd) = life(self.expires_in.as_ref());
         let scopes = match &self.scope {
@@ -368,6 +377,12 @@ mod tests {
         let odd = json!({ "access_token": "a", "refresh_token": "", "token_type": 7, "scope": ["a"],
             "expires_in": "60", "new": {} });
         let odd: Answer = serde_json::from_value(odd).expect("read");
+        assert!(odd.is_usable());
         assert_eq!(odd.tokens().refresh, None);
+        for (access, refresh) in [("", "b"), ("a\nb", "b"), ("a", "\u{7f}"), ("é", "b")] {
+            let useless = json!({ "access_token": access, "refresh_token": refresh });
+            let useless: Answer = serde_json::from_value(useless).expect("read");
+            assert!(!useless.is_usable(), "{access:?} {refresh:?}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::ProfileName;
-use crate::error::{Error, Result};
+use crate::error::{Kind, Result};
 
 /// Why a profile applies. Every message that names a profile can name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +62,8 @@ pub fn select(
         Ok(name) => Ok(Selection { name, reason }),
         Err(error) if reason == Reason::CommandLine => Err(error),
         Err(error) => {
-            Err(Error::usage(format!("{error} ({reason})")).hint(error.next_step().unwrap_or_default()))
+            let message = format!("{error} ({reason})");
+            Err(error.retold(Kind::Usage, message))
         }
     }
 }

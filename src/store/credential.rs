@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::atomic::Bytes;
 use crate::error::{Error, Kind, Result};
 use crate::oauth::client::{Client, Preset};
+use crate::oauth::token::Revocable;
 use crate::profile::{Method, Profile};
 use crate::secret::Secret;
 
@@ -70,6 +71,12 @@ impl Grant {
                     .hint(format!("sign in again: alchemy login -p {name}")))
             }
         }
+    }
+
+    /// What is to be revoked of it: with a refresh token goes all of it.
+    #[must_use]
+    pub fn revocable(&self) -> Revocable<'_> {
+        self.refresh.as_ref().map_or(Revocable::Access(&self.access), Revocable::Refresh)
     }
 }
 

@@ -5,12 +5,14 @@
 //! `config.json` is written beside the old one, where a full disk shows; then the credential; then the
 //! new `config.json` takes the old one's place; last, a credential in another store goes.
 
+use std::path::Path;
+
 use zeroize::Zeroizing;
 
 use super::config::Edit;
 use super::credential::Document;
 use super::grant::{self, ProfileLock};
-use super::{Store, atomic, npm, rescue};
+use super::{Store, atomic, keyring_failed, npm, rescue};
 use crate::error::{Error, Result};
 use crate::profile::{Method, Profile, ProfileName, StoreKind};
 
@@ -72,6 +74,31 @@ impl Store<'_> {
         self.reload()
     }
 
+    /// Whether a new session of a profile, which is this one `before`, could be kept: whoever is to sign in
+    /// learns that it could not before, and not after.
+    ///
+    /// # Errors
+    /// When a lock, the store or the disk refuses.
+    pub fn has_room_for(&self, name: &ProfileName, store: StoreKind, before: Option<&Profile>) -> Result<()> {
+        let _lock = before.map_or_else(|| self.lock_ours(name), |before| self.lock_profile(before))?;
+        let document = match store {
+            StoreKind::Keyring => {
+                self.keyring_answers().map_err(|error| keyring_failed(name, &error))?;
+                None
+            }
+            StoreKind::File => Some(self.home.credential(name.as_str())),
+            StoreKind::Npm => Some(self.home.npm_document(name)),
+        };
+        if let Some(document) = document.filter(|path| path.parent().is_some_and(Path::is_dir)) {
+            atomic::prepare(&document, &[])?;
+        }
+        if store == StoreKind::Npm {
+            Ok(())
+        } else {
+            Edit::open(self.home, self.messages)?.prepare().map(drop)
+        }
+    }
+
     /// The locks of a profile that is about to become this one: npm's, too, where it refreshes what is
     /// there or what will be.
     fn lock_both(&self, profile: &Profile) -> Result<ProfileLock> {
@@ -112,7 +139,7 @@ impl Store<'_> {
     pub fn rename(&mut self, from: &str, to: &ProfileName) -> Result<()> {
         // A name that npm let through may hold '/', but must not lead out of the folder.
         let inside = !from.is_empty()
-            && std::path::Path::new(from).components().all(|c| matches!(c, std::path::Component::Normal(_)));
+            && Path::new(from).components().all(|c| matches!(c, std::path::Component::Normal(_)));
         if !inside {
             return Err(self.unknown(from, ""));
         }
@@ -200,7 +227,11 @@ impl Store<'_> {
         }
     }
 
-    fn reload(&mut self) -> Result<()> {
+    /// Reads `config.json` again: others may have changed it.
+    ///
+    /// # Errors
+    /// Those of [`Config::load`](super::config::Config::load).
+    pub fn reload(&mut self) -> Result<()> {
         self.config = super::Config::load(self.home)?;
         Ok(())
     }
@@ -222,7 +253,7 @@ fn with_headroom(document: &Document, bytes: &[u8]) -> atomic::Bytes {
 }
 
 /// Removes a credential's folder when nothing is left in it; anything else there is another program's.
-fn remove_folder(document: &std::path::Path) {
+fn remove_folder(document: &Path) {
     if let Some(folder) = document.parent() {
         let _ = std::fs::remove_dir(folder);
     }

@@ -26,6 +26,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use nix::libc;
 use tempfile::TempDir;
 
 /// The binary under test.
@@ -282,4 +283,20 @@ pub fn given(variable: &str) -> Option<PathBuf> {
         eprintln!("skipped: {variable} is not set; tests/run sets it");
     }
     value
+}
+
+/// Every write into a file fails, as on a full disk: before the command starts, or once it runs.
+pub fn with_full_disk(command: &mut Command, full: bool) -> &mut Command {
+    let limit = move || {
+        // SAFETY: to ignore it is no handler of ours.
+        unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
+        let none = libc::rlimit { rlim_cur: 0, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: it reads the value it is given.
+        if full && unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const none) } == -1 {
+            return Err(std::io::Error::last_os_error());
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec it makes system calls and allocates nothing.
+    unsafe { command.pre_exec(limit) }
 }

@@ -11,7 +11,7 @@ use crate::oauth::client::{self, Client, Preset};
 #[derive(Args, Default)]
 #[command(next_help_heading = "OAuth client")]
 pub struct ClientArguments {
-    /// A built-in client [default: alchemy]
+    /// A built-in client: alchemy or alchemy-v1 [default: alchemy]
     #[arg(long, value_name = "CLIENT", value_parser = preset, conflicts_with = "client_id")]
     client: Option<Preset>,
     /// A client of your own, a public one with PKCE [env: ALCHEMY_OAUTH_CLIENT_ID]

@@ -50,8 +50,6 @@ pub struct Configure {
     /// Where to keep the secret [default: ALCHEMY_STORE, or the keyring where one answers]
     #[arg(long, value_name = "STORE")]
     store: Option<ChosenStore>,
-    #[command(flatten)]
-    sign_in: SignInArguments,
     /// Show the scopes that can be asked for, and do nothing else
     #[arg(long)]
     list_scopes: bool,
@@ -61,6 +59,8 @@ pub struct Configure {
     /// Change a profile that exists without asking
     #[arg(short, long)]
     yes: bool,
+    #[command(flatten)]
+    sign_in: SignInArguments,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -27,11 +27,11 @@ use crate::terminal;
 pub struct Login {
     #[command(flatten)]
     profile: ProfileArgument,
-    #[command(flatten)]
-    sign_in: SignInArguments,
     /// Keep a session with fewer scopes than the old one without asking
     #[arg(short, long)]
     yes: bool,
+    #[command(flatten)]
+    sign_in: SignInArguments,
 }
 
 /// How to sign in.

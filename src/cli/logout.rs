@@ -86,8 +86,10 @@ fn sign_out(context: &Context, store: &Store, profile: &Profile, local: bool) ->
         ))
         .hint(format!("to forget it: alchemy profile delete {name}")));
     }
+    // Dropped after the locks: stopped by Ctrl-Z with them in hand, we would stop everyone else.
+    let _held_back;
     let held = hold(store, profile)?;
-    let _held_back = HeldBack::interruptions();
+    _held_back = HeldBack::interruptions();
     match held.read() {
         Err(error) if error.kind() == Kind::SignedOut => {
             context.messages.say(&format!("profile '{name}' is not signed in"));
@@ -114,6 +116,7 @@ fn sign_out(context: &Context, store: &Store, profile: &Profile, local: bool) ->
 /// # Errors
 /// When the server cannot be asked, or refuses.
 pub fn revoke_of(context: &Context, store: &Store, profile: &Profile) -> Result<()> {
+    let _held_back = HeldBack::suspension();
     match hold(store, profile)?.read() {
         Ok(current) => revoke_grant(context, profile, &current.grant),
         Err(error) if error.kind() == Kind::SignedOut => Ok(()),

@@ -52,7 +52,7 @@ impl Failure {
             Self::Unsent { .. } | Self::NoAnswer(_) => {
                 "check the network, and HTTPS_PROXY where a proxy is needed, and try again"
             }
-            Self::Busy { after: Some(seconds), .. } => return format!("try again in {seconds} s"),
+            Self::Busy { after: Some(seconds @ 1..), .. } => return format!("try again in {seconds} s"),
             Self::Busy { .. } => "try again in a few minutes",
             Self::Refused { .. } => "try again",
             Self::Strange(_) => {

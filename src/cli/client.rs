@@ -7,6 +7,29 @@ use super::context::Context;
 use crate::error::{Error, Kind, Result};
 use crate::oauth::client::{self, Client, Preset};
 
+/// How to sign in.
+#[derive(Args, Default)]
+pub struct SignInArguments {
+    /// The scopes: basic, all, or names with commas between
+    #[arg(long, value_name = "SCOPES")]
+    pub scopes: Option<String>,
+    /// Open no browser
+    #[arg(long)]
+    pub no_browser: bool,
+    /// Standard input, where it is no terminal, is for the command that is run afterwards.
+    #[arg(skip)]
+    pub stdin_is_taken: bool,
+    #[command(flatten)]
+    pub client: ClientArguments,
+}
+
+impl SignInArguments {
+    /// Whether any is given that only OAuth knows.
+    pub fn is_given(&self) -> bool {
+        self.scopes.is_some() || self.no_browser || self.client.is_given()
+    }
+}
+
 /// Which OAuth client asks, and where.
 #[derive(Args, Default)]
 #[command(next_help_heading = "OAuth client")]

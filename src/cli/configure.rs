@@ -8,9 +8,12 @@ use clap::{Args, ValueEnum};
 use zeroize::Zeroizing;
 
 use super::ProfileArgument;
-use super::context::{Context, account_by_id};
-use super::login::{Plan, SignInArguments, new_account};
-use crate::cloudflare::{Client, Credential, identify};
+use super::account::{account_by_id, choose_account, new_account};
+use super::client::SignInArguments;
+use super::context::Context;
+use super::plan::{Plan, say_ready};
+use super::scopes;
+use crate::cloudflare::{Credential, identify};
 use crate::error::{Error, Result, reason};
 use crate::http::Endpoint;
 use crate::profile::{Account, AccountId, Profile, ProfileName, StoreKind, TokenFacts};
@@ -80,7 +83,7 @@ enum ChosenStore {
 impl Configure {
     pub fn run(self, context: &Context) -> Result<()> {
         if self.list_scopes {
-            return self.sign_in.list_scopes(context);
+            return scopes::list(&self.sign_in.client.resolve(context, None)?);
         }
         let mut store = context.store(true)?;
         let name = self.name()?;
@@ -306,14 +309,6 @@ impl Configure {
     }
 }
 
-/// Says that a profile is made, or changed.
-pub fn say_ready(context: &Context, profile: &Profile) {
-    let Profile { name, method, account, store, .. } = profile;
-    context
-        .messages
-        .say(&format!("profile '{name}' is ready: {method}, account {account}, kept in the {store} store"));
-}
-
 fn read_stdin() -> Result<Zeroizing<String>> {
     // A secret is short: what is longer is a wrong file. Room for all, as a growing text leaves copies.
     const LIMIT: usize = 64 * 1024;
@@ -328,61 +323,4 @@ fn read_stdin() -> Result<Zeroizing<String>> {
         return Err(refused("it is longer than any secret"));
     }
     Ok(text)
-}
-
-/// The one account that a profile gets, of those that its credential can see; `owner` is the account that
-/// owns the credential, where one does.
-///
-/// # Errors
-/// When the asked one is not among them, a name is not the name of exactly one, or there is none.
-pub fn choose_account(
-    client: &Client,
-    seen: &[Account],
-    owner: Option<&AccountId>,
-    asked: Option<&str>,
-    before: Option<&Account>,
-) -> Result<Account> {
-    let listed = || {
-        let shown: Vec<String> = seen.iter().map(ToString::to_string).collect();
-        format!("it sees {}", if shown.is_empty() { "none".to_owned() } else { shown.join(", ") })
-    };
-    if let Some(asked) = asked {
-        if let Some(id) = AccountId::parse(asked) {
-            if let Some(account) = seen.iter().find(|account| account.id == id) {
-                return Ok(account.clone());
-            }
-            // A token need not be allowed to list accounts; one of the account's own has proved itself.
-            if seen.is_empty() || owner == Some(&id) {
-                let unnamed = Account { id: id.clone(), name: String::new() };
-                return Ok(client.account(&id).unwrap_or(unnamed));
-            }
-            return Err(Error::new(format!("the credential does not see account {id}")).hint(listed()));
-        }
-        let named: Vec<_> = seen.iter().filter(|account| account.name == asked).collect();
-        return match named.as_slice() {
-            [account] => Ok((*account).clone()),
-            [] => Err(Error::new(format!("the credential sees no account named '{asked}'")).hint(listed())),
-            _ => Err(Error::new(format!("{} accounts are named '{asked}'", named.len()))
-                .hint(format!("give the id: --account ID; {}", listed()))),
-        };
-    }
-    match seen {
-        [] => Err(Error::new("the credential sees no account").hint("give its id: --account ID")),
-        [account] => Ok(account.clone()),
-        _ => {
-            let current = before.and_then(|before| seen.iter().position(|account| account.id == before.id));
-            let options: Vec<String> = seen.iter().map(ToString::to_string).collect();
-            match (terminal::ask_choice("account:", &options, current.unwrap_or(0), "--account"), current) {
-                (Ok(choice), _) => Ok(seen[choice].clone()),
-                // A new secret for a profile that exists, from a script: the account stays.
-                (Err(error), Some(current)) if error.kind() == crate::error::Kind::Usage => {
-                    Ok(seen[current].clone())
-                }
-                (Err(error), None) if error.kind() == crate::error::Kind::Usage => {
-                    Err(Error::usage(error.to_string()).hint(format!("give it by --account; {}", listed())))
-                }
-                (Err(error), _) => Err(error),
-            }
-        }
-    }
 }

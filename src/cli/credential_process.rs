@@ -6,7 +6,8 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::context::{Chosen, Context};
+use super::chosen::Chosen;
+use super::context::Context;
 use super::{MinTtl, ProfileArgument};
 use crate::cloudflare::{Credential, TokenOwner, usable};
 use crate::error::{Error, Result};
@@ -37,8 +38,8 @@ impl CredentialProcess {
     pub fn run(self, context: &Context) -> Result<()> {
         // Started by another program, without a person: the keyring must not ask.
         let mut store = context.store(false)?;
-        let chosen = context.choose(&store, self.profile.get())?;
-        let session = context.session(&mut store, &chosen, None, &self.min_ttl)?;
+        let chosen = Chosen::of(context, &store, self.profile.get())?;
+        let session = chosen.session(context, &mut store, None, &self.min_ttl)?;
         let fields = match self.format {
             Document::Cloudflare => cloudflare(&session),
             Document::Aws => aws(context, &mut store, &chosen, &session)?,

@@ -2,7 +2,9 @@
 
 use clap::Args;
 
-use super::context::{Chosen, Context, account_by_id};
+use super::account::account_by_id;
+use super::chosen::Chosen;
+use super::context::Context;
 use super::{MinTtl, ProfileArgument};
 use crate::environment::{Changes, Value, changes, removal};
 use crate::error::{Error, Result};
@@ -43,11 +45,11 @@ impl Env {
         }
         let account = self.account.as_deref().map(account_by_id).transpose()?;
         let mut store = context.store(true)?;
-        let chosen = context.choose(&store, self.profile.get())?;
+        let chosen = Chosen::of(context, &store, self.profile.get())?;
         if let Chosen::Profile(profile, _) = &chosen {
             also.extend(profile.also.iter().cloned());
         }
-        let session = context.session(&mut store, &chosen, account, &self.min_ttl)?;
+        let session = chosen.session(context, &mut store, account, &self.min_ttl)?;
         let changes = changes(&session, &also);
         let masked = terminal::stdout_is_terminal() && !self.reveal;
         terminal::print(&written(self.format, &changes, masked)?)?;

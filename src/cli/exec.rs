@@ -5,7 +5,9 @@ use std::ffi::{OsStr, OsString};
 use clap::Args;
 
 use super::MinTtl;
-use super::context::{Chosen, Context, account_by_id};
+use super::account::account_by_id;
+use super::chosen::Chosen;
+use super::context::Context;
 use crate::environment::{ACCOUNT_ID, PROFILE, apply, changes};
 use crate::error::{Error, Result};
 use crate::launch;
@@ -43,8 +45,7 @@ impl Exec {
         let account = self.account.as_deref().map(account_by_id).transpose()?;
         let mut store = context.store(true)?;
         let profile = self.profile.as_deref().map(OsStr::to_string_lossy);
-        let chosen = context
-            .choose(&store, profile.as_deref())
+        let chosen = Chosen::of(context, &store, profile.as_deref())
             .map_err(|error| self.forgotten_profile(context, &store).unwrap_or(error))?;
 
         let subshell = self.command.is_empty();
@@ -52,7 +53,7 @@ impl Exec {
         let path = context.variable("PATH");
         let program = launch::find(&arguments[0], path, &context.directory)?;
 
-        let session = context.session(&mut store, &chosen, account, &self.min_ttl)?;
+        let session = chosen.session(context, &mut store, account, &self.min_ttl)?;
         warn_of_other_account(context, &store, session.account.as_ref());
         let mut also = self.also;
         if let Chosen::Profile(profile, _) = &chosen {

@@ -5,6 +5,8 @@
 
 #![allow(clippy::doc_markdown, reason = "the comments on arguments are their help texts, plain text")]
 
+mod account;
+mod chosen;
 mod client;
 mod configure;
 mod context;
@@ -16,8 +18,10 @@ mod list;
 mod login;
 mod logout;
 mod paste;
+mod plan;
 mod profile;
 mod refresh;
+mod scopes;
 mod sign_in;
 mod token;
 mod whoami;

@@ -6,7 +6,9 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::configure::{Configure, choose_account};
+use super::account::choose_account;
+use super::chosen::Chosen;
+use super::configure::Configure;
 use super::context::Context;
 use super::list::{Life, List, describe};
 use super::refresh::Refresh;
@@ -141,7 +143,7 @@ impl Set {
         let selection = context.select(self.profile.get())?;
         store.find(&selection)?;
         let account = match self.account.as_deref() {
-            Some(account) if self.no_verify => Some(super::context::account_by_id(account)?),
+            Some(account) if self.no_verify => Some(super::account::account_by_id(account)?),
             Some(account) => Some(verified(context, &mut store, &selection, account)?),
             None => None,
         };
@@ -169,8 +171,8 @@ impl Set {
 
 /// The account, when the profile's credential can see it.
 fn verified(context: &Context, store: &mut Store, selection: &Selection, account: &str) -> Result<Account> {
-    let chosen = context.choose(store, Some(selection.name.as_str()))?;
-    let session = context.session(store, &chosen, None, &MinTtl::default())?;
+    let chosen = Chosen::of(context, store, Some(selection.name.as_str()))?;
+    let session = chosen.session(context, store, None, &MinTtl::default())?;
     let notice = |text: &str| context.messages.say(text);
     let client = context.client(&session.endpoint, &session.credential, &notice)?;
     let asked = AccountId::parse(account);

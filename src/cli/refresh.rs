@@ -4,7 +4,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::ProfileArgument;
-use super::context::{Chosen, Context};
+use super::chosen::Chosen;
+use super::context::Context;
 use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
 use crate::profile::Method;
@@ -36,7 +37,7 @@ impl Refresh {
         }
         let before = store.credential(&profile).ok();
         let chosen = Chosen::Profile(Box::new(profile), selection);
-        let session = context.session_living(&mut store, &chosen, None, jiff::SignedDuration::MAX)?;
+        let session = chosen.session_living(context, &mut store, None, jiff::SignedDuration::MAX)?;
         if let (Some(Document::OAuth(grant)), Credential::Token(token)) = (before, &session.credential)
             && grant.access == *token
         {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 
+use super::client::SignInArguments;
 use super::context::Context;
-use super::login::SignInArguments;
 use super::paste::Paste;
 use crate::error::{Error, Result, reason};
 use crate::http::{self, Endpoint};

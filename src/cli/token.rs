@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::chosen::Chosen;
 use super::context::Context;
 use super::{MinTtl, ProfileArgument};
 use crate::cloudflare::Credential;
@@ -20,8 +21,8 @@ pub struct Token {
 impl Token {
     pub fn run(self, context: &Context) -> Result<()> {
         let mut store = context.store(true)?;
-        let chosen = context.choose(&store, self.profile.get())?;
-        match context.session(&mut store, &chosen, None, &self.min_ttl)?.credential {
+        let chosen = Chosen::of(context, &store, self.profile.get())?;
+        match chosen.session(context, &mut store, None, &self.min_ttl)?.credential {
             Credential::Token(token) => {
                 terminal::print(&zeroize::Zeroizing::new(format!("{}\n", token.expose())))
             }

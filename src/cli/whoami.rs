@@ -4,7 +4,8 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::context::{Chosen, Context};
+use super::chosen::Chosen;
+use super::context::Context;
 use super::{MinTtl, ProfileArgument};
 use crate::cloudflare::{Credential, Identity, Who, identify};
 use crate::error::Result;
@@ -25,8 +26,8 @@ pub struct Whoami {
 impl Whoami {
     pub fn run(self, context: &Context) -> Result<()> {
         let mut store = context.store(true)?;
-        let chosen = context.choose(&store, self.profile.get())?;
-        let session = context.session(&mut store, &chosen, None, &MinTtl::default())?;
+        let chosen = Chosen::of(context, &store, self.profile.get())?;
+        let session = chosen.session(context, &mut store, None, &MinTtl::default())?;
         let notice = |text: &str| context.messages.say(text);
         let client = context.client(&session.endpoint, &session.credential, &notice)?;
         let pinned = session.account.as_ref().map(|account| &account.id);

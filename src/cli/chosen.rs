@@ -1,0 +1,159 @@
+//! The first steps of the one way, which every command that needs a credential takes: selection, profile,
+//! session.
+
+use jiff::SignedDuration;
+
+use super::MinTtl;
+use super::account::account_by_id;
+use super::context::Context;
+use super::login::offer;
+use crate::cloudflare::Credential;
+use crate::environment::{ACCOUNT_ID, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL};
+use crate::error::{Error, Result};
+use crate::http::Endpoint;
+use crate::profile::selection::{Reason, Selection};
+use crate::profile::{Account, Profile};
+use crate::secret::Secret;
+use crate::session::{MIN_TTL, Session, Source, endpoint};
+use crate::store::Store;
+
+/// The start of the way: which credential a command gets.
+pub enum Chosen {
+    /// A profile's.
+    Profile(Box<Profile>, Selection),
+    /// The environment's own, by the rule for CI (design §4).
+    Environment(Box<Session>),
+}
+
+impl Chosen {
+    /// Which credential applies: the selected profile's, or, when it does not exist and the rule for CI
+    /// allows it, the environment's.
+    pub fn of(context: &Context, store: &Store, argument: Option<&str>) -> Result<Self> {
+        let selection = context.select(argument)?;
+        let unknown = match store.find(&selection) {
+            Ok(profile) => return Ok(Self::Profile(Box::new(profile), selection)),
+            Err(error) => error,
+        };
+        // Only a profile that does not exist: one that cannot be read is an error everywhere.
+        let may_fall_back = match selection.reason {
+            Reason::Default => true,
+            Reason::CommandLine => is_ci(context) && !context.home.config().exists(),
+            Reason::CloudflareProfile | Reason::AlchemyProfile => false,
+        };
+        if !may_fall_back || store.get(&selection.name)?.is_some() {
+            return Err(unknown);
+        }
+        match environment_session(context)? {
+            Some((session, variable)) => {
+                context.messages.say(&format!(
+                    "there is no profile '{}' ({}); using {variable} from the environment",
+                    selection.name, selection.reason
+                ));
+                Ok(Self::Environment(Box::new(session)))
+            }
+            None => Err(unknown),
+        }
+    }
+
+    /// The session for what was chosen, with the asked life in it when it is a grant's. Where the grant is
+    /// over and a person is there, signing in again is offered.
+    pub fn session(
+        &self,
+        context: &Context,
+        store: &mut Store,
+        account: Option<Account>,
+        min_ttl: &MinTtl,
+    ) -> Result<Session> {
+        self.session_living(context, store, account, asked_life(context, min_ttl)?)
+    }
+
+    /// The same with `min_ttl` of life in it.
+    pub fn session_living(
+        &self,
+        context: &Context,
+        store: &mut Store,
+        account: Option<Account>,
+        min_ttl: SignedDuration,
+    ) -> Result<Session> {
+        match self {
+            Self::Profile(profile, selection) => {
+                context.messages.verbose(&format!(
+                    "profile '{}' ({}), {}, account {}",
+                    profile.name, selection.reason, profile.method, profile.account
+                ));
+                let endpoint = existing_endpoint(context, profile);
+                let session = |store: &Store, profile: &Profile, min_ttl| {
+                    let (endpoint, account) = (endpoint.clone(), account.clone());
+                    Source { store, profile, endpoint, account, min_ttl, edge: context }.session()
+                };
+                let session = match session(store, profile, min_ttl) {
+                    Err(error) if offer(context, store, profile, &error)? => {
+                        let profile = store.find(selection)?;
+                        session(store, &profile, SignedDuration::ZERO)
+                    }
+                    session => session,
+                }?;
+                if session.expires.is_some_and(|expires| expires <= context.now) && !session.grant {
+                    context.messages.say(&format!(
+                        "the API token of profile '{}' expired, as far as is known; give it a new one: \
+                         alchemy configure -p {}",
+                        profile.name, profile.name
+                    ));
+                }
+                Ok(session)
+            }
+            Self::Environment(session) => {
+                let account = account.or_else(|| session.account.clone());
+                Ok(Session { account, ..(**session).clone() })
+            }
+        }
+    }
+}
+
+fn asked_life(context: &Context, asked: &MinTtl) -> Result<SignedDuration> {
+    match (asked.min_ttl, context.text("ALCHEMY_MIN_TTL")) {
+        (Some(asked), _) => Ok(asked),
+        (None, Some(text)) => super::time(text).map_err(|error| {
+            Error::usage(format!("ALCHEMY_MIN_TTL is '{text}': {error}")).hint("give it as 90, 90s or 15m")
+        }),
+        (None, None) => Ok(MIN_TTL),
+    }
+}
+
+/// The API for an existing profile's credential, with what a person should know said.
+fn existing_endpoint(context: &Context, profile: &Profile) -> Endpoint {
+    let variables = [API_BASE_URL, BASE_URL].map(|name| (name, context.text(name)));
+    let (endpoint, notes) = endpoint(profile.endpoint.as_ref(), &variables);
+    for note in &notes {
+        context.messages.say(note);
+    }
+    endpoint
+}
+
+fn is_ci(context: &Context) -> bool {
+    context
+        .text("CI")
+        .is_some_and(|ci| !matches!(ci.to_ascii_lowercase().as_str(), "false" | "0" | "no" | "off"))
+}
+
+/// The credential that the environment holds, with the variable that it is from. A token goes
+/// before a key: it is the narrower one.
+fn environment_session(context: &Context) -> Result<Option<(Session, &'static str)>> {
+    let (credential, variable) = match (context.text(API_TOKEN), context.text(API_KEY), context.text(EMAIL)) {
+        (Some(token), _, _) => (Credential::Token(Secret::from(token.to_owned())), API_TOKEN),
+        (None, Some(key), Some(email)) => {
+            let key = Secret::from(key.to_owned());
+            (Credential::Key { key, email: email.to_owned() }, API_KEY)
+        }
+        _ => return Ok(None),
+    };
+    let account = match context.text(ACCOUNT_ID) {
+        Some(id) => Some(account_by_id(id)?),
+        None => None,
+    };
+    let endpoint = context.new_endpoint()?;
+    Ok(Some((
+        Session { profile: None, account, credential, grant: false, expires: None, endpoint },
+        variable,
+    )))
+}

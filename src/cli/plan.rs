@@ -1,0 +1,160 @@
+//! A sign-in to a profile, from the question to what is kept: what `alchemy configure` and `alchemy login`
+//! have in common.
+
+use super::client::SignInArguments;
+use super::context::Context;
+use super::scopes::choose;
+use super::sign_in::{NO_REFRESH_TOKEN, discard, sign_in};
+use crate::error::{Error, Result};
+use crate::http::Endpoint;
+use crate::oauth::client::{Client, Preset};
+use crate::oauth::scopes::{self, Catalog, OFFLINE_ACCESS};
+use crate::profile::{Account, Method, Profile, ProfileName, SignIn, StoreKind};
+use crate::store::Store;
+use crate::store::credential::{Document, Grant};
+use crate::terminal;
+
+/// A sign-in to a profile, from the question to what is kept.
+pub struct Plan<'a> {
+    /// The profile's name.
+    pub name: ProfileName,
+    /// The profile as it is, where there is one.
+    pub before: Option<Profile>,
+    /// Where its session is kept.
+    pub kept_in: StoreKind,
+    /// How to sign in.
+    pub arguments: &'a SignInArguments,
+    /// Nothing is asked.
+    pub yes: bool,
+    /// The command that tries once more.
+    pub again: String,
+}
+
+impl Plan<'_> {
+    /// Signs in and keeps what comes of it, for the account that `account` finds; it gets the profile as it
+    /// is by then, the grant, and the API.
+    ///
+    /// # Errors
+    /// Then the old session is still in place, and the new one is revoked.
+    pub fn carry_out(
+        &self,
+        context: &Context,
+        store: &mut Store,
+        account: impl FnOnce(Option<&Profile>, &Grant, &Endpoint) -> Result<Account>,
+    ) -> Result<()> {
+        let before = self.before.as_ref();
+        let signed_in = before.and_then(|before| before.sign_in.as_ref());
+        let client = self.arguments.client.resolve(context, signed_in.map(|it| &it.client))?;
+        if self.kept_in == StoreKind::Npm && !is_npms(&client) {
+            return Err(Error::new(format!(
+                "profile '{}' is kept by npm alchemy 2, which knows no client but its own",
+                self.name
+            ))
+            .hint("leave --client and the endpoints out, or make another profile: alchemy configure"));
+        }
+        store.has_room_for(&self.name, self.kept_in, before)?;
+        let scopes = self.scopes(&client, signed_in)?;
+        let endpoint = match before.and_then(|before| before.endpoint.clone()) {
+            Some(kept) if context.variable(crate::environment::API_BASE_URL).is_none() => kept,
+            _ => context.new_endpoint()?,
+        };
+        let (sign_in, grant) = sign_in(context, client, scopes, self.arguments, &self.again)?;
+        let client = sign_in.client.clone();
+        let kept = self.check(context, store, &sign_in, &grant).and_then(|()| {
+            let before = self.by_now(store)?;
+            let profile = Profile {
+                name: self.name.clone(),
+                method: Method::OAuth,
+                account: account(before.as_ref(), &grant, &endpoint)?,
+                store: self.kept_in,
+                // A loopback API is a test's, and gone tomorrow; it is never kept, and takes no other's place.
+                endpoint: if endpoint.is_loopback() {
+                    before.as_ref().and_then(|before| before.endpoint.clone())
+                } else {
+                    Some(endpoint).filter(|endpoint| !endpoint.is_cloudflare())
+                },
+                token: None,
+                sign_in: Some(sign_in),
+                also: before.map(|before| before.also).unwrap_or_default(),
+            };
+            store.put(&profile, &Document::OAuth(grant.clone()))?;
+            Ok(profile)
+        });
+        let profile = kept.inspect_err(|_| discard(context, &client, &grant))?;
+        say_ready(context, &profile);
+        Ok(())
+    }
+
+    /// The profile as it is by now: signing in takes minutes, and what others did meanwhile stays done.
+    fn by_now(&self, store: &mut Store) -> Result<Option<Profile>> {
+        store.reload()?;
+        let now = store.get(&self.name);
+        let kind = |profile: &Profile| (profile.method, profile.store);
+        match (&self.before, &now) {
+            (Some(before), Ok(now)) if now.as_ref().map(kind) != Some(kind(before)) => {
+                let (name, done) = (&self.name, if now.is_some() { "changed" } else { "deleted or renamed" });
+                Err(Error::new(format!("profile '{name}' was {done} while you signed in; it is left so"))
+                    .hint(format!("see what there is now: alchemy list; then: {}", self.again)))
+            }
+            // One that cannot be read is replaced: that is how it is mended.
+            _ => Ok(now.ok().flatten()),
+        }
+    }
+
+    /// The scopes to ask for: those that are named, those of the profile, or what the person chooses.
+    fn scopes(&self, client: &Client, before: Option<&SignIn>) -> Result<Vec<String>> {
+        if let Some(text) = &self.arguments.scopes {
+            return scopes::parse(text, client);
+        }
+        let before = before.filter(|before| before.client.is_v1() == client.is_v1());
+        // Npm keeps with the scopes what is none.
+        let before = before.map(SignIn::scopes_to_ask).unwrap_or_default().iter();
+        let before: Vec<String> = before.filter(|scope| *scope != OFFLINE_ACCESS).cloned().collect();
+        if !before.is_empty() {
+            Ok(before)
+        } else if self.yes || !terminal::stderr_is_terminal() {
+            Ok(Catalog::of(client).basic)
+        } else {
+            choose(&Catalog::of(client))
+        }
+    }
+
+    /// What must hold before the old session goes.
+    fn check(&self, context: &Context, store: &Store, sign_in: &SignIn, grant: &Grant) -> Result<()> {
+        if grant.refresh.is_none() {
+            return Err(Error::new(NO_REFRESH_TOKEN).hint(
+                "the client must be allowed to get one (grant type refresh_token, scope offline_access)",
+            ));
+        }
+        let lacks = sign_in.lacks();
+        if lacks.is_empty() {
+            return Ok(());
+        }
+        context.messages.say(&format!("not granted, of what was asked for: {}", lacks.join(" ")));
+        let loses = self.before.as_ref().is_some_and(|before| {
+            let had = before.sign_in.as_ref().map(|it| it.scopes.as_slice()).unwrap_or_default();
+            had.iter().any(|scope| lacks.contains(&scope.as_str())) && store.credential(before).is_ok()
+        });
+        if loses
+            && !self.yes
+            && !terminal::ask_yes("the old session has more; replace it all the same?", "--yes")?
+        {
+            return Err(Error::new("cancelled; the old session is kept"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether version 2 of the npm package can go on with this client's grants.
+fn is_npms(client: &Client) -> bool {
+    let loopback = |url: &Option<Endpoint>| url.as_ref().is_none_or(Endpoint::is_loopback);
+    client.preset() == Some(Preset::Alchemy) && loopback(&client.token_url) && loopback(&client.revoke_url)
+}
+
+/// Says that a profile is made, or changed.
+pub fn say_ready(context: &Context, profile: &Profile) {
+    let Profile { name, method, account, store, .. } = profile;
+    context
+        .messages
+        .say(&format!("profile '{name}' is ready: {method}, account {account}, kept in the {store} store"));
+}

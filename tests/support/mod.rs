@@ -13,6 +13,7 @@ pub mod keyring;
 pub mod npm;
 pub mod oidc;
 pub mod online;
+pub mod person;
 pub mod pty;
 pub mod shared;
 pub mod signed_in;

@@ -189,7 +189,14 @@ fn what_a_grant_was_issued_with_is_kept_and_used_without_the_variables() {
     let refreshed = person.run(&["profile", "refresh", "prod", "--json"], "").expect_code(0).stdout;
     assert!(refreshed.contains("\"profile\": \"prod\""), "{refreshed}");
     assert_eq!(person.server.state_of(&before), State::Spent);
-    person.sign_in(&LOGIN).expect_code(0);
+    let said = person.sign_in(&LOGIN).expect_code(0).stderr;
+    let told = format!("what comes of this sign-in is exchanged at {}", person.server.token_url());
+    assert!(said.contains(&told), "{said}");
+    let mut built_in = person.start(&[&LOGIN[..], &["--client", "alchemy"]].concat());
+    assert!(built_in.url.starts_with("https://dash.cloudflare.com/oauth2/auth?"), "{}", built_in.url);
+    assert!(!built_in.said.contains("is exchanged at"), "{}", built_in.said);
+    built_in.child.kill().expect("killed");
+    built_in.finish().expect_code(137);
     person.server.fault(Fault::Page(500));
     person.run(&["profile", "refresh", "prod"], "").expect_error(1, "has got no new access token");
     person.server.clear_faults();

@@ -249,19 +249,24 @@ fn that_a_refresh_was_killed_is_no_matter_after_a_new_sign_in() {
 /// How many there were.
 fn remove_unknown_locks(online: &SignedIn) -> usize {
     // A process that was killed early has made none, and a note that it was killed in is none.
-    let note = fs::read(online.home.alchemy("lock/native/prod")).unwrap_or_default();
-    let note = serde_json::Deserializer::from_slice(&note).into_iter::<Value>().next();
-    let note = note.and_then(Result::ok).unwrap_or_default();
+    let note = |lock: &str| -> Value {
+        let note = fs::read(online.home.alchemy(lock)).unwrap_or_default();
+        let note = serde_json::Deserializer::from_slice(&note).into_iter().next();
+        note.and_then(Result::ok).unwrap_or_default()
+    };
+    let notes = ["lock/native/prod", "lock/npm-profiles"].map(note);
     let is_known = |lock: &DirEntry| {
         let metadata = lock.metadata().expect("metadata");
         let time = metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec();
-        note["npm"].as_array().into_iter().flatten().any(|mark| {
+        notes.iter().filter_map(|note| note["npm"].as_array()).flatten().any(|mark| {
             let same = mark["name"] == *lock.file_name().to_string_lossy() && mark["inode"] == metadata.ino();
             same && mark["times"].as_array().is_some_and(|times| times.contains(&time.into()))
         })
     };
     let locks = fs::read_dir(online.home.alchemy("lock")).into_iter().flatten();
-    let locks = locks.map(|lock| lock.expect("an entry")).filter(|lock| lock.file_name() != "native");
+    let locks = locks.map(|lock| lock.expect("an entry"));
+    // Npm's are folders; the others are ours.
+    let locks = locks.filter(|lock| lock.path().is_dir() && lock.file_name() != "native");
     let unknown = locks.filter(|lock| !is_known(lock));
     unknown.map(|lock| fs::remove_dir_all(lock.path()).expect("removed")).count()
 }

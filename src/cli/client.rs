@@ -74,17 +74,20 @@ impl ClientArguments {
             || urls.into_iter().any(Option::is_some)
     }
 
-    /// The client: a flag goes before a variable, a variable before what is kept with the profile.
+    /// The client: a flag goes before a variable, a variable before what is kept with the profile, and that
+    /// before what is built in.
     ///
     /// # Errors
     /// When an id or a URL is none.
     pub fn resolve(&self, context: &Context, before: Option<&Client>) -> Result<Client> {
-        let flag = self.client.map(Preset::client_id).or(self.client_id.as_deref());
-        let mut client = match (flag.or_else(|| context.text(client::CLIENT_ID)), before) {
-            (Some(id), Some(before)) if before.id == id => before.clone(),
-            (Some(id), _) => Client::new(id.to_owned()),
-            (None, Some(before)) => before.clone(),
-            (None, None) => Client::new(Preset::Alchemy.client_id()),
+        let id = self.client_id.as_deref().or_else(|| context.text(client::CLIENT_ID));
+        let mut client = match (self.client, id, before) {
+            // As it is built in, whatever is kept.
+            (Some(preset), ..) => Client::new(preset.client_id()),
+            (None, Some(id), Some(before)) if before.id == id => before.clone(),
+            (None, Some(id), _) => Client::new(id.to_owned()),
+            (None, None, Some(before)) => before.clone(),
+            (None, None, None) => Client::new(Preset::Alchemy.client_id()),
         };
         if client.id.is_empty() || !client.id.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Error::usage("the client id is empty, or holds what no id does")

@@ -153,6 +153,10 @@ impl Ways<'_> {
         let messages = &self.context.messages;
         let who = client.preset().map_or(&*client.id, |preset| preset.name());
         let scopes = if scopes == 1 { "1 scope".to_owned() } else { format!("{scopes} scopes") };
+        if let Some(token_url) = &client.token_url {
+            // Who may set a variable must not be able to have the code brought to them unseen.
+            messages.say(&format!("what comes of this sign-in is exchanged at {token_url}"));
+        }
         messages.say(&format!("sign in at this address (client {who}, {scopes}):"));
         messages.always(request.url());
         let opens = browser && self.waiting.is_some() && stderr_is_terminal();

@@ -107,7 +107,9 @@ impl Request {
             Some(query) => query.to_owned(),
             None => String::new(),
         });
-        if let Some(query) = query.or_else(|| text.contains("code=").then(|| text.to_owned())) {
+        if let Some(query) = query
+            .or_else(|| ["code=", "error="].iter().any(|name| text.contains(name)).then(|| text.to_owned()))
+        {
             let parameters = Parameters::read(&query);
             if parameters.one("state").is_some_and(|state| state != *self.state.secret()) {
                 return Err(other());
@@ -233,7 +235,9 @@ mod tests {
         {
             assert!(request.pasted(text).is_err(), "{text}");
         }
-        let denied = request.pasted("http://localhost/?error=access_denied").expect("read");
-        assert_eq!(denied.expect_err("refused").error, "access_denied");
+        for text in ["http://localhost/?error=access_denied", "?error=access_denied"] {
+            let denied = request.pasted(text).expect("read");
+            assert_eq!(denied.expect_err("refused").error, "access_denied");
+        }
     }
 }

@@ -88,28 +88,27 @@ pub fn new_account(
     grant: &Grant,
     endpoint: &Endpoint,
 ) -> Result<Account> {
-    let notice = |text: &str| context.messages.say(text);
-    let client = context.client(endpoint, &Credential::Token(grant.access.clone()), &notice)?;
-    let seen = accounts_of_user(&client)?;
-    if seen.is_empty() && asked.and_then(AccountId::parse).is_none() {
-        return Err(Error::new("the session sees no account").hint(
-            "sign in with the scope memberships.read (account:read at alchemy-v1), or give --account ID",
-        ));
-    }
-    choose_account(&client, &seen, None, asked, before.map(|before| &before.account))
+    of_those_seen(context, grant, endpoint, |client, seen| {
+        if seen.is_empty() && asked.and_then(AccountId::parse).is_none() {
+            return Err(Error::new("the session sees no account").hint(
+                "sign in with the scope memberships.read (account:read at alchemy-v1), or give --account ID",
+            ));
+        }
+        choose_account(client, seen, None, asked, before.map(|before| &before.account))
+    })
 }
 
 /// The account that the profile is pinned to, which its new session must see.
+///
+/// # Errors
+/// When it does not.
 pub fn same_account(
     context: &Context,
     pinned: &Account,
     grant: &Grant,
     endpoint: &Endpoint,
 ) -> Result<Account> {
-    let notice = |text: &str| context.messages.say(text);
-    let client = context.client(endpoint, &Credential::Token(grant.access.clone()), &notice)?;
-    let seen = accounts_of_user(&client)?;
-    match seen.iter().find(|account| account.id == pinned.id) {
+    of_those_seen(context, grant, endpoint, |_, seen| match seen.iter().find(|it| it.id == pinned.id) {
         Some(account) => Ok(account.clone()),
         // It need not be allowed to list them.
         None if seen.is_empty() => Ok(pinned.clone()),
@@ -122,5 +121,18 @@ pub fn same_account(
                 seen.join(", ")
             )))
         }
-    }
+    })
+}
+
+/// One of the accounts that a grant's user sees.
+fn of_those_seen(
+    context: &Context,
+    grant: &Grant,
+    endpoint: &Endpoint,
+    choose: impl FnOnce(&Client, &[Account]) -> Result<Account>,
+) -> Result<Account> {
+    let notice = |text: &str| context.messages.say(text);
+    let client = context.client(endpoint, &Credential::Token(grant.access.clone()), &notice)?;
+    let seen = accounts_of_user(&client)?;
+    choose(&client, &seen)
 }

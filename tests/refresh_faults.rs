@@ -24,7 +24,7 @@ fn faults() -> Vec<(Fault, usize, &'static str, &'static str)> {
     vec![
         // Nobody can have received it, or nobody has looked at it.
         (Fault::Busy(429, None), 3, "status 429", "try again in a few minutes"),
-        (Fault::Busy(503, Some(0)), 3, "status 503", "try again in 0 s"),
+        (Fault::Busy(503, Some(0)), 3, "status 503", "try again in a few minutes"),
         (Fault::Busy(503, Some(120)), 1, "status 503", "try again in 120 s"),
         // It may have been received.
         (Fault::Unread, 0, "connection", NETWORK),

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::Command;
 
@@ -453,4 +453,27 @@ fn a_person_at_a_terminal_is_asked_to_unlock_and_a_program_there_is_not() {
     assert!(asked(&["exec", "prod", "--", "true"], 125, "OTHER"));
     assert!(!asked(&["credential-process", "prod"], 1, "OTHER"));
     assert!(!asked(&["env", "prod"], 1, "DIRENV_IN_ENVRC"));
+}
+
+#[test]
+fn no_lock_is_held_while_a_person_is_asked_to_unlock() {
+    let Some(keyring) = Keyring::start() else { return };
+    let home = prod(&keyring, "tok-example");
+    keyring.lock();
+    let ask = |arguments: &[&str]| {
+        // Its lock is another's, so whoever took it before asking would wait for it instead.
+        let held = File::open(home.alchemy("lock/native/prod")).expect("the lock's file");
+        held.lock().expect("locked");
+        let (code, shown) = Terminal::start(on(keyring.address(), &home, arguments)).finish();
+        assert_eq!(code, 1, "{arguments:?}: {shown}");
+        assert!(
+            shown.contains("the keyring is locked") && !shown.contains("waiting"),
+            "{arguments:?}: {shown}"
+        );
+    };
+    ask(&["profile", "delete", "prod", "--yes"]);
+    ask(&["profile", "rename", "prod", "two"]);
+    // A newer sign-in by npm, which goes into the keyring.
+    home.write(FILE, &document("tok-2"));
+    ask(&["token", "prod"]);
 }

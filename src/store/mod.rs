@@ -275,7 +275,13 @@ impl<'a> Store<'a> {
         if !path.exists() {
             return Ok(None);
         }
-        let taken = if held.is_none() { Some(self.lock_profile(profile)?) } else { None };
+        let taken = if held.is_none() {
+            // Before any lock is taken, as a person may have to be asked to unlock it.
+            self.keyring_answers().map_err(|error| keyring_failed(name, &error))?;
+            Some(self.lock_profile(profile)?)
+        } else {
+            None
+        };
         let Some(locks) = held.or(taken.as_ref()) else { return Ok(None) };
         // Npm may be refreshing what it has just written.
         let npm = npm_lock::v1(&self.home.locks(), name.as_str());

@@ -80,12 +80,12 @@ impl Store<'_> {
     /// # Errors
     /// When a lock, the store or the disk refuses.
     pub fn has_room_for(&self, name: &ProfileName, store: StoreKind, before: Option<&Profile>) -> Result<()> {
+        if store == StoreKind::Keyring {
+            self.keyring_answers().map_err(|error| keyring_failed(name, &error))?;
+        }
         let _lock = before.map_or_else(|| self.lock_ours(name), |before| self.lock_profile(before))?;
         let document = match store {
-            StoreKind::Keyring => {
-                self.keyring_answers().map_err(|error| keyring_failed(name, &error))?;
-                None
-            }
+            StoreKind::Keyring => None,
             StoreKind::File => Some(self.home.credential(name.as_str())),
             StoreKind::Npm => Some(self.home.npm_document(name)),
         };
@@ -117,6 +117,17 @@ impl Store<'_> {
         }
     }
 
+    /// Has a keyring unlocked that holds the credential of whatever has this name now: before any lock is
+    /// taken, as a person may have to be asked.
+    fn unlock(&self, name: &ProfileName) -> Result<()> {
+        match self.config.entry(name.as_str()).map(|entry| entry.profile(name)) {
+            Some(Ok(profile)) if profile.store == StoreKind::Keyring => {
+                self.with_keyring(name, |keyring| keyring.get(&self.keyring_user(name))).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Changes what is not secret, by the profile as it is under the lock.
     ///
     /// # Errors
@@ -144,6 +155,7 @@ impl Store<'_> {
             return Err(self.unknown(from, ""));
         }
         let old_name = ProfileName::parse(from).ok();
+        old_name.iter().try_for_each(|name| self.unlock(name))?;
         let mut names: Vec<_> = old_name.iter().chain([to]).collect();
         names.sort(); // the same order in every process
         names.dedup();
@@ -193,6 +205,7 @@ impl Store<'_> {
     /// # Errors
     /// When there is none, it is kept by the npm package's version 2, or a store refuses.
     pub fn delete(&mut self, name: &ProfileName) -> Result<()> {
+        self.unlock(name)?;
         let _lock = self.lock_as_it_is(name)?;
         let mut edit = Edit::open(self.home, self.messages)?;
         let Some(entry) = edit.before.entry(name.as_str()) else { return Err(self.not_ours(name.as_str())) };

@@ -249,6 +249,20 @@ fn who_waited_for_a_refresh_that_failed_does_not_try_it_again() {
 }
 
 #[test]
+fn a_failure_that_was_noted_before_the_clock_was_set_back_is_not_taken_for_ones_own() {
+    let online = SignedIn::prod(0);
+    online.server.fault(Fault::Challenge);
+    online.run(&["token", "prod"]).expect_only_error(1, "a web page answered");
+    let path = online.home.alchemy("lock/native/prod");
+    let mut note: Value = serde_json::from_slice(&fs::read(&path).expect("read")).expect("JSON");
+    assert!(note["failed"]["at"].is_string(), "{note}");
+    note["failed"]["at"] = "2999-01-01T00:00:00Z".into();
+    fs::write(&path, note.to_string()).expect("written");
+    online.run(&["token", "prod"]).expect_only_error(1, "a web page answered");
+    assert_eq!(online.server.refreshes(), 2);
+}
+
+#[test]
 fn two_profiles_do_not_wait_for_each_other() {
     for client in [OWN, V1, V2] {
         let online = SignedIn::prod_of(client, 0);

@@ -132,7 +132,9 @@ impl Refresh<'_> {
             return Ok(grant); // Another process of ours did it while we waited.
         }
         let note = held.lock().note();
-        if let Some(failed) = note.failed.filter(|failed| failed.at >= self.started) {
+        // One that is still to come was noted before the clock was set back.
+        let meanwhile = self.started..=self.source.edge.now();
+        if let Some(failed) = note.failed.filter(|failed| meanwhile.contains(&failed.at)) {
             return Err(failed.into()); // It tried, as well.
         }
         held.share_with_npm()?;

@@ -93,14 +93,20 @@ fn version_2_spends_a_token_after_us_and_where_that_ends_the_grant_we_say_how_to
 fn we_wait_while_npm_refreshes_and_take_what_came_of_it() {
     for_both(|shared| {
         shared.signed_in("p", EXPIRED);
-        let gate = shared.gate();
-        let theirs = shared.start_npm("return await token('p')");
-        gate.arrival();
-        let ours = waiting(shared, "profile 'p'");
-        drop(gate);
-        assert_eq!(json!(token_of(ours)), ended(theirs));
+        waits_for_npm(shared);
         assert_eq!(shared.refreshes(), (0, 1));
     });
+}
+
+/// While npm refreshes, we wait, and take what came of it.
+#[track_caller]
+fn waits_for_npm(shared: &Shared) {
+    let gate = shared.gate();
+    let theirs = shared.start_npm("return await token('p')");
+    gate.arrival();
+    let ours = waiting(shared, "profile 'p'");
+    drop(gate);
+    assert_eq!(json!(token_of(ours)), ended(theirs));
 }
 
 /// Starts `alchemy token p` and sees it wait for that.
@@ -157,12 +163,7 @@ fn a_lock_that_we_left_and_that_npm_has_taken_since_is_npms() {
         kill_in_refresh(shared, || shared.start("p"));
         // What npm does when its time for a lock is over.
         fs::remove_dir_all(shared.home.alchemy(&shared.lock("p"))).expect("removed");
-        let gate = shared.gate();
-        let theirs = shared.start_npm("return await token('p')");
-        gate.arrival();
-        let ours = waiting(shared, "profile 'p'");
-        drop(gate);
-        assert_eq!(json!(token_of(ours)), ended(theirs));
+        waits_for_npm(shared);
         assert_eq!(shared.refreshes(), (1, 1));
     });
 }

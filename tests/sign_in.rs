@@ -102,6 +102,20 @@ impl Person {
         shown
     }
 
+    /// A sign-in that the server ends in the browser makes nothing: what the page says, and the terminal.
+    #[track_caller]
+    fn makes_nothing(&self) -> (String, String) {
+        let mut terminal = self.without_browser(&configure(ALL));
+        let callback = self.server.browse(&address(&mut terminal));
+        let page = self.server.open(&callback);
+        assert!(page.contains("<h1>Not signed in</h1>"), "{page}");
+        let (code, shown) = terminal.finish();
+        assert_eq!(code, 1, "{shown}");
+        assert!(shown.contains("hint: "), "{shown}");
+        assert!(self.home.snapshot().is_empty(), "nothing is made");
+        (page, shown)
+    }
+
     /// The token of `prod`.
     #[track_caller]
     fn token(&self) -> String {
@@ -280,15 +294,9 @@ fn a_code_that_the_server_does_not_know_ends_the_sign_in_and_changes_nothing() {
 fn a_server_whose_ca_is_not_trusted_is_named_with_the_variable_that_mends_it() {
     let Some(mut prod) = Person::new() else { return };
     prod.online.unset("SSL_CERT_FILE");
-    let mut terminal = prod.without_browser(&configure(ALL));
-    let callback = prod.server.browse(&address(&mut terminal));
-    let page = prod.server.open(&callback);
-    assert!(page.contains("<h1>Not signed in</h1>") && page.contains("UnknownIssuer"), "{page}");
-    let (code, shown) = terminal.finish();
-    assert_eq!(code, 1, "{shown}");
-    assert!(shown.contains("UnknownIssuer"), "{shown}");
-    assert!(shown.contains("hint: ") && shown.contains("SSL_CERT_FILE"), "{shown}");
-    assert!(prod.home.snapshot().is_empty(), "nothing is made");
+    let (page, shown) = prod.makes_nothing();
+    assert!(page.contains("UnknownIssuer"), "{page}");
+    assert!(shown.contains("UnknownIssuer") && shown.contains("SSL_CERT_FILE"), "{shown}");
 }
 
 // --- what is granted ---
@@ -343,15 +351,9 @@ fn a_session_with_less_replaces_the_old_one_only_when_the_person_says_so() {
 fn scopes_that_the_client_may_not_have_are_an_error_that_names_the_flag() {
     let Some(mut prod) = Person::new() else { return };
     prod.online.set("ALCHEMY_OAUTH_CLIENT_ID", LIMITED);
-    let mut terminal = prod.without_browser(&configure(ALL));
-    let callback = prod.server.browse(&address(&mut terminal));
-    let page = prod.server.open(&callback);
-    assert!(page.contains("<h1>Not signed in</h1>"), "{page}");
-    let (code, shown) = terminal.finish();
-    assert_eq!(code, 1, "{shown}");
+    let (_, shown) = prod.makes_nothing();
     assert!(shown.contains("may not ask for all of these scopes (invalid_scope"), "{shown}");
-    assert!(shown.contains("hint: ") && shown.contains("--scopes"), "{shown}");
-    assert!(prod.home.snapshot().is_empty(), "nothing is made");
+    assert!(shown.contains("--scopes"), "{shown}");
 }
 
 // --- the life of a session ---

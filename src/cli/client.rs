@@ -1,5 +1,5 @@
-//! The arguments that say which OAuth client asks, and where; and what they come to, with the environment
-//! and what is kept with the profile.
+//! The arguments that say how to sign in: for what, and by which OAuth client, where; and what the client
+//! comes to, with the environment and what is kept with the profile.
 
 use clap::Args;
 

@@ -11,7 +11,7 @@ use crate::oauth::client::REVOKE_URL;
 use crate::oauth::failure::Failure;
 use crate::oauth::token::revoke;
 use crate::profile::{Method, Profile, StoreKind};
-use crate::session::{Edge, overridden};
+use crate::session::{Edge, grant_endpoint};
 use crate::signals::HeldBack;
 use crate::store::credential::Grant;
 use crate::store::grant::HeldGrant;
@@ -131,21 +131,14 @@ fn hold<'s, 'a>(store: &'s Store<'a>, profile: &'s Profile) -> Result<HeldGrant<
 }
 
 /// Revokes a grant of the profile's (RFC 7009).
-///
-/// # Errors
-/// When the server cannot be asked, or refuses.
-pub fn revoke_grant(context: &Context, profile: &Profile, grant: &Grant) -> Result<()> {
+fn revoke_grant(context: &Context, profile: &Profile, grant: &Grant) -> Result<()> {
     let name = &profile.name;
     let client = grant.client(profile)?;
     let Some(usual) = client.revoke_url() else {
         return Err(Error::new(format!("no revocation endpoint is known for the grant of profile '{name}'")));
     };
-    let variable = [(REVOKE_URL, context.text(REVOKE_URL))];
-    let (url, notes) =
-        overridden("the revocation endpoint", "grant", client.revoke_url.as_ref(), usual, &variable);
-    for note in &notes {
-        context.messages.say(note);
-    }
+    let kept = client.revoke_url.as_ref();
+    let url = grant_endpoint(context, "the revocation endpoint", kept, usual, REVOKE_URL);
     let network = context.network();
     let failed = |failure: Failure| {
         Error::new(format!("cannot revoke the grant of profile '{name}' at {}: {failure}", url.host()))

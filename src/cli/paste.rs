@@ -58,9 +58,8 @@ impl Paste {
             if let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') {
                 return Some(self.take(end + 1));
             }
-            let Some(source) = self.sources.last() else {
-                return (!self.pending.is_empty()).then(|| self.take(self.pending.len()));
-            };
+            // What a source leaves without the end of a line is given out with that source.
+            let source = self.sources.last()?;
             let mut bytes = [0; 4096];
             match source.read(&mut bytes).await {
                 Ok(count) if count > 0 && self.pending.len() < LONGEST => {

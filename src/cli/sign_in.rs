@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tokio::time::{Sleep, sleep};
+use tokio::time::sleep;
 
 use super::client::SignInArguments;
 use super::context::Context;
@@ -19,7 +19,7 @@ use crate::launch;
 use crate::oauth::authorization::{Answer, Refusal, Request};
 use crate::oauth::callback::{Arrival, Listener, Page, Waiting};
 use crate::oauth::client::Client;
-use crate::oauth::failure::Failure;
+use crate::oauth::failure::{BACK_OFF, Failure};
 use crate::oauth::scopes::OFFLINE_ACCESS;
 use crate::oauth::token::{Authority, Tokens, expires, revoke};
 use crate::profile::SignIn;
@@ -32,8 +32,6 @@ pub const NO_REFRESH_TOKEN: &str =
     "the answer holds no refresh token, so the session would be over with its access token";
 /// How long a person may take.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
-/// Before each further try of an exchange of which nothing was received.
-const BACK_OFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
 /// Signs in with this client for these scopes. `again` is the command that tries once more, for the hints.
 ///
@@ -179,7 +177,8 @@ impl Ways<'_> {
     /// Waits for the answer; it comes with the browser that brought it.
     async fn answer(&mut self, request: &Request) -> Result<(Answer, Option<Arrival>)> {
         let (mut refused, mut more) = (None, true);
-        let mut limit: std::pin::Pin<Box<Sleep>> = Box::pin(sleep(LIMIT));
+        let limit = sleep(LIMIT);
+        tokio::pin!(limit);
         loop {
             tokio::select! {
                 arrival = arrival(self.waiting.as_mut()) => {
@@ -202,7 +201,7 @@ impl Ways<'_> {
                         None => more = false,
                     },
                 },
-                () = limit.as_mut() => {
+                () = &mut limit => {
                     let minutes = LIMIT.as_secs() / 60;
                     return Err(Error::new(format!("nobody signed in within {minutes} minutes"))
                         .hint(format!("try again: {}", self.again)));

@@ -4,12 +4,16 @@
 //! [`Failure::NoAnswer`] may not: a refresh token can be spent once.
 
 use std::fmt;
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde::Deserialize;
 
 use crate::http::{Unreachable, tame};
 use crate::secret::Secret;
+
+/// Before each further try when nothing was received.
+pub const BACK_OFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
 /// Why there are no new tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]

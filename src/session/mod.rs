@@ -107,9 +107,25 @@ pub fn endpoint(kept: Option<&Endpoint>, variables: &[(&str, Option<&str>)]) -> 
     overridden("the API", "credential", kept, usual, variables)
 }
 
-/// The same for any endpoint; `what` it is, for which `secret`, and the `usual` one.
+/// The same for `what` of an existing grant's endpoints, of which `usual` is the one without the variable.
+/// What the person should be told is said.
 #[must_use]
-pub fn overridden(
+pub fn grant_endpoint(
+    edge: &dyn Edge,
+    what: &str,
+    kept: Option<&Endpoint>,
+    usual: Endpoint,
+    variable: &str,
+) -> Endpoint {
+    let (endpoint, notes) = overridden(what, "grant", kept, usual, &[(variable, edge.text(variable))]);
+    for note in &notes {
+        edge.messages().say(note);
+    }
+    endpoint
+}
+
+/// The same for any endpoint; `what` it is, for which `secret`, and the `usual` one.
+fn overridden(
     what: &str,
     secret: &str,
     kept: Option<&Endpoint>,

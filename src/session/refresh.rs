@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Edge, Source, overridden};
+use super::{Edge, Source, grant_endpoint};
 use crate::error::{Error, Kind, Result};
 use crate::http;
 use crate::oauth::client::TOKEN_URL;
-use crate::oauth::failure::Failure;
+use crate::oauth::failure::{BACK_OFF, Failure};
 use crate::oauth::token::{Authority, LONGEST_LIFE, Tokens, expires};
 use crate::signals::HeldBack;
 use crate::store::credential::Grant;
@@ -24,8 +24,6 @@ use crate::terminal::life;
 
 /// The life that makes a token that somebody else has just got good enough, whatever was asked for.
 const ENOUGH: SignedDuration = SignedDuration::from_secs(10);
-/// Before each further try when nothing was received.
-const BACK_OFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 /// After this long no further try is begun, so that whoever waits for the lock outlasts us.
 const NO_MORE_TRIES: Duration = Duration::from_secs(25);
 
@@ -169,16 +167,8 @@ impl Refresh<'_> {
             return Err(self.over("it has no refresh token", None));
         };
         let client = current.grant.client(profile).map_err(Stop::Over)?;
-        let (token_url, notes) = overridden(
-            "the token endpoint",
-            "grant",
-            client.token_url.as_ref(),
-            client.token_url(),
-            &[(TOKEN_URL, edge.text(TOKEN_URL))],
-        );
-        for note in &notes {
-            edge.messages().say(note);
-        }
+        let (kept, usual) = (client.token_url.as_ref(), client.token_url());
+        let token_url = grant_endpoint(*edge, "the token endpoint", kept, usual, TOKEN_URL);
         let room = held.reserve(current)?;
         edge.messages().verbose(&format!("refreshing the session of '{}' at {token_url}", profile.name));
         let authority = Authority::new(&client, token_url, &edge.network())?;

@@ -281,7 +281,6 @@ fn random_id() -> Result<String> {
 mod tests {
     use super::*;
     use crate::store::keyring::KeyringError;
-    use crate::store::keyring_failed;
 
     #[test]
     fn a_grant_that_its_keyring_would_refuse_one_day_is_refused_when_one_signs_in() {

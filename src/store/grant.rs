@@ -4,7 +4,7 @@ use super::atomic::{self, Prepared};
 use super::credential::{Document, Grant};
 use super::lock::Lock;
 use super::npm_lock::{self, NpmLock, Protocol};
-use super::{Store, npm, rescue};
+use super::{Store, generation, npm, rescue};
 use crate::error::{Error, Result};
 use crate::profile::{Method, Profile, ProfileName, StoreKind};
 
@@ -68,6 +68,7 @@ impl<'a> Store<'a> {
         let held = HeldGrant { store: self, profile, locks: self.lock_profile(profile)? };
         held.put(held.room()?, grant, None)?;
         rescue::remove(self.home, &profile.name);
+        generation::moved(self.home, &[&profile.name]);
         Ok(())
     }
 
@@ -160,6 +161,7 @@ impl HeldGrant<'_, '_> {
         let home = self.room().and_then(|room| self.put(room, &current.grant, Some(&current.replaces)));
         if home.is_ok() {
             rescue::remove(self.store.home, name);
+            generation::moved(self.store.home, &[name]);
             let digest = current.digest();
             self.store.messages.say(&format!(
                 "the session of profile '{name}' that waited in {} is in its store again",
@@ -210,11 +212,13 @@ impl HeldGrant<'_, '_> {
         let name = &self.profile.name;
         let Err(error) = self.put(room, next, Some(&current.replaces)) else {
             rescue::remove(self.store.home, name);
+            generation::moved(self.store.home, &[name]);
             return Ok(());
         };
         let Ok(path) = rescue::write(self.store.home, name, next, &current.replaces) else {
             return Err(error);
         };
+        generation::moved(self.store.home, &[name]);
         self.store.messages.say(&format!(
             "the new session of profile '{name}' could not be kept in the {} store ({error}); it is in {} \
              until that works again",
@@ -231,18 +235,21 @@ impl HeldGrant<'_, '_> {
     pub fn forget(&self) -> Result<()> {
         let name = &self.profile.name;
         match self.profile.store {
-            StoreKind::File => {}
-            StoreKind::Keyring => self.store.delete_from_keyring(name)?,
+            StoreKind::File => self.store.remove_documents(name)?,
+            StoreKind::Keyring => {
+                self.store.delete_from_keyring(name)?;
+                self.store.remove_documents(name)?;
+            }
             StoreKind::Npm => {
                 let _profiles = self.lock_npms_profiles()?;
                 // As version 2 does: a secret that came of the grant, and that the next deployment gets again.
                 atomic::remove(&self.store.home.npm_state_store(name))?;
                 atomic::remove(&self.store.home.npm_document(name))?;
                 rescue::remove(self.store.home, name);
-                return Ok(());
             }
         }
-        self.store.remove_documents(name)
+        generation::moved(self.store.home, &[name]);
+        Ok(())
     }
 
     /// Version 2's lock for every change of its documents. It is of all profiles, so that whoever finds it

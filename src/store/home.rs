@@ -92,6 +92,18 @@ impl Home {
         self.credentials().join(name.as_str()).join("cloudflare-state-store.json")
     }
 
+    /// Moves at every change of bindings, trust, profiles and credentials: see [`super::generation`].
+    #[must_use]
+    pub fn generation(&self) -> PathBuf {
+        self.root.join("generation")
+    }
+
+    /// Moves at every change of a profile or of its credential.
+    #[must_use]
+    pub fn stamp(&self, name: &ProfileName) -> PathBuf {
+        self.root.join("stamps").join(name.as_str())
+    }
+
     /// The folder of all locks, the npm package's too.
     #[must_use]
     pub fn locks(&self) -> PathBuf {

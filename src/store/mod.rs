@@ -6,6 +6,7 @@
 pub mod atomic;
 pub mod config;
 pub mod credential;
+pub mod generation;
 pub mod grant;
 pub mod home;
 #[cfg(target_os = "macos")]
@@ -298,6 +299,7 @@ impl<'a> Store<'a> {
         }
         self.write_keyring(name, &document.to_bytes())?;
         atomic::remove(&path)?;
+        generation::moved(self.home, &[name]);
         self.messages.say(&format!(
             "moved a newer credential of profile '{name}' from {} into the keyring",
             path.display()

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::config::Edit;
 use super::credential::Document;
 use super::grant::{self, ProfileLock};
-use super::{Store, atomic, keyring_failed, npm, rescue};
+use super::{Store, atomic, generation, keyring_failed, npm, rescue};
 use crate::error::{Error, Result};
 use crate::profile::{Method, Profile, ProfileName, StoreKind};
 
@@ -71,6 +71,7 @@ impl Store<'_> {
         {
             self.messages.say(&format!("the old credential is still in the keyring: {error}"));
         }
+        generation::moved(self.home, &[name]);
         self.reload()
     }
 
@@ -139,6 +140,7 @@ impl Store<'_> {
         change(&mut profile);
         edit.put(&profile);
         edit.prepare()?.commit()?;
+        generation::moved(self.home, &[name]);
         self.reload()?;
         Ok(profile)
     }
@@ -197,6 +199,7 @@ impl Store<'_> {
                 }
             }
         }
+        generation::moved(self.home, &old_name.iter().chain([to]).collect::<Vec<_>>());
         self.reload()
     }
 
@@ -217,6 +220,7 @@ impl Store<'_> {
         }
         self.remove_documents(name)?;
         prepared.commit()?;
+        generation::moved(self.home, &[name]);
         self.reload()
     }
 

@@ -1,0 +1,76 @@
+//! Marks that move at every change, for those who watch: a shell's hook and direnv (design §9).
+//!
+//! `generation` moves at every change of bindings, trust, profiles and credentials; a profile's stamp at
+//! every change of it or of its credential. Both by their content, and by at least a whole second of their
+//! time of modification: direnv and tcsh compare no less. Nothing is in them that anyone must keep.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::atomic;
+use super::home::Home;
+use crate::profile::ProfileName;
+
+/// Tells those who watch that something has changed, and these profiles in particular. Called when the change
+/// is durable: whoever looks then sees it.
+///
+/// That it cannot be told is no failure of the change: a hook looks anew at the next change of directory.
+pub fn moved(home: &Home, profiles: &[&ProfileName]) {
+    for name in profiles {
+        let _ = move_on(&home.stamp(name));
+    }
+    let _ = move_on(&home.generation());
+}
+
+fn move_on(path: &Path) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        atomic::make_folder(folder).map_err(io::Error::other)?;
+    }
+    let file =
+        OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)?;
+    // Two at once must not give it the same time. The file itself is never replaced.
+    file.lock()?;
+    let before = file.metadata()?.modified()?;
+    let now = SystemTime::now();
+    let nanoseconds = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    let text = format!("{:020}\n", nanoseconds.max(text_of(&file).saturating_add(1)));
+    file.write_all_at(text.as_bytes(), 0)?;
+    file.set_modified(now.max(before + Duration::from_secs(1)))
+}
+
+/// The number in it; 0 for a new one.
+fn text_of(file: &File) -> u128 {
+    let mut bytes = [0; 20];
+    let read = file.read_exact_at(&mut bytes, 0);
+    read.ok().and_then(|()| str::from_utf8(&bytes).ok()?.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_change_moves_the_content_and_the_time_by_a_second() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = Home::new(Some(folder.path().join("home")), Path::new("/"), None);
+        let name = ProfileName::parse("prod").expect("a name");
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            moved(&home, &[&name]);
+            for path in [home.generation(), home.stamp(&name)] {
+                let text = std::fs::read_to_string(&path).expect("there");
+                let time = std::fs::metadata(&path).and_then(|m| m.modified()).expect("a time");
+                seen.push((path, text, time));
+            }
+        }
+        for later in 2..seen.len() {
+            let (before, after) = (&seen[later - 2], &seen[later]);
+            assert_eq!((&before.0, before.1.len()), (&after.0, after.1.len()));
+            assert!(after.1 > before.1, "{} {}", before.1, after.1);
+            assert!(after.2 >= before.2 + Duration::from_secs(1));
+        }
+    }
+}

@@ -14,7 +14,7 @@ use crate::http::Endpoint;
 use crate::profile::selection::{Reason, Selection};
 use crate::profile::{Account, Profile};
 use crate::secret::Secret;
-use crate::session::{MIN_TTL, Session, Source, endpoint};
+use crate::session::{Gate, MIN_TTL, Session, Source, endpoint};
 use crate::store::Store;
 
 /// The start of the way: which credential a command gets.
@@ -63,8 +63,9 @@ impl Chosen {
         store: &mut Store,
         account: Option<Account>,
         min_ttl: &MinTtl,
+        gate: Gate,
     ) -> Result<Session> {
-        self.session_living(context, store, account, asked_life(context, min_ttl)?)
+        self.session_living(context, store, account, asked_life(context, min_ttl)?, gate)
     }
 
     /// The same with `min_ttl` of life in it.
@@ -74,6 +75,7 @@ impl Chosen {
         store: &mut Store,
         account: Option<Account>,
         min_ttl: SignedDuration,
+        gate: Gate,
     ) -> Result<Session> {
         match self {
             Self::Profile(profile, selection) => {
@@ -84,7 +86,7 @@ impl Chosen {
                 let endpoint = existing_endpoint(context, profile);
                 let session = |store: &Store, profile: &Profile, min_ttl| {
                     let (endpoint, account) = (endpoint.clone(), account.clone());
-                    Source { store, profile, endpoint, account, min_ttl, edge: context }.session()
+                    Source { store, profile, endpoint, account, min_ttl, gate, edge: context }.session()
                 };
                 let session = match session(store, profile, min_ttl) {
                     Err(error) if offer(context, store, profile, &error)? => {

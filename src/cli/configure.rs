@@ -7,12 +7,12 @@ use clap::builder::UnknownArgumentValueParser;
 use clap::{Args, ValueEnum};
 use zeroize::Zeroizing;
 
-use super::ProfileArgument;
 use super::account::{account_by_id, choose_account, new_account};
 use super::client::SignInArguments;
 use super::context::Context;
 use super::plan::{Plan, say_ready};
 use super::scopes;
+use super::{Marks, ProfileArgument};
 use crate::cloudflare::{Credential, identify};
 use crate::error::{Error, Result, reason};
 use crate::http::Endpoint;
@@ -62,6 +62,8 @@ pub struct Configure {
     /// Change a profile that exists without asking
     #[arg(short, long)]
     yes: bool,
+    #[command(flatten)]
+    marks: Marks,
     #[command(flatten)]
     sign_in: SignInArguments,
 }
@@ -119,6 +121,7 @@ impl Configure {
             endpoint: Some(endpoint).filter(|e| !e.is_cloudflare() && !e.is_loopback()),
             token,
             sign_in: None,
+            confirm: self.marks.confirm(before.as_ref().is_some_and(|before| before.confirm)),
             also: before.map(|before| before.also).unwrap_or_default(),
         };
         store.put(&profile, &document)?;
@@ -141,7 +144,8 @@ impl Configure {
         kept_in: StoreKind,
     ) -> Result<()> {
         let again = format!("alchemy configure -p {name} --method oauth");
-        let plan = Plan { name, before, kept_in, arguments: &self.sign_in, yes: self.yes, again };
+        let plan =
+            Plan { name, before, kept_in, arguments: &self.sign_in, marks: self.marks, yes: self.yes, again };
         plan.carry_out(context, store, |before, grant, endpoint| {
             let mut account = if self.no_verify {
                 Account { id: self.account_id()?, name: String::new() }

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use super::{Colour, Global};
+use super::{Colour, Consent, Global};
 use crate::cloudflare::{Client, Credential};
 use crate::environment::{API_BASE_URL, PROFILE};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Endpoint, Network};
 use crate::profile::selection::{Selection, select};
-use crate::session::Edge;
+use crate::session::{Edge, Gate};
 use crate::store::Store;
 use crate::store::home::Home;
 use crate::store::keyring::{Params, Unlock};
@@ -83,8 +83,7 @@ impl Context {
 
     /// Opens the store. `may_ask`: the keyring may show its dialog, as a person waits at a terminal.
     pub fn store(&self, may_ask: bool) -> Result<Store<'_>> {
-        let in_direnv = self.variable("DIRENV_IN_ENVRC").is_some();
-        let interactive = may_ask && !in_direnv && crate::terminal::stderr_is_terminal();
+        let interactive = may_ask && !self.in_direnv() && crate::terminal::stderr_is_terminal();
         let unlock = if interactive { Unlock::Dialog } else { Unlock::Never };
         let bus = SessionBus {
             address: self.variable("DBUS_SESSION_BUS_ADDRESS").map(OsStr::to_owned),
@@ -92,6 +91,16 @@ impl Context {
             uid: nix::unistd::getuid().as_raw(),
         };
         Store::open(&self.home, Params { bus, unlock }, &self.messages)
+    }
+
+    /// Whether direnv is evaluating an `.envrc`: nobody is asked anything then.
+    fn in_direnv(&self) -> bool {
+        self.variable("DIRENV_IN_ENVRC").is_some()
+    }
+
+    /// The gate for a secret that leaves.
+    pub fn gate(&self, consent: Consent) -> Gate {
+        if self.in_direnv() { Gate::Closed } else { Gate::Asks { yes: consent.yes } }
     }
 
     /// Which profile applies.
@@ -143,6 +152,10 @@ impl Edge for Context {
 
     fn messages(&self) -> &Messages {
         &self.messages
+    }
+
+    fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
+        crate::terminal::ask_yes(question, flag)
     }
 }
 

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::chosen::Chosen;
 use super::context::Context;
-use super::{MinTtl, ProfileArgument};
+use super::{Consent, MinTtl, ProfileArgument};
 use crate::cloudflare::{Credential, TokenOwner, usable};
 use crate::error::{Error, Result};
 use crate::profile::{Method, TokenFacts};
@@ -26,6 +26,8 @@ pub struct CredentialProcess {
     format: Document,
     #[command(flatten)]
     min_ttl: MinTtl,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -39,7 +41,7 @@ impl CredentialProcess {
         // Started by another program, without a person: the keyring must not ask.
         let mut store = context.store(false)?;
         let chosen = Chosen::of(context, &store, self.profile.get())?;
-        let session = chosen.session(context, &mut store, None, &self.min_ttl)?;
+        let session = chosen.session(context, &mut store, None, &self.min_ttl, context.gate(self.consent))?;
         let fields = match self.format {
             Document::Cloudflare => cloudflare(&session),
             Document::Aws => aws(context, &mut store, &chosen, &session)?,

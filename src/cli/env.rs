@@ -5,7 +5,7 @@ use clap::Args;
 use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::context::Context;
-use super::{MinTtl, ProfileArgument};
+use super::{Consent, MinTtl, ProfileArgument};
 use crate::environment::{Changes, Value, changes, removal};
 use crate::error::{Error, Result};
 use crate::shell::{Format, render};
@@ -32,6 +32,8 @@ pub struct Env {
     also: Vec<String>,
     #[command(flatten)]
     min_ttl: MinTtl,
+    #[command(flatten)]
+    consent: Consent,
     /// Show the values on a terminal
     #[arg(long)]
     reveal: bool,
@@ -49,7 +51,8 @@ impl Env {
         if let Chosen::Profile(profile, _) = &chosen {
             also.extend(profile.also.iter().cloned());
         }
-        let session = chosen.session(context, &mut store, account, &self.min_ttl)?;
+        let session =
+            chosen.session(context, &mut store, account, &self.min_ttl, context.gate(self.consent))?;
         let changes = changes(&session, &also);
         let masked = terminal::stdout_is_terminal() && !self.reveal;
         terminal::print(&written(self.format, &changes, masked)?)?;

@@ -4,14 +4,15 @@ use std::ffi::{OsStr, OsString};
 
 use clap::Args;
 
-use super::MinTtl;
 use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::context::Context;
-use crate::environment::{ACCOUNT_ID, PROFILE, apply, changes};
+use super::{Consent, MinTtl};
+use crate::environment::{ACCOUNT_ID, PROFILE, Value, apply, changes};
 use crate::error::{Error, Result};
 use crate::launch;
 use crate::profile::{Account, ProfileName};
+use crate::session::CONFIRM;
 use crate::store::Store;
 
 /// Run a command with a profile's credential; without a command, a subshell
@@ -35,6 +36,8 @@ pub struct Exec {
     also: Vec<String>,
     #[command(flatten)]
     min_ttl: MinTtl,
+    #[command(flatten)]
+    consent: Consent,
     /// The command and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -53,13 +56,21 @@ impl Exec {
         let path = context.variable("PATH");
         let program = launch::find(&arguments[0], path, &context.directory)?;
 
-        let session = chosen.session(context, &mut store, account, &self.min_ttl)?;
+        let session =
+            chosen.session(context, &mut store, account, &self.min_ttl, context.gate(self.consent))?;
         warn_of_other_account(context, &store, session.account.as_ref());
         let mut also = self.also;
         if let Chosen::Profile(profile, _) = &chosen {
             also.extend(profile.also.iter().cloned());
         }
-        let environment = apply(context.variables.clone(), &changes(&session, &also));
+        let mut changes = changes(&session, &also);
+        if let Chosen::Profile(profile, _) = &chosen
+            && profile.confirm
+        {
+            // What runs under this one is not asked again (design §7).
+            changes.set.push((CONFIRM.to_owned(), Value::Plain(profile.name.to_string())));
+        }
+        let environment = apply(context.variables.clone(), &changes);
         if subshell {
             let who = session.profile.as_ref().map_or("the environment's credential", ProfileName::as_str);
             let account = session.account.as_ref().map(|account| format!(" ({account})")).unwrap_or_default();

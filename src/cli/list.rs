@@ -150,6 +150,7 @@ pub fn describe(profile: &Profile) -> Value {
         "baseUrl": profile.endpoint,
         "token": profile.token,
         "also": profile.also,
+        "confirm": profile.confirm,
         "client": profile.sign_in.as_ref().map(|sign_in| sign_in.client.id.as_ref()),
         "scopes": profile.sign_in.as_ref().map(|sign_in| &sign_in.scopes),
         "missingScopes": profile.sign_in.as_ref().map(SignIn::lacks),

@@ -2,12 +2,12 @@
 
 use clap::Args;
 
-use super::ProfileArgument;
 use super::account::same_account;
 use super::client::SignInArguments;
 use super::configure::Configure;
 use super::context::Context;
 use super::plan::Plan;
+use super::{Marks, ProfileArgument};
 use crate::error::{Error, Kind, Result};
 use crate::profile::selection::Selection;
 use crate::profile::{Method, Profile};
@@ -71,6 +71,7 @@ pub fn again(
         kept_in: profile.store,
         before: Some(profile),
         arguments,
+        marks: Marks::default(),
         yes,
     };
     plan.carry_out(context, store, |before, grant, endpoint| {

@@ -125,6 +125,36 @@ impl ProfileArgument {
     }
 }
 
+/// The answer in advance for a profile that asks before its secret leaves.
+#[derive(Args, Clone, Copy, Default)]
+struct Consent {
+    /// Do not ask, for a profile that is marked 'confirm'
+    #[arg(short, long)]
+    yes: bool,
+}
+
+/// What a person may say of a profile besides its credential.
+#[derive(Args, Clone, Copy, Default)]
+struct Marks {
+    /// Have it ask each time before its secret leaves; shell hooks and direnv get its name only
+    #[arg(long, conflicts_with = "no_confirm")]
+    confirm: bool,
+    /// Have it ask no more
+    #[arg(long)]
+    no_confirm: bool,
+}
+
+impl Marks {
+    fn given(self) -> bool {
+        self.confirm || self.no_confirm
+    }
+
+    /// Whether the profile asks, that did so `before` or did not.
+    fn confirm(self, before: bool) -> bool {
+        if self.given() { self.confirm } else { before }
+    }
+}
+
 /// The life that an OAuth token must have left.
 #[derive(Args, Default)]
 struct MinTtl {

@@ -1,6 +1,7 @@
 //! A sign-in to a profile, from the question to what is kept: what `alchemy configure` and `alchemy login`
 //! have in common.
 
+use super::Marks;
 use super::client::SignInArguments;
 use super::context::Context;
 use super::scopes::choose;
@@ -24,6 +25,8 @@ pub struct Plan<'a> {
     pub kept_in: StoreKind,
     /// How to sign in.
     pub arguments: &'a SignInArguments,
+    /// What else is to be known of the profile.
+    pub marks: Marks,
     /// Nothing is asked.
     pub yes: bool,
     /// The command that tries once more.
@@ -75,6 +78,7 @@ impl Plan<'_> {
                 },
                 token: None,
                 sign_in: Some(sign_in),
+                confirm: self.marks.confirm(before.as_ref().is_some_and(|before| before.confirm)),
                 also: before.map(|before| before.also).unwrap_or_default(),
             };
             store.put(&profile, &Document::OAuth(grant.clone()))?;

@@ -12,12 +12,13 @@ use super::configure::Configure;
 use super::context::Context;
 use super::list::{Life, List, describe};
 use super::refresh::Refresh;
-use super::{MinTtl, ProfileArgument, logout};
+use super::{Marks, MinTtl, ProfileArgument, logout};
 use crate::cloudflare::identify;
 use crate::error::{Error, Result};
 use crate::oauth::client::Preset;
 use crate::profile::selection::Selection;
 use crate::profile::{Account, AccountId, Method, ProfileName, StoreKind};
+use crate::session::Gate;
 use crate::store::Store;
 use crate::terminal;
 
@@ -103,6 +104,9 @@ impl Show {
         if !profile.also.is_empty() {
             lines.push(("also", profile.also.join(", ")));
         }
+        if profile.confirm {
+            lines.push(("confirm", "asks before its secret leaves".to_owned()));
+        }
         let text = terminal::fields(&lines);
         terminal::print(&text)
     }
@@ -124,6 +128,8 @@ pub struct Set {
     /// Repeat the token under no other name
     #[arg(long)]
     no_also: bool,
+    #[command(flatten)]
+    marks: Marks,
     /// Do not ask Cloudflare whether the credential sees the account; --account must be an id then
     #[arg(long)]
     no_verify: bool,
@@ -134,10 +140,10 @@ pub struct Set {
 
 impl Set {
     fn run(self, context: &Context) -> Result<()> {
-        if self.account.is_none() && self.account_name.is_none() && self.also.is_empty() && !self.no_also {
-            return Err(
-                Error::usage("nothing to change").hint("give --account, --account-name, --also or --no-also")
-            );
+        let Self { account, account_name, also, no_also, .. } = &self;
+        if account.is_none() && account_name.is_none() && also.is_empty() && !no_also && !self.marks.given() {
+            return Err(Error::usage("nothing to change")
+                .hint("give --account, --account-name, --also, --no-also, --confirm or --no-confirm"));
         }
         let mut store = context.store(true)?;
         let selection = context.select(self.profile.get())?;
@@ -157,6 +163,7 @@ impl Set {
             if self.no_also || !self.also.is_empty() {
                 profile.also = self.also;
             }
+            profile.confirm = self.marks.confirm(profile.confirm);
         })?;
         if self.json {
             terminal::print_json(&describe(&changed))
@@ -172,7 +179,7 @@ impl Set {
 /// The account, when the profile's credential can see it.
 fn verified(context: &Context, store: &mut Store, selection: &Selection, account: &str) -> Result<Account> {
     let chosen = Chosen::of(context, store, Some(selection.name.as_str()))?;
-    let session = chosen.session(context, store, None, &MinTtl::default())?;
+    let session = chosen.session(context, store, None, &MinTtl::default(), Gate::Inside)?;
     let notice = |text: &str| context.messages.say(text);
     let client = context.client(&session.endpoint, &session.credential, &notice)?;
     let asked = AccountId::parse(account);

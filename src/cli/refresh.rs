@@ -9,6 +9,7 @@ use super::context::Context;
 use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
 use crate::profile::Method;
+use crate::session::Gate;
 use crate::store::credential::Document;
 use crate::terminal;
 
@@ -37,7 +38,8 @@ impl Refresh {
         }
         let before = store.credential(&profile).ok();
         let chosen = Chosen::Profile(Box::new(profile), selection);
-        let session = chosen.session_living(context, &mut store, None, jiff::SignedDuration::MAX)?;
+        let session =
+            chosen.session_living(context, &mut store, None, jiff::SignedDuration::MAX, Gate::Inside)?;
         if let (Some(Document::OAuth(grant)), Credential::Token(token)) = (before, &session.credential)
             && grant.access == *token
         {

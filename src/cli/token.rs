@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::chosen::Chosen;
 use super::context::Context;
-use super::{MinTtl, ProfileArgument};
+use super::{Consent, MinTtl, ProfileArgument};
 use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
 use crate::terminal;
@@ -16,13 +16,16 @@ pub struct Token {
     profile: ProfileArgument,
     #[command(flatten)]
     min_ttl: MinTtl,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 impl Token {
     pub fn run(self, context: &Context) -> Result<()> {
         let mut store = context.store(true)?;
         let chosen = Chosen::of(context, &store, self.profile.get())?;
-        match chosen.session(context, &mut store, None, &self.min_ttl)?.credential {
+        match chosen.session(context, &mut store, None, &self.min_ttl, context.gate(self.consent))?.credential
+        {
             Credential::Token(token) => {
                 terminal::print(&zeroize::Zeroizing::new(format!("{}\n", token.expose())))
             }

@@ -10,7 +10,7 @@ use super::{MinTtl, ProfileArgument};
 use crate::cloudflare::{Credential, Identity, Who, identify};
 use crate::error::Result;
 use crate::profile::{Method, SignIn};
-use crate::session::Session;
+use crate::session::{Gate, Session};
 use crate::terminal;
 
 /// Ask Cloudflare: who, which accounts, how long still
@@ -27,7 +27,7 @@ impl Whoami {
     pub fn run(self, context: &Context) -> Result<()> {
         let mut store = context.store(true)?;
         let chosen = Chosen::of(context, &store, self.profile.get())?;
-        let session = chosen.session(context, &mut store, None, &MinTtl::default())?;
+        let session = chosen.session(context, &mut store, None, &MinTtl::default(), Gate::Inside)?;
         let notice = |text: &str| context.messages.say(text);
         let client = context.client(&session.endpoint, &session.credential, &notice)?;
         let pinned = session.account.as_ref().map(|account| &account.id);

@@ -181,4 +181,6 @@ pub struct Profile {
     pub sign_in: Option<SignIn>,
     /// Further variables that repeat the token for clients that know only those.
     pub also: Vec<String>,
+    /// A person is asked before the secret leaves.
+    pub confirm: bool,
 }

@@ -1,8 +1,10 @@
-//! Profile → session: a credential that is usable right now, with its account.
+//! Profile → session: a credential that is usable right now, with its account; and the gate that its secret
+//! leaves by.
 //!
 //! A session is asked for through [`Source`], which can be asked again: what runs for long gets a new
 //! one each time. A [`Session`] that exists has life left.
 
+mod gate;
 mod refresh;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,10 +12,11 @@ use jiff::{SignedDuration, Timestamp};
 use crate::cloudflare::Credential;
 use crate::error::Result;
 use crate::http::{Endpoint, Network};
-use crate::profile::{Account, Method, Profile, ProfileName};
+use crate::profile::{Account, Method, Profile, ProfileName, StoreKind};
 use crate::store::Store;
 use crate::store::credential::Document;
 use crate::terminal::Messages;
+pub use gate::{CONFIRM, Gate};
 
 /// The life that an OAuth access token must have left unless something else is asked for.
 pub const MIN_TTL: SignedDuration = SignedDuration::from_secs(60);
@@ -28,6 +31,11 @@ pub trait Edge {
     fn text(&self, name: &str) -> Option<&str>;
     /// The way to tell the person something.
     fn messages(&self) -> &Messages;
+    /// Asks the person for a yes or a no; `flag` answers in advance.
+    ///
+    /// # Errors
+    /// When nobody is there to be asked.
+    fn confirm(&self, question: &str, flag: &str) -> Result<bool>;
 }
 
 /// A credential that is usable right now.
@@ -59,6 +67,8 @@ pub struct Source<'a> {
     pub account: Option<Account>,
     /// The life that an OAuth access token must have left.
     pub min_ttl: SignedDuration,
+    /// Whether its secret leaves.
+    pub gate: Gate,
     /// The process around it.
     pub edge: &'a dyn Edge,
 }
@@ -67,32 +77,52 @@ impl Source<'_> {
     /// A session that is usable now: a grant with too little life is refreshed.
     ///
     /// # Errors
-    /// Those of the store; when a grant is over, or cannot be refreshed and has run out.
+    /// When the gate stays closed; those of the store; when a grant is over, or cannot be refreshed and has run out.
     pub fn session(&self) -> Result<Session> {
+        self.gate.pass(self.profile, self.edge)?;
+        let now = self.edge.now();
+        let document = match self.store.credential(self.profile)? {
+            Document::OAuth(grant) if !refresh::is_fresh(&grant, now, self.min_ttl) => {
+                Document::OAuth(refresh::refreshed(self, &grant, now)?)
+            }
+            document => document,
+        };
+        Ok(self.of(document))
+    }
+
+    /// A session that is there without waiting for anyone: a lock, the network, a keyring. `None` where it
+    /// takes [`Source::session`].
+    ///
+    /// # Errors
+    /// When the gate stays closed; those of the store.
+    pub fn at_hand(&self) -> Result<Option<Session>> {
+        self.gate.pass(self.profile, self.edge)?;
+        if self.profile.store == StoreKind::Keyring {
+            return Ok(None);
+        }
+        match self.store.credential(self.profile)? {
+            Document::OAuth(grant) if !refresh::is_fresh(&grant, self.edge.now(), self.min_ttl) => Ok(None),
+            document => Ok(Some(self.of(document))),
+        }
+    }
+
+    fn of(&self, document: Document) -> Session {
         let profile = self.profile;
-        let (credential, expires) = match self.store.credential(profile)? {
+        let (credential, expires) = match document {
             Document::ApiToken { token } => {
                 (Credential::Token(token), profile.token.as_ref().and_then(|facts| facts.expires))
             }
             Document::ApiKey { key, email } => (Credential::Key { key, email }, None),
-            Document::OAuth(grant) => {
-                let now = self.edge.now();
-                let grant = if refresh::is_fresh(&grant, now, self.min_ttl) {
-                    grant
-                } else {
-                    refresh::refreshed(self, &grant, now)?
-                };
-                (Credential::Token(grant.access), Some(grant.expires))
-            }
+            Document::OAuth(grant) => (Credential::Token(grant.access), Some(grant.expires)),
         };
-        Ok(Session {
+        Session {
             profile: Some(profile.name.clone()),
             account: Some(self.account.clone().unwrap_or_else(|| profile.account.clone())),
             credential,
             grant: profile.method == Method::OAuth,
             expires,
             endpoint: self.endpoint.clone(),
-        })
+        }
     }
 }
 

@@ -57,6 +57,8 @@ pub struct Entry {
     token_expires: Option<Timestamp>,
     #[serde(default)]
     also: Vec<String>,
+    #[serde(default)]
+    confirm: bool,
     // Up to 370 names in each profile, and only the chosen one's are looked at.
     scopes: Option<Box<RawValue>>,
     oauth: Option<OAuth>,
@@ -138,6 +140,7 @@ impl Entry {
             endpoint: self.base_url.as_deref().map(Endpoint::parse).transpose()?,
             token: self.token_id.clone().map(|id| TokenFacts { id, expires: self.token_expires }),
             also: self.also.clone(),
+            confirm: self.confirm,
             sign_in: if method == Method::OAuth { Some(self.sign_in()?) } else { None },
         })
     }
@@ -261,6 +264,7 @@ impl<'a> Edit<'a> {
             ("tokenId", text(token.map(|t| t.id.clone()))),
             ("tokenExpires", text(token.and_then(|t| t.expires).map(|at| at.to_string()))),
             ("also", also),
+            ("confirm", profile.confirm.then_some(Value::Bool(true))),
             // Version 1 of the npm package signs in again only where it finds scopes.
             ("scopes", profile.sign_in.as_ref().map(|sign_in| sign_in.scopes.clone().into())),
             ("oauth", profile.sign_in.as_ref().and_then(oauth)),

@@ -146,6 +146,7 @@ fn parse(bytes: &[u8], name: &ProfileName, origin: &str) -> Result<(Profile, Doc
         token: None,
         sign_in,
         also: Vec::new(),
+        confirm: false,
     };
     Ok((profile, document))
 }

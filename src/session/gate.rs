@@ -34,9 +34,10 @@ impl Gate {
             Self::Asks { yes: false } if edge.text(CONFIRM) == Some(name.as_str()) => Ok(()),
             Self::Asks { yes: false } => {
                 let question = format!("use profile '{name}', account {}?", profile.account);
-                match edge.confirm(&question, &format!("--yes or {CONFIRM}={name}"))? {
-                    true => Ok(()),
-                    false => Err(Error::new("cancelled; no secret was given out")),
+                if edge.confirm(&question, &format!("--yes or {CONFIRM}={name}"))? {
+                    Ok(())
+                } else {
+                    Err(Error::new("cancelled; no secret was given out"))
                 }
             }
             Self::Closed => Err(Error::new(format!(

@@ -68,6 +68,40 @@ pub(super) fn backslashed(out: &mut Text, value: &str) {
     }
 }
 
+/// Appends `value` for bash and zsh, control characters and all: `$'…'` where it is not plain.
+pub(super) fn ansi_c(out: &mut Text, value: &str) {
+    if !value.is_empty() && value.chars().all(is_plain) {
+        return out.push(value);
+    }
+    out.push("$'");
+    for c in value.chars() {
+        match c {
+            '\\' | '\'' => out.push_all(&["\\", c.encode_utf8(&mut [0; 4])]),
+            c if c.is_control() => {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    out.push(&format!("\\{byte:03o}"));
+                }
+            }
+            c => out.push(c.encode_utf8(&mut [0; 4])),
+        }
+    }
+    out.push("'");
+}
+
+/// Appends `value` for fish, control characters and all.
+pub(super) fn fish(out: &mut Text, value: &str) {
+    if value.is_empty() {
+        out.push("''");
+    }
+    for c in value.chars() {
+        if c.is_control() {
+            out.push(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            backslashed(out, c.encode_utf8(&mut [0; 4]));
+        }
+    }
+}
+
 /// Appends `value` as a `PowerShell` literal.
 ///
 /// `PowerShell` takes four typographic quotes for `'` as well, and each is doubled (`IsSingleQuote` in

@@ -1,0 +1,148 @@
+# alchemy's hook for bash, 3.2 and newer. In ~/.bashrc:  eval "$(alchemy hook bash)"
+#
+# A prompt starts no process unless the directory, the pin file in force, what alchemy knows, or the clock
+# says so; then one `alchemy hook-env` prints calls of the functions below. What was there before is kept in
+# arrays, which no child can see. Names of builtins have a backslash, so that nobody's alias is meant; `[` and
+# not `[[` compares, so that nocasematch does not count.
+# shellcheck shell=bash
+
+# What must outlive a second reading of this file.
+: "${__alchemy_active=}" "${__alchemy_told=}"
+: "${__alchemy_generation_file=}" "${__alchemy_generation=}" "${__alchemy_pin_file=}" "${__alchemy_pin=}"
+: "${__alchemy_until=}" "${__alchemy_offset=0}"
+if [ -z "${__alchemy_names+set}" ]; then
+  __alchemy_names=()  # of the variables that we have changed
+  __alchemy_before=() # what they were: `x=value` when exported, `n=value` when not, empty when not set
+  __alchemy_ours=()   # what we made them: `=value`, or empty when not set
+fi
+__alchemy_seen=
+
+__alchemy_hook() {
+  \local __alchemy_status="$?" __alchemy_flags="$-" __alchemy_text
+  if [ "$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}" != "$__alchemy_seen" ] ||
+    __alchemy_changed; then
+    # No secret is traced, and nothing of ours exported. From 4.4 on the options come back also after Ctrl-C.
+    \local - 2>/dev/null || :
+    { \set +axv; } 2>/dev/null
+    __alchemy_text=$(__ALCHEMY__ hook-env bash --active "$__alchemy_active" --told "$__alchemy_told") ||
+      __alchemy_text=
+    \eval "$__alchemy_text"
+    __alchemy_seen=$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
+    case $__alchemy_flags in *a*) \set -a ;; esac
+    case $__alchemy_flags in *v*) \set -v ;; esac
+    case $__alchemy_flags in *x*) \set -x ;; esac
+  fi
+  # For whoever comes after us in one string with us; under `set -e` it would end the shell.
+  case $- in *e*) ;; *) \return "$__alchemy_status" ;; esac
+}
+
+# Whether a file that we watch is not as it was, or the time is up.
+__alchemy_changed() {
+  \local __alchemy_text=
+  [ ! -r "$__alchemy_generation_file" ] ||
+    IFS='' \read -r -d '' __alchemy_text <"$__alchemy_generation_file" || :
+  [ "$__alchemy_text" = "$__alchemy_generation" ] || \return 0
+  if [ -n "$__alchemy_pin_file" ]; then
+    __alchemy_text=
+    [ ! -r "$__alchemy_pin_file" ] || IFS='' \read -r -d '' __alchemy_text <"$__alchemy_pin_file" || :
+    [ "$__alchemy_text" = "$__alchemy_pin" ] || \return 0
+  fi
+  [ -n "$__alchemy_until" ] || \return 1
+  __alchemy_clock
+  [ "$__alchemy_text" -ge "$__alchemy_until" ]
+}
+
+# The time, in seconds of Unix time.
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 402)); then
+  __alchemy_clock() { \printf -v __alchemy_text '%(%s)T' -1; }
+else
+  __alchemy_clock() { __alchemy_text=$((SECONDS + __alchemy_offset)); }
+fi
+
+__alchemy_state() {
+  __alchemy_active=$1
+  __alchemy_generation_file=$2 __alchemy_generation=$3
+  __alchemy_pin_file=$4 __alchemy_pin=$5
+  __alchemy_until=$6 __alchemy_offset=$(($7 - SECONDS))
+  __alchemy_told=$8
+}
+
+# Finds the place of a variable in the arrays, or makes one; false when the person has changed it since.
+__alchemy_place() {
+  for ((__alchemy_at = 0; __alchemy_at < ${#__alchemy_names[@]}; __alchemy_at++)); do
+    if [ "${__alchemy_names[__alchemy_at]}" = "$1" ]; then
+      [ "${!1+=${!1}}" = "${__alchemy_ours[__alchemy_at]}" ]
+      \return
+    fi
+  done
+  __alchemy_names[__alchemy_at]=$1
+  __alchemy_before[__alchemy_at]=
+  if [ -n "${!1+set}" ]; then
+    if __alchemy_exported "$1"; then
+      __alchemy_before[__alchemy_at]=x=${!1}
+    else
+      __alchemy_before[__alchemy_at]=n=${!1}
+    fi
+  fi
+}
+
+__alchemy_exported() {
+  case $(\declare -p "$1" 2>/dev/null) in "declare -"*x*" $1="*) \return 0 ;; *) \return 1 ;; esac
+}
+
+__alchemy_set() {
+  \local __alchemy_at
+  __alchemy_place "$1" || \return 0
+  __alchemy_ours[__alchemy_at]="=$2"
+  \export "$1=$2"
+}
+
+__alchemy_unset() {
+  \local __alchemy_at
+  [ -n "${!1+set}" ] && __alchemy_exported "$1" && __alchemy_place "$1" || \return 0
+  __alchemy_ours[__alchemy_at]=
+  \unset -v "$1"
+}
+
+__alchemy_adopt() {
+  __alchemy_names=() __alchemy_before=() __alchemy_ours=()
+  while [ -n "${1-}" ]; do
+    __alchemy_names[${#__alchemy_names[@]}]=$1
+    __alchemy_before[${#__alchemy_before[@]}]=
+    __alchemy_ours[${#__alchemy_ours[@]}]=${!1+=${!1}}
+    \shift
+  done
+}
+
+__alchemy_leave() {
+  \local __alchemy_at __alchemy_name
+  for ((__alchemy_at = 0; __alchemy_at < ${#__alchemy_names[@]}; __alchemy_at++)); do
+    __alchemy_name=${__alchemy_names[__alchemy_at]}
+    [ "${!__alchemy_name+=${!__alchemy_name}}" = "${__alchemy_ours[__alchemy_at]}" ] || \continue
+    case ${__alchemy_before[__alchemy_at]} in
+      x*) \export "$__alchemy_name=${__alchemy_before[__alchemy_at]:2}" ;;
+      *) \unset -v "$__alchemy_name" ;;
+    esac
+    case ${__alchemy_before[__alchemy_at]} in
+      n*) \printf -v "$__alchemy_name" %s "${__alchemy_before[__alchemy_at]:2}" ;;
+    esac
+  done
+  __alchemy_adopt ''
+}
+
+# First, so that what renders the prompt finds all in place. Before 5.1 bash runs only the first of an array.
+__alchemy_register() {
+  \local IFS=' '
+  # shellcheck disable=SC2128,SC2178 # it is a string, or an array of which the first element is meant
+  case ${PROMPT_COMMAND[*]-} in
+    *__alchemy_hook*) ;;
+    *)
+      if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501 && ${#PROMPT_COMMAND[@]} > 1)); then
+        PROMPT_COMMAND=(__alchemy_hook "${PROMPT_COMMAND[@]}")
+      else
+        PROMPT_COMMAND=__alchemy_hook${PROMPT_COMMAND:+;$PROMPT_COMMAND}
+      fi
+      ;;
+  esac
+}
+__alchemy_register

@@ -1,0 +1,160 @@
+//! What `alchemy hook-env` tells a shell's hook to do, written for that shell.
+//!
+//! Functions from values to text. The hooks themselves are in `shell/`; each has the functions that are called
+//! here, and keeps what was there before where no child sees it. Nu and Elvish, which evaluate no text, get
+//! JSON.
+
+use std::collections::BTreeMap;
+
+use clap::ValueEnum;
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::quote::{self, Text};
+use super::{Variables, is_name};
+use crate::environment::Value;
+use crate::error::{Error, Result};
+
+/// A shell that has a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+    Nu,
+    Elvish,
+    Tcsh,
+    Pwsh,
+}
+
+/// A file to look at, as it was.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// Its path; empty where there is nothing to look at.
+    pub path: String,
+    /// What was in it; empty for one that is missing.
+    pub text: String,
+    /// When it was changed, in seconds of Unix time; 0 for one that is missing.
+    pub modified: i64,
+}
+
+/// What the hook keeps until it asks again.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// `<directory>:<profile>`, or empty.
+    pub active: String,
+    /// Moves at every change of what we know.
+    pub generation: Watched,
+    /// The nearest pin file.
+    pub pin: Watched,
+    /// From when on to ask again in any case, in seconds of Unix time.
+    pub until: Option<i64>,
+    /// The time, in seconds of Unix time.
+    pub now: i64,
+    /// Which message has been shown.
+    pub told: String,
+}
+
+/// What the hook is to do, in this order.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Variables whose values are ours, although another shell has set them.
+    pub adopt: Vec<String>,
+    /// Give everything back.
+    pub leave: bool,
+    /// Variables to set.
+    pub set: Vec<(String, Value)>,
+    /// Variables to take away.
+    pub unset: Vec<String>,
+    /// What to keep.
+    pub state: State,
+}
+
+/// The step for a shell. The text holds the secrets, so it is wiped when it is dropped.
+///
+/// # Errors
+/// A name that is no variable's, or a value that the shell cannot be given. The error never has the value.
+pub fn render(shell: Shell, step: &Step) -> Result<Zeroizing<String>> {
+    for name in step.adopt.iter().chain(step.set.iter().map(|(name, _)| name)).chain(&step.unset) {
+        if !is_name(name) {
+            return Err(Error::new(format!("{name:?} is not the name of a variable")));
+        }
+    }
+    if let Some((name, _)) = step.set.iter().find(|(_, value)| value.expose().contains('\0')) {
+        return Err(Error::new(format!("{name} cannot be set: its value holds a NUL")));
+    }
+    let mut out = Text::default();
+    match shell {
+        Shell::Nu | Shell::Elvish => json(&mut out, step)?,
+        Shell::Tcsh => return Err(Error::new("tcsh has no hook yet")),
+        Shell::Bash | Shell::Zsh => calls(&mut out, step, "; ", quote::ansi_c),
+        Shell::Fish => calls(&mut out, step, "; ", quote::fish),
+        Shell::Pwsh => calls(&mut out, step, "\n", quote::powershell),
+    }
+    Ok(out.finish())
+}
+
+/// Calls of the hook's functions.
+fn calls(out: &mut Text, step: &Step, end: &str, quote: fn(&mut Text, &str)) {
+    let mut call = |name: &str, words: &[&str]| {
+        out.push_all(&["__alchemy_", name]);
+        for word in words {
+            out.push(" ");
+            quote(out, word);
+        }
+        out.push(end);
+    };
+    if !step.adopt.is_empty() {
+        call("adopt", &step.adopt.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    if step.leave {
+        call("leave", &[]);
+    }
+    for (name, value) in &step.set {
+        call("set", &[name, value.expose()]);
+    }
+    for name in &step.unset {
+        call("unset", &[name]);
+    }
+    call("state", &step.state.words().each_ref().map(|(_, word)| word.as_str()));
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    adopt: &'a [String],
+    leave: bool,
+    set: Variables<'a>,
+    unset: &'a [String],
+    state: BTreeMap<&'static str, String>,
+}
+
+fn json(out: &mut Text, step: &Step) -> Result<()> {
+    let set: Vec<(&str, &str)> = step.set.iter().map(|(name, value)| (&**name, value.expose())).collect();
+    let document = Document {
+        adopt: &step.adopt,
+        leave: step.leave,
+        set: Variables(&set),
+        unset: &step.unset,
+        state: step.state.words().into(),
+    };
+    super::json(out, &document)
+}
+
+impl State {
+    /// Its parts, by the names that they have in JSON, in the order in which they are arguments.
+    fn words(&self) -> [(&'static str, String); 8] {
+        let until = self.until.map_or_else(String::new, |until| until.to_string());
+        // What a shell reads of a file ends at a NUL.
+        let text = |watched: &Watched| watched.text.split('\0').next().unwrap_or_default().to_owned();
+        [
+            ("active", self.active.clone()),
+            ("generationFile", self.generation.path.clone()),
+            ("generation", text(&self.generation)),
+            ("pinFile", self.pin.path.clone()),
+            ("pin", text(&self.pin)),
+            ("until", until),
+            ("now", self.now.to_string()),
+            ("told", self.told.clone()),
+        ]
+    }
+}

@@ -5,7 +5,7 @@ use clap::Args;
 use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::context::Context;
-use super::{MinTtl, ProfileArgument};
+use super::{MinTtl, ProfileArgument, guard};
 use crate::environment::{Changes, Value, changes, removal};
 use crate::error::{Error, Result};
 use crate::shell::{Format, render};
@@ -49,7 +49,8 @@ impl Env {
         if let Chosen::Profile(profile, _) = &chosen {
             also.extend(profile.also.iter().cloned());
         }
-        let session = chosen.session(context, &mut store, account, &self.min_ttl)?;
+        let session = chosen.release(context, &mut store, account, &self.min_ttl)?;
+        guard::warn_of_wrangler(context, session.account.as_ref());
         let changes = changes(&session, &also);
         let masked = terminal::stdout_is_terminal() && !self.reveal;
         terminal::print(&written(self.format, &changes, masked)?)?;

@@ -4,10 +4,10 @@ use std::ffi::{OsStr, OsString};
 
 use clap::Args;
 
-use super::MinTtl;
 use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::context::Context;
+use super::{MinTtl, guard};
 use crate::environment::{ACCOUNT_ID, PROFILE, apply, changes};
 use crate::error::{Error, Result};
 use crate::launch;
@@ -24,7 +24,7 @@ use crate::store::Store;
 #[derive(Args)]
 #[command(override_usage = "alchemy exec [OPTIONS] [PROFILE] [--] [COMMAND]...")]
 pub struct Exec {
-    /// The profile [default: by CLOUDFLARE_PROFILE, ALCHEMY_PROFILE, or 'default']
+    /// The profile [default: by CLOUDFLARE_PROFILE, ALCHEMY_PROFILE, the directory, or 'default']
     #[arg(short, long, value_name = "PROFILE")]
     profile: Option<OsString>,
     /// Another account for this run
@@ -53,7 +53,8 @@ impl Exec {
         let path = context.variable("PATH");
         let program = launch::find(&arguments[0], path, &context.directory)?;
 
-        let session = chosen.session(context, &mut store, account, &self.min_ttl)?;
+        let session = chosen.release(context, &mut store, account, &self.min_ttl)?;
+        guard::warn_of_wrangler(context, session.account.as_ref());
         warn_of_other_account(context, &store, session.account.as_ref());
         let mut also = self.also;
         if let Chosen::Profile(profile, _) = &chosen {

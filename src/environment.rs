@@ -16,6 +16,8 @@ pub const EMAIL: &str = "CLOUDFLARE_EMAIL";
 pub const ACCOUNT_ID: &str = "CLOUDFLARE_ACCOUNT_ID";
 /// The profile, under the npm package's own name for it.
 pub const PROFILE: &str = "ALCHEMY_PROFILE";
+/// What the shell hook has activated: `<directory>:<profile>`.
+pub const ACTIVE: &str = "ALCHEMY_ACTIVE";
 /// When the credential stops working, RFC 3339.
 pub const EXPIRATION: &str = "ALCHEMY_CREDENTIAL_EXPIRATION";
 /// The API's base URL, as wrangler reads it.
@@ -51,7 +53,7 @@ pub const SCRUB: [&str; 33] = [
     "CLOUDFLARE_COMPLIANCE_REGION",
     "WRANGLER_API_ENVIRONMENT",
     "WRANGLER_CF_AUTHORIZATION_TOKEN",
-    "ALCHEMY_ACTIVE",
+    ACTIVE,
     "ALCHEMY_YES",
     "ALCHEMY_PASSPHRASE_FD",
     "ALCHEMY_PASSPHRASE_COMMAND",

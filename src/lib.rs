@@ -14,6 +14,7 @@
 //! - [`cli`]: one file per command: its arguments and its `run`. The edge: only here are the process's
 //!   environment, terminal and clock read, and handed on as values.
 //! - [`profile`]: names, methods, accounts; [`profile::selection`]: which one applies, and why.
+//! - [`directory`]: bindings, pin files and trust: what a directory has to say about that.
 //! - [`store`]: `config.json`, the credential stores, the locks, atomic writes.
 //! - [`session`]: profile → a credential that is usable right now, with its account; the one refresh
 //!   rule. [`oauth`]: how a grant is got, renewed and revoked. [`signals`]: what must not be interrupted.
@@ -29,6 +30,7 @@
 
 pub mod cli;
 pub mod cloudflare;
+pub mod directory;
 pub mod environment;
 pub mod error;
 pub mod http;

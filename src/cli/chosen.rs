@@ -3,10 +3,10 @@
 
 use jiff::SignedDuration;
 
-use super::MinTtl;
 use super::account::account_by_id;
-use super::context::Context;
+use super::context::{Context, Wanted};
 use super::login::offer;
+use super::{Consent, MinTtl, guard};
 use crate::cloudflare::Credential;
 use crate::environment::{ACCOUNT_ID, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL};
 use crate::error::{Error, Result};
@@ -29,14 +29,15 @@ impl Chosen {
     /// Which credential applies: the selected profile's, or, when it does not exist and the rule for CI
     /// allows it, the environment's.
     pub fn of(context: &Context, store: &Store, argument: Option<&str>) -> Result<Self> {
-        let selection = context.select(argument)?;
-        let unknown = match store.find(&selection) {
-            Ok(profile) => return Ok(Self::Profile(Box::new(profile), selection)),
-            Err(error) => error,
+        let Wanted { selection, refusal } = context.wanted(argument)?;
+        let unknown = match (refusal, store.find(&selection)) {
+            (None, Ok(profile)) => return Ok(Self::Profile(Box::new(profile), selection)),
+            (Some(refusal), _) => refusal,
+            (None, Err(error)) => error,
         };
         // Only a profile that does not exist: one that cannot be read is an error everywhere.
         let may_fall_back = match selection.reason {
-            Reason::Default => true,
+            Reason::Default | Reason::Bound(_) | Reason::Pinned(_) | Reason::Asked(_) => true,
             Reason::CommandLine => is_ci(context) && !context.home.config().exists(),
             Reason::CloudflareProfile | Reason::AlchemyProfile => false,
         };
@@ -53,6 +54,23 @@ impl Chosen {
             }
             None => Err(unknown),
         }
+    }
+
+    /// The session for what was chosen, for a command that lets its credential out: all of them come
+    /// through here, and nothing else does.
+    ///
+    /// # Errors
+    /// When a pin file guards another account: before the credential is read. Those of a session.
+    pub fn release(
+        &self,
+        context: &Context,
+        store: &mut Store,
+        account: Option<Account>,
+        min_ttl: &MinTtl,
+        consent: Consent,
+    ) -> Result<Session> {
+        let account = guard::account(context, store, self, account)?;
+        self.session(context, store, account, min_ttl, context.gate(consent))
     }
 
     /// The session for what was chosen, with the asked life in it when it is a grant's. Where the grant is

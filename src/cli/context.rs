@@ -1,18 +1,21 @@
 //! What the process was given, read once: environment, clock, terminal.
 
+use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use super::{Colour, Consent, Global};
 use crate::cloudflare::{Client, Credential};
-use crate::environment::{API_BASE_URL, PROFILE};
+use crate::directory::{Ask, Here, How, pin};
+use crate::environment::{ACTIVE, API_BASE_URL, PROFILE};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Endpoint, Network};
-use crate::profile::selection::{Selection, select};
+use crate::profile::selection::{Named, Reason, Selection, select};
 use crate::session::{Edge, Gate};
+use crate::shell;
 use crate::store::Store;
 use crate::store::home::Home;
 use crate::store::keyring::{Params, Unlock};
@@ -27,10 +30,23 @@ pub struct Context {
     pub home: Home,
     /// How to talk to the person.
     pub messages: Messages,
-    /// The working directory; a command is looked for from there when it is given as a path.
+    /// The working directory, by its real path; a command is looked for from there when it is given as a
+    /// path.
     pub directory: PathBuf,
     /// The time at which the process started.
     pub now: Timestamp,
+    /// The user's id.
+    pub uid: u32,
+    user_home: PathBuf,
+    here: OnceCell<Result<Here>>,
+}
+
+/// The profile that is selected, or asked for.
+pub struct Wanted {
+    /// It, and why.
+    pub selection: Selection,
+    /// Why it must not be used: a pin file asks for it that is not allowed to.
+    pub refusal: Option<Error>,
 }
 
 impl Context {
@@ -60,10 +76,12 @@ impl Context {
             return Err((error.hint("a relative one would be another folder in every directory"), messages));
         }
         let runtime = value(&variables, "XDG_RUNTIME_DIR").map(PathBuf::from);
-        let home = Home::new(alchemy_home, &user_home.unwrap_or_default(), runtime);
+        let user_home = user_home.unwrap_or_default();
+        let home = Home::new(alchemy_home, &user_home, runtime);
         // It may be gone; then relative paths fail by themselves.
         let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-        Ok(Self { variables, home, messages, directory, now: Timestamp::now() })
+        let (now, uid) = (Timestamp::now(), nix::unistd::getuid().as_raw());
+        Ok(Self { variables, home, messages, directory, now, uid, user_home, here: OnceCell::new() })
     }
 
     /// A variable's value; an empty one is an unset one.
@@ -88,7 +106,7 @@ impl Context {
         let bus = SessionBus {
             address: self.variable("DBUS_SESSION_BUS_ADDRESS").map(OsStr::to_owned),
             runtime_dir: self.variable("XDG_RUNTIME_DIR").map(PathBuf::from),
-            uid: nix::unistd::getuid().as_raw(),
+            uid: self.uid,
         };
         Store::open(&self.home, Params { bus, unlock }, &self.messages)
     }
@@ -105,9 +123,83 @@ impl Context {
 
     /// Which profile applies.
     pub fn select(&self, argument: Option<&str>) -> Result<Selection> {
-        // What is not UTF-8 cannot be a name, and is refused as one: ignoring it would run with another.
-        let name = |variable: &str| self.variable(variable).map(OsStr::to_string_lossy);
-        select(argument, name("CLOUDFLARE_PROFILE").as_deref(), name(PROFILE).as_deref())
+        let wanted = self.wanted(argument)?;
+        wanted.refusal.map_or(Ok(wanted.selection), Err)
+    }
+
+    /// The same, and where a pin file asks for one without being allowed to, that one.
+    pub fn wanted(&self, argument: Option<&str>) -> Result<Wanted> {
+        if let Some(selection) = self.with_named(argument, select)? {
+            return Ok(Wanted { selection, refusal: None });
+        }
+        let here = self.here()?;
+        let selection = match (&here.choice, &here.asks) {
+            (Some(choice), asks) => {
+                let reason = match choice.how {
+                    How::Bound => Reason::Bound(self.shown(&choice.at)),
+                    How::Pinned => Reason::Pinned(self.shown(&choice.at.join(pin::NAME))),
+                };
+                if let Some(ask) = asks.as_ref().filter(|ask| !ask.denied) {
+                    self.messages.say(&format!(
+                        "{}, so '{}' is used ({reason}); to allow it: {}",
+                        self.asking(ask),
+                        choice.name,
+                        allow(here, ask)
+                    ));
+                }
+                Selection { name: choice.name.clone(), reason }
+            }
+            (None, Some(ask)) => {
+                let selection =
+                    Selection { name: ask.name.clone(), reason: Reason::Asked(self.shown(&ask.pin)) };
+                let allow = allow(here, ask);
+                let refusal = Error::new(self.asking(ask))
+                    .hint(format!("to let it choose: {allow}; or name the profile: -p {}", ask.name));
+                return Ok(Wanted { selection, refusal: Some(refusal) });
+            }
+            (None, None) => Selection::of_nothing(),
+        };
+        Ok(Wanted { selection, refusal: None })
+    }
+
+    fn asking(&self, ask: &Ask) -> String {
+        let why = if ask.denied { "is denied" } else { "is not allowed to" };
+        format!("{} asks for profile '{}' and {why}", self.shown(&ask.pin), ask.name)
+    }
+
+    /// `with` what names a profile. What is not UTF-8 cannot be a name, and is refused as one: ignoring it
+    /// would run with another.
+    pub fn with_named<T>(&self, argument: Option<&str>, with: impl FnOnce(Named) -> T) -> T {
+        let text = |variable: &str| self.variable(variable).map(OsStr::to_string_lossy);
+        let (cloudflare, alchemy, active) = (text("CLOUDFLARE_PROFILE"), text(PROFILE), text(ACTIVE));
+        with(Named {
+            command_line: argument,
+            cloudflare_profile: cloudflare.as_deref(),
+            alchemy_profile: alchemy.as_deref(),
+            active: active.as_deref(),
+        })
+    }
+
+    /// What the working directory and those above it say; looked at once.
+    ///
+    /// # Errors
+    /// When a document of ours, or a pin file that counts here, cannot be understood.
+    pub fn here(&self) -> Result<&Here> {
+        let look = || {
+            let here = Here::look(&self.home, &self.directory, self.uid)?;
+            here.notes.iter().for_each(|note| self.messages.say(note));
+            Ok(here)
+        };
+        self.here.get_or_init(look).as_ref().map_err(Clone::clone)?.sound()
+    }
+
+    /// A path as people write it: from `~` on, where it is below the user's home.
+    pub fn shown(&self, path: &Path) -> String {
+        match path.strip_prefix(&self.user_home) {
+            Ok(below) if self.user_home.parent().is_some() && below.as_os_str().is_empty() => "~".to_owned(),
+            Ok(below) if self.user_home.parent().is_some() => format!("~/{}", below.display()),
+            _ => path.display().to_string(),
+        }
     }
 
     /// The API for a new credential: what `CLOUDFLARE_API_BASE_URL` says, else Cloudflare's.
@@ -156,6 +248,15 @@ impl Edge for Context {
 
     fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
         crate::terminal::ask_yes(question, flag)
+    }
+}
+
+/// The command that allows it.
+fn allow(here: &Here, ask: &Ask) -> String {
+    let is_nearest = here.pin.as_ref().is_some_and(|pin| pin.path == ask.pin);
+    match ask.pin.parent().filter(|_| !is_nearest) {
+        Some(directory) => format!("alchemy allow {}", shell::word(&directory.display().to_string())),
+        None => "alchemy allow".to_owned(),
     }
 }
 

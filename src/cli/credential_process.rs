@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
+use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::context::Context;
 use super::{Consent, MinTtl, ProfileArgument};
@@ -24,6 +25,9 @@ pub struct CredentialProcess {
     /// Our own document, or that of the AWS SDKs with keys for R2's S3 interface
     #[arg(long, value_name = "FORMAT", default_value = "cloudflare")]
     format: Document,
+    /// Another account than the profile's
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
     #[command(flatten)]
     min_ttl: MinTtl,
     #[command(flatten)]
@@ -38,10 +42,11 @@ enum Document {
 
 impl CredentialProcess {
     pub fn run(self, context: &Context) -> Result<()> {
+        let account = self.account.as_deref().map(account_by_id).transpose()?;
         // Started by another program, without a person: the keyring must not ask.
         let mut store = context.store(false)?;
         let chosen = Chosen::of(context, &store, self.profile.get())?;
-        let session = chosen.session(context, &mut store, None, &self.min_ttl, context.gate(self.consent))?;
+        let session = chosen.release(context, &mut store, account, &self.min_ttl, self.consent)?;
         let fields = match self.format {
             Document::Cloudflare => cloudflare(&session),
             Document::Aws => aws(context, &mut store, &chosen, &session)?,

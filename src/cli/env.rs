@@ -5,7 +5,7 @@ use clap::Args;
 use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::context::Context;
-use super::{Consent, MinTtl, ProfileArgument};
+use super::{Consent, MinTtl, ProfileArgument, guard};
 use crate::environment::{Changes, Value, changes, removal};
 use crate::error::{Error, Result};
 use crate::shell::{Format, render};
@@ -51,8 +51,8 @@ impl Env {
         if let Chosen::Profile(profile, _) = &chosen {
             also.extend(profile.also.iter().cloned());
         }
-        let session =
-            chosen.session(context, &mut store, account, &self.min_ttl, context.gate(self.consent))?;
+        let session = chosen.release(context, &mut store, account, &self.min_ttl, self.consent)?;
+        guard::warn_of_wrangler(context, session.account.as_ref());
         let changes = changes(&session, &also);
         let masked = terminal::stdout_is_terminal() && !self.reveal;
         terminal::print(&written(self.format, &changes, masked)?)?;

@@ -7,7 +7,7 @@ use clap::Args;
 use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::context::Context;
-use super::{Consent, MinTtl};
+use super::{Consent, MinTtl, guard};
 use crate::environment::{ACCOUNT_ID, PROFILE, Value, apply, changes};
 use crate::error::{Error, Result};
 use crate::launch;
@@ -25,7 +25,7 @@ use crate::store::Store;
 #[derive(Args)]
 #[command(override_usage = "alchemy exec [OPTIONS] [PROFILE] [--] [COMMAND]...")]
 pub struct Exec {
-    /// The profile [default: by CLOUDFLARE_PROFILE, ALCHEMY_PROFILE, or 'default']
+    /// The profile [default: by CLOUDFLARE_PROFILE, ALCHEMY_PROFILE, the directory, or 'default']
     #[arg(short, long, value_name = "PROFILE")]
     profile: Option<OsString>,
     /// Another account for this run
@@ -56,8 +56,8 @@ impl Exec {
         let path = context.variable("PATH");
         let program = launch::find(&arguments[0], path, &context.directory)?;
 
-        let session =
-            chosen.session(context, &mut store, account, &self.min_ttl, context.gate(self.consent))?;
+        let session = chosen.release(context, &mut store, account, &self.min_ttl, self.consent)?;
+        guard::warn_of_wrangler(context, session.account.as_ref());
         warn_of_other_account(context, &store, session.account.as_ref());
         let mut also = self.also;
         if let Chosen::Profile(profile, _) = &chosen {

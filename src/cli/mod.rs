@@ -14,6 +14,7 @@ mod credential_process;
 mod env;
 mod exec;
 mod grammar;
+mod guard;
 mod list;
 mod login;
 mod logout;
@@ -111,7 +112,7 @@ impl Command {
 /// The profile that a command is about: by position, or by `-p`.
 #[derive(Args, Default)]
 struct ProfileArgument {
-    /// The profile [default: by CLOUDFLARE_PROFILE, ALCHEMY_PROFILE, or 'default']
+    /// The profile [default: by CLOUDFLARE_PROFILE, ALCHEMY_PROFILE, the directory, or 'default']
     #[arg(value_name = "PROFILE")]
     positional: Option<String>,
     /// The same, as an option

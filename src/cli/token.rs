@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::context::Context;
 use super::{Consent, MinTtl, ProfileArgument};
@@ -14,6 +15,9 @@ use crate::terminal;
 pub struct Token {
     #[command(flatten)]
     profile: ProfileArgument,
+    /// Another account than the profile's
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
     #[command(flatten)]
     min_ttl: MinTtl,
     #[command(flatten)]
@@ -22,10 +26,10 @@ pub struct Token {
 
 impl Token {
     pub fn run(self, context: &Context) -> Result<()> {
+        let account = self.account.as_deref().map(account_by_id).transpose()?;
         let mut store = context.store(true)?;
         let chosen = Chosen::of(context, &store, self.profile.get())?;
-        match chosen.session(context, &mut store, None, &self.min_ttl, context.gate(self.consent))?.credential
-        {
+        match chosen.release(context, &mut store, account, &self.min_ttl, self.consent)?.credential {
             Credential::Token(token) => {
                 terminal::print(&zeroize::Zeroizing::new(format!("{}\n", token.expose())))
             }

@@ -6,7 +6,7 @@ use super::ProfileName;
 use crate::error::{Kind, Result};
 
 /// Why a profile applies. Every message that names a profile can name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// The positional argument, or `-p/--profile`.
     CommandLine,
@@ -14,18 +14,27 @@ pub enum Reason {
     CloudflareProfile,
     /// `ALCHEMY_PROFILE`.
     AlchemyProfile,
+    /// A binding of this directory, which is written as people write it.
+    Bound(String),
+    /// This allowed pin file.
+    Pinned(String),
+    /// This pin file asks for it, which is not allowed to.
+    Asked(String),
     /// Nothing selects, so it is `default`.
     Default,
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::CommandLine => "from the command line",
-            Self::CloudflareProfile => "from CLOUDFLARE_PROFILE",
-            Self::AlchemyProfile => "from ALCHEMY_PROFILE",
-            Self::Default => "by default",
-        })
+        match self {
+            Self::CommandLine => f.write_str("from the command line"),
+            Self::CloudflareProfile => f.write_str("from CLOUDFLARE_PROFILE"),
+            Self::AlchemyProfile => f.write_str("from ALCHEMY_PROFILE"),
+            Self::Bound(directory) => write!(f, "bound at {directory}"),
+            Self::Pinned(file) => write!(f, "pinned by {file}"),
+            Self::Asked(file) => write!(f, "asked for by {file}"),
+            Self::Default => f.write_str("by default"),
+        }
     }
 }
 
@@ -38,33 +47,64 @@ pub struct Selection {
     pub reason: Reason,
 }
 
-/// Decides by the first that is present: the command line, `CLOUDFLARE_PROFILE`, `ALCHEMY_PROFILE`,
-/// `default`. An empty variable is an unset one; an empty argument is a wrong one.
+/// What the process was given that can name a profile. An empty variable is an unset one; an empty
+/// argument is a wrong one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Named<'a> {
+    /// The positional argument, or `-p`.
+    pub command_line: Option<&'a str>,
+    /// `CLOUDFLARE_PROFILE`.
+    pub cloudflare_profile: Option<&'a str>,
+    /// `ALCHEMY_PROFILE`.
+    pub alchemy_profile: Option<&'a str>,
+    /// `ALCHEMY_ACTIVE`: `<directory>:<profile>`, as the shell hook has set it.
+    pub active: Option<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    /// The names with their reasons, the first that counts first.
+    pub fn candidates(self) -> impl Iterator<Item = (&'a str, Reason)> {
+        let set = |value: Option<&'a str>| value.filter(|value| !value.is_empty());
+        [
+            (self.command_line, Reason::CommandLine),
+            (set(self.cloudflare_profile), Reason::CloudflareProfile),
+            (set(self.alchemy_profile).filter(|_| !self.is_from_hook()), Reason::AlchemyProfile),
+        ]
+        .into_iter()
+        .filter_map(|(name, reason)| Some((name?, reason)))
+    }
+
+    /// Whether `ALCHEMY_PROFILE` is what the hook has set, and not the person: it then says no more than
+    /// the directory does, which may be another one by now.
+    #[must_use]
+    pub fn is_from_hook(&self) -> bool {
+        let active = self.active.and_then(|active| active.rsplit_once(':')).map(|(_, profile)| profile);
+        active.is_some_and(|profile| !profile.is_empty() && self.alchemy_profile == Some(profile))
+    }
+}
+
+/// The selection by what the process was given, the first that is present: the command line,
+/// `CLOUDFLARE_PROFILE`, `ALCHEMY_PROFILE`. Without any, it is the directory's turn, then `default`'s.
 ///
 /// # Errors
 /// When the name that was found cannot be a profile's name.
-pub fn select(
-    command_line: Option<&str>,
-    cloudflare_profile: Option<&str>,
-    alchemy_profile: Option<&str>,
-) -> Result<Selection> {
-    let set = |value: Option<&'_ str>| value.filter(|v| !v.is_empty()).map(str::to_owned);
-    let candidates = [
-        (command_line.map(str::to_owned), Reason::CommandLine),
-        (set(cloudflare_profile), Reason::CloudflareProfile),
-        (set(alchemy_profile), Reason::AlchemyProfile),
-    ];
-    let (name, reason) = candidates
-        .into_iter()
-        .find_map(|(name, reason)| name.map(|n| (n, reason)))
-        .unwrap_or_else(|| (ProfileName::DEFAULT.to_owned(), Reason::Default));
-    match ProfileName::parse(&name) {
-        Ok(name) => Ok(Selection { name, reason }),
+pub fn select(named: Named) -> Result<Option<Selection>> {
+    let Some((name, reason)) = named.candidates().next() else { return Ok(None) };
+    match ProfileName::parse(name) {
+        Ok(name) => Ok(Some(Selection { name, reason })),
         Err(error) if reason == Reason::CommandLine => Err(error),
         Err(error) => {
             let message = format!("{error} ({reason})");
             Err(error.retold(Kind::Usage, message))
         }
+    }
+}
+
+impl Selection {
+    /// `default`, when nothing selects.
+    #[must_use]
+    pub fn of_nothing() -> Self {
+        Self { name: ProfileName::default(), reason: Reason::Default }
     }
 }
 
@@ -88,22 +128,28 @@ mod tests {
     #[test]
     fn the_first_that_is_present_wins_and_empty_variables_are_unset() {
         let table = [
-            ((Some("a"), Some("b"), Some("c")), "a", Reason::CommandLine),
-            ((None, Some("b"), Some("c")), "b", Reason::CloudflareProfile),
-            ((None, Some(""), Some("c")), "c", Reason::AlchemyProfile),
-            ((None, None, Some("")), "default", Reason::Default),
-            ((None, None, None), "default", Reason::Default),
+            ((Some("a"), Some("b"), Some("c"), None), Some(("a", Reason::CommandLine))),
+            ((None, Some("b"), Some("c"), None), Some(("b", Reason::CloudflareProfile))),
+            ((None, Some(""), Some("c"), None), Some(("c", Reason::AlchemyProfile))),
+            ((None, None, Some("c"), Some("/a:b:d")), Some(("c", Reason::AlchemyProfile))),
+            ((None, None, Some("c"), Some("/a:b:c")), None),
+            ((None, Some("c"), Some("c"), Some("/a:c")), Some(("c", Reason::CloudflareProfile))),
+            ((Some("c"), None, Some("c"), Some("/a:c")), Some(("c", Reason::CommandLine))),
+            ((None, None, Some(""), Some("/a:")), None),
+            ((None, None, None, None), None),
         ];
-        for ((flag, cloudflare, alchemy), name, reason) in table {
-            let selection = select(flag, cloudflare, alchemy).expect("selects");
-            assert_eq!((selection.name.as_str(), selection.reason), (name, reason));
+        for ((command_line, cloudflare_profile, alchemy_profile, active), expected) in table {
+            let named = Named { command_line, cloudflare_profile, alchemy_profile, active };
+            let selected = select(named).expect("selects").map(|s| (s.name.to_string(), s.reason));
+            assert_eq!(selected, expected.map(|(name, reason)| (name.to_owned(), reason)), "{named:?}");
         }
     }
 
     #[test]
     fn a_name_that_cannot_be_one_is_refused_and_its_source_is_said() {
-        assert!(select(Some(""), None, None).is_err());
-        let error = select(None, Some("../x"), None).expect_err("refused");
+        assert!(select(Named { command_line: Some(""), ..Named::default() }).is_err());
+        let error = select(Named { cloudflare_profile: Some("../x"), ..Named::default() });
+        let error = error.expect_err("refused");
         assert!(error.to_string().contains("from CLOUDFLARE_PROFILE"), "{error}");
     }
 

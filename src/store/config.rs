@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::atomic::{self, Bytes};
+use super::document::{self, BY_HAND};
 use super::home::Home;
 use super::lock::Lock;
 use crate::error::{Error, Result};
@@ -23,9 +24,6 @@ use crate::terminal::Messages;
 
 /// The newest version of the schema that we know.
 const VERSION: u64 = 1;
-
-/// What to do about a document that cannot be understood.
-const BY_HAND: &str = "mend it by hand, or move it away to start anew; alchemy does not change it";
 
 /// The document, as far as we read it. Fields that are not named here are ignored here and kept by
 /// [`Edit`].
@@ -193,28 +191,7 @@ fn oauth(sign_in: &SignIn) -> Option<Value> {
 }
 
 fn parse(origin: &str, bytes: &[u8]) -> Result<Config> {
-    if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(Error::new(format!("{origin} is empty")).hint(BY_HAND));
-    }
-    let newer = |version: u64| {
-        Error::new(format!("{origin} is of version {version}, and this alchemy knows version {VERSION}"))
-            .hint("use a newer alchemy; this one leaves the file alone")
-    };
-    match serde_json::from_slice::<Config>(bytes) {
-        Ok(Config { version: Some(version), .. }) if version > VERSION => Err(newer(version)),
-        Ok(config) => Ok(config),
-        Err(error) => {
-            // A newer schema may have other shapes, and its version is the better answer.
-            let version = serde_json::from_slice::<Value>(bytes).ok().and_then(|v| v["version"].as_u64());
-            Err(match version {
-                Some(version) if version > VERSION => newer(version),
-                _ if error.is_data() => {
-                    Error::new(format!("{origin} has a wrong type: {error}")).hint(BY_HAND)
-                }
-                _ => Error::new(format!("{origin} is not valid JSON: {error}")).hint(BY_HAND),
-            })
-        }
-    }
+    document::parse(origin, bytes, VERSION, |config: &Config| config.version)
 }
 
 /// The document open for a change, under its lock.

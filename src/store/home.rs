@@ -41,6 +41,18 @@ impl Home {
         self.root.join("config.json")
     }
 
+    /// Which directories use which profiles.
+    #[must_use]
+    pub fn bindings(&self) -> PathBuf {
+        self.root.join("bindings.json")
+    }
+
+    /// Which pin files are trusted.
+    #[must_use]
+    pub fn trust(&self) -> PathBuf {
+        self.root.join("trust.json")
+    }
+
     /// Version 1's credential documents.
     #[must_use]
     pub fn credentials(&self) -> PathBuf {

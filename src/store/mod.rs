@@ -6,6 +6,7 @@
 pub mod atomic;
 pub mod config;
 pub mod credential;
+pub mod document;
 pub mod generation;
 pub mod grant;
 pub mod home;

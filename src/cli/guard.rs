@@ -1,0 +1,83 @@
+//! What keeps a credential from the wrong account: the account that a pin file guards, and a warning where
+//! wrangler would use another one by itself.
+
+use super::account::account_by_id;
+use super::chosen::Chosen;
+use super::context::Context;
+use crate::directory::{Guard, wrangler_account};
+use crate::error::{Error, Result};
+use crate::profile::{Account, AccountId};
+use crate::store::Store;
+
+/// The account for this run, where a pin file guards one: that one, which must be the `asked` one, or else
+/// the one of what was `chosen`. An environment's credential that names none gets it.
+///
+/// # Errors
+/// When it is another one, with the ways on.
+pub fn account(
+    context: &Context,
+    store: &Store,
+    chosen: &Chosen,
+    asked: Option<Account>,
+) -> Result<Option<Account>> {
+    let Some(guard) = &context.here()?.guard else { return Ok(asked) };
+    let own = || match chosen {
+        Chosen::Profile(profile, _) => Some(profile.account.clone()),
+        Chosen::Environment(session) => session.account.clone(),
+    };
+    let is_asked = asked.is_some();
+    match asked.or_else(own) {
+        Some(account) if account.id == guard.account => Ok(Some(account)),
+        Some(account) => Err(refused(context, store, guard, chosen, &account, is_asked)),
+        None => account_by_id(guard.account.as_str()).map(Some),
+    }
+}
+
+fn refused(
+    context: &Context,
+    store: &Store,
+    guard: &Guard,
+    chosen: &Chosen,
+    account: &Account,
+    is_asked: bool,
+) -> Error {
+    let who = match chosen {
+        _ if is_asked => "--account names".to_owned(),
+        Chosen::Profile(profile, selection) => {
+            format!("profile '{}' ({}) is for", profile.name, selection.reason)
+        }
+        Chosen::Environment(_) => "the environment's credential is for".to_owned(),
+    };
+    let of_guard = profiles_of(store, &guard.account);
+    let name = of_guard.iter().find(|(_, account)| !account.name.is_empty());
+    let guarded = name.map_or_else(|| guard.account.to_string(), |(_, account)| account.to_string());
+    let for_this_run = format!("for this run: --account {}", guard.account);
+    let names: Vec<String> = of_guard.iter().take(3).map(|(name, _)| format!("-p {name}")).collect();
+    let hint = if names.is_empty() {
+        format!("{for_this_run}; or another profile: -p NAME")
+    } else {
+        format!("use {}; or {for_this_run}", names.join(" or "))
+    };
+    Error::new(format!("{who} account {account}, and {} is for account {guarded}", context.shown(&guard.pin)))
+        .hint(hint)
+}
+
+/// The profiles of an account.
+fn profiles_of(store: &Store, id: &AccountId) -> Vec<(String, Account)> {
+    let listed = store.list().unwrap_or_default().into_iter().filter(|listed| !listed.shadowed);
+    let profiles = listed.filter_map(|listed| Some((listed.name, listed.profile.ok()?.account)));
+    profiles.filter(|(_, account)| account.id == *id).collect()
+}
+
+/// Warns where wrangler's own configuration names another account, which it would use in silence.
+pub fn warn_of_wrangler(context: &Context, account: Option<&Account>) {
+    let Some(account) = account else { return };
+    let Some((id, file)) = wrangler_account(&context.directory) else { return };
+    if !id.eq_ignore_ascii_case(account.id.as_str()) {
+        context.messages.say(&format!(
+            "wrangler will use account {id}, by {}, and not {account}: its account_id goes before \
+             CLOUDFLARE_ACCOUNT_ID",
+            context.shown(&file)
+        ));
+    }
+}

@@ -1,0 +1,91 @@
+//! Bindings: "this directory uses that profile", kept in the user's home and never in a repository.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::records::{self, Record, key, object};
+use crate::error::{Error, Result};
+use crate::profile::ProfileName;
+use crate::store::home::Home;
+use crate::terminal::Messages;
+
+/// All bindings.
+#[derive(Debug, Default, Deserialize)]
+pub struct Bindings {
+    version: Option<u64>,
+    /// Real paths of directories, and the names of profiles.
+    #[serde(default)]
+    bindings: BTreeMap<String, String>,
+}
+
+impl Record for Bindings {
+    fn version(&self) -> Option<u64> {
+        self.version
+    }
+}
+
+impl Bindings {
+    /// Reads them; without the file there are none.
+    ///
+    /// # Errors
+    /// When the document cannot be understood.
+    pub fn load(home: &Home) -> Result<Self> {
+        records::load(&home.bindings())
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bindings.is_empty()
+    }
+
+    /// The directories and their profiles, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = (&Path, &str)> {
+        self.bindings.iter().map(|(directory, profile)| (Path::new(directory), profile.as_str()))
+    }
+
+    /// The profile of exactly this directory.
+    ///
+    /// # Errors
+    /// When what it is bound to cannot be a profile's name.
+    pub fn get(&self, directory: &Path) -> Result<Option<ProfileName>> {
+        let Some(name) = directory.to_str().and_then(|directory| self.bindings.get(directory)) else {
+            return Ok(None);
+        };
+        ProfileName::parse(name).map(Some).map_err(|error| {
+            Error::new(format!("{error}, and {} is bound to it", directory.display()))
+                .hint("bind it anew: alchemy use PROFILE")
+        })
+    }
+}
+
+/// Binds a directory, by its real path; the profile that it was bound to before.
+///
+/// # Errors
+/// When the document cannot be understood, locked or written.
+pub fn bind(home: &Home, directory: &Path, name: &ProfileName, messages: Messages) -> Result<Option<String>> {
+    let key = key(directory)?;
+    let before = records::edit::<Bindings, _>(home, &home.bindings(), messages, |document| {
+        object(document, "bindings").insert(key.to_owned(), name.as_str().into())
+    })?;
+    Ok(name_in(before))
+}
+
+/// Takes a directory's binding away; the profile that it was bound to.
+///
+/// # Errors
+/// As for [`bind`].
+pub fn unbind(home: &Home, directory: &Path, messages: Messages) -> Result<Option<String>> {
+    let key = key(directory)?;
+    let before = records::edit::<Bindings, _>(home, &home.bindings(), messages, |document| {
+        object(document, "bindings").shift_remove(key)
+    })?;
+    Ok(name_in(before))
+}
+
+fn name_in(value: Option<Value>) -> Option<String> {
+    value.and_then(|value| value.as_str().map(str::to_owned))
+}

@@ -1,0 +1,138 @@
+//! What directories say: bindings, pin files, and which of those are trusted (design §4).
+//!
+//! The nearest directory upward wins, and in one directory the binding goes before the pin file. A pin
+//! file selects a profile only when it is allowed; the account that it names guards always. A linked git
+//! worktree is covered by the bindings of its main one, as though it stood there.
+
+pub mod bindings;
+mod file;
+pub mod pin;
+mod records;
+pub mod trust;
+mod walk;
+mod worktree;
+mod wrangler;
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::profile::{AccountId, ProfileName};
+use crate::store::home::Home;
+use pin::PinFile;
+use trust::Trust;
+pub use walk::{Finding, Says, walk};
+pub use wrangler::account as wrangler_account;
+
+/// What the directories from one upward say.
+#[derive(Debug, Default)]
+pub struct Here {
+    /// The nearest binding or allowed pin file: what selects.
+    pub choice: Option<Choice>,
+    /// The nearest pin file that asks for a profile and is not allowed, where it is nearer than `choice`.
+    pub asks: Option<Ask>,
+    /// The nearest pin file with an account: it guards, allowed or not.
+    pub guard: Option<Guard>,
+    /// The nearest pin file, to be watched.
+    pub pin: Option<PinFile>,
+    /// What is wrong with a pin file that had to be looked at: nobody knows what it guards, so nothing may
+    /// be let out. See [`Here::sound`].
+    pub broken: Option<Error>,
+    /// What a person should be told: files that are ignored.
+    pub notes: Vec<String>,
+}
+
+/// A profile that a directory selects. It need not exist.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// Its name.
+    pub name: ProfileName,
+    /// What selects it.
+    pub how: How,
+    /// The directory.
+    pub at: PathBuf,
+}
+
+/// What in a directory selects a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// A binding.
+    Bound,
+    /// A pin file that is allowed.
+    Pinned,
+}
+
+/// A profile that a pin file asks for without being allowed to select it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ask {
+    /// Its name.
+    pub name: ProfileName,
+    /// The pin file.
+    pub pin: PathBuf,
+    /// The person has denied it, and need not be asked again.
+    pub denied: bool,
+}
+
+/// An account outside of which no credential leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard {
+    /// The account.
+    pub account: AccountId,
+    /// The pin file that names it.
+    pub pin: PathBuf,
+}
+
+impl Here {
+    /// What counts in a directory, which is given by its real path. `uid` is the person's. A directory
+    /// that is gone says nothing.
+    ///
+    /// # Errors
+    /// When a document of ours cannot be understood. A broken pin file is told in `broken`.
+    pub fn look(home: &Home, directory: &Path, uid: u32) -> Result<Self> {
+        let mut here = Self::default();
+        walk(home, directory, uid, |finding| here.take(finding))?;
+        Ok(here)
+    }
+
+    /// The same, unless a pin file is broken.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn sound(&self) -> Result<&Self> {
+        self.broken.clone().map_or(Ok(self), Err)
+    }
+
+    /// Takes what the next directory says; at an end when nothing further up can count.
+    fn take(&mut self, Finding { at, says }: Finding) -> ControlFlow<()> {
+        match says {
+            Says::Bound(name) => {
+                self.choice.get_or_insert(Choice { name, how: How::Bound, at });
+            }
+            Says::Pinned(pin, file, trust) => {
+                let path = file.path.clone();
+                self.pin.get_or_insert(file);
+                if let (Some(name), None) = (pin.profile, &self.choice) {
+                    if trust == Some(Trust::Allowed) {
+                        self.choice = Some(Choice { name, how: How::Pinned, at });
+                    } else {
+                        let denied = trust == Some(Trust::Denied);
+                        self.asks.get_or_insert_with(|| Ask { name, pin: path.clone(), denied });
+                    }
+                }
+                if let Some(account) = pin.account {
+                    self.guard.get_or_insert(Guard { account, pin: path });
+                }
+            }
+            Says::Broken(error, file) => {
+                self.pin = self.pin.take().or(file);
+                self.broken = Some(error);
+                return ControlFlow::Break(());
+            }
+            Says::Ignored(note) => self.notes.push(note),
+        }
+        match (&self.choice, &self.guard) {
+            (Some(_), Some(_)) => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}

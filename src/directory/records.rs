@@ -1,0 +1,88 @@
+//! The two documents about directories in the user's home: read as they are, changed under one lock.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+use crate::store::atomic;
+use crate::store::document::parse;
+use crate::store::home::Home;
+use crate::store::lock::Lock;
+use crate::terminal::Messages;
+
+/// The newest version of both that we know.
+const VERSION: u64 = 1;
+
+/// A document, as far as we read it.
+pub trait Record: DeserializeOwned + Default {
+    /// What it says of its version.
+    fn version(&self) -> Option<u64>;
+}
+
+/// Reads a document; one that does not exist is an empty one.
+///
+/// # Errors
+/// When it cannot be read, is not JSON or of another shape (with line and column), or is newer than we know.
+pub fn load<T: Record>(path: &Path) -> Result<T> {
+    match atomic::read(path)? {
+        Some(bytes) => parse(&path.display().to_string(), &bytes, VERSION, T::version),
+        None => Ok(T::default()),
+    }
+}
+
+/// Changes a document under the lock; what we do not know in it stays. Where the change changes nothing,
+/// nothing is written.
+///
+/// # Errors
+/// Those of [`load`], of the lock and of `change`, and when it cannot be written. The old one is still
+/// there then.
+pub fn edit<T: Record, R>(
+    home: &Home,
+    path: &Path,
+    messages: Messages,
+    change: impl FnOnce(&mut Map<String, Value>) -> R,
+) -> Result<R> {
+    let _lock = Lock::acquire(&[home.lock("directories")], "the directories", messages)?;
+    let origin = path.display().to_string();
+    let mut document = match atomic::read(path)? {
+        Some(bytes) => {
+            parse(&origin, &bytes, VERSION, T::version)?;
+            parse(&origin, &bytes, VERSION, |_: &Map<String, Value>| None)?
+        }
+        None => Map::from_iter([("version".to_owned(), VERSION.into())]),
+    };
+    let before = document.clone();
+    let result = change(&mut document);
+    if document != before {
+        let bytes = serde_json::to_vec_pretty(&document)
+            .map_err(|error| Error::new(format!("cannot write {origin}: {error}")))?;
+        atomic::write(path, &bytes)?;
+    }
+    Ok(result)
+}
+
+/// The object of that name in a document, which is made where it is missing.
+pub fn object<'a>(document: &'a mut Map<String, Value>, name: &str) -> &'a mut Map<String, Value> {
+    let value = document.entry(name).or_insert(Value::Null);
+    // Something else than an object has been refused when the document was read.
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    match value {
+        Value::Object(object) => object,
+        _ => unreachable!("made an object just above"),
+    }
+}
+
+/// A path as our documents have it.
+///
+/// # Errors
+/// When it is not UTF-8, and so cannot stand in JSON.
+pub fn key(path: &Path) -> Result<&str> {
+    path.to_str().ok_or_else(|| {
+        Error::new(format!("{} is not UTF-8, so it cannot be written down", path.display()))
+            .hint("use a directory with another name")
+    })
+}

@@ -1,0 +1,100 @@
+//! Trust: which pin files may select a profile, by their real path and a hash of what they say.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::pin::PinFile;
+use super::records::{self, Record, key, object};
+use crate::error::Result;
+use crate::store::home::Home;
+use crate::terminal::Messages;
+
+/// What the person has said of a pin file that asks for a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trust {
+    /// It may select.
+    Allowed,
+    /// It may not, and need not be asked about.
+    Denied,
+    /// Nothing yet, or of other content.
+    Unknown,
+}
+
+/// All that was said.
+#[derive(Debug, Default, Deserialize)]
+pub struct Trusted {
+    version: Option<u64>,
+    #[serde(default)]
+    allowed: BTreeMap<String, String>,
+    #[serde(default)]
+    denied: BTreeMap<String, String>,
+}
+
+impl Record for Trusted {
+    fn version(&self) -> Option<u64> {
+        self.version
+    }
+}
+
+impl Trusted {
+    /// Reads it; without the file nothing was said.
+    ///
+    /// # Errors
+    /// When the document cannot be understood.
+    pub fn load(home: &Home) -> Result<Self> {
+        records::load(&home.trust())
+    }
+
+    /// What was said of a file with this hash at this path.
+    #[must_use]
+    pub fn of(&self, path: &Path, hash: &str) -> Trust {
+        let said = |list: &BTreeMap<String, String>| {
+            path.to_str().and_then(|path| list.get(path)).is_some_and(|known| known == hash)
+        };
+        match (said(&self.denied), said(&self.allowed)) {
+            (true, _) => Trust::Denied,
+            (_, true) => Trust::Allowed,
+            _ => Trust::Unknown,
+        }
+    }
+
+    /// The files of which something was said, their hashes, and what; sorted.
+    pub fn iter(&self) -> impl Iterator<Item = (&Path, &str, Trust)> {
+        let list = |list, trust| {
+            let entries: &BTreeMap<String, String> = list;
+            entries.iter().map(move |(path, hash)| (Path::new(path), hash.as_str(), trust))
+        };
+        list(&self.allowed, Trust::Allowed).chain(list(&self.denied, Trust::Denied))
+    }
+}
+
+/// Writes down that the file may select a profile, or may not.
+///
+/// # Errors
+/// When the document cannot be understood, locked or written.
+pub fn say(home: &Home, file: &PinFile, allow: bool, messages: Messages) -> Result<()> {
+    let key = key(&file.path)?;
+    let (to, from) = if allow { ("allowed", "denied") } else { ("denied", "allowed") };
+    records::edit::<Trusted, _>(home, &home.trust(), messages, |document| {
+        object(document, from).shift_remove(key);
+        object(document, to).insert(key.to_owned(), file.hash().into());
+    })
+}
+
+/// Forgets what was said of files for which `is_stale` says so, by their path and hash; how many.
+///
+/// # Errors
+/// As for [`say`].
+pub fn prune(home: &Home, messages: Messages, is_stale: impl Fn(&Path, &str) -> bool) -> Result<usize> {
+    records::edit::<Trusted, _>(home, &home.trust(), messages, |document| {
+        ["allowed", "denied"].into_iter().fold(0, |gone, list| {
+            let list = object(document, list);
+            let before = list.len();
+            list.retain(|path, hash| !is_stale(Path::new(path), hash.as_str().unwrap_or_default()));
+            gone + before - list.len()
+        })
+    })
+}

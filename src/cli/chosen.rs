@@ -69,6 +69,7 @@ impl Chosen {
         min_ttl: &MinTtl,
         consent: Consent,
     ) -> Result<Session> {
+        context.here()?;
         let account = guard::account(context, store, self, account)?;
         self.session(context, store, account, min_ttl, context.gate(consent))
     }
@@ -130,7 +131,7 @@ impl Chosen {
     }
 }
 
-fn asked_life(context: &Context, asked: &MinTtl) -> Result<SignedDuration> {
+pub fn asked_life(context: &Context, asked: &MinTtl) -> Result<SignedDuration> {
     match (asked.min_ttl, context.text("ALCHEMY_MIN_TTL")) {
         (Some(asked), _) => Ok(asked),
         (None, Some(text)) => super::time(text).map_err(|error| {

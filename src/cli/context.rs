@@ -1,6 +1,6 @@
 //! What the process was given, read once: environment, clock, terminal.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{Colour, Consent, Global};
 use crate::cloudflare::{Client, Credential};
-use crate::directory::{Ask, Here, How, pin};
+use crate::directory::{Ask, Choice, Here, How, pin};
 use crate::environment::{ACTIVE, API_BASE_URL, PROFILE};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Endpoint, Network};
@@ -20,6 +20,7 @@ use crate::store::Store;
 use crate::store::home::Home;
 use crate::store::keyring::{Params, Unlock};
 use crate::store::session_bus::SessionBus;
+use crate::store::settings::{self, Export, HOOK_EXPORT};
 use crate::terminal::{Level, Messages};
 
 /// What the process was given.
@@ -33,12 +34,15 @@ pub struct Context {
     /// The working directory, by its real path; a command is looked for from there when it is given as a
     /// path.
     pub directory: PathBuf,
+    /// The name by which this program was called.
+    pub program: OsString,
     /// The time at which the process started.
     pub now: Timestamp,
     /// The user's id.
     pub uid: u32,
     user_home: PathBuf,
     here: OnceCell<Result<Here>>,
+    noted: Cell<bool>,
 }
 
 /// The profile that is selected, or asked for.
@@ -51,7 +55,7 @@ pub struct Wanted {
 
 impl Context {
     /// Reads everything. With an error comes the way to report it.
-    pub fn read(global: &Global) -> std::result::Result<Self, (Error, Messages)> {
+    pub fn read(global: &Global, program: OsString) -> std::result::Result<Self, (Error, Messages)> {
         let variables: Vec<_> = std::env::vars_os().collect();
         let has = |name: &str| value(&variables, name).is_some();
         let level = match (global.quiet || has("ALCHEMY_QUIET"), global.verbose) {
@@ -81,7 +85,8 @@ impl Context {
         // It may be gone; then relative paths fail by themselves.
         let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let (now, uid) = (Timestamp::now(), nix::unistd::getuid().as_raw());
-        Ok(Self { variables, home, messages, directory, now, uid, user_home, here: OnceCell::new() })
+        let (here, noted) = (OnceCell::new(), Cell::new(false));
+        Ok(Self { variables, home, messages, directory, program, now, uid, user_home, here, noted })
     }
 
     /// A variable's value; an empty one is an unset one.
@@ -135,19 +140,17 @@ impl Context {
         let here = self.here()?;
         let selection = match (&here.choice, &here.asks) {
             (Some(choice), asks) => {
-                let reason = match choice.how {
-                    How::Bound => Reason::Bound(self.shown(&choice.at)),
-                    How::Pinned => Reason::Pinned(self.shown(&choice.at.join(pin::NAME))),
-                };
+                let selection = self.selection(choice);
                 if let Some(ask) = asks.as_ref().filter(|ask| !ask.denied) {
                     self.messages.say(&format!(
-                        "{}, so '{}' is used ({reason}); to allow it: {}",
+                        "{}, so '{}' is used ({}); to allow it: {}",
                         self.asking(ask),
-                        choice.name,
+                        selection.name,
+                        selection.reason,
                         allow(here, ask)
                     ));
                 }
-                Selection { name: choice.name.clone(), reason }
+                selection
             }
             (None, Some(ask)) => {
                 let selection =
@@ -160,6 +163,20 @@ impl Context {
             (None, None) => Selection::of_nothing(),
         };
         Ok(Wanted { selection, refusal: None })
+    }
+
+    /// What a directory chose, as a selection.
+    pub fn selection(&self, choice: &Choice) -> Selection {
+        let reason = match choice.how {
+            How::Bound => Reason::Bound(self.shown(&choice.at)),
+            How::Pinned => Reason::Pinned(self.shown(&choice.at.join(pin::NAME))),
+        };
+        Selection { name: choice.name.clone(), reason }
+    }
+
+    /// What a pin file asks for, and how to let it.
+    pub fn request(&self, here: &Here, ask: &Ask) -> String {
+        format!("{}; to allow it: {}", self.asking(ask), allow(here, ask))
     }
 
     fn asking(&self, ask: &Ask) -> String {
@@ -185,12 +202,37 @@ impl Context {
     /// # Errors
     /// When a document of ours, or a pin file that counts here, cannot be understood.
     pub fn here(&self) -> Result<&Here> {
-        let look = || {
-            let here = Here::look(&self.home, &self.directory, self.uid)?;
+        let here = self.look()?;
+        if !self.noted.replace(true) {
             here.notes.iter().for_each(|note| self.messages.say(note));
-            Ok(here)
+        }
+        here.sound()
+    }
+
+    /// The same, without a word of what is ignored, and also when a pin file is broken.
+    ///
+    /// # Errors
+    /// When a document of ours cannot be understood.
+    pub fn look(&self) -> Result<&Here> {
+        let look = || Here::look(&self.home, &self.directory, self.uid);
+        self.here.get_or_init(look).as_ref().map_err(Clone::clone)
+    }
+
+    /// Whether the person names a profile by a variable: the directory has no say then.
+    pub fn names_profile(&self) -> bool {
+        self.with_named(None, |named| named.candidates().next().is_some())
+    }
+
+    /// Whether a shell's hook exports no secret.
+    ///
+    /// # Errors
+    /// When what says so cannot be understood.
+    pub fn hook_exports_names(&self) -> Result<bool> {
+        let export = match self.text(HOOK_EXPORT) {
+            Some(text) => Export::parse(text, HOOK_EXPORT)?,
+            None => settings::export(&self.home)?,
         };
-        self.here.get_or_init(look).as_ref().map_err(Clone::clone)?.sound()
+        Ok(export == Export::Profile)
     }
 
     /// A path as people write it: from `~` on, where it is below the user's home.

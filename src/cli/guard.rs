@@ -20,7 +20,7 @@ pub fn account(
     chosen: &Chosen,
     asked: Option<Account>,
 ) -> Result<Option<Account>> {
-    let Some(guard) = &context.here()?.guard else { return Ok(asked) };
+    let Some(guard) = &context.look()?.sound()?.guard else { return Ok(asked) };
     let own = || match chosen {
         Chosen::Profile(profile, _) => Some(profile.account.clone()),
         Chosen::Environment(session) => session.account.clone(),
@@ -71,13 +71,19 @@ fn profiles_of(store: &Store, id: &AccountId) -> Vec<(String, Account)> {
 
 /// Warns where wrangler's own configuration names another account, which it would use in silence.
 pub fn warn_of_wrangler(context: &Context, account: Option<&Account>) {
-    let Some(account) = account else { return };
-    let Some((id, file)) = wrangler_account(&context.directory) else { return };
-    if !id.eq_ignore_ascii_case(account.id.as_str()) {
-        context.messages.say(&format!(
+    if let Some(warning) = account.and_then(|account| other_account_of_wrangler(context, account)) {
+        context.messages.say(&warning);
+    }
+}
+
+/// The warning, where there is something to warn of.
+pub fn other_account_of_wrangler(context: &Context, account: &Account) -> Option<String> {
+    let (id, file) = wrangler_account(&context.directory)?;
+    (!id.eq_ignore_ascii_case(account.id.as_str())).then(|| {
+        format!(
             "wrangler will use account {id}, by {}, and not {account}: its account_id goes before \
              CLOUDFLARE_ACCOUNT_ID",
             context.shown(&file)
-        ));
-    }
+        )
+    })
 }

@@ -6,6 +6,7 @@
 #![allow(clippy::doc_markdown, reason = "the comments on arguments are their help texts, plain text")]
 
 mod account;
+mod activation;
 mod chosen;
 mod client;
 mod configure;
@@ -15,6 +16,8 @@ mod env;
 mod exec;
 mod grammar;
 mod guard;
+mod hook;
+mod hook_env;
 mod list;
 mod login;
 mod logout;
@@ -90,6 +93,9 @@ enum Command {
     List(list::List),
     #[command(subcommand)]
     Profile(profile::Profile),
+    Hook(hook::Hook),
+    #[command(hide = true)]
+    HookEnv(hook_env::HookEnv),
 }
 
 impl Command {
@@ -105,6 +111,8 @@ impl Command {
             Self::Whoami(whoami) => whoami.run(context),
             Self::List(list) => list.run(context),
             Self::Profile(profile) => profile.run(context),
+            Self::Hook(hook) => hook.run(context),
+            Self::HookEnv(hook) => hook.run(context),
         }
     }
 }
@@ -174,25 +182,31 @@ fn time(text: &str) -> std::result::Result<SignedDuration, Error> {
     if time.is_negative() { Err(wrong()) } else { Ok(time) }
 }
 
-/// `Cli` with nothing but `exec` in it: building the parser of the other commands would cost more time
-/// than everything else that `exec` does.
+/// `Cli` with nothing in it but what must be fast: building the parser of the other commands would cost more
+/// time than everything else that these do.
 #[derive(Parser)]
 #[command(name = "alchemy", version)]
-struct ExecCli {
+struct QuickCli {
     #[command(flatten)]
     global: Global,
     #[command(subcommand)]
-    command: OnlyExec,
+    command: Quick,
 }
 
 #[derive(Subcommand)]
-enum OnlyExec {
+enum Quick {
     Exec(exec::Exec),
+    #[command(hide = true)]
+    HookEnv(hook_env::HookEnv),
 }
 
-impl From<ExecCli> for Cli {
-    fn from(ExecCli { global, command: OnlyExec::Exec(exec) }: ExecCli) -> Self {
-        Self { global, command: Command::Exec(exec) }
+impl From<QuickCli> for Cli {
+    fn from(QuickCli { global, command }: QuickCli) -> Self {
+        let command = match command {
+            Quick::Exec(exec) => Command::Exec(exec),
+            Quick::HookEnv(hook) => Command::HookEnv(hook),
+        };
+        Self { global, command }
     }
 }
 
@@ -216,13 +230,14 @@ pub fn main(mut arguments: Vec<OsString>) -> u8 {
     if arguments.first().is_some_and(|name| base_name(name) == EXEC_NAME) {
         arguments.insert(1, "exec".into());
     }
-    let is_exec_alone = arguments.get(1).is_some_and(|word| word == "exec");
-    let mut command = if is_exec_alone { ExecCli::command() } else { Cli::command() };
+    let program = arguments.first().cloned().unwrap_or_default();
+    let is_quick = arguments.get(1).is_some_and(|word| word == "exec" || word == "hook-env");
+    let mut command = if is_quick { QuickCli::command() } else { Cli::command() };
     let arguments = grammar::canonical(arguments, &command);
     let is_exec = grammar::subcommand(&arguments, &command).is_some_and(|word| word == "exec");
     let parsed = command.try_get_matches_from_mut(arguments).and_then(|matches| {
-        if is_exec_alone {
-            ExecCli::from_arg_matches(&matches).map(Cli::from)
+        if is_quick {
+            QuickCli::from_arg_matches(&matches).map(Cli::from)
         } else {
             Cli::from_arg_matches(&matches)
         }
@@ -231,7 +246,7 @@ pub fn main(mut arguments: Vec<OsString>) -> u8 {
         Ok(cli) => cli,
         Err(error) => return wrong_usage(&error, is_exec),
     };
-    let context = Context::read(&cli.global);
+    let context = Context::read(&cli.global, program);
     match context.and_then(|context| cli.command.run(&context).map_err(|error| (error, context.messages))) {
         Ok(()) => 0,
         Err((error, messages)) => failed(&error, messages, is_exec),

@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::file::{self, Refusal};
 use crate::error::{Error, Result};
 use crate::profile::{AccountId, ProfileName};
+use crate::store::document::position;
 
 /// Its name.
 pub const NAME: &str = ".alchemy.toml";
@@ -116,11 +117,4 @@ fn parse(file: &PinFile) -> Result<Pin> {
         }
     }
     Ok(pin)
-}
-
-/// Line and column of a byte, as editors count: from 1, and in characters.
-fn position(bytes: &[u8], at: usize) -> (usize, usize) {
-    let lines = bytes[..at.min(bytes.len())].split(|byte| *byte == b'\n');
-    let (line, last) = lines.enumerate().last().unwrap_or_default();
-    (line + 1, String::from_utf8_lossy(last).chars().count() + 1)
 }

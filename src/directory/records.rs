@@ -6,10 +6,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::store::atomic;
 use crate::store::document::parse;
 use crate::store::home::Home;
 use crate::store::lock::Lock;
+use crate::store::{atomic, generation};
 use crate::terminal::Messages;
 
 /// The newest version of both that we know.
@@ -59,6 +59,7 @@ pub fn edit<T: Record, R>(
         let bytes = serde_json::to_vec_pretty(&document)
             .map_err(|error| Error::new(format!("cannot write {origin}: {error}")))?;
         atomic::write(path, &bytes)?;
+        generation::moved(home, &[]);
     }
     Ok(result)
 }

@@ -86,6 +86,14 @@ pub struct Account {
     pub name: String,
 }
 
+impl Account {
+    /// The name where there is one, else the id.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        if self.name.is_empty() { self.id.as_str() } else { &self.name }
+    }
+}
+
 impl fmt::Display for Account {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.name.is_empty() || self.name == self.id.as_str() {

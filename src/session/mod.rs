@@ -107,14 +107,20 @@ impl Source<'_> {
     }
 
     fn of(&self, document: Document) -> Session {
-        let profile = self.profile;
         let (credential, expires) = match document {
             Document::ApiToken { token } => {
-                (Credential::Token(token), profile.token.as_ref().and_then(|facts| facts.expires))
+                (Credential::Token(token), self.profile.token.as_ref().and_then(|facts| facts.expires))
             }
             Document::ApiKey { key, email } => (Credential::Key { key, email }, None),
             Document::OAuth(grant) => (Credential::Token(grant.access), Some(grant.expires)),
         };
+        self.with(credential, expires)
+    }
+
+    /// The session with a credential that somebody else has got from this source.
+    #[must_use]
+    pub fn with(&self, credential: Credential, expires: Option<Timestamp>) -> Session {
+        let profile = self.profile;
         Session {
             profile: Some(profile.name.clone()),
             account: Some(self.account.clone().unwrap_or_else(|| profile.account.clone())),

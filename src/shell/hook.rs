@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::quote::{self, Text};
 use super::{Variables, is_name};
-use crate::environment::Value;
+use crate::environment::{ACTIVE, SET, Value};
 use crate::error::{Error, Result};
 
 /// A shell that has a hook.
@@ -55,11 +55,25 @@ pub struct State {
     pub told: String,
 }
 
+/// What a shell is to have.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Target {
+    /// `<directory>:<profile>`.
+    pub active: String,
+    /// Variables to set.
+    pub set: Vec<(String, Value)>,
+    /// Variables that must not be there.
+    pub unset: Vec<String>,
+    /// The profile's secret is among them.
+    pub has_secret: bool,
+}
+
 /// What the hook is to do, in this order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Step {
-    /// Variables whose values are ours, although another shell has set them.
-    pub adopt: Vec<String>,
+    /// Variables whose values are ours, although another shell has set them: they take the place of all that
+    /// the hook has kept until now.
+    pub adopt: Option<Vec<String>>,
     /// Give everything back.
     pub leave: bool,
     /// Variables to set.
@@ -70,12 +84,60 @@ pub struct Step {
     pub state: State,
 }
 
+/// What a hook has, by its own account and by its shell's environment.
+#[derive(Debug, Clone, Copy)]
+pub struct Now<'a> {
+    /// What this hook has made active, and keeps what was before for.
+    pub own: &'a str,
+    /// `ALCHEMY_ACTIVE`: another one, where it was inherited from another shell; empty where nothing is active,
+    /// or something else (direnv) has taken over for a time.
+    pub active: &'a str,
+    /// The secret of the own one is among what it has set.
+    pub has_secret: bool,
+    /// Names under which another shell may have set the token, besides the usual ones.
+    pub also: &'a [String],
+}
+
+impl Step {
+    /// The step from what there is to what is wanted. `get` is the shell's environment.
+    #[must_use]
+    pub fn towards(wanted: Option<&Target>, now: Now, get: &dyn Fn(&str) -> Option<String>) -> Self {
+        let Now { own, active, has_secret, also } = now;
+        let is_inherited = !active.is_empty() && active != own;
+        let mut step = Self::default();
+        if is_inherited {
+            let ours = SET.iter().copied().chain([ACTIVE]).chain(also.iter().map(String::as_str));
+            step.adopt = Some(ours.filter(|name| get(name).is_some()).map(str::to_owned).collect());
+        }
+        let Some(wanted) = wanted else {
+            step.leave = !active.is_empty();
+            if active.is_empty() {
+                own.clone_into(&mut step.state.active); // it may come back
+            }
+            return step;
+        };
+        if active.is_empty() && !own.is_empty() {
+            step.adopt = Some(Vec::new()); // it does not come back
+        }
+        let is_renewal = wanted.active == active && !is_inherited && wanted.has_secret == has_secret;
+        step.leave = !active.is_empty() && !is_renewal;
+        let is_news = |name: &str, value: &str| !is_renewal || get(name).as_deref() != Some(value);
+        let set = wanted.set.iter().filter(|(name, value)| is_news(name, value.expose()));
+        step.set = set.cloned().collect();
+        // What comes back by leaving is not in the environment yet.
+        let unset = wanted.unset.iter().filter(|name| step.leave || get(name).is_some());
+        step.unset = unset.cloned().collect();
+        step.state.active.clone_from(&wanted.active);
+        step
+    }
+}
+
 /// The step for a shell. The text holds the secrets, so it is wiped when it is dropped.
 ///
 /// # Errors
 /// A name that is no variable's, or a value that the shell cannot be given. The error never has the value.
 pub fn render(shell: Shell, step: &Step) -> Result<Zeroizing<String>> {
-    for name in step.adopt.iter().chain(step.set.iter().map(|(name, _)| name)).chain(&step.unset) {
+    for name in step.adopt.iter().flatten().chain(step.set.iter().map(|(name, _)| name)).chain(&step.unset) {
         if !is_name(name) {
             return Err(Error::new(format!("{name:?} is not the name of a variable")));
         }
@@ -94,6 +156,18 @@ pub fn render(shell: Shell, step: &Step) -> Result<Zeroizing<String>> {
     Ok(out.finish())
 }
 
+/// A text as one word in a shell's script.
+#[must_use]
+pub fn word(shell: Shell, text: &str) -> String {
+    let mut out = Text::default();
+    match shell {
+        Shell::Fish => quote::fish(&mut out, text),
+        Shell::Pwsh => quote::powershell(&mut out, text),
+        Shell::Bash | Shell::Zsh | Shell::Nu | Shell::Elvish | Shell::Tcsh => quote::ansi_c(&mut out, text),
+    }
+    out.finish().trim_end_matches('\n').to_owned()
+}
+
 /// Calls of the hook's functions.
 fn calls(out: &mut Text, step: &Step, end: &str, quote: fn(&mut Text, &str)) {
     let mut call = |name: &str, words: &[&str]| {
@@ -104,8 +178,8 @@ fn calls(out: &mut Text, step: &Step, end: &str, quote: fn(&mut Text, &str)) {
         }
         out.push(end);
     };
-    if !step.adopt.is_empty() {
-        call("adopt", &step.adopt.iter().map(String::as_str).collect::<Vec<_>>());
+    if let Some(adopt) = &step.adopt {
+        call("adopt", &adopt.iter().map(String::as_str).collect::<Vec<_>>());
     }
     if step.leave {
         call("leave", &[]);
@@ -121,7 +195,7 @@ fn calls(out: &mut Text, step: &Step, end: &str, quote: fn(&mut Text, &str)) {
 
 #[derive(Serialize)]
 struct Document<'a> {
-    adopt: &'a [String],
+    adopt: Option<&'a [String]>,
     leave: bool,
     set: Variables<'a>,
     unset: &'a [String],
@@ -131,7 +205,7 @@ struct Document<'a> {
 fn json(out: &mut Text, step: &Step) -> Result<()> {
     let set: Vec<(&str, &str)> = step.set.iter().map(|(name, value)| (&**name, value.expose())).collect();
     let document = Document {
-        adopt: &step.adopt,
+        adopt: step.adopt.as_deref(),
         leave: step.leave,
         set: Variables(&set),
         unset: &step.unset,

@@ -1,4 +1,4 @@
-//! Our JSON documents as text: each has a version, and says where it is wrong.
+//! Our documents as text: where they are wrong, and for JSON, of which version they are.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -42,4 +42,12 @@ pub fn parse<T: DeserializeOwned>(
             })
         }
     }
+}
+
+/// Line and column of a byte, as editors count: from 1, and in characters.
+#[must_use]
+pub fn position(bytes: &[u8], at: usize) -> (usize, usize) {
+    let lines = bytes[..at.min(bytes.len())].split(|byte| *byte == b'\n');
+    let (line, last) = lines.enumerate().last().unwrap_or_default();
+    (line + 1, String::from_utf8_lossy(last).chars().count() + 1)
 }

@@ -104,6 +104,12 @@ impl Home {
         self.credentials().join(name.as_str()).join("cloudflare-state-store.json")
     }
 
+    /// What a person has settled once and for all.
+    #[must_use]
+    pub fn settings(&self) -> PathBuf {
+        self.root.join("settings.toml")
+    }
+
     /// Moves at every change of bindings, trust, profiles and credentials: see [`super::generation`].
     #[must_use]
     pub fn generation(&self) -> PathBuf {

@@ -20,6 +20,7 @@ mod rescue;
 #[cfg(target_os = "linux")]
 mod secret_service;
 pub mod session_bus;
+pub mod settings;
 mod write;
 
 use std::cell::OnceCell;

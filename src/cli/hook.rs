@@ -1,0 +1,54 @@
+//! `alchemy hook`: print the hook for a shell's rc file, or `use_alchemy` for direnv.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+
+use super::context::Context;
+use crate::error::{Error, Result};
+use crate::launch;
+use crate::shell::hook;
+use crate::terminal;
+
+/// Where the path of the binary belongs in the scripts. By its name alone it would be npm's `alchemy` wherever
+/// somebody has `node_modules/.bin` in `PATH`.
+const PLACEHOLDER: &str = "__ALCHEMY__";
+
+/// Print the hook for a shell's rc file, or use_alchemy for direnv
+///
+/// bash: eval "$(alchemy hook bash)" in ~/.bashrc
+/// zsh: eval "$(alchemy hook zsh)" in ~/.zshrc
+/// fish: alchemy hook fish | source in ~/.config/fish/config.fish
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub struct Hook {
+    /// The shell
+    shell: Hooked,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Hooked {
+    Bash,
+    Zsh,
+}
+
+impl Hook {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let binary = binary(context)?;
+        let binary = binary.to_str().ok_or_else(|| Error::new("the path of alchemy itself is not UTF-8"))?;
+        let (script, shell) = match self.shell {
+            Hooked::Bash => (include_str!("../../shell/hook.bash"), hook::Shell::Bash),
+            Hooked::Zsh => (include_str!("../../shell/hook.zsh"), hook::Shell::Zsh),
+        };
+        terminal::print(&script.replace(PLACEHOLDER, &hook::word(shell, binary)))
+    }
+}
+
+/// The path by which this program was called: not that of its file, which a package manager replaces.
+fn binary(context: &Context) -> Result<PathBuf> {
+    let called = context.program.as_os_str();
+    launch::find(called, context.variable("PATH"), &context.directory)
+        .ok()
+        .filter(|path| path.is_absolute())
+        .map_or_else(|| std::env::current_exe().map_err(|e| Error::io("find", Path::new("alchemy"), &e)), Ok)
+}

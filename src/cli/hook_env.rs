@@ -1,0 +1,120 @@
+//! `alchemy hook-env`: what a shell's hook asks for when something has changed. It never holds the prompt for
+//! longer than two seconds, asks nobody anything, and says at most one line.
+
+use std::fmt;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use clap::Args;
+use sha2::{Digest, Sha256};
+
+use super::activation::Activation;
+use super::context::Context;
+use crate::environment::ACTIVE;
+use crate::error::Result;
+use crate::shell::hook::{Now, Shell, State, Step, Watched, render};
+use crate::terminal;
+
+/// Tell a shell's hook what to do
+#[derive(Args)]
+pub struct HookEnv {
+    /// The shell
+    shell: Shell,
+    /// What this shell's hook has made active
+    #[arg(long, default_value = "")]
+    active: String,
+    /// What it was told last
+    #[arg(long, default_value = "")]
+    told: String,
+}
+
+impl HookEnv {
+    pub fn run(self, context: &Context) -> Result<()> {
+        // First of all: what changes from here on is seen at the next prompt.
+        let generation = watched(&context.home.generation(), std::fs::read(context.home.generation()).ok());
+        let active = context.text(ACTIVE).unwrap_or_default();
+        let activation = Activation::of(context, &self.active, active);
+        let before = Told::parse(&self.told);
+        let told = Told::of(&activation, &before);
+        if let Some(line) = told.line(&before, &activation, active) {
+            context.messages.say(&line);
+        }
+        let now = Now { own: &self.active, active, has_secret: before.has_secret, also: &activation.also };
+        let mut step = Step::towards(activation.target.as_ref(), now, &|name| {
+            let found = context.variables.iter().find(|(key, _)| key == name);
+            found.map(|(_, value)| value.to_string_lossy().into_owned())
+        });
+        let pin = context.look().ok().and_then(|here| here.pin.as_ref());
+        step.state = State {
+            generation,
+            pin: pin.map_or_else(Watched::default, |pin| watched(&pin.path, Some(pin.bytes.clone()))),
+            until: activation.until.map(|until| until.as_second() + 1),
+            now: context.now.as_second(),
+            told: told.to_string(),
+            ..step.state
+        };
+        terminal::print(&render(self.shell, &step)?)
+    }
+}
+
+/// A file for the hook to look at, with what was in it.
+fn watched(path: &Path, bytes: Option<Vec<u8>>) -> Watched {
+    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    let seconds =
+        modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map_or(0, |since| since.as_secs());
+    Watched {
+        path: path.display().to_string(),
+        text: String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned(),
+        modified: i64::try_from(seconds).unwrap_or_default(),
+    }
+}
+
+/// What the shell keeps for us from one time to the next: the secret is among what was set, and a digest of
+/// what the person was told last, so that it is not said again.
+#[derive(Default)]
+struct Told {
+    has_secret: bool,
+    digest: String,
+}
+
+impl Told {
+    fn parse(text: &str) -> Self {
+        let (mark, digest) = text.split_at_checked(1).unwrap_or_default();
+        Self { has_secret: mark == "s", digest: digest.to_owned() }
+    }
+
+    fn of(activation: &Activation, before: &Self) -> Self {
+        let has_secret = activation.target.as_ref().is_some_and(|target| target.has_secret);
+        let digest = if !activation.remarks.is_empty() {
+            let digest = Sha256::digest(activation.remarks.join("\n"));
+            digest.iter().take(8).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+        } else if activation.target.is_some() {
+            String::new()
+        } else {
+            before.digest.clone() // so that coming back is no reason to say it again
+        };
+        Self { has_secret, digest }
+    }
+
+    /// The one line: the profile, when it is another one, and what has not been said yet.
+    fn line(&self, before: &Self, activation: &Activation, active: &str) -> Option<String> {
+        let profile = |active: &str| active.rsplit_once(':').map(|(_, name)| name.to_owned());
+        let target = activation.target.as_ref();
+        let is_another = target.is_some_and(|target| profile(&target.active) != profile(active));
+        let mut parts = Vec::new();
+        if is_another {
+            let only = if self.has_secret { "" } else { ", its name and account only" };
+            parts.push(format!("{}{only}", activation.shown));
+        }
+        if is_another || self.digest != before.digest {
+            parts.extend(activation.remarks.iter().cloned());
+        }
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.has_secret { 's' } else { 'n' }, self.digest)
+    }
+}

@@ -6,11 +6,14 @@
 #![allow(clippy::doc_markdown, reason = "the comments on arguments are their help texts, plain text")]
 
 mod account;
+mod allow;
+mod chain;
 mod chosen;
 mod client;
 mod configure;
 mod context;
 mod credential_process;
+mod deny;
 mod env;
 mod exec;
 mod grammar;
@@ -25,6 +28,7 @@ mod refresh;
 mod scopes;
 mod sign_in;
 mod token;
+mod r#use;
 mod whoami;
 
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
@@ -90,6 +94,9 @@ enum Command {
     List(list::List),
     #[command(subcommand)]
     Profile(profile::Profile),
+    Use(r#use::Use),
+    Allow(allow::Allow),
+    Deny(deny::Deny),
 }
 
 impl Command {
@@ -105,6 +112,9 @@ impl Command {
             Self::Whoami(whoami) => whoami.run(context),
             Self::List(list) => list.run(context),
             Self::Profile(profile) => profile.run(context),
+            Self::Use(bind) => bind.run(context),
+            Self::Allow(allow) => allow.run(context),
+            Self::Deny(deny) => deny.run(context),
         }
     }
 }

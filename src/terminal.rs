@@ -47,6 +47,12 @@ impl Messages {
         }
     }
 
+    /// Whether what is being done is said.
+    #[must_use]
+    pub fn is_verbose(&self) -> bool {
+        self.level >= Level::Verbose
+    }
+
     /// Says what is being done.
     pub fn verbose(&self, text: &str) {
         if self.level >= Level::Verbose {

@@ -157,7 +157,7 @@ impl Context {
                     Selection { name: ask.name.clone(), reason: Reason::Asked(self.shown(&ask.pin)) };
                 let allow = allow(here, ask);
                 let refusal = Error::new(self.asking(ask))
-                    .hint(format!("to let it choose: {allow}; or name the profile: -p {}", ask.name));
+                    .hint(format!("to let it select: {allow}; or name the profile: -p {}", ask.name));
                 return Ok(Wanted { selection, refusal: Some(refusal) });
             }
             (None, None) => Selection::of_nothing(),
@@ -180,7 +180,7 @@ impl Context {
     }
 
     fn asking(&self, ask: &Ask) -> String {
-        let why = if ask.denied { "is denied" } else { "is not allowed to" };
+        let why = if ask.denied { "is denied" } else { "is not allowed yet" };
         format!("{} asks for profile '{}' and {why}", self.shown(&ask.pin), ask.name)
     }
 

@@ -7,11 +7,14 @@
 
 mod account;
 mod activation;
+mod allow;
+mod chain;
 mod chosen;
 mod client;
 mod configure;
 mod context;
 mod credential_process;
+mod deny;
 mod env;
 mod exec;
 mod grammar;
@@ -28,6 +31,7 @@ mod refresh;
 mod scopes;
 mod sign_in;
 mod token;
+mod r#use;
 mod whoami;
 
 use std::ffi::{CStr, OsStr, OsString, c_char, c_int};
@@ -96,6 +100,9 @@ enum Command {
     Hook(hook::Hook),
     #[command(hide = true)]
     HookEnv(hook_env::HookEnv),
+    Use(r#use::Use),
+    Allow(allow::Allow),
+    Deny(deny::Deny),
 }
 
 impl Command {
@@ -113,6 +120,9 @@ impl Command {
             Self::Profile(profile) => profile.run(context),
             Self::Hook(hook) => hook.run(context),
             Self::HookEnv(hook) => hook.run(context),
+            Self::Use(bind) => bind.run(context),
+            Self::Allow(allow) => allow.run(context),
+            Self::Deny(deny) => deny.run(context),
         }
     }
 }

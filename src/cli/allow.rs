@@ -41,8 +41,7 @@ impl Allow {
             if self.json {
                 return terminal::print_json(&json!({ "forgotten": gone }));
             }
-            let files = if gone == 1 { "file" } else { "files" };
-            context.messages.say(&format!("forgot {gone} pin {files} that are gone or have changed"));
+            context.messages.say(&format!("pin files forgotten, as they are gone or have changed: {gone}"));
             return Ok(());
         }
         let (pin, file) = nearest(context, self.directory.as_deref())?;

@@ -9,7 +9,7 @@ use crate::directory::trust::Trust;
 use crate::directory::{Says, pin, walk};
 use crate::error::Result;
 use crate::profile::selection::Reason;
-use crate::profile::{AccountId, ProfileName};
+use crate::profile::{Account, AccountId, ProfileName};
 use crate::terminal;
 
 /// Something that may select a profile, or guard an account.
@@ -26,9 +26,8 @@ struct Candidate {
 pub fn show(context: &Context, json: bool) -> Result<()> {
     let store = context.store(false)?;
     let chain = chain(context)?;
-    let verbose = context.messages.is_verbose();
-    if verbose && !json {
-        terminal::print(&as_table(&chain))?;
+    if context.messages.is_verbose() && !json {
+        terminal::print(&format!("{}\n", as_table(&chain)))?;
     }
     let Wanted { selection, refusal } = context.wanted(None)?;
     let guard = context.here()?.guard.as_ref();
@@ -47,9 +46,6 @@ pub fn show(context: &Context, json: bool) -> Result<()> {
             "chain": as_json(&chain),
         }));
     }
-    if verbose {
-        return Ok(());
-    }
     let name = match &refusal {
         Some(refusal) => {
             let next = refusal.next_step().map(|hint| format!(" ({hint})")).unwrap_or_default();
@@ -58,13 +54,17 @@ pub fn show(context: &Context, json: bool) -> Result<()> {
         None => format!("{} ({})", selection.name, selection.reason),
     };
     let mut lines = vec![("profile", name)];
-    let known = match account {
-        Some(account) => account.to_string(),
-        None => format!("unknown: there is no profile '{}'", selection.name),
-    };
-    lines.push(("account", known));
+    if refusal.is_none() {
+        lines.push((
+            "account",
+            account.map_or_else(|| "the profile does not exist".to_owned(), Account::to_string),
+        ));
+    }
     if let Some(guard) = guard {
-        lines.push(("guard", format!("{} (by {})", guard.account, context.shown(&guard.pin))));
+        let holds = account.is_none_or(|account| account.id == guard.account);
+        let otherwise = if holds { "" } else { ", so nothing leaves without --account" };
+        let file = context.shown(&guard.pin);
+        lines.push(("guard", format!("only account {}, by {file}{otherwise}", guard.account)));
     }
     terminal::print(&terminal::fields(&lines))
 }

@@ -26,7 +26,7 @@ use crate::terminal;
 )]
 pub struct Use {
     /// The profile, and the directory [default: this one]
-    #[arg(value_name = "PROFILE [DIR]", num_args = 0..=2)]
+    #[arg(value_name = "PROFILE [DIR]", num_args = 0..)]
     words: Vec<PathBuf>,
     /// The profile, as an option
     #[arg(short, long, value_name = "PROFILE", conflicts_with_all = ["unset", "list"])]

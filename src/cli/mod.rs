@@ -27,6 +27,7 @@ mod logout;
 mod paste;
 mod plan;
 mod profile;
+mod prompt;
 mod refresh;
 mod scopes;
 mod sign_in;
@@ -100,6 +101,7 @@ enum Command {
     Hook(hook::Hook),
     #[command(hide = true)]
     HookEnv(hook_env::HookEnv),
+    Prompt(prompt::Prompt),
     Use(r#use::Use),
     Allow(allow::Allow),
     Deny(deny::Deny),
@@ -120,6 +122,7 @@ impl Command {
             Self::Profile(profile) => profile.run(context),
             Self::Hook(hook) => hook.run(context),
             Self::HookEnv(hook) => hook.run(context),
+            Self::Prompt(prompt) => prompt.run(context),
             Self::Use(bind) => bind.run(context),
             Self::Allow(allow) => allow.run(context),
             Self::Deny(deny) => deny.run(context),
@@ -203,11 +206,15 @@ struct QuickCli {
     command: Quick,
 }
 
+/// The commands in it.
+const QUICK: [&str; 3] = ["exec", "hook-env", "prompt"];
+
 #[derive(Subcommand)]
 enum Quick {
     Exec(exec::Exec),
     #[command(hide = true)]
     HookEnv(hook_env::HookEnv),
+    Prompt(prompt::Prompt),
 }
 
 impl From<QuickCli> for Cli {
@@ -215,6 +222,7 @@ impl From<QuickCli> for Cli {
         let command = match command {
             Quick::Exec(exec) => Command::Exec(exec),
             Quick::HookEnv(hook) => Command::HookEnv(hook),
+            Quick::Prompt(prompt) => Command::Prompt(prompt),
         };
         Self { global, command }
     }
@@ -241,7 +249,7 @@ pub fn main(mut arguments: Vec<OsString>) -> u8 {
         arguments.insert(1, "exec".into());
     }
     let program = arguments.first().cloned().unwrap_or_default();
-    let is_quick = arguments.get(1).is_some_and(|word| word == "exec" || word == "hook-env");
+    let is_quick = arguments.get(1).is_some_and(|word| QUICK.iter().any(|quick| word == quick));
     let mut command = if is_quick { QuickCli::command() } else { Cli::command() };
     let arguments = grammar::canonical(arguments, &command);
     let is_exec = grammar::subcommand(&arguments, &command).is_some_and(|word| word == "exec");

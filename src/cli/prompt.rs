@@ -1,0 +1,31 @@
+//! `alchemy prompt`: the profile that applies here, for a prompt. It reads a few small files, and neither waits
+//! nor complains.
+
+use clap::Args;
+
+use super::context::Context;
+use crate::error::Result;
+use crate::profile::ProfileName;
+use crate::profile::selection::select;
+use crate::terminal;
+
+/// Print the name of the profile that applies here, for a prompt; nothing where none was chosen
+#[derive(Args)]
+pub struct Prompt {}
+
+impl Prompt {
+    pub fn run(self, context: &Context) -> Result<()> {
+        match chosen(context) {
+            Ok(Some(name)) => terminal::print(&format!("{name}\n")),
+            // A prompt is no place for an error; `alchemy use` tells it.
+            Ok(None) | Err(_) => Ok(()),
+        }
+    }
+}
+
+fn chosen(context: &Context) -> Result<Option<ProfileName>> {
+    if let Some(selection) = context.with_named(None, select)? {
+        return Ok(Some(selection.name));
+    }
+    Ok(context.look()?.sound()?.choice.as_ref().map(|choice| choice.name.clone()))
+}

@@ -122,7 +122,7 @@ impl Command {
             Self::Profile(profile) => profile.run(context),
             Self::Hook(hook) => hook.run(context),
             Self::HookEnv(hook) => hook.run(context),
-            Self::Prompt(prompt) => prompt.run(context),
+            Self::Prompt(prompt::Prompt {}) => prompt::run(context),
             Self::Use(bind) => bind.run(context),
             Self::Allow(allow) => allow.run(context),
             Self::Deny(deny) => deny.run(context),

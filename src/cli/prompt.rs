@@ -13,13 +13,11 @@ use crate::terminal;
 #[derive(Args)]
 pub struct Prompt {}
 
-impl Prompt {
-    pub fn run(self, context: &Context) -> Result<()> {
-        match chosen(context) {
-            Ok(Some(name)) => terminal::print(&format!("{name}\n")),
-            // A prompt is no place for an error; `alchemy use` tells it.
-            Ok(None) | Err(_) => Ok(()),
-        }
+pub fn run(context: &Context) -> Result<()> {
+    match chosen(context) {
+        Ok(Some(name)) => terminal::print(&format!("{name}\n")),
+        // A prompt is no place for an error; `alchemy use` tells it.
+        Ok(None) | Err(_) => Ok(()),
     }
 }
 

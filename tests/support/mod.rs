@@ -8,6 +8,7 @@
 pub mod authorization;
 pub mod chromium;
 pub mod cloudflare;
+pub mod hooked;
 pub mod http;
 pub mod keyring;
 pub mod npm;

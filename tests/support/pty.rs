@@ -115,6 +115,17 @@ impl Terminal {
         plain(&self.shown)
     }
 
+    /// What was shown since the last call, or since what was waited for.
+    pub fn news(&mut self) -> String {
+        while let Ok(chunk) = self.output.try_recv() {
+            self.shown.extend(chunk);
+        }
+        let text = self.text();
+        let news = text[self.passed..].to_owned();
+        self.passed = text.len();
+        news
+    }
+
     /// Waits for the end of the command: its exit code, and everything that was shown. The modes of the
     /// terminal are those of before, and the cursor is visible.
     #[track_caller]

@@ -1,0 +1,154 @@
+//! A shell on a terminal, with the hook in its rc file, and a person who types.
+//!
+//! The same words to every shell: [`Hooked::cd`], [`Hooked::export`], … type what that shell understands. What
+//! a child sees is dumped into a file by a program that the shell runs; so a test knows, too, when everything
+//! before it is done.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::pty::{LIMIT, Terminal};
+use super::{ALCHEMY, Home, environment};
+
+/// A shell that has a hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shell {
+    Bash,
+    Zsh,
+}
+pub use Shell::{Bash, Zsh};
+
+/// All of them.
+pub const SHELLS: [Shell; 2] = [Bash, Zsh];
+
+impl Shell {
+    /// Its program, and the name that `alchemy hook` knows it by.
+    pub fn name(self) -> &'static str {
+        match self {
+            Bash => "bash",
+            Zsh => "zsh",
+        }
+    }
+
+    pub fn is_installed(self) -> bool {
+        super::has(self.name())
+    }
+
+    /// Has the shell read the hook, and leave out what would only disturb: history, colours, other prompts.
+    fn rc(self, home: &Home, before: &str) -> (&'static str, String) {
+        let hook = format!("{ALCHEMY} hook {}", self.name());
+        let _ = home;
+        match self {
+            Bash => (".bashrc", format!("unset HISTFILE\nPS1='ready: '\n{before}\neval \"$({hook})\"\n")),
+            Zsh => (
+                ".zshrc",
+                format!("unsetopt promptcr promptsp\nPS1='ready: '\n{before}\neval \"$({hook})\"\n"),
+            ),
+        }
+    }
+
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Bash => &["--noprofile", "-i"],
+            Zsh => &["-d", "-i"],
+        }
+    }
+}
+
+/// A shell on a terminal.
+pub struct Hooked<'h> {
+    pub shell: Shell,
+    pub terminal: Terminal,
+    home: &'h Home,
+    dumps: usize,
+}
+
+impl<'h> Hooked<'h> {
+    /// Starts the shell in the home.
+    pub fn start(shell: Shell, home: &'h Home) -> Self {
+        Self::start_with(shell, home, "", &[])
+    }
+
+    /// The same with lines of its rc file that stand before the hook, and with variables.
+    pub fn start_with(shell: Shell, home: &'h Home, before: &str, variables: &[(&str, &str)]) -> Self {
+        let (rc, text) = shell.rc(home, before);
+        fs::write(home.path().join(rc), text).expect("an rc file");
+        let bin = home.path().join("bin");
+        fs::create_dir_all(&bin).expect("a folder");
+        let dump = bin.join("dump");
+        fs::write(&dump, "#!/bin/sh\nenv -0 >\"$1.new\" && mv \"$1.new\" \"$1\"\n").expect("written");
+        fs::set_permissions(&dump, fs::Permissions::from_mode(0o755)).expect("executable");
+        let mut command = home.command(shell.name());
+        command.args(shell.arguments()).env("TERM", "dumb").env("LC_ALL", "C.UTF-8");
+        command.envs(variables.iter().copied());
+        Self { shell, terminal: Terminal::start(command), home, dumps: 0 }
+    }
+
+    /// Types a line.
+    pub fn line(&mut self, line: &str) {
+        self.terminal.line(line);
+    }
+
+    /// Goes to a directory, by its path below the home.
+    pub fn cd(&mut self, below: &str) {
+        let path = self.home.path().join(below);
+        self.line(&format!("cd '{}'", path.display()));
+    }
+
+    /// Exports a variable.
+    pub fn export(&mut self, name: &str, value: &str) {
+        let quoted = value.replace('\'', r"'\''");
+        self.line(&format!("export {name}='{quoted}'"));
+    }
+
+    /// What a child sees, once everything that was typed before is done.
+    #[track_caller]
+    pub fn environment(&mut self) -> BTreeMap<String, String> {
+        self.dumps += 1;
+        let file = self.home.path().join(format!("dump-{}", self.dumps));
+        self.line(&format!("{} {}", self.home.path().join("bin/dump").display(), file.display()));
+        self.wait_for(&file);
+        let text = fs::read(&file).expect("a dump");
+        fs::remove_file(&file).expect("removed");
+        let mut seen = environment(&String::from_utf8_lossy(&text));
+        // Of the directory, and of the last command: no shell's hook has a say in these.
+        for name in ["PWD", "OLDPWD", "_", "SHLVL"] {
+            seen.remove(name);
+        }
+        seen
+    }
+
+    /// Waits for a file, as long as the shell is there to make it.
+    #[track_caller]
+    fn wait_for(&mut self, file: &Path) {
+        let since = Instant::now();
+        while !file.exists() {
+            assert!(
+                since.elapsed() < LIMIT,
+                "{:?} does nothing after:\n{}",
+                self.shell,
+                self.terminal.text()
+            );
+            sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// How many lines of ours the person has seen since this was asked last, and which.
+    pub fn said(&mut self) -> Vec<String> {
+        let text = self.terminal.news();
+        let lines = text.lines().filter(|line| line.starts_with("alchemy: ") || line.starts_with("hint: "));
+        lines.map(str::to_owned).collect()
+    }
+
+    /// Leaves the shell.
+    #[track_caller]
+    pub fn exit(mut self) -> String {
+        self.line("exit");
+        let (_, shown) = self.terminal.finish();
+        shown
+    }
+}

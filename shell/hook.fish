@@ -5,7 +5,7 @@
 # last. Only then that runs, and what it prints calls the functions below. What children must not see is kept in
 # globals that are not exported.
 
-status is-interactive; or return
+status is-interactive; or return 0
 
 # The names of the variables that are in our hands. Of each NAME:
 #     __alchemy_ours_NAME     what we made it; empty: we took it away

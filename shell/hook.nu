@@ -2,8 +2,8 @@
 #     alchemy hook nu | save --force ($nu.data-dir | path join vendor autoload alchemy.nu)
 #
 # Before each prompt it looks, without a process, whether anything has changed since `alchemy hook-env` ran last. Only
-# then that runs; what it prints says how to change the environment. What children must not see is kept in a record:
-# they are given text only.
+# then that runs, and what it prints says how to change the environment. What children must not see is in a record:
+# they are given text only. What may fail or runs a program is in a `def` without --env, which keeps LAST_EXIT_CODE.
 
 $env.__alchemy_state = $env.__alchemy_state? | default {
     active: "", told: "", place: "", generationFile: "", generation: "", pinFile: "", pin: "", due: null
@@ -15,13 +15,14 @@ $env.config.hooks.pre_prompt = [] | append ($env.config.hooks.pre_prompt? | defa
     not (($hook | describe) =~ __alchemy_hook)
 } | append {
     __alchemy_hook: true
-    code: {|| if (__alchemy_changed $env.__alchemy_state) { __alchemy_run } }
+    condition: {|| __alchemy_changed $env.__alchemy_state }
+    code: {|| __alchemy_run }
 }
 
 def __alchemy_changed [state: record]: nothing -> bool {
     ((__alchemy_place) != $state.place
-        or (__alchemy_read $state.generationFile) != $state.generation
-        or (__alchemy_read $state.pinFile) != $state.pin
+        or not (__alchemy_holds $state.generationFile $state.generation)
+        or not (__alchemy_holds $state.pinFile $state.pin)
         or ($state.due != null and (date now) >= $state.due))
 }
 
@@ -30,14 +31,18 @@ def __alchemy_place []: nothing -> string {
     $"($env.PWD):($env.ALCHEMY_ACTIVE?):($env.ALCHEMY_PROFILE?):($env.CLOUDFLARE_PROFILE?)"
 }
 
-# The text of a file as `hook-env` tells it; empty, if there is none (looked at first: a caught error sets LAST_EXIT_CODE).
+# Whether the text is that of the file; one that cannot be read is empty.
+def __alchemy_holds [file: string, text: string]: nothing -> bool {
+    if $text == "" and not ($file | path exists) { return true }
+    try { (open --raw $file) == $text or (__alchemy_read $file) == $text } catch { $text == "" }
+}
+
+# The text as JSON can carry it, up to the first NUL.
 def __alchemy_read [file: string]: nothing -> string {
-    if ($file | path type) != file { return "" }
-    open --raw $file | decode utf-8 | split row (char nul) | first
+    try { open --raw $file | decode utf-8 | split row (char nul) | first } catch { "" }
 }
 
 def --env __alchemy_run [] {
-    let exit_code = $env.LAST_EXIT_CODE?
     # Whatever becomes of this run, the next one is when something changes again.
     let seen = $env.__alchemy_state | merge {
         place: (__alchemy_place)
@@ -46,13 +51,16 @@ def --env __alchemy_run [] {
         due: null
     }
     $env.__alchemy_state = $seen
-    let answer = try { ^__ALCHEMY__ hook-env nu --active $seen.active --told $seen.told | from json } catch { null }
-    if $answer != null { __alchemy_apply $seen $answer }
-    $env.LAST_EXIT_CODE = $exit_code
+    let answer = __alchemy_ask $seen
+    if $answer != null { __alchemy_change $seen $answer }
+}
+
+def __alchemy_ask [state: record]: nothing -> any {
+    try { ^__ALCHEMY__ hook-env nu --active $state.active --told $state.told | from json } catch { null }
 }
 
 # All is worked out first and then changed at once, so that Ctrl-C leaves no half of it.
-def --env __alchemy_apply [seen: record, answer: record] {
+def --env __alchemy_change [seen: record, answer: record] {
     # Another shell has activated this, or nobody: what we hold is out of force.
     mut table = if $seen.active == ($env.ALCHEMY_ACTIVE? | default "") { $seen.table } else { {} }
     mut next = {}
@@ -82,7 +90,7 @@ def --env __alchemy_apply [seen: record, answer: record] {
     $env.__alchemy_state = {
         active: $state.active, told: $state.told, place: (__alchemy_place)
         generationFile: $state.generationFile, generation: $state.generation
-        pinFile: $state.pinFile, pin: $state.pin, due: $due, table: $table
+        pinFile: $state.pinFile, pin: ($state.pin | str replace --regex '^\u{feff}' ''), due: $due, table: $table
     }
 }
 

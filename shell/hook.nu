@@ -11,10 +11,10 @@ $env.__alchemy_state = $env.__alchemy_state? | default {
     table: {}
 }
 
-$env.config.hooks.pre_prompt = [] | append ($env.config.hooks.pre_prompt? | default []) | where {|hook|
+$env.config.hooks.pre_prompt = $env.config.hooks.pre_prompt | where {|hook|
     not (($hook | describe) =~ __alchemy_hook)
 } | append {
-    __alchemy_hook: true
+    __alchemy_hook: "told from others' by this field, when the file is read again"
     condition: {|| __alchemy_changed $env.__alchemy_state }
     code: {|| __alchemy_run }
 }

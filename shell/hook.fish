@@ -1,0 +1,139 @@
+# Gives fish the Cloudflare credentials of the directory's profile, and takes them away on leaving. In config.fish:
+#     alchemy hook fish | source
+#
+# At a prompt and after `cd` it looks, with builtins only, whether anything has changed since `alchemy hook-env` ran
+# last. Only then that runs, and what it prints calls the functions below. What children must not see is kept in
+# globals that are not exported.
+
+status is-interactive; or return 0
+
+# The names of the variables that are in our hands. Of each NAME:
+#     __alchemy_ours_NAME     what we made it; empty: we took it away
+#     __alchemy_flags_NAME    how the global was set before; empty: there was none
+#     __alchemy_before_NAME   what it was before
+set -qg __alchemy_table; or set -gu __alchemy_table
+
+function __alchemy_hook --on-event fish_prompt --on-variable PWD
+    # fish traces no event handlers, unless `fish_trace` is "all" (after 3.6): that must not show our values.
+    set -l fish_trace
+    status is-command-substitution; and return
+    set -l generation
+    set -l pin
+    # fish warns of a missing file, wherever stderr goes.
+    test -f "$__alchemy_generation_file"; and read -lz generation <$__alchemy_generation_file
+    test -f "$__alchemy_pin_file"; and read -lz pin <$__alchemy_pin_file
+    set -q __alchemy_due[1]; and __alchemy_clock
+    if test "x$PWD:$ALCHEMY_ACTIVE:$ALCHEMY_PROFILE:$CLOUDFLARE_PROFILE" = "x$__alchemy_place" \
+            -a "x$generation" = "x$__alchemy_generation" -a "x$pin" = "x$__alchemy_pin"
+        set -q __alchemy_due[1]; and test $__alchemy_now -ge $__alchemy_due; or return
+    end
+
+    # Whatever becomes of this run, the next one is when something changes again.
+    set -gu __alchemy_place "$PWD:$ALCHEMY_ACTIVE:$ALCHEMY_PROFILE:$CLOUDFLARE_PROFILE"
+    set -gu __alchemy_generation "$generation"
+    set -gu __alchemy_pin "$pin"
+    set -gu __alchemy_due
+    test -x __ALCHEMY__; or return
+    set -l script (command __ALCHEMY__ hook-env fish --active "$__alchemy_active" --told "$__alchemy_told" </dev/null)
+    string match -q -- '*__alchemy_state*' "$script"; or return
+    # Another shell has activated this, or nobody: what we hold is out of force.
+    test "x$__alchemy_active" = "x$ALCHEMY_ACTIVE"; or set -gu __alchemy_table
+    # Ctrl-C does not end a function half-way while there is a handler for it.
+    function __alchemy_interrupt --on-signal INT
+    end
+    string join \n -- $script | builtin source
+    functions --erase __alchemy_interrupt
+    set -gu __alchemy_place "$PWD:$ALCHEMY_ACTIVE:$ALCHEMY_PROFILE:$CLOUDFLARE_PROFILE"
+end
+
+# Sets `__alchemy_now` to the seconds of a clock that does not stop while the machine sleeps. No builtin of fish knows
+# the time: on Linux the uptime says it, elsewhere the time of a file that is written this very moment.
+if test -r /proc/uptime
+    function __alchemy_clock
+        read -gu __alchemy_now _ </proc/uptime
+    end
+else
+    function __alchemy_clock
+        set -l file $__alchemy_generation_file.clock
+        test -w (path dirname -- $file); and echo >$file
+        set -gu __alchemy_now (path mtime -- $file); or set -gu __alchemy_now 0
+    end
+end
+
+# Whether NAME is what we made it. Where a universal variable shines through, an empty global is what takes it away.
+function __alchemy_is_ours
+    set -l ours __alchemy_ours_$argv[1]
+    if set -q $ours'[1]'
+        set -qgx $argv[1]; and test "x$$argv[1]" = "x$$ours"
+    else
+        not set -qg $argv[1]; or set -qgx $argv[1]; and not set -q $argv[1]'[1]'
+    end
+end
+
+# Whether we may change NAME: the first time its global is saved, later it must still be ours.
+function __alchemy_take
+    if contains -- $argv[1] $__alchemy_table
+        __alchemy_is_ours $argv[1]
+        return
+    end
+    set -l flags
+    if set -qg $argv[1]
+        set -qgx $argv[1]; and set flags --export; or set flags --unexport
+        set -qg --path $argv[1]; and set -a flags --path; or set -a flags --unpath
+        set -gu __alchemy_before_$argv[1] $$argv[1]
+    end
+    set -gu __alchemy_flags_$argv[1] $flags
+    set -gua __alchemy_table $argv[1]
+    return 0
+end
+
+function __alchemy_set
+    __alchemy_take $argv[1]; or return
+    set -gu __alchemy_ours_$argv[1] "$argv[2]"
+    set -gx --unpath $argv[1] "$argv[2]"
+end
+
+# A universal variable is the person's own setting on disk, for all sessions: it is covered, never deleted.
+function __alchemy_unset
+    contains -- $argv[1] $__alchemy_table; or set -qgx $argv[1]; or set -qUx $argv[1]; or return
+    __alchemy_take $argv[1]; or return
+    set -gu __alchemy_ours_$argv[1]
+    set -eg $argv[1]
+    set -qUx $argv[1]; and set -gx $argv[1]
+end
+
+function __alchemy_leave
+    for name in $__alchemy_table
+        set -l flags __alchemy_flags_$name
+        set -l before __alchemy_before_$name
+        if __alchemy_is_ours $name
+            set -eg $name
+            set -q $flags'[1]'; and set -g $$flags $name $$before
+        end
+        set -eg __alchemy_ours_$name $flags $before
+    end
+    set -gu __alchemy_table
+end
+
+function __alchemy_adopt
+    set -gu __alchemy_table
+    for name in $argv
+        set -qgx $name; or continue
+        set -gu __alchemy_ours_$name "$$name"
+        set -gu __alchemy_flags_$name
+        set -gua __alchemy_table $name
+    end
+end
+
+function __alchemy_state
+    set -gu __alchemy_active $argv[1]
+    set -gu __alchemy_generation_file $argv[2]
+    set -gu __alchemy_generation $argv[3]
+    set -gu __alchemy_pin_file $argv[4]
+    set -gu __alchemy_pin $argv[5]
+    set -gu __alchemy_told $argv[8]
+    if test -n "$argv[6]"
+        __alchemy_clock
+        set -gu __alchemy_due (math -- $argv[6] - $argv[7] + $__alchemy_now)
+    end
+end

@@ -11,6 +11,7 @@
 //! in ksh and mksh, values with `*`, `?` or `[` beside a file whose name starts like the quoted word,
 //! its `NAME=` and backslashes included. `eval "$(alchemy env)"` has neither.
 
+pub mod hook_tcsh;
 mod quote;
 
 use clap::ValueEnum;

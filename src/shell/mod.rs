@@ -12,6 +12,7 @@
 //! its `NAME=` and backslashes included. `eval "$(alchemy env)"` has neither.
 
 pub mod hook;
+pub mod hook_tcsh;
 mod quote;
 
 use clap::ValueEnum;

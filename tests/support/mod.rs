@@ -18,6 +18,7 @@ pub mod person;
 pub mod pty;
 pub mod shared;
 pub mod signed_in;
+pub mod values;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -25,6 +25,11 @@ impl Places {
         Self { home, root }
     }
 
+    /// A profile that applies where nothing selects.
+    pub fn token_default(&self) {
+        self.home.token_profile("default", "tok-hunter2-default");
+    }
+
     /// A path below the home, by its real path.
     pub fn path(&self, below: &str) -> PathBuf {
         self.root.join(below)

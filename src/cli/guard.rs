@@ -5,6 +5,7 @@ use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::context::Context;
 use crate::directory::{Guard, wrangler_account};
+use crate::environment::ACCOUNT_ID;
 use crate::error::{Error, Result};
 use crate::profile::{Account, AccountId};
 use crate::store::Store;
@@ -46,14 +47,16 @@ fn refused(
         Chosen::Profile(profile, selection) => {
             format!("profile '{}' ({}) is for", profile.name, selection.reason)
         }
-        Chosen::Environment(_) => "the environment's credential is for".to_owned(),
+        Chosen::Environment(_) => format!("{ACCOUNT_ID} in the environment names"),
     };
     let of_guard = profiles_of(store, &guard.account);
     let name = of_guard.iter().find(|(_, account)| !account.name.is_empty());
     let guarded = name.map_or_else(|| guard.account.to_string(), |(_, account)| account.to_string());
     let for_this_run = format!("for this run: --account {}", guard.account);
     let names: Vec<String> = of_guard.iter().take(3).map(|(name, _)| format!("-p {name}")).collect();
-    let hint = if names.is_empty() {
+    let hint = if matches!(chosen, Chosen::Environment(_)) {
+        format!("use a credential of that account; or, if this one is, {for_this_run}")
+    } else if names.is_empty() {
         format!("{for_this_run}; or another profile: -p NAME")
     } else {
         format!("use {}; or {for_this_run}", names.join(" or "))

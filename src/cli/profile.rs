@@ -280,6 +280,6 @@ impl Current {
         if self.json {
             return terminal::print_json(&json!({ "name": name, "reason": reason.to_string() }));
         }
-        terminal::print(&format!("{name} ({reason})\n"))
+        terminal::print(&format!("{name} ({})\n", terminal::printable(&reason.to_string())))
     }
 }

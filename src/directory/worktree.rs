@@ -32,7 +32,10 @@ impl Worktree {
     /// The same path in the main worktree.
     #[must_use]
     pub fn in_main(&self, path: &Path) -> Option<PathBuf> {
-        path.strip_prefix(&self.root).ok().map(|below| self.main.join(below))
+        // By its parts: joining an empty path would leave a slash at the end.
+        path.strip_prefix(&self.root)
+            .ok()
+            .map(|below| self.main.components().chain(below.components()).collect())
     }
 }
 

@@ -15,6 +15,7 @@ pub mod npm;
 pub mod oidc;
 pub mod online;
 pub mod person;
+pub mod places;
 pub mod pty;
 pub mod shared;
 pub mod signed_in;

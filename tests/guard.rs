@@ -1,0 +1,201 @@
+//! The account that a pin file guards: outside of it no credential leaves, by whatever command and in CI
+//! too; and the warning where wrangler would use another one by itself.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+use support::places::Places;
+use support::{ACME, BETA, Home, Output, run};
+
+/// Every command that lets a credential out, with the code of its failures.
+const RELEASING: [(&[&str], i32); 4] = [
+    (&["exec", "-p", "prod", "sh", "-c", "exit 0"], 125),
+    (&["env", "prod"], 1),
+    (&["token", "prod"], 1),
+    (&["credential-process", "prod"], 1),
+];
+
+/// The arguments with an option right after the command's name.
+fn with<'a>(arguments: &[&'a str], option: &[&'a str]) -> Vec<&'a str> {
+    [&arguments[..1], option, &arguments[1..]].concat()
+}
+
+#[test]
+fn outside_of_the_guarded_account_nothing_leaves_and_both_ways_on_are_named() {
+    let places = Places::new();
+    // It is not allowed, and need not be. It is the nearest one with an account that counts.
+    places.pin("code", format!("profile = \"beta\"\naccount = \"{BETA}\""));
+    places.pin("code/sub", "profile = \"prod\"");
+    for (command, code) in RELEASING {
+        let words = format!(
+            "profile 'prod' (from the command line) is for account Acme ({ACME}), and ~/code/.alchemy.toml is for \
+             account Beta ({BETA})"
+        );
+        let error = places.run("code/sub", command).expect_only_error(code, &words);
+        error.expect_hint(&format!("use -p beta; or for this run: --account {BETA}"));
+        // The ways on, as they are named.
+        let other = run(&mut places.command("code/sub", &with(command, &["--account", BETA])));
+        assert_eq!(other.expect_code(0).stderr, "", "{command:?}");
+        let named: Vec<&str> =
+            command.iter().map(|word| if *word == "prod" { "beta" } else { word }).collect();
+        run(&mut places.command("code/sub", &named)).expect_code(0);
+        let error = places.run("code/sub", &with(command, &["--account", ACME]));
+        error.expect_only_error(code, &format!("--account names account {ACME}, and ~/code/.alchemy.toml"));
+    }
+    let account = ["exec", "--account", BETA, "prod", "printenv", "CLOUDFLARE_ACCOUNT_ID"];
+    assert_eq!(places.run("code", &account).expect_code(0).stdout, format!("{BETA}\n"));
+}
+
+#[test]
+fn a_guard_holds_for_a_binding_and_for_a_variable_alike_and_above_a_nearer_pin_too() {
+    let places = Places::new();
+    places.pin("code", format!("account = \"{BETA}\""));
+    places.run("code/sub", &["use", "prod"]).expect_code(0);
+    places.run("code/sub", &["token"]).expect_only_error(1, "profile 'prod' (bound at ~/code/sub) is for");
+    let variable = [("CLOUDFLARE_PROFILE", "prod")];
+    places.run_with("code", &["token"], &variable).expect_only_error(1, "(from CLOUDFLARE_PROFILE) is for");
+    // A nearer one with an account is the one that counts.
+    places.pin("code/sub", format!("account = \"{ACME}\""));
+    assert_eq!(places.runs_with("code/sub"), "prod");
+    // No command but those that let a credential out is stopped.
+    places.run("code", &["profile", "show", "prod"]).expect_code(0);
+    places.run("code", &["list"]).expect_code(0);
+}
+
+#[test]
+fn it_holds_before_the_credential_is_read() {
+    let places = Places::new();
+    places.pin("code", format!("account = \"{BETA}\""));
+    places.home.write_private("credentials/prod/cloudflare.json", "nonsense");
+    places.run("code", &["token", "prod"]).expect_only_error(1, "is for account Beta");
+    places.run("", &["token", "prod"]).expect_error(1, "cloudflare.json");
+}
+
+/// A home without profiles, in CI: a token in the environment, in a directory with this pin file.
+fn in_ci(pin: Option<&str>, account: Option<&str>, arguments: &[&str]) -> Output {
+    let home = Home::new();
+    let directory = home.path().join("code");
+    fs::create_dir(&directory).expect("a directory");
+    if let Some(pin) = pin {
+        fs::write(directory.join(".alchemy.toml"), pin).expect("written");
+    }
+    let mut command = home.alchemy_command(arguments);
+    command.current_dir(directory).env("CI", "true").env("CLOUDFLARE_API_TOKEN", "tok-hunter2-ci");
+    run(command.envs(account.map(|account| ("CLOUDFLARE_ACCOUNT_ID", account))))
+}
+
+#[test]
+fn in_ci_the_environments_credential_stands_in_for_a_pinned_profile_that_does_not_exist() {
+    let pin = format!("profile = \"prod\"\naccount = \"{ACME}\"");
+    let show = ["exec", "--", "printenv", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID"];
+    for account in [Some(ACME), None] {
+        let output = in_ci(Some(&pin), account, &show).expect_code(0);
+        assert_eq!(output.stdout, format!("tok-hunter2-ci\n{ACME}\n"), "it is set when it is unset");
+        assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+        assert!(output.stderr.contains("there is no profile 'prod' (asked for by "), "{}", output.stderr);
+        assert!(
+            output.stderr.contains("using CLOUDFLARE_API_TOKEN from the environment"),
+            "{}",
+            output.stderr
+        );
+    }
+    let refused = in_ci(Some(&pin), Some(BETA), &show);
+    let refused = refused.expect_error(125, "CLOUDFLARE_ACCOUNT_ID in the environment names account");
+    refused.expect_hint(&format!("--account {ACME}"));
+    in_ci(Some("profile = \"prod\""), None, &["token"]).expect_code(0);
+    in_ci(Some("nonsense"), None, &["token"]).expect_only_error(1, "line 1");
+
+    // A variable is no directory: whoever set it meant that profile.
+    let places = Places::new();
+    places.pin("code", "profile = \"new\"");
+    let token = ("CLOUDFLARE_API_TOKEN", "tok-hunter2-ci");
+    let named = [token, ("CI", "true"), ("ALCHEMY_PROFILE", "new")];
+    places.run_with("code", &["exec", "--", "true"], &named).expect_only_error(125, "no profile 'new'");
+    // One that exists is not used before it is allowed to be asked for, whatever the environment holds.
+    places.pin("code", "profile = \"prod\"");
+    let ci = [token, ("CI", "true")];
+    places.run_with("code", &["exec", "--", "true"], &ci).expect_only_error(125, "is not allowed yet");
+    // Bound to one that is gone.
+    places.home.write("bindings.json", &format!("{{\"bindings\":{{{:?}:\"gone\"}}}}", places.text("code")));
+    let said = places.run_with("code", &["exec", "--", "true"], &[token]).expect_code(0).stderr;
+    assert!(said.contains("there is no profile 'gone' (bound at ~/code); using"), "{said}");
+}
+
+const OTHER: &str = "fedcba9876543210fedcba9876543210";
+
+#[test]
+fn an_account_of_wranglers_own_configuration_that_differs_is_a_warning() {
+    let places = Places::new();
+    let table: [(&str, String); 4] = [
+        (
+            "wrangler.toml",
+            format!("name = \"x\"\naccount_id = \"{OTHER}\" # ours\n[vars]\naccount_id = \"y\"\n"),
+        ),
+        ("wrangler.json", format!("{{ \"account_id\": \"{OTHER}\" }}")),
+        (
+            "wrangler.jsonc",
+            format!(
+                "\u{feff}// one\n{{ /* two */ \"vars\": {{ \"account_id\": \"y\" }},\r\n \"account_id\": \"{OTHER}\",\r\n}}\n"
+            ),
+        ),
+        ("wrangler.json", format!("{{ \"account_id\": \"{}\" }}", OTHER.to_uppercase())),
+    ];
+    for (n, (file, text)) in table.iter().enumerate() {
+        let directory = format!("{n}/sub");
+        places.write(&format!("{n}/{file}"), text);
+        for command in [&["exec", "prod", "--", "true"][..], &["env", "prod"]] {
+            let said = run(&mut places.command(&directory, command)).expect_code(0).stderr;
+            let (line, rest) = said.split_once('\n').unwrap_or_default();
+            assert!(rest.is_empty() && line.contains(&format!("~/{n}/{file}")), "{file}: {said}");
+            assert!(line.to_lowercase().contains(OTHER) && line.contains(ACME), "{file}: {said}");
+        }
+        assert_eq!(
+            run(&mut places.command(&directory, &["exec", "beta", "true"])).stderr,
+            "",
+            "the same one"
+        );
+        let other = ["exec", "--account", OTHER, "prod", "true"];
+        assert_eq!(run(&mut places.command(&directory, &other)).stderr, "", "asked for");
+        assert_eq!(run(&mut places.command(&directory, &["-q", "exec", "prod", "true"])).stderr, "");
+    }
+}
+
+#[test]
+fn of_wranglers_files_the_one_counts_that_wrangler_takes_and_a_broken_one_is_its_own_to_tell() {
+    let places = Places::new();
+    let quiet = |directory: &str| {
+        let output = places.run(directory, &["exec", "prod", "--", "true"]).expect_code(0);
+        assert_eq!(output.stderr, "", "{directory}");
+    };
+    let (own, other) = (format!("{{ \"account_id\": \"{ACME}\" }}"), format!("account_id = \"{OTHER}\""));
+    // By the name first, by the distance then.
+    places.write("a/wrangler.json", &own);
+    places.write("a/b/wrangler.toml", &other);
+    quiet("a/b");
+    places.write("c/wrangler.toml", &other);
+    places.write("c/d/wrangler.toml", format!("account_id = \"{ACME}\""));
+    quiet("c/d");
+    for (n, text) in
+        ["", "{", "account_id = ", "{ \"account_id\": 7 }", "{ \"account_id\": \"\" }", "[]", "\0\u{1}"]
+            .iter()
+            .enumerate()
+    {
+        places.write(&format!("e{n}/wrangler.jsonc"), text);
+        quiet(&format!("e{n}"));
+    }
+    places.write("deep/wrangler.json", "[".repeat(500_000));
+    quiet("deep");
+    places.write("deep/wrangler.toml", format!("a = {}", "[".repeat(500_000)));
+    fs::remove_file(places.path("deep/wrangler.json")).expect("removed");
+    quiet("deep");
+    places.write("evil/wrangler.jsonc", "{ \"account_id\": \"x\\n\\u001b[31malchemy: hunter2\" }");
+    quiet("evil");
+    mkfifo(&places.directory("fifo").join("wrangler.toml"), Mode::S_IRWXU).expect("a FIFO");
+    quiet("fifo");
+    symlink("/dev/zero", places.directory("zero").join("wrangler.jsonc")).expect("a link");
+    quiet("zero");
+}

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::context::Context;
 use crate::error::{Error, Result};
 use crate::launch;
-use crate::shell::hook;
+use crate::shell::{hook, hook_tcsh};
 use crate::terminal;
 
 /// Where the path of the binary belongs in the scripts. By its name alone it would be npm's `alchemy` wherever
@@ -30,6 +30,9 @@ pub struct Hook {
 enum Hooked {
     Bash,
     Zsh,
+    Fish,
+    Nu,
+    Tcsh,
 }
 
 impl Hook {
@@ -39,6 +42,11 @@ impl Hook {
         let (script, shell) = match self.shell {
             Hooked::Bash => (include_str!("../../shell/hook.bash"), hook::Shell::Bash),
             Hooked::Zsh => (include_str!("../../shell/hook.zsh"), hook::Shell::Zsh),
+            Hooked::Fish => (include_str!("../../shell/hook.fish"), hook::Shell::Fish),
+            Hooked::Nu => (include_str!("../../shell/hook.nu"), hook::Shell::Nu),
+            Hooked::Tcsh => {
+                (&*hook_tcsh::without_comments(include_str!("../../shell/hook.tcsh")), hook::Shell::Tcsh)
+            }
         };
         terminal::print(&script.replace(PLACEHOLDER, &hook::word(shell, binary)))
     }

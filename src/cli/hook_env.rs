@@ -2,6 +2,7 @@
 //! longer than two seconds, asks nobody anything, and says at most one line.
 
 use std::fmt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -26,6 +27,9 @@ pub struct HookEnv {
     /// What it was told last
     #[arg(long, default_value = "")]
     told: String,
+    /// The variables that it keeps something for, where it must be told each by its name
+    #[arg(long, default_value = "", value_delimiter = ',')]
+    table: Vec<String>,
 }
 
 impl HookEnv {
@@ -40,10 +44,11 @@ impl HookEnv {
             context.messages.say(&line);
         }
         let now = Now { own: &self.active, active, has_secret: before.has_secret, also: &activation.also };
-        let mut step = Step::towards(activation.target.as_ref(), now, &|name| {
+        let get = |name: &str| {
             let found = context.variables.iter().find(|(key, _)| key == name);
             found.map(|(_, value)| value.to_string_lossy().into_owned())
-        });
+        };
+        let mut step = Step::towards(activation.target.as_ref(), now, &get);
         let pin = context.look().ok().and_then(|here| here.pin.as_ref());
         step.state = State {
             generation,
@@ -51,9 +56,22 @@ impl HookEnv {
             until: activation.until.map(|until| until.as_second() + 1),
             now: context.now.as_second(),
             told: told.to_string(),
+            clock: self.clock(context, activation.until.is_some()),
             ..step.state
         };
-        terminal::print(&render(self.shell, &step)?)
+        let table: Vec<&str> =
+            self.table.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+        terminal::print(&render(self.shell, &step, &table, |name| get(name).is_some())?)
+    }
+
+    /// The file from which a shell without a clock reads the time, where it is needed.
+    fn clock(&self, context: &Context, is_needed: bool) -> String {
+        let path = context.home.clock();
+        if is_needed && self.shell == Shell::Tcsh {
+            // Without it, the next change of directory is the next time to look.
+            let _ = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+        }
+        path.display().to_string()
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::quote::{self, Text};
-use super::{Variables, is_name};
+use super::{Variables, hook_tcsh, is_name};
 use crate::environment::{ACTIVE, SET, Value};
 use crate::error::{Error, Result};
 
@@ -53,6 +53,8 @@ pub struct State {
     pub now: i64,
     /// Which message has been shown.
     pub told: String,
+    /// A file from which a shell without a clock may read the time, by changing it.
+    pub clock: String,
 }
 
 /// What a shell is to have.
@@ -132,11 +134,17 @@ impl Step {
     }
 }
 
-/// The step for a shell. The text holds the secrets, so it is wiped when it is dropped.
+/// The step for a shell. tcsh wants to know, besides, what is in its table, and whether a variable is set in its
+/// environment. The text holds the secrets, so it is wiped when it is dropped.
 ///
 /// # Errors
 /// A name that is no variable's, or a value that the shell cannot be given. The error never has the value.
-pub fn render(shell: Shell, step: &Step) -> Result<Zeroizing<String>> {
+pub fn render(
+    shell: Shell,
+    step: &Step,
+    table: &[&str],
+    is_set: impl Fn(&str) -> bool,
+) -> Result<Zeroizing<String>> {
     for name in step.adopt.iter().flatten().chain(step.set.iter().map(|(name, _)| name)).chain(&step.unset) {
         if !is_name(name) {
             return Err(Error::new(format!("{name:?} is not the name of a variable")));
@@ -148,7 +156,7 @@ pub fn render(shell: Shell, step: &Step) -> Result<Zeroizing<String>> {
     let mut out = Text::default();
     match shell {
         Shell::Nu | Shell::Elvish => json(&mut out, step)?,
-        Shell::Tcsh => return Err(Error::new("tcsh has no hook yet")),
+        Shell::Tcsh => return tcsh(step, table, is_set),
         Shell::Bash | Shell::Zsh => calls(&mut out, step, "; ", quote::ansi_c),
         Shell::Fish => calls(&mut out, step, "; ", quote::fish),
         Shell::Pwsh => calls(&mut out, step, "\n", quote::powershell),
@@ -156,14 +164,36 @@ pub fn render(shell: Shell, step: &Step) -> Result<Zeroizing<String>> {
     Ok(out.finish())
 }
 
+fn tcsh(step: &Step, table: &[&str], is_set: impl Fn(&str) -> bool) -> Result<Zeroizing<String>> {
+    fn names(names: &[String]) -> Vec<&str> {
+        names.iter().map(String::as_str).collect()
+    }
+    let set: Vec<(&str, &str)> = step.set.iter().map(|(name, value)| (&**name, value.expose())).collect();
+    let change = hook_tcsh::Change {
+        adopt: &names(step.adopt.as_deref().unwrap_or_default()),
+        leave: step.leave,
+        set: &set,
+        unset: &names(&step.unset),
+    };
+    let State { active, told, generation, pin, until, clock, .. } = &step.state;
+    let files = [generation, pin].map(|watched| (&*watched.path, watched.modified));
+    let state = hook_tcsh::State { active, told, files, until: *until, clock };
+    // What is adopted takes the place of the table.
+    let table = if step.adopt.is_some() { &[] } else { table };
+    hook_tcsh::statements(&change, table, is_set, &state)
+}
+
 /// A text as one word in a shell's script.
 #[must_use]
 pub fn word(shell: Shell, text: &str) -> String {
     let mut out = Text::default();
     match shell {
+        Shell::Bash | Shell::Zsh => quote::ansi_c(&mut out, text),
         Shell::Fish => quote::fish(&mut out, text),
+        Shell::Tcsh => quote::backslashed(&mut out, text),
+        Shell::Nu => quote::nu(&mut out, text),
+        Shell::Elvish => out.push_all(&["'", &text.replace('\'', "''"), "'"]),
         Shell::Pwsh => quote::powershell(&mut out, text),
-        Shell::Bash | Shell::Zsh | Shell::Nu | Shell::Elvish | Shell::Tcsh => quote::ansi_c(&mut out, text),
     }
     out.finish().trim_end_matches('\n').to_owned()
 }

@@ -102,6 +102,19 @@ pub(super) fn fish(out: &mut Text, value: &str) {
     }
 }
 
+/// Appends `value` as a text of Nushell: in double quotes, where a backslash escapes.
+pub(super) fn nu(out: &mut Text, value: &str) {
+    out.push("\"");
+    for c in value.chars() {
+        match c {
+            '"' | '\\' => out.push_all(&["\\", c.encode_utf8(&mut [0; 4])]),
+            c if c.is_control() => out.push(&format!("\\u{{{:x}}}", u32::from(c))),
+            c => out.push(c.encode_utf8(&mut [0; 4])),
+        }
+    }
+    out.push("\"");
+}
+
 /// Appends `value` as a `PowerShell` literal.
 ///
 /// `PowerShell` takes four typographic quotes for `'` as well, and each is doubled (`IsSingleQuote` in

@@ -19,11 +19,14 @@ use super::{ALCHEMY, Home, environment};
 pub enum Shell {
     Bash,
     Zsh,
+    Fish,
+    Nu,
+    Tcsh,
 }
-pub use Shell::{Bash, Zsh};
+pub use Shell::{Bash, Fish, Nu, Tcsh, Zsh};
 
 /// All of them.
-pub const SHELLS: [Shell; 2] = [Bash, Zsh];
+pub const SHELLS: [Shell; 5] = [Bash, Zsh, Fish, Nu, Tcsh];
 
 impl Shell {
     /// Its program, and the name that `alchemy hook` knows it by.
@@ -31,6 +34,9 @@ impl Shell {
         match self {
             Bash => "bash",
             Zsh => "zsh",
+            Fish => "fish",
+            Nu => "nu",
+            Tcsh => "tcsh",
         }
     }
 
@@ -48,6 +54,20 @@ impl Shell {
                 ".zshrc",
                 format!("unsetopt promptcr promptsp\nPS1='ready: '\n{before}\neval \"$({hook})\"\n"),
             ),
+            Fish => (
+                ".config/fish/config.fish",
+                format!("function fish_prompt; printf 'ready: '; end\n{before}\n{hook} | source\n"),
+            ),
+            Nu => {
+                let script = home.run(&["hook", "nu"]).expect_code(0).stdout;
+                let config = "$env.config.show_banner = false\n$env.PROMPT_COMMAND = {|| \"ready: \" }\n\
+                              $env.PROMPT_COMMAND_RIGHT = \"\"\n$env.PROMPT_INDICATOR = \"\"\n";
+                (".config/nushell/config.nu", format!("{config}{before}\n{script}\n"))
+            }
+            Tcsh => (
+                ".tcshrc",
+                format!("unset edit\nset prompt = 'ready: '\n{before}\nif ($?prompt) eval \"`{hook}`\"\n"),
+            ),
         }
     }
 
@@ -55,6 +75,9 @@ impl Shell {
         match self {
             Bash => &["--noprofile", "-i"],
             Zsh => &["-d", "-i"],
+            Fish => &["--private", "--interactive"],
+            Nu => &["--no-history", "--interactive"],
+            Tcsh => &[],
         }
     }
 }
@@ -64,7 +87,10 @@ pub struct Hooked<'h> {
     pub shell: Shell,
     pub terminal: Terminal,
     home: &'h Home,
+    lines: usize,
     dumps: usize,
+    /// How much of what was shown has been looked at for lines of ours.
+    heard: usize,
 }
 
 impl<'h> Hooked<'h> {
@@ -76,20 +102,29 @@ impl<'h> Hooked<'h> {
     /// The same with lines of its rc file that stand before the hook, and with variables.
     pub fn start_with(shell: Shell, home: &'h Home, before: &str, variables: &[(&str, &str)]) -> Self {
         let (rc, text) = shell.rc(home, before);
-        fs::write(home.path().join(rc), text).expect("an rc file");
+        let rc = home.path().join(rc);
+        fs::create_dir_all(rc.parent().expect("a folder")).expect("a folder");
+        fs::write(rc, text).expect("an rc file");
         let bin = home.path().join("bin");
         fs::create_dir_all(&bin).expect("a folder");
         let dump = bin.join("dump");
-        fs::write(&dump, "#!/bin/sh\nenv -0 >\"$1.new\" && mv \"$1.new\" \"$1\"\n").expect("written");
+        fs::write(&dump, "#!/bin/sh\nenv -0 >\"$1.new\" && mv \"$1.new\" \"$1\" && echo dumped\n")
+            .expect("written");
         fs::set_permissions(&dump, fs::Permissions::from_mode(0o755)).expect("executable");
         let mut command = home.command(shell.name());
         command.args(shell.arguments()).env("TERM", "dumb").env("LC_ALL", "C.UTF-8");
         command.envs(variables.iter().copied());
-        Self { shell, terminal: Terminal::start(command), home, dumps: 0 }
+        Self { shell, terminal: Terminal::start(command), home, lines: 0, dumps: 0, heard: 0 }
     }
 
-    /// Types a line.
+    /// Types a line, ahead where the shell can take that: Nushell loses what is typed before its prompt is there,
+    /// when it asks the terminal to mark pasted text.
+    #[track_caller]
     pub fn line(&mut self, line: &str) {
+        self.lines += 1;
+        if self.shell == Nu {
+            self.terminal.expect_times(b"\x1b[?2004h", self.lines);
+        }
         self.terminal.line(line);
     }
 
@@ -101,8 +136,13 @@ impl<'h> Hooked<'h> {
 
     /// Exports a variable.
     pub fn export(&mut self, name: &str, value: &str) {
-        let quoted = value.replace('\'', r"'\''");
-        self.line(&format!("export {name}='{quoted}'"));
+        let quoted = format!("'{}'", value.replace('\'', r"'\''"));
+        self.line(&match self.shell {
+            Bash | Zsh => format!("export {name}={quoted}"),
+            Fish => format!("set -gx {name} {quoted}"),
+            Nu => format!("$env.{name} = r#'{value}'#"),
+            Tcsh => format!("setenv {name} {}", quoted.replace('!', r"\!")),
+        });
     }
 
     /// What a child sees, once everything that was typed before is done.
@@ -110,8 +150,10 @@ impl<'h> Hooked<'h> {
     pub fn environment(&mut self) -> BTreeMap<String, String> {
         self.dumps += 1;
         let file = self.home.path().join(format!("dump-{}", self.dumps));
-        self.line(&format!("{} {}", self.home.path().join("bin/dump").display(), file.display()));
+        let caret = if self.shell == Nu { "^" } else { "" };
+        self.line(&format!("{caret}{} {}", self.home.path().join("bin/dump").display(), file.display()));
         self.wait_for(&file);
+        self.terminal.expect("dumped");
         let text = fs::read(&file).expect("a dump");
         fs::remove_file(&file).expect("removed");
         let mut seen = environment(&String::from_utf8_lossy(&text));
@@ -137,11 +179,14 @@ impl<'h> Hooked<'h> {
         }
     }
 
-    /// How many lines of ours the person has seen since this was asked last, and which.
+    /// The lines of ours that the person has seen until the last look at the environment, since this was asked
+    /// last.
     pub fn said(&mut self) -> Vec<String> {
-        let text = self.terminal.news();
-        let lines = text.lines().filter(|line| line.starts_with("alchemy: ") || line.starts_with("hint: "));
-        lines.map(str::to_owned).collect()
+        let text = self.terminal.text();
+        let news = &text[self.heard..];
+        self.heard = text.len();
+        // What was typed ahead may stand before it.
+        news.lines().filter_map(|line| line.find("alchemy: ").map(|at| line[at..].to_owned())).collect()
     }
 
     /// Leaves the shell.

@@ -110,20 +110,17 @@ impl Terminal {
         }
     }
 
+    /// Waits until a control sequence, or any other bytes, came that many times in all.
+    #[track_caller]
+    pub fn expect_times(&mut self, bytes: &[u8], times: usize) {
+        while self.shown.windows(bytes.len()).filter(|window| *window == bytes).count() < times {
+            assert!(self.read(), "not {times} times in:\n{}", self.text());
+        }
+    }
+
     /// What was shown until now, without colours and cursor movements.
     pub fn text(&self) -> String {
         plain(&self.shown)
-    }
-
-    /// What was shown since the last call, or since what was waited for.
-    pub fn news(&mut self) -> String {
-        while let Ok(chunk) = self.output.try_recv() {
-            self.shown.extend(chunk);
-        }
-        let text = self.text();
-        let news = text[self.passed..].to_owned();
-        self.passed = text.len();
-        news
     }
 
     /// Waits for the end of the command: its exit code, and everything that was shown. The modes of the
@@ -187,6 +184,10 @@ fn read_in_thread(master: OwnedFd) -> Receiver<Vec<u8>> {
         let mut buffer = [0; 4096];
         // EIO when the last process has closed the terminal.
         while let Ok(count @ 1..) = master.read(&mut buffer) {
+            // Where the cursor is (`ESC [ 6 n`), a terminal answers by itself; line editors wait for it.
+            if buffer[..count].windows(4).any(|window| window == b"\x1b[6n") {
+                let _ = master.write_all(b"\x1b[1;1R");
+            }
             if sender.send(buffer[..count].to_vec()).is_err() {
                 break;
             }

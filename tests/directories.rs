@@ -73,7 +73,9 @@ fn alone_it_says_which_profile_applies_and_why() {
     let row = |start: &str, words: &[&str]| {
         let line = chain.lines().find(|line| line.starts_with(start));
         let line = line.unwrap_or_else(|| panic!("'{start}' in:\n{chain}"));
-        words.iter().for_each(|word| assert!(line.contains(word), "'{word}' in: {line}"));
+        for word in words {
+            assert!(line.contains(word), "'{word}' in: {line}");
+        }
     };
     row("   CLOUDFLARE_PROFILE", &[]);
     row("   ~/code/acme/.alchemy.toml", &["beta", BETA, "not allowed"]);

@@ -204,7 +204,7 @@ fn what_is_no_regular_file_never_blocks_and_lets_nothing_out() {
     refused("cannot be read");
     if !geteuid().is_root() {
         places.pin("code", PROD);
-        fs::set_permissions(&pin, Permissions::from_mode(0o0)).expect("its mode set");
+        fs::set_permissions(&pin, Permissions::from_mode(0o000)).expect("its mode set");
         refused("cannot be read: permission denied");
     }
 }

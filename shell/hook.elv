@@ -1,0 +1,129 @@
+# Gives Elvish the Cloudflare credentials of the directory's profile, and takes them away on leaving. In rc.elv:
+#     eval (alchemy hook elvish | slurp)
+#
+# Before each prompt and after `cd` it looks, without a process, whether anything has changed since `alchemy hook-env`
+# ran last. Only then that runs, and what it prints says how to change the environment. What children must not see is
+# in variables of Elvish, which are not the environment's.
+
+use math
+use str
+
+var __alchemy_program = (external __ALCHEMY__)
+# What `hook-env` said last, and the place that this was for.
+var __alchemy_state = [&active='' &told='' &place=$nil &generationFile='' &generation='' &pinFile='' &pin='']
+# By name: [&before= what it was &ours= what we made it], $nil where it was or is not set.
+var __alchemy_table = [&]
+# The second of our clock from which `hook-env` must run again.
+var __alchemy_due = $nil
+# What is found now: the variables that select a profile, and what the two files hold.
+var __alchemy_place __alchemy_generation __alchemy_pin = '' '' ''
+# All of that in one string, as it was when it was compared last.
+var __alchemy_seen = $nil
+
+# A clock that does not stop while the machine sleeps. No builtin of Elvish knows the time: on Linux the uptime says it.
+# Elsewhere a job in the background counts, and sleeps with the machine: so there `hook-env` is asked every minute.
+fn __alchemy_clock { num (read-upto ' ' </proc/uptime)[..-1] }
+var __alchemy_patience = (num +inf)
+try {
+  nop (__alchemy_clock)
+} catch {
+  var seconds = $nil
+  set __alchemy_patience = (num 60)
+  set __alchemy_clock~ = {
+    if (eq $seconds $nil) {
+      set seconds = (num 0)
+      while $true { sleep 5; set seconds = (+ $seconds 5) } &
+    }
+    put $seconds
+  }
+}
+
+# A text as JSON carries it, up to the first NUL.
+fn __alchemy_carried {|text| str:split &max=2 "\x00" $text | take 1 | to-json | from-json }
+
+fn __alchemy_place {
+  set __alchemy_place = $pwd"\n"$E:ALCHEMY_ACTIVE"\n"$E:ALCHEMY_PROFILE"\n"$E:CLOUDFLARE_PROFILE
+}
+
+fn __alchemy_value {|name| if (has-env $name) { get-env $name } else { put $nil } }
+
+fn __alchemy_change {|answer|
+  # Where another shell has activated this, or nobody, what we hold is out of force.
+  var table = (if (eq $__alchemy_state[active] $E:ALCHEMY_ACTIVE) { put $__alchemy_table } else { put [&] })
+  var next = [&]
+  for name $answer[adopt] {
+    if (has-env $name) { set table[$name] = [&before=$nil &ours=(get-env $name)] }
+  }
+  if $answer[leave] {
+    for name [(keys $table)] {
+      if (eq (__alchemy_value $name) $table[$name][ours]) { set next[$name] = $table[$name][before] }
+    }
+    set table = [&]
+  }
+  var wanted = $answer[set]
+  for name $answer[unset] { set wanted[$name] = $nil }
+  for name [(keys $wanted)] {
+    var now = (if (has-key $next $name) { put $next[$name] } else { __alchemy_value $name })
+    var is = (if (has-key $table $name) { put $table[$name] } else { put [&before=$now &ours=$now] })
+    # Another value than ours is the person's: it stays.
+    if (eq $now $is[ours]) {
+      set table[$name] = [&before=$is[before] &ours=$wanted[$name]]
+      set next[$name] = $wanted[$name]
+    }
+  }
+  for name [(keys $next)] {
+    if (eq $next[$name] $nil) { unset-env $name } else { set-env $name $next[$name] }
+  }
+  set __alchemy_table = $table
+  __alchemy_place
+  set __alchemy_state = (assoc $answer[state] place $__alchemy_place)
+  if (not-eq $answer[state][until] '') {
+    var left = (- $answer[state][until] $answer[state][now])
+    set __alchemy_due = (+ (__alchemy_clock) (math:min $left $__alchemy_patience))
+  }
+}
+
+# Whether what is found now is what `hook-env` has seen.
+fn __alchemy_known {
+  eq [$__alchemy_place (__alchemy_carried $__alchemy_generation) (__alchemy_carried $__alchemy_pin)] ^
+    [$__alchemy_state[place] $__alchemy_state[generation] $__alchemy_state[pin]]
+}
+
+fn __alchemy_run {
+  # Whatever becomes of this run, the next one is when something changes again.
+  set __alchemy_due = $nil
+  set __alchemy_state[place] = $__alchemy_place
+  set __alchemy_state[generation] = (__alchemy_carried $__alchemy_generation)
+  set __alchemy_state[pin] = (__alchemy_carried $__alchemy_pin)
+  var active told = $__alchemy_state[active] $__alchemy_state[told]
+  __alchemy_change ($__alchemy_program hook-env elvish --active $active --told $told </dev/null | from-json)
+}
+
+# Nothing here but `slurp` and one comparison costs anything, as long as nothing has changed.
+fn __alchemy_hook {|@_|
+  # Whatever fails: a prompt shows no trace of ours.
+  try {
+    __alchemy_place
+    set __alchemy_generation __alchemy_pin = '' ''
+    if (not-eq $__alchemy_state[generationFile] '') { try { set __alchemy_generation = (slurp <$__alchemy_state[generationFile]) } catch { } }
+    if (not-eq $__alchemy_state[pinFile] '') { try { set __alchemy_pin = (slurp <$__alchemy_state[pinFile]) } catch { } }
+    var now = $__alchemy_place"\n"$__alchemy_generation"\n"$__alchemy_pin
+    var run = $false
+    if $__alchemy_due { set run = (>= (__alchemy_clock) $__alchemy_due) }
+    if (not-eq $now $__alchemy_seen) {
+      set __alchemy_seen = $now
+      if (not (__alchemy_known)) { set run = $true }
+    }
+    if $run { __alchemy_run }
+  } catch { }
+}
+
+fn __alchemy_is-in {|hooks|
+  or (each {|hook| try { eq $hook[def] $__alchemy_hook~[def] } catch { put $false } } $hooks)
+}
+
+# Where this is evaluated twice, the first one stays: it knows what was before.
+if (not (__alchemy_is-in $edit:before-readline)) {
+  set edit:before-readline = [$@edit:before-readline $__alchemy_hook~]
+  set after-chdir = [$@after-chdir $__alchemy_hook~]
+}

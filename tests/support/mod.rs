@@ -17,6 +17,7 @@ pub mod person;
 pub mod pty;
 pub mod shared;
 pub mod signed_in;
+pub mod tcsh;
 pub mod values;
 
 use std::collections::BTreeMap;

@@ -1,147 +1,16 @@
 //! The hook of tcsh in a real tcsh: what `hook-env` prints for it arrives exactly and is given back
 //! exactly, and the hook asks when something has changed and at no other time.
-//!
-//! `hook-env` is a stand-in here, which notes its arguments and prints a file.
 
 mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use alchemy::shell::hook_tcsh::{Change, State, statements, without_comments};
-use support::pty::{CTRL_C, Terminal};
+use alchemy::shell::hook_tcsh::Change;
+use support::has;
+use support::pty::CTRL_C;
+use support::tcsh::{Fake, environment, now, typed};
 use support::values::nasty;
-use support::{Home, has};
-
-/// A home for tcsh, with the stand-in, the directory `bound` and the files that the hook looks at.
-struct Fake {
-    home: Home,
-}
-
-impl Fake {
-    /// None, where tcsh is not installed.
-    fn new() -> Option<Self> {
-        if !has("tcsh") {
-            return None;
-        }
-        let fake = Self { home: Home::new() };
-        for name in ["generation", "pin", "clock", "calls", "answer"] {
-            fs::write(fake.path(name), "").expect("written");
-        }
-        fs::create_dir(fake.path("bound")).expect("a directory");
-        let script = "#!/bin/sh\ncd ${0%/*}\ncase $1 in\nhook) cat hook;;\n\
-                      hook-env) printf '[%s]' \"$@\" >>calls; echo >>calls; sh ./before; cat answer;;\nesac\n";
-        fs::write(fake.path("alchemy"), script).expect("written");
-        fs::write(fake.path("before"), "").expect("written");
-        let executable = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(fake.path("alchemy"), executable).expect("executable");
-        let hook = without_comments(include_str!("../shell/hook.tcsh"));
-        fs::write(fake.path("hook"), hook.replace("__ALCHEMY__", &fake.name("alchemy"))).expect("written");
-        Some(fake)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.home.path().join(name)
-    }
-
-    fn name(&self, name: &str) -> String {
-        self.path(name).display().to_string()
-    }
-
-    /// What the next calls print. It is `text` for a shell whose table and environment are these.
-    fn answer(&self, change: &Change, table: &[&str], environment: &[&str], until: Option<i64>) {
-        fs::write(self.path("answer"), self.text(change, table, environment, until)).expect("written");
-    }
-
-    fn text(&self, change: &Change, table: &[&str], environment: &[&str], until: Option<i64>) -> String {
-        let modified = |name: &str| {
-            let time = fs::metadata(self.path(name)).and_then(|data| data.modified());
-            let since = time.map(|time| time.duration_since(std::time::UNIX_EPOCH).expect("after 1970"));
-            since.map_or(0, |since| i64::try_from(since.as_secs()).expect("a time"))
-        };
-        let (generation, pin) = (self.name("generation"), self.name("pin"));
-        let state = State {
-            active: "/a  b*{c}!$d:prod",
-            told: "",
-            files: [(&generation, modified("generation")), (&pin, modified("pin"))],
-            until,
-            clock: &self.name("clock"),
-        };
-        let is_set = |name: &str| environment.contains(&name);
-        statements(change, table, is_set, &state).expect("statements").to_string()
-    }
-
-    /// How often `hook-env` was called.
-    fn calls(&self) -> usize {
-        fs::read_to_string(self.path("calls")).expect("calls").lines().count()
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut command = self.home.command(words[0]);
-        command.args(&words[1..]).env("LC_ALL", "C.UTF-8").env("TERM", "dumb");
-        let path = format!("{}:{}", self.home.path().display(), std::env::var("PATH").expect("PATH"));
-        command.env("PATH", path);
-        command
-    }
-
-    /// Runs a script after the hook was read, and expects no word from it but what it prints.
-    fn run(&self, locale: &str, environment: &[(&str, &str)], script: &str) -> String {
-        let script = format!("eval \"`alchemy hook tcsh`\"\n{script}");
-        let mut command = self.command(&["tcsh", "-f", "-c", &script]);
-        let output = command.env("LC_ALL", locale).envs(environment.iter().copied()).output().expect("tcsh");
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && stderr.is_empty(), "{}: {stderr}", output.status);
-        String::from_utf8(output.stdout).expect("UTF-8")
-    }
-
-    /// The environment after each of the texts, in one shell: `edits` are run before them.
-    fn after_each(
-        &self,
-        environment: &[(&str, &str)],
-        steps: &[(&str, &str)],
-    ) -> Vec<BTreeMap<String, String>> {
-        let mut script = String::new();
-        for (i, (edit, text)) in steps.iter().enumerate() {
-            fs::write(self.path(&format!("text{i}")), text).expect("written");
-            script += &format!("{edit}\neval \"`cat text{i}`\"\nenv -0 > seen{i}\n");
-        }
-        assert_eq!(self.run("C.UTF-8", environment, &script), "");
-        let seen = |i| fs::read_to_string(self.path(&format!("seen{i}"))).expect("an environment");
-        (0..steps.len()).map(|i| self::environment(&seen(i))).collect()
-    }
-
-    /// A person's tcsh on a terminal, with the hook behind `rc`.
-    fn start(&self, rc: &str) -> Terminal {
-        self.start_under(&["tcsh"], rc)
-    }
-
-    /// The same, started by a command.
-    fn start_under(&self, words: &[&str], rc: &str) -> Terminal {
-        let rc =
-            format!("unset edit\nset prompt = 'READY '\n{rc}\nif ($?prompt) eval \"`alchemy hook tcsh`\"\n");
-        fs::write(self.path(".tcshrc"), rc).expect("written");
-        let mut terminal = Terminal::start(self.command(words));
-        terminal.expect("READY");
-        terminal
-    }
-}
-
-fn environment(printed: &str) -> BTreeMap<String, String> {
-    let pairs = printed.split_terminator('\0').filter_map(|pair| pair.split_once('='));
-    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-}
-
-/// Types a line and waits for the next prompt: what was shown between.
-fn typed(terminal: &mut Terminal, line: &str) -> String {
-    let from = terminal.text().len();
-    terminal.line(&format!("{line}; echo D''ONE"));
-    terminal.expect("DONE");
-    terminal.expect("READY");
-    terminal.text()[from..].to_owned()
-}
 
 #[test]
 fn every_value_is_set_and_given_back_exactly() {
@@ -158,16 +27,16 @@ fn every_value_is_set_and_given_back_exactly() {
         let leave = fake.text(&Change { leave: true, ..Change::default() }, &names, &names, None);
         fs::write(fake.path("enter"), enter).expect("written");
         fs::write(fake.path("leave"), leave).expect("written");
-        for locale in ["C.UTF-8", "C"] {
+        for (locale, options) in [("C.UTF-8", ""), ("C", ""), ("C.UTF-8", "set backslash_quote noglob;")] {
             let script = "env -0 > first; eval \"`cat enter`\"; env -0 > inside; eval \"`cat leave`\"; \
                           env -0 > after; set | grep '^__alchemy_[won]'; alias precmd";
-            let left = fake.run(locale, &before, script);
+            let left = fake.run(locale, &before, &format!("{options}{script}"));
             let read = |name: &str| fs::read_to_string(fake.path(name)).expect("an environment");
             let inside = environment(&read("inside"));
             for (name, value) in &set {
-                assert_eq!(inside.get(*name).map(String::as_str), Some(*value), "{locale}");
+                assert_eq!(inside.get(*name).map(String::as_str), Some(*value), "{locale} {options}");
             }
-            assert_eq!(environment(&read("first")), environment(&read("after")), "{locale}");
+            assert_eq!(environment(&read("first")), environment(&read("after")), "{locale} {options}");
             assert_eq!(left, "; __alchemy_precmd\n", "{locale}");
         }
     }
@@ -207,6 +76,26 @@ fn what_the_person_changed_is_left_alone() {
         ("ABSENT", [None, None, None]),
     ] {
         assert_eq!([0, 1, 2].map(|i| value(&seen[i], name)), expected, "{name}");
+    }
+}
+
+#[test]
+fn what_a_person_had_comes_back_with_its_control_characters() {
+    let Some(fake) = Fake::new() else { return };
+    let enter = Change { set: &[("A", "ours")], unset: &["B"], ..Change::default() };
+    let leave = Change { leave: true, ..Change::default() };
+    for old in
+        ["two\nlines", "\n", "line\n", "\ttab ", "\r\n", "\u{1b}[31m", "\u{7f}", "\u{85}", "a\n`id`!\"'"]
+    {
+        let seen = fake.after_each(
+            &[("A", old), ("B", old)],
+            &[
+                ("", &fake.text(&enter, &[], &["A", "B"], None)),
+                ("", &fake.text(&leave, &["A", "B"], &["A"], None)),
+            ],
+        );
+        assert_eq!([value(&seen[0], "A"), value(&seen[0], "B")], [Some("ours"), None]);
+        assert_eq!([value(&seen[1], "A"), value(&seen[1], "B")], [Some(old), Some(old)]);
     }
 }
 
@@ -305,13 +194,11 @@ fn it_asks_when_something_has_changed_and_never_else() {
 #[test]
 fn it_asks_when_the_time_has_come() {
     let Some(fake) = Fake::new() else { return };
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    let now = i64::try_from(now.as_secs()).expect("a time");
-    fake.answer(&Change::default(), &[], &[], Some(now + 3600));
+    fake.answer(&Change::default(), &[], &[], Some(now() + 3600));
     let mut terminal = fake.start("set noclobber");
     typed(&mut terminal, "true");
     assert_eq!(fake.calls(), 1);
-    fake.answer(&Change::default(), &[], &[], Some(now));
+    fake.answer(&Change::default(), &[], &[], Some(now()));
     typed(&mut terminal, "cd bound");
     assert_eq!(fake.calls(), 2 + 1, "once for the directory, and at the next prompt for the time");
     fake.answer(&Change::default(), &[], &[], None);
@@ -327,7 +214,7 @@ fn no_process_is_started_at_an_idle_prompt() {
     if !has("strace") {
         return;
     }
-    fake.answer(&Change::default(), &[], &[], Some(i64::MAX));
+    fake.answer(&Change::default(), &[], &[], Some(now() + 86400));
     let calls = "trace=fork,vfork,clone,clone3,execve";
     let strace = ["strace", "-f", "-qq", "-e", calls, "-o", &fake.name("trace"), "tcsh"];
     let mut terminal = fake.start_under(&strace, "");
@@ -409,7 +296,6 @@ fn the_script_is_one_line_to_eval_and_a_file_to_source() {
     let sourced = fake.run("C", &[], "alias; source hook.tcsh; alias");
     let (evaluated, sourced) = sourced.split_at(sourced.len() / 2);
     assert_eq!(evaluated, sourced);
-    let path = Path::new("hook");
-    let hook = fs::read_to_string(fake.path("").join(path)).expect("the hook");
+    let hook = fs::read_to_string(fake.path("hook")).expect("the hook");
     assert!(hook.lines().all(|line| line.ends_with(';')), "{hook}");
 }

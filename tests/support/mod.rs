@@ -19,6 +19,7 @@ pub mod places;
 pub mod pty;
 pub mod shared;
 pub mod signed_in;
+pub mod tcsh;
 pub mod values;
 
 use std::collections::BTreeMap;

@@ -32,6 +32,7 @@ enum Hooked {
     Zsh,
     Fish,
     Nu,
+    Elvish,
     Tcsh,
 }
 
@@ -44,6 +45,7 @@ impl Hook {
             Hooked::Zsh => (include_str!("../../shell/hook.zsh"), hook::Shell::Zsh),
             Hooked::Fish => (include_str!("../../shell/hook.fish"), hook::Shell::Fish),
             Hooked::Nu => (include_str!("../../shell/hook.nu"), hook::Shell::Nu),
+            Hooked::Elvish => (include_str!("../../shell/hook.elv"), hook::Shell::Elvish),
             Hooked::Tcsh => {
                 (&*hook_tcsh::without_comments(include_str!("../../shell/hook.tcsh")), hook::Shell::Tcsh)
             }

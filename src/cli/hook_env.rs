@@ -2,7 +2,6 @@
 //! longer than two seconds, asks nobody anything, and says at most one line.
 
 use std::fmt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -56,22 +55,11 @@ impl HookEnv {
             until: activation.until.map(|until| until.as_second() + 1),
             now: context.now.as_second(),
             told: told.to_string(),
-            clock: self.clock(context, activation.until.is_some()),
             ..step.state
         };
         let table: Vec<&str> =
             self.table.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
         terminal::print(&render(self.shell, &step, &table, |name| get(name).is_some())?)
-    }
-
-    /// The file from which a shell without a clock reads the time, where it is needed.
-    fn clock(&self, context: &Context, is_needed: bool) -> String {
-        let path = context.home.clock();
-        if is_needed && self.shell == Shell::Tcsh {
-            // Without it, the next change of directory is the next time to look.
-            let _ = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
-        }
-        path.display().to_string()
     }
 }
 

@@ -53,8 +53,6 @@ pub struct State {
     pub now: i64,
     /// Which message has been shown.
     pub told: String,
-    /// A file from which a shell without a clock may read the time, by changing it.
-    pub clock: String,
 }
 
 /// What a shell is to have.
@@ -175,9 +173,9 @@ fn tcsh(step: &Step, table: &[&str], is_set: impl Fn(&str) -> bool) -> Result<Ze
         set: &set,
         unset: &names(&step.unset),
     };
-    let State { active, told, generation, pin, until, clock, .. } = &step.state;
+    let State { active, told, generation, pin, until, now } = &step.state;
     let files = [generation, pin].map(|watched| (&*watched.path, watched.modified));
-    let state = hook_tcsh::State { active, told, files, until: *until, clock };
+    let state = hook_tcsh::State { active, told, files, until: *until, now: *now };
     // What is adopted takes the place of the table.
     let table = if step.adopt.is_some() { &[] } else { table };
     hook_tcsh::statements(&change, table, is_set, &state)

@@ -104,12 +104,6 @@ impl Home {
         self.credentials().join(name.as_str()).join("cloudflare-state-store.json")
     }
 
-    /// An empty file: a shell that has no clock writes it, to read from its time what time it is.
-    #[must_use]
-    pub fn clock(&self) -> PathBuf {
-        self.root.join("clock")
-    }
-
     /// What a person has settled once and for all.
     #[must_use]
     pub fn settings(&self) -> PathBuf {

@@ -21,12 +21,13 @@ pub enum Shell {
     Zsh,
     Fish,
     Nu,
+    Elvish,
     Tcsh,
 }
-pub use Shell::{Bash, Fish, Nu, Tcsh, Zsh};
+pub use Shell::{Bash, Elvish, Fish, Nu, Tcsh, Zsh};
 
 /// All of them.
-pub const SHELLS: [Shell; 5] = [Bash, Zsh, Fish, Nu, Tcsh];
+pub const SHELLS: [Shell; 6] = [Bash, Zsh, Fish, Nu, Elvish, Tcsh];
 
 impl Shell {
     /// Its program, and the name that `alchemy hook` knows it by.
@@ -36,6 +37,7 @@ impl Shell {
             Zsh => "zsh",
             Fish => "fish",
             Nu => "nu",
+            Elvish => "elvish",
             Tcsh => "tcsh",
         }
     }
@@ -64,6 +66,12 @@ impl Shell {
                               $env.PROMPT_COMMAND_RIGHT = \"\"\n$env.PROMPT_INDICATOR = \"\"\n";
                 (".config/nushell/config.nu", format!("{config}{before}\n{script}\n"))
             }
+            Elvish => (
+                ".config/elvish/rc.elv",
+                format!(
+                    "set edit:prompt = {{ put 'ready: ' }}\nset edit:rprompt = {{ }}\n{before}\neval ({hook} | slurp)\n"
+                ),
+            ),
             Tcsh => (
                 ".tcshrc",
                 format!("unset edit\nset prompt = 'ready: '\n{before}\nif ($?prompt) eval \"`{hook}`\"\n"),
@@ -77,7 +85,7 @@ impl Shell {
             Zsh => &["-d", "-i"],
             Fish => &["--private", "--interactive"],
             Nu => &["--no-history", "--interactive"],
-            Tcsh => &[],
+            Elvish | Tcsh => &[],
         }
     }
 }
@@ -141,6 +149,7 @@ impl<'h> Hooked<'h> {
             Bash | Zsh => format!("export {name}={quoted}"),
             Fish => format!("set -gx {name} {quoted}"),
             Nu => format!("$env.{name} = r#'{value}'#"),
+            Elvish => format!("set-env {name} '{}'", value.replace('\'', "''")),
             Tcsh => format!("setenv {name} {}", quoted.replace('!', r"\!")),
         });
     }

@@ -1,87 +1,37 @@
-//! The shell hooks: the same story told to every shell, in a real one, on a terminal.
+//! The shell hooks: the same story told to every shell, in a real one, on a terminal. A directory gives, takes,
+//! and puts back; and the person's own doings stay the person's.
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::fs;
 
-use support::hooked::{Hooked, SHELLS, Shell};
+use support::bound::{bind, given, home, ours, tell, tell_to};
+use support::hooked::{Bash, Elvish, Fish, Hooked, Nu, Tcsh, Zsh};
 use support::online::SECRET;
-use support::{ACME, BETA, Home};
+use support::{ALCHEMY, is_secret};
 
-/// Tells a story to every shell that is installed.
-fn tell(story: impl Fn(Shell) + Sync) {
-    std::thread::scope(|scope| {
-        for shell in SHELLS.into_iter().filter(|shell| shell.is_installed()) {
-            let story = &story;
-            scope.spawn(move || story(shell));
-        }
-    });
-}
-
-/// A home with the profiles `prod` of Acme, bound at `acme`, and `beta` of Beta, bound at `beta`.
-fn home() -> Home {
-    let home = Home::new();
-    home.token_profile("prod", "tok-prod-hunter2");
-    home.token_profile("beta", "tok-beta-hunter2");
-    home.run(&["profile", "set", "beta", "--account", BETA, "--account-name", "Beta", "--no-verify"])
-        .expect_code(0);
-    for (profile, directory) in [("prod", "acme"), ("beta", "beta")] {
-        fs::create_dir_all(home.path().join(directory).join("sub/dir")).expect("a folder");
-        home.run(&["use", profile, directory]).expect_code(0);
-    }
-    fs::create_dir_all(home.path().join("elsewhere")).expect("a folder");
-    home
-}
-
-type Variables = BTreeMap<String, String>;
-
-/// What is ours in an environment.
-fn ours(variables: &Variables) -> Variables {
-    let ours =
-        |name: &String| ["CLOUDFLARE_", "CF_", "ALCHEMY_"].iter().any(|prefix| name.starts_with(prefix));
-    variables
-        .iter()
-        .filter(|(name, _)| ours(name))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
-}
-
-/// What a directory gives to a child.
-fn given(home: &Home, directory: &str, profile: &str, account: &str) -> Variables {
-    let api = "https://api.cloudflare.com/client/v4";
-    let active = format!("{}:{profile}", home.path().join(directory).display());
-    [
-        ("CLOUDFLARE_API_TOKEN", &*format!("tok-{profile}-hunter2")),
-        ("CLOUDFLARE_ACCOUNT_ID", account),
-        ("CLOUDFLARE_API_BASE_URL", api),
-        ("CLOUDFLARE_BASE_URL", api),
-        ("ALCHEMY_PROFILE", profile),
-        ("ALCHEMY_ACTIVE", &*active),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .into()
-}
+/// Whatever a shell could take for its own.
+const HOSTILE: &str = "mine-hunter2 '\"$HOME`!*{a,b}\\ ~#;&|<>()[]?=%";
 
 #[test]
 fn a_directory_gives_and_takes_and_puts_back_what_was_there() {
+    is_secret(HOSTILE);
     tell(|shell| {
         let home = home();
         let mut sh = Hooked::start(shell, &home);
-        sh.export("CLOUDFLARE_API_TOKEN", "mine-hunter2 '\"$HOME`!*{a,b}\\ ");
+        sh.export("CLOUDFLARE_API_TOKEN", HOSTILE);
         sh.export("CF_API_KEY", "-n old-hunter2");
         sh.export("OTHER", "kept");
         let before = sh.environment();
-        assert_eq!(before["CLOUDFLARE_API_TOKEN"], "mine-hunter2 '\"$HOME`!*{a,b}\\ ", "{shell:?}");
+        assert_eq!(before["CLOUDFLARE_API_TOKEN"], HOSTILE, "{shell:?}");
         assert!(sh.said().is_empty());
 
         sh.cd("acme/sub");
-        let inside = sh.environment();
-        assert_eq!(ours(&inside), given(&home, "acme", "prod", ACME), "{shell:?}");
+        assert_eq!(ours(&sh.environment()), given(&home, "acme", "prod"), "{shell:?}");
         assert_eq!(sh.said(), ["alchemy: prod (Acme)"], "{shell:?}");
 
         sh.cd("beta/sub/dir");
-        assert_eq!(ours(&sh.environment()), given(&home, "beta", "beta", BETA), "{shell:?}");
+        assert_eq!(ours(&sh.environment()), given(&home, "beta", "beta"), "{shell:?}");
         assert_eq!(sh.said(), ["alchemy: beta (Beta)"], "{shell:?}");
 
         sh.cd("elsewhere");
@@ -96,6 +46,11 @@ fn a_secret_stands_under_its_documented_name_and_nowhere_else() {
     tell(|shell| {
         let home = home();
         let mut sh = Hooked::start(shell, &home);
+        sh.export("CLOUDFLARE_API_KEY", "saved-hunter2");
+        // Whatever is assigned from now on is exported.
+        if matches!(shell, Bash | Zsh) {
+            sh.line("set -a");
+        }
         sh.cd("acme");
         let inside = sh.environment();
         let with_secret: Vec<_> = inside.iter().filter(|(_, value)| value.contains(SECRET)).collect();
@@ -104,8 +59,267 @@ fn a_secret_stands_under_its_documented_name_and_nowhere_else() {
             [(&"CLOUDFLARE_API_TOKEN".to_owned(), &"tok-prod-hunter2".to_owned())],
             "{shell:?}"
         );
-        let hooks: Vec<_> = inside.keys().filter(|name| name.to_lowercase().contains("__alchemy")).collect();
-        assert!(hooks.is_empty(), "{shell:?}: {hooks:?}");
+        let state: Vec<_> = inside.keys().filter(|name| name.to_lowercase().contains("__alchemy")).collect();
+        assert!(state.is_empty(), "{shell:?}: {state:?}");
+        sh.exit();
+    });
+}
+
+#[test]
+fn what_the_person_changes_inside_stays_so_outside() {
+    tell(|shell| {
+        let home = home();
+        let mut sh = Hooked::start(shell, &home);
+        sh.export("CF_API_TOKEN", "mine-hunter2");
+        sh.cd("acme");
+        sh.export("CLOUDFLARE_ACCOUNT_ID", "changed");
+        sh.export("CF_API_TOKEN", "changed-hunter2");
+        sh.cd("acme/sub");
+        let inside = sh.environment();
+        assert_eq!(inside["CLOUDFLARE_ACCOUNT_ID"], "changed", "{shell:?}");
+        assert_eq!(inside["CLOUDFLARE_API_TOKEN"], "tok-prod-hunter2", "{shell:?}");
+        sh.cd("elsewhere");
+        let after = ours(&sh.environment());
+        let left = [("CF_API_TOKEN", "changed-hunter2"), ("CLOUDFLARE_ACCOUNT_ID", "changed")];
+        assert_eq!(after, left.map(|(name, value)| (name.to_owned(), value.to_owned())).into(), "{shell:?}");
+        sh.exit();
+    });
+}
+
+#[test]
+fn a_hundred_directories_leave_no_trace() {
+    tell(|shell| {
+        let home = home();
+        for i in 0..100 {
+            bind(&home, if i % 3 == 0 { "beta" } else { "prod" }, &format!("many/{i}"));
+        }
+        let mut sh = Hooked::start(shell, &home);
+        sh.export("CLOUDFLARE_API_TOKEN", HOSTILE);
+        let before = sh.environment();
+        for i in 0..100 {
+            sh.cd(&format!("many/{i}"));
+            if i % 10 == 0 {
+                sh.cd("elsewhere");
+            }
+        }
+        let last = given(&home, "many/99", "beta");
+        assert_eq!(ours(&sh.environment()), last, "{shell:?}");
+        sh.cd("elsewhere");
+        assert_eq!(sh.environment(), before, "{shell:?}");
+        sh.exit();
+    });
+}
+
+#[test]
+fn a_shell_in_a_shell_takes_what_it_inherits_for_ours_and_restores_nothing() {
+    tell(|shell| {
+        let home = home();
+        let mut sh = Hooked::start(shell, &home);
+        sh.export("CLOUDFLARE_API_TOKEN", "mine-hunter2");
+        let before = sh.environment();
+        sh.cd("acme");
+        let inside = sh.environment();
+        sh.said();
+        sh.nested();
+        assert_eq!(ours(&sh.environment()), ours(&inside), "{shell:?}");
+        sh.cd("elsewhere");
+        assert!(ours(&sh.environment()).is_empty(), "{shell:?}: {:?}", ours(&sh.environment()));
+        sh.cd("beta");
+        assert_eq!(ours(&sh.environment()), given(&home, "beta", "beta"), "{shell:?}");
+        assert_eq!(sh.said(), ["alchemy: beta (Beta)"], "{shell:?}");
+        sh.unnested();
+        assert_eq!(sh.environment(), inside, "{shell:?}");
+        sh.cd("elsewhere");
+        assert_eq!(sh.environment(), before, "{shell:?}");
+        sh.exit();
+    });
+}
+
+#[test]
+fn under_exec_the_hook_stays_out_of_the_way() {
+    tell(|shell| {
+        let home = home();
+        let mut sh = Hooked::start(shell, &home);
+        sh.cd("acme");
+        sh.environment();
+        sh.said();
+        sh.nested_by(&format!("{ALCHEMY} exec beta --"));
+        for directory in ["acme", "elsewhere", "acme/sub"] {
+            sh.cd(directory);
+            let seen = sh.environment();
+            assert_eq!(seen["CLOUDFLARE_API_TOKEN"], "tok-beta-hunter2", "{shell:?} {directory}");
+            assert_eq!(
+                (seen["ALCHEMY_PROFILE"].as_str(), seen.get("ALCHEMY_ACTIVE")),
+                ("beta", None),
+                "{shell:?}"
+            );
+        }
+        assert!(sh.said().is_empty(), "{shell:?}: {:?}", sh.said());
+        sh.unnested();
+        assert_eq!(ours(&sh.environment()), given(&home, "acme", "prod"), "{shell:?}");
+        sh.exit();
+    });
+}
+
+#[test]
+fn a_script_that_goes_to_another_directory_gets_what_is_bound_there() {
+    tell_to(&[Bash], |shell| {
+        let home = home();
+        let mut sh = Hooked::start(shell, &home);
+        sh.cd("acme");
+        let (out, other) = (home.path().join("out"), home.path().join("beta"));
+        sh.line(&format!("sh -c 'cd {} && {ALCHEMY} token >{}'", other.display(), out.display()));
+        sh.environment();
+        assert_eq!(fs::read_to_string(&out).expect("written"), "tok-beta-hunter2\n");
+        sh.exit();
+    });
+}
+
+#[test]
+fn the_persons_own_variable_goes_before_the_directory() {
+    tell(|shell| {
+        let home = home();
+        let mut sh = Hooked::start(shell, &home);
+        sh.export("ALCHEMY_PROFILE", "beta");
+        sh.cd("acme");
+        let seen = ours(&sh.environment());
+        assert_eq!(seen, [("ALCHEMY_PROFILE".to_owned(), "beta".to_owned())].into(), "{shell:?}");
+        let said = sh.said();
+        assert!(
+            matches!(&said[..], [line] if line.contains("'prod' (bound at ~/acme) is not activated")),
+            "{said:?}"
+        );
+        sh.unset("ALCHEMY_PROFILE");
+        assert_eq!(ours(&sh.environment()), given(&home, "acme", "prod"), "{shell:?}");
+        // A change of mind inside: what is ours goes, what is the person's stays.
+        sh.export("CLOUDFLARE_PROFILE", "beta");
+        let seen = ours(&sh.environment());
+        assert_eq!(seen, [("CLOUDFLARE_PROFILE".to_owned(), "beta".to_owned())].into(), "{shell:?}");
+        sh.exit();
+    });
+}
+
+#[test]
+fn a_directory_that_vanishes_is_no_trouble() {
+    tell(|shell| {
+        let home = home();
+        let mut sh = Hooked::start(shell, &home);
+        let before = sh.environment();
+        sh.cd("acme/sub/dir");
+        sh.environment();
+        fs::remove_dir_all(home.path().join("acme/sub")).expect("removed");
+        sh.line("");
+        home.run(&["use", "beta", "elsewhere"]).expect_code(0); // something to look at
+        sh.line("");
+        sh.cd("acme");
+        assert_eq!(ours(&sh.environment()), given(&home, "acme", "prod"), "{shell:?}");
+        fs::remove_dir_all(home.path().join("acme")).expect("removed");
+        sh.cd("");
+        assert_eq!(sh.environment(), before, "{shell:?}");
+        sh.exit();
+    });
+}
+
+#[test]
+fn a_trace_shows_no_secret() {
+    tell_to(&[Bash, Zsh, Fish], |shell| {
+        let home = home();
+        for trace in
+            if shell == Fish { &["set -g fish_trace all"][..] } else { &["set -x", "set -v", "set -xva"] }
+        {
+            let variables = [("CLOUDFLARE_API_TOKEN", "mine-hunter2"), ("CF_API_KEY", "old-hunter2")];
+            let mut sh = Hooked::start_with(shell, &home, "", &variables);
+            sh.line(trace);
+            for directory in ["acme", "acme/sub", "beta", "elsewhere", "acme", "elsewhere"] {
+                sh.cd(directory);
+            }
+            sh.environment();
+            sh.line(if shell == Fish { "set -e fish_trace" } else { "set +xva" });
+            sh.environment();
+            let shown = sh.exit();
+            assert!(!shown.contains(SECRET), "{shell:?}, {trace}:\n{shown}");
+            assert!(shown.contains("dump"), "{shell:?} is traced");
+        }
+    });
+}
+
+#[test]
+fn strict_and_odd_shells_go_on() {
+    let bash = "set -euo pipefail; set -o noclobber; shopt -s nocasematch; IFS=/; alias local=false export=false \
+                eval=false read=false unset=false set=false printf=false return=false declare=false shift=false \
+                continue=false";
+    let zsh = "set -eu; setopt ksh_arrays sh_word_split no_clobber extended_glob warn_create_global warn_nested_var \
+               no_glob; IFS=/; alias local=false export=false eval=false unset=false emulate=false typeset=false \
+               return=false shift=false continue=false";
+    let tcsh = "set noclobber noglob nonomatch; alias set false; unalias set";
+    for (shell, before) in [(Bash, bash), (Zsh, zsh), (Tcsh, tcsh)] {
+        tell_to(&[shell], |shell| {
+            let home = home();
+            let mut sh = Hooked::start_with(shell, &home, before, &[("CF_API_KEY", "old-hunter2")]);
+            let first = sh.environment();
+            sh.cd("acme");
+            assert_eq!(ours(&sh.environment()), given(&home, "acme", "prod"), "{shell:?}");
+            sh.cd("beta");
+            assert_eq!(ours(&sh.environment()), given(&home, "beta", "beta"), "{shell:?}");
+            sh.cd("elsewhere");
+            assert_eq!(sh.environment(), first, "{shell:?}");
+            let said: Vec<_> = sh.said();
+            assert_eq!(said, ["alchemy: prod (Acme)", "alchemy: beta (Beta)"], "{shell:?}");
+            sh.exit();
+        });
+    }
+}
+
+#[test]
+fn the_exit_code_of_the_last_command_is_still_there() {
+    tell(|shell| {
+        let home = home();
+        let mut sh = Hooked::start(shell, &home);
+        let (fail, show) = match shell {
+            Bash | Zsh => ("sh -c 'exit 3'; cd acme; (exit 3)", "echo st$?"),
+            Fish => ("cd acme; sh -c 'exit 3'", "echo st$status"),
+            Tcsh => ("cd acme; sh -c 'exit 3'", "echo st$status"),
+            Nu => ("cd acme; try { ^sh -c 'exit 3' }", "print $\"st($env.LAST_EXIT_CODE)\""),
+            Elvish => return sh.exit_quietly(), // it has none
+        };
+        sh.line(fail);
+        sh.line(show);
+        sh.environment();
+        let shown = sh.exit();
+        assert!(shown.contains("st3"), "{shell:?}:\n{shown}");
+    });
+}
+
+#[test]
+fn nothing_is_said_where_that_is_asked_for() {
+    tell(|shell| {
+        let home = home();
+        let mut sh = Hooked::start_with(shell, &home, "", &[("ALCHEMY_QUIET", "1")]);
+        sh.cd("acme");
+        assert_eq!(sh.environment()["ALCHEMY_PROFILE"], "prod");
+        sh.cd("beta");
+        assert_eq!(sh.environment()["ALCHEMY_PROFILE"], "beta");
+        assert!(sh.said().is_empty(), "{shell:?}");
+        sh.exit();
+    });
+}
+
+#[test]
+fn read_twice_it_is_read_once() {
+    tell(|shell| {
+        let home = home();
+        let mut sh = Hooked::start_with(shell, &home, "", &[("CLOUDFLARE_API_TOKEN", "mine-hunter2")]);
+        let before = sh.environment();
+        sh.cd("acme");
+        sh.environment();
+        sh.read_again();
+        assert_eq!(ours(&sh.environment()), given(&home, "acme", "prod"), "{shell:?}");
+        sh.said();
+        sh.cd("elsewhere");
+        assert_eq!(sh.environment(), before, "{shell:?}");
+        sh.cd("beta");
+        sh.environment();
+        assert_eq!(sh.said(), ["alchemy: beta (Beta)"], "{shell:?}");
         sh.exit();
     });
 }

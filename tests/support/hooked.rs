@@ -64,7 +64,10 @@ impl Shell {
                 let script = home.run(&["hook", "nu"]).expect_code(0).stdout;
                 let config = "$env.config.show_banner = false\n$env.PROMPT_COMMAND = {|| \"ready: \" }\n\
                               $env.PROMPT_COMMAND_RIGHT = \"\"\n$env.PROMPT_INDICATOR = \"\"\n";
-                (".config/nushell/config.nu", format!("{config}{before}\n{script}\n"))
+                let file = home.path().join(".config/nushell/hook.nu");
+                fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+                fs::write(&file, script).expect("written");
+                (".config/nushell/config.nu", format!("{config}{before}\nsource {}\n", file.display()))
             }
             Elvish => (
                 ".config/elvish/rc.elv",
@@ -198,11 +201,57 @@ impl<'h> Hooked<'h> {
         news.lines().filter_map(|line| line.find("alchemy: ").map(|at| line[at..].to_owned())).collect()
     }
 
+    /// Takes a variable out of the environment.
+    pub fn unset(&mut self, name: &str) {
+        self.line(&match self.shell {
+            Bash | Zsh => format!("unset {name}"),
+            Fish => format!("set -e {name}"),
+            Nu => format!("hide-env {name}"),
+            Elvish => format!("unset-env {name}"),
+            Tcsh => format!("unsetenv {name}"),
+        });
+    }
+
+    /// Reads the hook once more.
+    pub fn read_again(&mut self) {
+        let hook = format!("{ALCHEMY} hook {}", self.shell.name());
+        self.line(&match self.shell {
+            Bash | Zsh => format!("eval \"$({hook})\""),
+            Fish => format!("{hook} | source"),
+            Nu => format!("source {}", self.home.path().join(".config/nushell/hook.nu").display()),
+            Elvish => format!("eval ({hook} | slurp)"),
+            Tcsh => format!("eval \"`{hook}`\""),
+        });
+    }
+
+    /// Starts the same shell in it; what is typed is for that one then.
+    pub fn nested(&mut self) {
+        self.nested_by("");
+    }
+
+    /// The same by a command.
+    pub fn nested_by(&mut self, command: &str) {
+        let caret = if self.shell == Nu { "^" } else { "" };
+        let arguments = self.shell.arguments().join(" ");
+        self.line(&format!("{caret}{command} {} {arguments}", self.shell.name()));
+    }
+
+    /// Leaves the inner shell.
+    pub fn unnested(&mut self) {
+        self.line("exit");
+    }
+
     /// Leaves the shell.
     #[track_caller]
     pub fn exit(mut self) -> String {
         self.line("exit");
         let (_, shown) = self.terminal.finish();
         shown
+    }
+
+    /// Leaves the shell, of which nothing is wanted.
+    #[track_caller]
+    pub fn exit_quietly(self) {
+        self.exit();
     }
 }

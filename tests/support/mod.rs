@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part of the harness")]
 
 pub mod authorization;
+pub mod bound;
 pub mod chromium;
 pub mod cloudflare;
 pub mod hooked;

@@ -62,6 +62,18 @@ fn every_command_that_is_about_a_profile_follows_the_directory() {
 }
 
 #[test]
+fn a_profile_that_is_renamed_keeps_its_directories() {
+    let places = Places::new();
+    places.done("a", &["use", "prod"]);
+    places.done("b", &["use", "beta"]);
+    let said = places.done("", &["profile", "rename", "prod", "live"]);
+    assert!(said.contains("also for the directory that was bound to it"), "{said}");
+    let listed = places.run("", &["use", "--list"]).expect_code(0).stdout;
+    assert_eq!(listed, "DIRECTORY  PROFILE\n~/a        live\n~/b        beta\n");
+    assert_eq!(places.runs_with("a"), "live");
+}
+
+#[test]
 fn alone_it_says_which_profile_applies_and_why() {
     let places = Places::new();
     places.done("code", &["use", "prod"]);
@@ -171,6 +183,11 @@ fn links_lead_to_the_real_directory_and_a_directory_that_is_gone_says_nothing() 
     places.done("link/sub", &["use", "prod"]);
     assert_eq!(places.applies("real/sub"), "prod (bound at ~/real/sub)");
     assert_eq!(places.applies("link/sub"), "prod (bound at ~/real/sub)");
+    let home = places.path("home");
+    symlink(places.path("real"), &home).expect("a link");
+    let mut command = places.command("real/sub", &["profile", "current"]);
+    let output = run(command.env("HOME", home).env("ALCHEMY_HOME", places.home.alchemy(""))).expect_code(0);
+    assert_eq!(output.stdout, "prod (bound at ~/sub)\n");
 
     let script = "rmdir \"$PWD\" && exec \"$0\" profile current";
     let alchemy = support::ALCHEMY;

@@ -69,6 +69,25 @@ fn without_trust_something_further_up_selects_and_one_line_says_so() {
 }
 
 #[test]
+fn only_the_nearest_that_may_select_does_and_what_is_further_up_is_not_asked() {
+    let places = Places::new();
+    places.pin("code", PROD);
+    places.done("code/acme", &["use", "beta"]);
+    assert_eq!(places.run("code/acme", &["exec", "--", "true"]).expect_code(0).stderr, "");
+    places.done("code", &["allow"]);
+    assert_eq!(places.applies("code/acme"), "beta (bound at ~/code/acme)");
+    assert_eq!(places.applies("code"), PINNED);
+
+    // Not the nearest file, but the nearest that asks: the command that allows it says where it is.
+    places.pin("other", PROD);
+    places.pin("other/sub", format!("account = \"{ACME}\""));
+    let error = places.run("other/sub", &["token"]).expect_only_error(1, "~/other/.alchemy.toml asks for");
+    error.expect_hint(&format!("alchemy allow {};", places.text("other")));
+    places.done("other/sub", &["allow", "../../other"]);
+    assert_eq!(places.applies("other/sub"), "prod (pinned by ~/other/.alchemy.toml)");
+}
+
+#[test]
 fn deny_takes_trust_back_and_stops_the_question_until_the_content_changes() {
     let places = Places::new();
     places.pin("code", PROD);

@@ -237,9 +237,16 @@ impl Context {
 
     /// A path as people write it: from `~` on, where it is below the user's home.
     pub fn shown(&self, path: &Path) -> String {
-        match path.strip_prefix(&self.user_home) {
-            Ok(below) if self.user_home.parent().is_some() && below.as_os_str().is_empty() => "~".to_owned(),
-            Ok(below) if self.user_home.parent().is_some() => format!("~/{}", below.display()),
+        // Where the home is given by a link (`/home` is one on some systems), real paths have another start.
+        let below = path.strip_prefix(&self.user_home).map(Path::to_owned).ok().or_else(|| {
+            let real = self.user_home.canonicalize().ok()?;
+            path.strip_prefix(real).map(Path::to_owned).ok()
+        });
+        match below {
+            Some(below) if self.user_home.parent().is_some() => {
+                let parts = Path::new("~").components().chain(below.components());
+                parts.collect::<PathBuf>().display().to_string()
+            }
             _ => path.display().to_string(),
         }
     }

@@ -14,6 +14,7 @@ use super::list::{Life, List, describe};
 use super::refresh::Refresh;
 use super::{Marks, MinTtl, ProfileArgument, logout};
 use crate::cloudflare::identify;
+use crate::directory::bindings;
 use crate::error::{Error, Result};
 use crate::oauth::client::Preset;
 use crate::profile::selection::Selection;
@@ -203,10 +204,16 @@ impl Rename {
         let to = ProfileName::parse(&self.to)?;
         let mut store = context.store(true)?;
         store.rename(&self.from, &to)?;
+        let bound = bindings::rename(&context.home, &self.from, &to, context.messages)?;
         if self.json {
             return terminal::print_json(&json!({ "renamed": self.from, "to": to }));
         }
-        context.messages.say(&format!("profile '{}' is '{to}' now", self.from));
+        let bound = match bound {
+            0 => "",
+            1 => ", also for the directory that was bound to it",
+            _ => ", also for the directories that were bound to it",
+        };
+        context.messages.say(&format!("profile '{}' is '{to}' now{bound}", self.from));
         Ok(())
     }
 }

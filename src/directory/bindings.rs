@@ -86,6 +86,21 @@ pub fn unbind(home: &Home, directory: &Path, messages: Messages) -> Result<Optio
     Ok(name_in(before))
 }
 
+/// Has all bindings of one name follow a profile to its new one; how many there are.
+///
+/// # Errors
+/// As for [`bind`].
+pub fn rename(home: &Home, from: &str, to: &ProfileName, messages: Messages) -> Result<usize> {
+    // Most people who rename a profile have none, and then nothing is locked or made.
+    if !Bindings::load(home)?.iter().any(|(_, name)| name == from) {
+        return Ok(0);
+    }
+    records::edit::<Bindings, _>(home, &home.bindings(), messages, |document| {
+        let bound = object(document, "bindings").values_mut().filter(|name| name.as_str() == Some(from));
+        bound.map(|name| *name = to.as_str().into()).count()
+    })
+}
+
 fn name_in(value: Option<Value>) -> Option<String> {
     value.and_then(|value| value.as_str().map(str::to_owned))
 }

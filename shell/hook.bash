@@ -137,7 +137,7 @@ __alchemy_register() {
   case ${PROMPT_COMMAND[*]-} in
     *__alchemy_hook*) ;;
     *)
-      if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501 && ${#PROMPT_COMMAND[@]} > 1)); then
+      if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) && [ -n "${PROMPT_COMMAND[1]+set}" ]; then
         PROMPT_COMMAND=(__alchemy_hook "${PROMPT_COMMAND[@]}")
       else
         PROMPT_COMMAND=__alchemy_hook${PROMPT_COMMAND:+;$PROMPT_COMMAND}

@@ -246,10 +246,10 @@ fn a_trace_shows_no_secret() {
 #[test]
 fn strict_and_odd_shells_go_on() {
     let bash = "set -euo pipefail; set -o noclobber; shopt -s nocasematch; IFS=/; alias local=false export=false \
-                eval=false read=false unset=false set=false printf=false return=false declare=false shift=false \
+                read=false unset=false set=false printf=false return=false declare=false shift=false \
                 continue=false";
     let zsh = "set -eu; setopt ksh_arrays sh_word_split no_clobber extended_glob warn_create_global warn_nested_var \
-               no_glob; IFS=/; alias local=false export=false eval=false unset=false emulate=false typeset=false \
+               no_glob; IFS=/; alias local=false export=false unset=false emulate=false typeset=false \
                return=false shift=false continue=false";
     let tcsh = "set noclobber noglob nonomatch; alias set false; unalias set";
     for (shell, before) in [(Bash, bash), (Zsh, zsh), (Tcsh, tcsh)] {
@@ -277,9 +277,8 @@ fn the_exit_code_of_the_last_command_is_still_there() {
         let mut sh = Hooked::start(shell, &home);
         let (fail, show) = match shell {
             Bash | Zsh => ("sh -c 'exit 3'; cd acme; (exit 3)", "echo st$?"),
-            Fish => ("cd acme; sh -c 'exit 3'", "echo st$status"),
-            Tcsh => ("cd acme; sh -c 'exit 3'", "echo st$status"),
-            Nu => ("cd acme; try { ^sh -c 'exit 3' }", "print $\"st($env.LAST_EXIT_CODE)\""),
+            Fish | Tcsh => ("cd acme; sh -c 'exit 3'", "echo st$status"),
+            Nu => ("cd acme; ^sh -c 'exit 3'", "print $\"st($env.LAST_EXIT_CODE)\""),
             Elvish => return sh.exit_quietly(), // it has none
         };
         sh.line(fail);

@@ -170,7 +170,7 @@ impl<'h> Hooked<'h> {
         fs::remove_file(&file).expect("removed");
         let mut seen = environment(&String::from_utf8_lossy(&text));
         // Of the directory, and of the last command: no shell's hook has a say in these.
-        for name in ["PWD", "OLDPWD", "_", "SHLVL"] {
+        for name in ["PWD", "OLDPWD", "_", "SHLVL", "CMD_DURATION_MS", "LAST_EXIT_CODE"] {
             seen.remove(name);
         }
         seen
@@ -232,8 +232,8 @@ impl<'h> Hooked<'h> {
     /// The same by a command.
     pub fn nested_by(&mut self, command: &str) {
         let caret = if self.shell == Nu { "^" } else { "" };
-        let arguments = self.shell.arguments().join(" ");
-        self.line(&format!("{caret}{command} {} {arguments}", self.shell.name()));
+        let shell = [command, self.shell.name(), &self.shell.arguments().join(" ")].join(" ");
+        self.line(&format!("{caret}{}", shell.trim_start()));
     }
 
     /// Leaves the inner shell.

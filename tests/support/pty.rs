@@ -251,11 +251,16 @@ fn plain(shown: &[u8]) -> String {
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
         match c {
-            '\x1b' => {
-                if chars.next() == Some('[') {
-                    let _ = chars.find(|c| ('@'..='~').contains(c));
+            '\x1b' => match chars.next() {
+                Some('[') => drop(chars.find(|c| ('@'..='~').contains(c))),
+                // A title, or where a prompt begins: until a bell, or a string terminator (`ESC \`).
+                Some(']') => {
+                    if chars.find(|c| matches!(c, '\x07' | '\x1b')) == Some('\x1b') {
+                        chars.next();
+                    }
                 }
-            }
+                _ => {}
+            },
             '\r' => {}
             c => out.push(c),
         }

@@ -255,9 +255,8 @@ fn plain(shown: &[u8]) -> String {
                 Some('[') => drop(chars.find(|c| ('@'..='~').contains(c))),
                 // A title, or where a prompt begins: until a bell, or a string terminator (`ESC \`).
                 Some(']') => {
-                    if chars.find(|c| matches!(c, '\x07' | '\x1b')) == Some('\x1b') {
-                        chars.next();
-                    }
+                    let end = chars.find(|c| matches!(c, '\x07' | '\x1b'));
+                    end.filter(|end| *end == '\x1b').and_then(|_| chars.next());
                 }
                 _ => {}
             },

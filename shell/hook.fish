@@ -46,17 +46,16 @@ function __alchemy_hook --on-event fish_prompt --on-variable PWD
     set -gu __alchemy_place "$PWD:$ALCHEMY_ACTIVE:$ALCHEMY_PROFILE:$CLOUDFLARE_PROFILE"
 end
 
-# Sets `__alchemy_now` to the seconds of a clock that does not stop while the machine sleeps. No builtin of fish knows
-# the time: on Linux the uptime says it, elsewhere the time of a file that is written this very moment.
+# Sets `__alchemy_now` to the seconds of a clock that does not stop while the machine sleeps. No builtin of fish tells the
+# time: on Linux the uptime does, elsewhere a file's time and age together (slower, and 0 in versions before 3.6).
 if test -r /proc/uptime
     function __alchemy_clock
         read -gu __alchemy_now _ </proc/uptime
     end
 else
     function __alchemy_clock
-        set -l file $__alchemy_generation_file.clock
-        test -w (builtin path dirname -- $file); and builtin echo >$file
-        set -gu __alchemy_now (builtin path mtime -- $file); or set -gu __alchemy_now 0
+        set -l then_and_since (builtin path mtime / 2>/dev/null; and builtin path mtime --relative /)
+        set -gu __alchemy_now (builtin math (string join + 0 $then_and_since))
     end
 end
 

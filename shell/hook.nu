@@ -34,7 +34,7 @@ def __alchemy_place []: nothing -> string {
 # Whether the text is that of the file; one that cannot be read is empty. (`%` since `open` is what people make an alias;
 # Nushell has it since 0.113.)
 def __alchemy_holds [file: string, text: string]: nothing -> bool {
-    if $text == "" and not ($file | path exists) { return true }
+    if $file == "" { return true }
     try { (%open --raw $file) == $text or (__alchemy_read $file) == $text } catch { $text == "" }
 }
 

@@ -72,11 +72,14 @@ fn __alchemy_finish {
 }
 
 fn __alchemy_change {|answer|
-  # Where another shell has activated this, or nobody, what we hold is out of force.
-  var table = (if (eq $__alchemy_state[active] $E:ALCHEMY_ACTIVE) { put $__alchemy_table } else { put [&] })
+  # What another shell has activated takes the place of what we hold.
+  var table = $__alchemy_table
   var next = [&]
-  for name $answer[adopt] {
-    if (has-env $name) { set table[$name] = [&before=$nil &ours=(get-env $name)] }
+  if (not-eq $answer[adopt] $nil) {
+    set table = [&]
+    for name $answer[adopt] {
+      if (has-env $name) { set table[$name] = [&before=$nil &ours=(get-env $name)] }
+    }
   }
   if $answer[leave] {
     for name [(keys $table)] {

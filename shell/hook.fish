@@ -36,8 +36,6 @@ function __alchemy_hook --on-event fish_prompt --on-variable PWD
     test -x __ALCHEMY__; or return
     set -l script (command __ALCHEMY__ hook-env fish --active "$__alchemy_active" --told "$__alchemy_told" </dev/null)
     string match -q -- '*__alchemy_state*' "$script"; or return
-    # Another shell has activated this, or nobody: what we hold is out of force.
-    test "x$__alchemy_active" = "x$ALCHEMY_ACTIVE"; or set -gu __alchemy_table
     # Ctrl-C does not end a function half-way while there is a handler for it.
     function __alchemy_interrupt --on-signal INT
     end

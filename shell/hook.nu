@@ -62,10 +62,10 @@ def __alchemy_ask [state: record]: nothing -> any {
 
 # All is worked out first and then changed at once, so that Ctrl-C leaves no half of it.
 def --env __alchemy_change [seen: record, answer: record] {
-    # Another shell has activated this, or nobody: what we hold is out of force.
-    mut table = if $seen.active == ($env.ALCHEMY_ACTIVE? | default "") { $seen.table } else { {} }
+    # What another shell has activated takes the place of what we hold.
+    mut table = if $answer.adopt == null { $seen.table } else { {} }
     mut next = {}
-    for name in $answer.adopt {
+    for name in ($answer.adopt | default []) {
         if $name in $env { $table = $table | upsert $name {before: null, ours: ($env | get $name)} }
     }
     if $answer.leave {

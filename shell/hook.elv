@@ -10,42 +10,66 @@ use str
 
 var __alchemy_program = (external __ALCHEMY__)
 # What `hook-env` said last, and the place that this was for.
-var __alchemy_state = [&active='' &told='' &place=$nil &generationFile='' &generation='' &pinFile='' &pin='']
+var __alchemy_state = [&active='' &told='' &place=$nil &generation='' &pin='']
+# The files to watch, $nil for none, and the second of our clock from which `hook-env` must run again.
+var __alchemy_generation-file __alchemy_pin-file __alchemy_due = $nil $nil $nil
 # By name: [&before= what it was &ours= what we made it], $nil where it was or is not set.
 var __alchemy_table = [&]
-# The second of our clock from which `hook-env` must run again.
-var __alchemy_due = $nil
-# What is found now: the variables that select a profile, and what the two files hold.
-var __alchemy_place __alchemy_generation __alchemy_pin = '' '' ''
-# All of that in one string, as it was when it was compared last.
-var __alchemy_seen = $nil
+# The changes of the environment that are still to be made, by name; $nil for none.
+var __alchemy_next = $nil
+# What is there now, the texts of it as one, and those of the last time.
+var __alchemy_place __alchemy_generation __alchemy_pin __alchemy_now __alchemy_found __alchemy_seen = '' '' '' '' '' ''
 
-# A clock that does not stop while the machine sleeps. No builtin of Elvish knows the time: on Linux the uptime says it.
-# Elsewhere a job in the background counts, and sleeps with the machine: so there `hook-env` is asked every minute.
-fn __alchemy_clock { num (read-upto ' ' </proc/uptime)[..-1] }
-var __alchemy_patience = (num +inf)
-try {
-  nop (__alchemy_clock)
-} catch {
+# Writes the seconds of a clock that does not stop while the machine sleeps. No builtin of Elvish knows the time: on
+# Linux the uptime says it. Elsewhere a job in the background counts, and sleeps with the machine: so there `hook-env`
+# is asked once a minute, as long as something is going to expire.
+fn __alchemy_clock { read-upto . </proc/uptime }
+var __alchemy_patience = +inf
+try { nop (__alchemy_clock) } catch {
   var seconds = $nil
-  set __alchemy_patience = (num 60)
+  set __alchemy_patience = 60
   set __alchemy_clock~ = {
-    if (eq $seconds $nil) {
-      set seconds = (num 0)
+    if (not $seconds) {
+      set seconds = 0
       while $true { sleep 5; set seconds = (+ $seconds 5) } &
     }
     put $seconds
   }
 }
 
+# Writes a file's text, an empty one if there is none.
+fn __alchemy_read {|file| if $file { try { slurp <$file } catch { put '' } } else { put '' } }
+
+# Captures outputs once, which takes longer than what writes them.
+fn __alchemy_look {
+  set __alchemy_place = $pwd"\n"$E:ALCHEMY_ACTIVE"\n"$E:ALCHEMY_PROFILE"\n"$E:CLOUDFLARE_PROFILE
+  set __alchemy_generation __alchemy_pin __alchemy_now = ({
+    __alchemy_read $__alchemy_generation-file
+    __alchemy_read $__alchemy_pin-file
+    if $__alchemy_due { __alchemy_clock } else { put $nil }
+  })
+  set __alchemy_found = $__alchemy_place"\n"$__alchemy_generation"\n"$__alchemy_pin
+}
+
 # A text as JSON carries it, up to the first NUL.
 fn __alchemy_carried {|text| str:split &max=2 "\x00" $text | take 1 | to-json | from-json }
 
-fn __alchemy_place {
-  set __alchemy_place = $pwd"\n"$E:ALCHEMY_ACTIVE"\n"$E:ALCHEMY_PROFILE"\n"$E:CLOUDFLARE_PROFILE
+# Whether what was found is what `hook-env` has seen.
+fn __alchemy_known {
+  eq [$__alchemy_place (__alchemy_carried $__alchemy_generation) (__alchemy_carried $__alchemy_pin)] ^
+    [$__alchemy_state[place] $__alchemy_state[generation] $__alchemy_state[pin]]
 }
 
 fn __alchemy_value {|name| if (has-env $name) { get-env $name } else { put $nil } }
+
+fn __alchemy_finish {
+  for name [(keys $__alchemy_next)] {
+    if (eq $__alchemy_next[$name] $nil) { unset-env $name } else { set-env $name $__alchemy_next[$name] }
+  }
+  __alchemy_look
+  set __alchemy_state[place] = $__alchemy_place
+  set __alchemy_next = $nil
+}
 
 fn __alchemy_change {|answer|
   # What another shell has activated takes the place of what we hold.
@@ -74,22 +98,16 @@ fn __alchemy_change {|answer|
       set next[$name] = $wanted[$name]
     }
   }
-  for name [(keys $next)] {
-    if (eq $next[$name] $nil) { unset-env $name } else { set-env $name $next[$name] }
+  var state = $answer[state]
+  var files = [(each {|file| if (eq $file '') { put $nil } else { put $file } } [$state[generationFile] $state[pinFile]])]
+  var due = $nil
+  if (not-eq $state[until] '') {
+    set due = (+ (__alchemy_clock) (math:min (- $state[until] $state[now]) $__alchemy_patience))
   }
-  set __alchemy_table = $table
-  __alchemy_place
-  set __alchemy_state = (assoc $answer[state] place $__alchemy_place)
-  if (not-eq $answer[state][until] '') {
-    var left = (- $answer[state][until] $answer[state][now])
-    set __alchemy_due = (+ (__alchemy_clock) (math:min $left $__alchemy_patience))
-  }
-}
-
-# Whether what is found now is what `hook-env` has seen.
-fn __alchemy_known {
-  eq [$__alchemy_place (__alchemy_carried $__alchemy_generation) (__alchemy_carried $__alchemy_pin)] ^
-    [$__alchemy_state[place] $__alchemy_state[generation] $__alchemy_state[pin]]
+  # One statement, and what it leaves to do is done by the next hook if Ctrl-C comes in between.
+  set __alchemy_state __alchemy_generation-file __alchemy_pin-file __alchemy_due __alchemy_table __alchemy_next = ^
+    $state $@files $due $table $next
+  __alchemy_finish
 }
 
 fn __alchemy_run {
@@ -102,20 +120,18 @@ fn __alchemy_run {
   __alchemy_change ($__alchemy_program hook-env elvish --active $active --told $told </dev/null | from-json)
 }
 
-# Nothing here but `slurp` and one comparison costs anything, as long as nothing has changed.
 fn __alchemy_hook {|@_|
   # Whatever fails: a prompt shows no trace of ours.
   try {
-    __alchemy_place
-    set __alchemy_generation __alchemy_pin = '' ''
-    if (not-eq $__alchemy_state[generationFile] '') { try { set __alchemy_generation = (slurp <$__alchemy_state[generationFile]) } catch { } }
-    if (not-eq $__alchemy_state[pinFile] '') { try { set __alchemy_pin = (slurp <$__alchemy_state[pinFile]) } catch { } }
-    var now = $__alchemy_place"\n"$__alchemy_generation"\n"$__alchemy_pin
+    if $__alchemy_next { __alchemy_finish }
     var run = $false
-    if $__alchemy_due { set run = (>= (__alchemy_clock) $__alchemy_due) }
-    if (not-eq $now $__alchemy_seen) {
-      set __alchemy_seen = $now
-      if (not (__alchemy_known)) { set run = $true }
+    __alchemy_look
+    if (not-eq $__alchemy_found $__alchemy_seen) {
+      set __alchemy_seen = $__alchemy_found
+      set run = (not (__alchemy_known))
+    }
+    if $__alchemy_due {
+      if (>= $__alchemy_now $__alchemy_due) { set run = $true }
     }
     if $run { __alchemy_run }
   } catch { }

@@ -40,21 +40,20 @@ function __alchemy_hook --on-event fish_prompt --on-variable PWD
     function __alchemy_interrupt --on-signal INT
     end
     string join \n -- $script | builtin source
-    functions --erase __alchemy_interrupt
+    builtin functions --erase __alchemy_interrupt
     set -gu __alchemy_place "$PWD:$ALCHEMY_ACTIVE:$ALCHEMY_PROFILE:$CLOUDFLARE_PROFILE"
 end
 
-# Sets `__alchemy_now` to the seconds of a clock that does not stop while the machine sleeps. No builtin of fish knows
-# the time: on Linux the uptime says it, elsewhere the time of a file that is written this very moment.
+# Sets `__alchemy_now` to the seconds of a clock that does not stop while the machine sleeps. No builtin of fish tells the
+# time: on Linux the uptime does, elsewhere a file's time and age together (slower, and 0 in versions before 3.6).
 if test -r /proc/uptime
     function __alchemy_clock
         read -gu __alchemy_now _ </proc/uptime
     end
 else
     function __alchemy_clock
-        set -l file $__alchemy_generation_file.clock
-        test -w (path dirname -- $file); and echo >$file
-        set -gu __alchemy_now (path mtime -- $file); or set -gu __alchemy_now 0
+        set -l then_and_since (builtin path mtime / 2>/dev/null; and builtin path mtime --relative /)
+        set -gu __alchemy_now (builtin math (string join + 0 $then_and_since))
     end
 end
 
@@ -70,7 +69,7 @@ end
 
 # Whether we may change NAME: the first time its global is saved, later it must still be ours.
 function __alchemy_take
-    if contains -- $argv[1] $__alchemy_table
+    if builtin contains -- $argv[1] $__alchemy_table
         __alchemy_is_ours $argv[1]
         return
     end
@@ -93,7 +92,7 @@ end
 
 # A universal variable is the person's own setting on disk, for all sessions: it is covered, never deleted.
 function __alchemy_unset
-    contains -- $argv[1] $__alchemy_table; or set -qgx $argv[1]; or set -qUx $argv[1]; or return
+    builtin contains -- $argv[1] $__alchemy_table; or set -qgx $argv[1]; or set -qUx $argv[1]; or return
     __alchemy_take $argv[1]; or return
     set -gu __alchemy_ours_$argv[1]
     set -eg $argv[1]
@@ -132,6 +131,6 @@ function __alchemy_state
     set -gu __alchemy_told $argv[8]
     if test -n "$argv[6]"
         __alchemy_clock
-        set -gu __alchemy_due (math -- $argv[6] - $argv[7] + $__alchemy_now)
+        set -gu __alchemy_due (builtin math -- $argv[6] - $argv[7] + $__alchemy_now)
     end
 end

@@ -31,15 +31,16 @@ def __alchemy_place []: nothing -> string {
     $"($env.PWD):($env.ALCHEMY_ACTIVE?):($env.ALCHEMY_PROFILE?):($env.CLOUDFLARE_PROFILE?)"
 }
 
-# Whether the text is that of the file; one that cannot be read is empty.
+# Whether the text is that of the file; one that cannot be read is empty. (`%` since `open` is what people make an alias;
+# Nushell has it since 0.113.)
 def __alchemy_holds [file: string, text: string]: nothing -> bool {
-    if $text == "" and not ($file | path exists) { return true }
-    try { (open --raw $file) == $text or (__alchemy_read $file) == $text } catch { $text == "" }
+    if $file == "" { return true }
+    try { (%open --raw $file) == $text or (__alchemy_read $file) == $text } catch { $text == "" }
 }
 
 # The text as JSON can carry it, up to the first NUL.
 def __alchemy_read [file: string]: nothing -> string {
-    try { open --raw $file | decode utf-8 | split row (char nul) | first } catch { "" }
+    try { %open --raw $file | decode utf-8 | split row (char nul) | first } catch { "" }
 }
 
 def --env __alchemy_run [] {

@@ -1,0 +1,170 @@
+//! `use alchemy` in an `.envrc`, in a real direnv: loaded, watched, taken away, under every strictness.
+//!
+//! `hook-env direnv` is a stand-in here: a script that the test writes.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use support::{Home, Output, has, run};
+
+/// A shell without the shell: its environment changes as direnv says at each prompt.
+struct Shell {
+    home: Home,
+    environment: BTreeMap<String, String>,
+}
+
+impl Shell {
+    /// With an `.envrc` that is allowed; none, where direnv is not installed.
+    fn new(envrc: &str) -> Option<Self> {
+        if !has("direnv") {
+            return None;
+        }
+        let shell = Self { home: Home::new(), environment: BTreeMap::new() };
+        let library = shell.home.path().join(".config/direnv/lib");
+        fs::create_dir_all(&library).expect("a folder");
+        let alchemy = shell.home.path().join("alchemy").display().to_string();
+        let function = include_str!("../shell/use_alchemy.sh").replace("__ALCHEMY__", &alchemy);
+        fs::write(library.join("use_alchemy.sh"), function).expect("written");
+        fs::write(shell.home.path().join(".envrc"), envrc).expect("written");
+        run(&mut shell.direnv(&["allow"])).expect_code(0);
+        shell.touch("stamp", 100);
+        Some(shell)
+    }
+
+    /// What `alchemy hook-env direnv` does from now on.
+    fn alchemy(&self, script: &str) {
+        let path = self.home.path().join("alchemy");
+        let stamp = self.home.path().join("stamp");
+        let script = format!("#!/bin/sh\nSTAMP={}\n{script}\n", stamp.display());
+        fs::write(&path, script).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
+    }
+
+    /// Sets a file's time, in seconds before now.
+    fn touch(&self, name: &str, seconds: u64) {
+        let path = self.home.path().join(name);
+        let file = File::options().create(true).append(true).open(path).expect("opened");
+        file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).expect("its time set");
+    }
+
+    fn direnv(&self, arguments: &[&str]) -> Command {
+        let mut command = self.home.command("direnv");
+        command.args(arguments).envs(&self.environment);
+        command
+    }
+
+    /// The next prompt: what direnv says to the person, and how it ends.
+    fn prompt(&mut self) -> Output {
+        let output = run(&mut self.direnv(&["export", "json"]));
+        if !output.stdout.is_empty() {
+            let changes: BTreeMap<String, Option<String>> =
+                serde_json::from_str(&output.stdout).expect("JSON");
+            for (name, value) in changes {
+                self.environment.remove(&name);
+                self.environment.extend(value.map(|value| (name, value)));
+            }
+        }
+        output
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str)
+    }
+}
+
+const LOADS: &str =
+    r#"echo "watch_file $STAMP; unset -v OLD; export TOKEN=hunter2\\ \\'a\\*b; export ARGS='$#:$*';""#;
+const FAILS: &str = "echo \"watch_file $STAMP;\"; echo 'alchemy: no session' >&2; exit 1";
+
+#[test]
+fn it_loads_and_gives_back() {
+    let Some(mut shell) = Shell::new("use alchemy prod --profile-only\n") else { return };
+    shell.alchemy(LOADS);
+    shell.environment.insert("OLD".into(), "before".into());
+    shell.prompt();
+    assert_eq!(shell.get("TOKEN"), Some("hunter2 'a*b"));
+    assert_eq!(shell.get("ARGS"), Some("4:hook-env direnv prod --profile-only"));
+    assert_eq!(shell.get("OLD"), None);
+    fs::remove_file(shell.home.path().join(".envrc")).expect("removed");
+    shell.prompt();
+    assert_eq!((shell.get("TOKEN"), shell.get("OLD")), (None, Some("before")));
+}
+
+#[test]
+fn it_is_loaded_anew_when_the_stamp_has_moved() {
+    let Some(mut shell) = Shell::new("use alchemy\n") else { return };
+    shell.alchemy(LOADS);
+    shell.prompt();
+    shell.alchemy("echo \"watch_file $STAMP; export TOKEN=fresh;\"");
+    shell.prompt();
+    assert_eq!(shell.get("TOKEN"), Some("hunter2 'a*b"), "nothing has moved");
+    shell.touch("stamp", 99);
+    shell.prompt();
+    assert_eq!(shell.get("TOKEN"), Some("fresh"));
+}
+
+#[test]
+fn without_a_session_it_says_one_line_and_waits_for_the_stamp() {
+    let Some(mut shell) = Shell::new("use alchemy\n") else { return };
+    shell.alchemy(FAILS);
+    let said = shell.prompt().stderr;
+    assert_eq!(said.matches("alchemy: no session").count(), 1, "{said}");
+    shell.alchemy(LOADS);
+    assert_eq!(shell.prompt().stderr, "", "it is not asked again before something moves");
+    shell.touch("stamp", 99);
+    shell.prompt();
+    assert_eq!(shell.get("TOKEN"), Some("hunter2 'a*b"));
+}
+
+/// Of an `.envrc` that fails, direnv takes nothing over, not even what to watch: it has to be told.
+#[test]
+fn without_a_session_a_strict_envrc_ends_there() {
+    for strict in ["set -eu", "strict_env"] {
+        let envrc = format!("{strict}\nuse alchemy\necho unreachable\n");
+        let Some(mut shell) = Shell::new(&envrc) else { return };
+        shell.alchemy(FAILS);
+        let said = shell.prompt().stderr;
+        assert_eq!(said.matches("alchemy: no session").count(), 1, "{said}");
+        assert!(!said.contains("unreachable"), "{said}");
+        shell.alchemy(LOADS);
+        shell.touch(".envrc", 99); // `direnv reload`
+        shell.prompt();
+        assert_eq!(shell.get("TOKEN"), Some("hunter2 'a*b"), "{envrc}");
+    }
+}
+
+#[test]
+fn a_failure_can_be_handled() {
+    let Some(mut shell) = Shell::new("set -eu\nuse alchemy || export FAILED=$?\n") else { return };
+    shell.alchemy(&FAILS.replace("exit 1", "exit 7"));
+    shell.prompt();
+    assert_eq!(shell.get("FAILED"), Some("7"));
+}
+
+#[test]
+fn it_is_strict_and_a_trace_shows_no_secret() {
+    for envrc in ["set -eux\nuse alchemy\nexport AFTER=$-\n", "strict_env\nuse alchemy\nexport AFTER=$-\n"] {
+        let Some(mut shell) = Shell::new(envrc) else { return };
+        shell.alchemy(LOADS);
+        let said = shell.prompt().stderr;
+        assert_eq!(shell.get("TOKEN"), Some("hunter2 'a*b"));
+        assert!(!said.contains("hunter2"), "{said}");
+        let traces = envrc.contains("-eux");
+        assert_eq!(said.contains("+ export AFTER"), traces, "{said}");
+        assert_eq!(shell.get("AFTER").map(|flags| flags.contains('x')), Some(traces));
+    }
+}
+
+#[test]
+fn it_holds_nothing_of_direnv_and_cannot_ask() {
+    let Some(mut shell) = Shell::new("exec 0<&-\nuse alchemy\n") else { return };
+    let script = "(: >&3) 2>/dev/null && echo 'export HELD=3;'; echo \"export READ=$(wc -c);\"";
+    shell.alchemy(script);
+    shell.prompt();
+    assert_eq!((shell.get("HELD"), shell.get("READ")), (None, Some("0")));
+}

@@ -50,13 +50,13 @@ function global:__alchemy_leave {
 
 # Does what hook-env says, in this order: adopt, leave, set, unset, state.
 function global:__alchemy_apply($Step) {
-    # Another shell or tool has set or taken away what the table is about: it is out of force.
-    if (-not [string]::Equals("$(__alchemy_get ALCHEMY_ACTIVE)", $global:__alchemy.Active)) {
+    # What another shell has activated takes the place of what we hold.
+    if ($Step.GetProperty('adopt').ValueKind -eq 'Array') {
         $global:__alchemy.Table.Clear()
-    }
-    $Step.GetProperty('adopt').EnumerateArray() | ForEach-Object {
-        if ($null -ne (__alchemy_get $_.GetString())) {
-            $global:__alchemy.Table[$_.GetString()] = @{ Was = $null; Ours = (__alchemy_get $_.GetString()) }
+        $Step.GetProperty('adopt').EnumerateArray() | ForEach-Object {
+            if ($null -ne (__alchemy_get $_.GetString())) {
+                $global:__alchemy.Table[$_.GetString()] = @{ Was = $null; Ours = (__alchemy_get $_.GetString()) }
+            }
         }
     }
     if ($Step.GetProperty('leave').GetBoolean()) { __alchemy_leave }

@@ -14,7 +14,8 @@ use super::{MinTtl, guard};
 use crate::cloudflare::Credential;
 use crate::directory::Choice;
 use crate::environment::{
-    ACCOUNT_ID, ACTIVE, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EXPIRATION, PROFILE, Value, changes,
+    ACCOUNT_ID, ACTIVE, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, Changes, EXPIRATION, PROFILE, Value,
+    changes,
 };
 use crate::error::{Error, Kind, Result};
 use crate::launch;
@@ -191,23 +192,28 @@ fn next_look(expires: Timestamp, min_ttl: SignedDuration, now: Timestamp) -> Tim
 /// What to set for a profile: with its session, or its name and account only.
 fn target(choice: &Choice, profile: &Profile, session: Option<&Session>) -> Target {
     let active = format!("{}:{}", choice.at.display(), profile.name);
-    let plain = |name: &str, value: &dyn ToString| (name.to_owned(), Value::Plain(value.to_string()));
-    let (mut set, mut unset) = (Vec::new(), Vec::new());
-    if let Some(session) = session {
-        let changes = changes(session, &profile.also);
-        set = changes.set;
-        // What answers for alchemy itself is the person's, and no client's.
-        unset = changes
-            .unset
-            .into_iter()
-            .filter(|name| !name.starts_with("ALCHEMY_") || name == EXPIRATION)
-            .collect();
-    } else {
-        set.push(plain(ACCOUNT_ID, &profile.account.id));
-        set.push(plain(PROFILE, &profile.name));
-    }
-    set.push(plain(ACTIVE, &active));
+    let plain = |(name, value): (String, String)| (name, Value::Plain(value));
+    let (mut set, unset) = match session {
+        Some(session) => {
+            let Changes { set, unset } = changes(session, &profile.also);
+            (set, without_our_own(unset))
+        }
+        None => (named(profile).into_iter().map(plain).collect(), Vec::new()),
+    };
+    set.push(plain((ACTIVE.to_owned(), active.clone())));
     Target { active, set, unset, has_secret: session.is_some() }
+}
+
+/// What says which profile it is, without its secret.
+pub fn named(profile: &Profile) -> [(String, String); 2] {
+    [(ACCOUNT_ID.to_owned(), profile.account.id.to_string()), (PROFILE.to_owned(), profile.name.to_string())]
+}
+
+/// What to take away from a shell: not what answers for alchemy itself there, which is no client's.
+pub fn without_our_own(names: Vec<String>) -> Vec<String> {
+    let is_our_own =
+        |name: &String| name.starts_with("ALCHEMY_") && ![EXPIRATION, ACTIVE].contains(&name.as_str());
+    names.into_iter().filter(|name| !is_our_own(name)).collect()
 }
 
 /// Asks for a session: here, where it is at hand, else in a process of its own, for which a prompt does not wait

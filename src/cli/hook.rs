@@ -16,9 +16,14 @@ const PLACEHOLDER: &str = "__ALCHEMY__";
 
 /// Print the hook for a shell's rc file, or use_alchemy for direnv
 ///
-/// bash: eval "$(alchemy hook bash)" in ~/.bashrc
-/// zsh: eval "$(alchemy hook zsh)" in ~/.zshrc
-/// fish: alchemy hook fish | source in ~/.config/fish/config.fish
+/// Bash, in ~/.bashrc:                      eval "$(alchemy hook bash)"
+/// Zsh, in ~/.zshrc:                        eval "$(alchemy hook zsh)"
+/// Fish, in ~/.config/fish/config.fish:     alchemy hook fish | source
+/// Nushell, once for each new version:      alchemy hook nu | save -f ($nu.data-dir | path join vendor autoload alchemy.nu)
+/// Elvish, in rc.elv:                       eval (alchemy hook elvish | slurp)
+/// Tcsh, at the end of ~/.tcshrc:           if ($?prompt) eval "`alchemy hook tcsh`"
+/// PowerShell, in $PROFILE:                 alchemy hook pwsh | Out-String | Invoke-Expression
+/// direnv, once:                            alchemy hook direnv > ~/.config/direnv/lib/use_alchemy.sh
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub struct Hook {
@@ -34,6 +39,9 @@ enum Hooked {
     Nu,
     Elvish,
     Tcsh,
+    Pwsh,
+    /// use_alchemy, for ~/.config/direnv/lib
+    Direnv,
 }
 
 impl Hook {
@@ -45,6 +53,8 @@ impl Hook {
             Hooked::Zsh => (include_str!("../../shell/hook.zsh"), hook::Shell::Zsh),
             Hooked::Fish => (include_str!("../../shell/hook.fish"), hook::Shell::Fish),
             Hooked::Nu => (include_str!("../../shell/hook.nu"), hook::Shell::Nu),
+            Hooked::Pwsh => (include_str!("../../shell/hook.ps1"), hook::Shell::Pwsh),
+            Hooked::Direnv => (include_str!("../../shell/use_alchemy.sh"), hook::Shell::Bash),
             Hooked::Elvish => (include_str!("../../shell/hook.elv"), hook::Shell::Elvish),
             Hooked::Tcsh => {
                 (&*hook_tcsh::without_comments(include_str!("../../shell/hook.tcsh")), hook::Shell::Tcsh)

@@ -5,11 +5,13 @@ use std::fmt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use clap::Args;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
 use sha2::{Digest, Sha256};
 
 use super::activation::Activation;
 use super::context::Context;
+use super::{ProfileArgument, direnv};
 use crate::environment::ACTIVE;
 use crate::error::Result;
 use crate::shell::hook::{Now, Shell, State, Step, Watched, render};
@@ -18,8 +20,10 @@ use crate::terminal;
 /// Tell a shell's hook what to do
 #[derive(Args)]
 pub struct HookEnv {
-    /// The shell
-    shell: Shell,
+    /// The shell, or direnv
+    caller: Caller,
+    #[command(flatten)]
+    direnv: Direnv,
     /// What this shell's hook has made active
     #[arg(long, default_value = "")]
     active: String,
@@ -31,8 +35,52 @@ pub struct HookEnv {
     table: Vec<String>,
 }
 
+/// What `use alchemy` in an `.envrc` is given.
+#[derive(Args)]
+struct Direnv {
+    #[command(flatten)]
+    profile: ProfileArgument,
+    /// Its name and account, no secret
+    #[arg(long)]
+    profile_only: bool,
+}
+
+/// Who asks.
+#[derive(Clone, Copy)]
+enum Caller {
+    Shell(Shell),
+    Direnv,
+}
+
+impl ValueEnum for Caller {
+    fn value_variants<'a>() -> &'a [Self] {
+        use Shell::{Bash, Elvish, Fish, Nu, Pwsh, Tcsh, Zsh};
+        const ALL: [Caller; 8] = [
+            Caller::Shell(Bash),
+            Caller::Shell(Zsh),
+            Caller::Shell(Fish),
+            Caller::Shell(Nu),
+            Caller::Shell(Elvish),
+            Caller::Shell(Tcsh),
+            Caller::Shell(Pwsh),
+            Caller::Direnv,
+        ];
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Shell(shell) => shell.to_possible_value(),
+            Self::Direnv => Some(PossibleValue::new("direnv")),
+        }
+    }
+}
+
 impl HookEnv {
     pub fn run(self, context: &Context) -> Result<()> {
+        let Caller::Shell(shell) = self.caller else {
+            return direnv::run(context, self.direnv.profile.get(), self.direnv.profile_only);
+        };
         // First of all: what changes from here on is seen at the next prompt.
         let generation = watched(&context.home.generation(), std::fs::read(context.home.generation()).ok());
         let active = context.text(ACTIVE).unwrap_or_default();
@@ -59,7 +107,7 @@ impl HookEnv {
         };
         let table: Vec<&str> =
             self.table.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
-        terminal::print(&render(self.shell, &step, &table, |name| get(name).is_some())?)
+        terminal::print(&render(shell, &step, &table, |name| get(name).is_some())?)
     }
 }
 

@@ -15,6 +15,7 @@ mod configure;
 mod context;
 mod credential_process;
 mod deny;
+mod direnv;
 mod env;
 mod exec;
 mod grammar;

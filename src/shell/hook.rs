@@ -1,8 +1,8 @@
 //! What `alchemy hook-env` tells a shell's hook to do, written for that shell.
 //!
 //! Functions from values to text. The hooks themselves are in `shell/`; each has the functions that are called
-//! here, and keeps what was there before where no child sees it. Nu and Elvish, which evaluate no text, get
-//! JSON.
+//! here, and keeps what was there before where no child sees it. Nu and Elvish, which evaluate no text, and
+//! PowerShell, which would trace it, get JSON.
 
 use std::collections::BTreeMap;
 
@@ -153,11 +153,10 @@ pub fn render(
     }
     let mut out = Text::default();
     match shell {
-        Shell::Nu | Shell::Elvish => json(&mut out, step)?,
+        Shell::Nu | Shell::Elvish | Shell::Pwsh => json(&mut out, step)?,
         Shell::Tcsh => return tcsh(step, table, is_set),
-        Shell::Bash | Shell::Zsh => calls(&mut out, step, "; ", quote::ansi_c),
-        Shell::Fish => calls(&mut out, step, "; ", quote::fish),
-        Shell::Pwsh => calls(&mut out, step, "\n", quote::powershell),
+        Shell::Bash | Shell::Zsh => calls(&mut out, step, quote::ansi_c),
+        Shell::Fish => calls(&mut out, step, quote::fish),
     }
     Ok(out.finish())
 }
@@ -197,14 +196,14 @@ pub fn word(shell: Shell, text: &str) -> String {
 }
 
 /// Calls of the hook's functions.
-fn calls(out: &mut Text, step: &Step, end: &str, quote: fn(&mut Text, &str)) {
+fn calls(out: &mut Text, step: &Step, quote: fn(&mut Text, &str)) {
     let mut call = |name: &str, words: &[&str]| {
         out.push_all(&["__alchemy_", name]);
         for word in words {
             out.push(" ");
             quote(out, word);
         }
-        out.push(end);
+        out.push("; ");
     };
     if let Some(adopt) = &step.adopt {
         call("adopt", &adopt.iter().map(String::as_str).collect::<Vec<_>>());

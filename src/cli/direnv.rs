@@ -1,0 +1,79 @@
+//! `alchemy hook-env direnv`: what `use alchemy` in an `.envrc` evaluates (`shell/use_alchemy.sh`).
+
+use std::path::{Path, PathBuf};
+
+use super::activation::{named, without_our_own};
+use super::chosen::Chosen;
+use super::context::Context;
+use super::{Consent, MinTtl, guard};
+use crate::environment::{ACTIVE, Changes, Value, changes};
+use crate::error::{Error, Result};
+use crate::profile::selection::Selection;
+use crate::shell::hook::{Shell, word};
+use crate::shell::{Format, render};
+use crate::terminal;
+
+/// Prints which files to watch, and what to set. When there is nothing to be had, direnv still watches: what
+/// mends it has it look again.
+pub fn run(context: &Context, profile: Option<&str>, profile_only: bool) -> Result<()> {
+    let mut watched = vec![context.home.config(), context.home.bindings(), context.home.trust()];
+    let pin = context.look().ok().and_then(|here| here.pin.as_ref());
+    watched.extend(pin.map(|pin| pin.path.clone()));
+    let wanted = context.select(profile);
+    if let Ok(selection) = &wanted {
+        watched.insert(0, context.home.stamp(&selection.name));
+    }
+    terminal::print(&watch(&watched))?;
+    let changes = wanted.and_then(|selection| load(context, profile, &selection, profile_only));
+    // direnv shows what it is told, and wants one line.
+    let changes = changes.map_err(|error| match error.next_step() {
+        Some(hint) => Error::of(error.kind(), format!("{error}; {hint}")),
+        None => error,
+    })?;
+    match changes {
+        Some(Changes { set, unset }) => {
+            let set: Vec<(&str, &str)> = set.iter().map(|(name, value)| (&**name, value.expose())).collect();
+            let unset: Vec<&str> = unset.iter().map(String::as_str).collect();
+            terminal::print(&render(Format::Sh, &set, &unset)?)
+        }
+        None => Ok(()),
+    }
+}
+
+fn watch(files: &[PathBuf]) -> String {
+    let words: Vec<String> =
+        files.iter().filter_map(|file| Path::to_str(file)).map(|file| word(Shell::Bash, file)).collect();
+    format!("watch_file {}; ", words.join(" "))
+}
+
+/// What to set; nothing where the hook of the shell sets it, which puts back what was there, too.
+fn load(
+    context: &Context,
+    argument: Option<&str>,
+    selection: &Selection,
+    profile_only: bool,
+) -> Result<Option<Changes>> {
+    let mut store = context.store(false)?;
+    let active = context.text(ACTIVE).and_then(|active| active.rsplit_once(':'));
+    let choice = context.look()?.choice.as_ref();
+    if active.is_some_and(|(_, profile)| profile == selection.name.as_str())
+        && choice.is_some_and(|choice| choice.name == selection.name)
+    {
+        return Ok(None);
+    }
+    let chosen = Chosen::of(context, &store, argument)?;
+    if profile_only {
+        let Chosen::Profile(profile, _) = &chosen else { return Ok(None) };
+        guard::account(context, &store, &chosen, None)?;
+        let set = named(profile).into_iter().map(|(name, value)| (name, Value::Plain(value))).collect();
+        return Ok(Some(Changes { set, unset: Vec::new() }));
+    }
+    let session = chosen.release(context, &mut store, None, &MinTtl::default(), Consent::default())?;
+    guard::warn_of_wrangler(context, session.account.as_ref());
+    let also = match &chosen {
+        Chosen::Profile(profile, _) => profile.also.clone(),
+        Chosen::Environment(_) => Vec::new(),
+    };
+    let Changes { set, unset } = changes(&session, &also);
+    Ok(Some(Changes { set, unset: without_our_own(unset) }))
+}

@@ -99,7 +99,9 @@ fn __alchemy_change {|answer|
     }
   }
   var state = $answer[state]
-  var files = [(each {|file| if (eq $file '') { put $nil } else { put $file } } [$state[generationFile] $state[pinFile]])]
+  var files = [(
+    each {|file| if (eq $file '') { put $nil } else { put $file } } [$state[generationFile] $state[pinFile]]
+  )]
   var due = $nil
   if (not-eq $state[until] '') {
     set due = (+ (__alchemy_clock) (math:min (- $state[until] $state[now]) $__alchemy_patience))

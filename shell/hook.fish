@@ -44,8 +44,8 @@ function __alchemy_hook --on-event fish_prompt --on-variable PWD
     set -gu __alchemy_place "$PWD:$ALCHEMY_ACTIVE:$ALCHEMY_PROFILE:$CLOUDFLARE_PROFILE"
 end
 
-# Sets `__alchemy_now` to the seconds of a clock that does not stop while the machine sleeps. No builtin of fish tells the
-# time: on Linux the uptime does, elsewhere a file's time and age together (slower, and 0 in versions before 3.6).
+# Sets `__alchemy_now` to the seconds of a clock that does not stop while the machine sleeps. No builtin of fish tells
+# the time: on Linux the uptime does, elsewhere a file's time and age together (slower, and 0 in versions before 3.6).
 if test -r /proc/uptime
     function __alchemy_clock
         read -gu __alchemy_now _ </proc/uptime

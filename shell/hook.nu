@@ -31,8 +31,8 @@ def __alchemy_place []: nothing -> string {
     $"($env.PWD):($env.ALCHEMY_ACTIVE?):($env.ALCHEMY_PROFILE?):($env.CLOUDFLARE_PROFILE?)"
 }
 
-# Whether the text is that of the file; one that cannot be read is empty. (`%` since `open` is what people make an alias;
-# Nushell has it since 0.113.)
+# Whether the text is that of the file; one that cannot be read is empty. (`%`, in Nushell since 0.113, means the
+# builtin: `open` is what people make an alias.)
 def __alchemy_holds [file: string, text: string]: nothing -> bool {
     if $file == "" { return true }
     try { (%open --raw $file) == $text or (__alchemy_read $file) == $text } catch { $text == "" }
@@ -74,7 +74,8 @@ def --env __alchemy_change [seen: record, answer: record] {
         }
         $table = {}
     }
-    for change in ($answer.set | transpose name value | append ($answer.unset | each {|name| {name: $name, value: null} })) {
+    let unset = $answer.unset | each {|name| {name: $name, value: null} }
+    for change in ($answer.set | transpose name value | append $unset) {
         let now = if $change.name in $next { $next | get $change.name } else { __alchemy_value $change.name }
         let is = if $change.name in $table { $table | get $change.name } else { {before: $now, ours: $now} }
         # Another value than ours is the person's: it stays.

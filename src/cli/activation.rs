@@ -193,7 +193,7 @@ fn next_look(expires: Timestamp, min_ttl: SignedDuration, now: Timestamp) -> Tim
 fn target(choice: &Choice, profile: &Profile, session: Option<&Session>) -> Target {
     let active = format!("{}:{}", choice.at.display(), profile.name);
     let plain = |(name, value): (String, String)| (name, Value::Plain(value));
-    let (mut set, unset) = match session {
+    let (mut set, mut unset) = match session {
         Some(session) => {
             let Changes { set, unset } = changes(session, &profile.also);
             (set, without_our_own(unset))
@@ -201,6 +201,7 @@ fn target(choice: &Choice, profile: &Profile, session: Option<&Session>) -> Targ
         None => (named(profile).into_iter().map(plain).collect(), Vec::new()),
     };
     set.push(plain((ACTIVE.to_owned(), active.clone())));
+    unset.retain(|name| name != ACTIVE);
     Target { active, set, unset, has_secret: session.is_some() }
 }
 

@@ -8,6 +8,8 @@
 mod account;
 mod chosen;
 mod client;
+mod complete;
+mod completions;
 mod configure;
 mod context;
 mod credential_process;
@@ -17,6 +19,7 @@ mod grammar;
 mod list;
 mod login;
 mod logout;
+mod man;
 mod paste;
 mod plan;
 mod profile;
@@ -89,6 +92,10 @@ enum Command {
     List(list::List),
     #[command(subcommand)]
     Profile(profile::Profile),
+    Completions(completions::Completions),
+    Man(man::Man),
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::Complete),
 }
 
 impl Command {
@@ -104,6 +111,9 @@ impl Command {
             Self::Whoami(whoami) => whoami.run(context),
             Self::List(list) => list.run(context),
             Self::Profile(profile) => profile.run(context),
+            Self::Completions(completions) => completions.run(context),
+            Self::Man(man) => man.run(),
+            Self::Complete(complete) => complete.run(context),
         }
     }
 }

@@ -68,7 +68,7 @@ impl Complete {
             }
             place => {
                 let before = &typed.words[..typed.words.len() - 1];
-                let known = known(context, before.iter().any(|word| is_profile_option(word)));
+                let known = known(context, before);
                 let profiles =
                     matches!(place, Place::Profile).then(|| starting(&known.profiles, typed.last()));
                 command = with_values(command, &known);
@@ -155,11 +155,13 @@ impl Typed {
 struct Known {
     profiles: Vec<(String, String)>,
     accounts: Vec<(String, String)>,
-    /// The profile is given already, as an option.
-    has_profile: bool,
+    /// An option has named the profile, or says that none is wanted.
+    has_option: bool,
+    /// A word of the line is the name of one.
+    has_name: bool,
 }
 
-fn known(context: &Context, has_profile: bool) -> Known {
+fn known(context: &Context, before: &[OsString]) -> Known {
     let profiles = context.store(false).map(|store| store.known()).unwrap_or_default();
     let mut accounts: Vec<_> = profiles
         .iter()
@@ -171,11 +173,13 @@ fn known(context: &Context, has_profile: bool) -> Known {
     let described = |Profile { method, account, .. }: Profile| {
         format!("{method}, {}", if account.name.is_empty() { account.id.as_str() } else { &account.name })
     };
-    let profiles = profiles
+    let profiles: Vec<_> = profiles
         .into_iter()
         .map(|(name, profile)| (name.to_string(), profile.map(described).unwrap_or_default()))
         .collect();
-    Known { profiles, accounts, has_profile }
+    let has_option = before.iter().any(|word| is_profile_option(word) || word == "--unset");
+    let has_name = before.iter().skip(2).any(|word| profiles.iter().any(|(name, _)| word == name.as_str()));
+    Known { profiles, accounts, has_option, has_name }
 }
 
 /// The parser, with the values that it does not know itself. What an argument takes is told by its name.
@@ -195,12 +199,13 @@ fn completer(arg: &Arg, known: &Known) -> Option<ArgValueCompleter> {
     let plain = |values: &[&str]| listed(values.iter().map(|v| ((*v).to_owned(), String::new())).collect());
     let takes = arg.get_value_names().and_then(|names| names.first()).map(Str::as_str);
     match (arg.get_id().as_str(), takes) {
-        ("positional", Some("PROFILE")) if known.has_profile => None,
+        ("positional", Some("PROFILE")) if known.has_option => None,
         (_, Some("PROFILE")) => listed(known.profiles.clone()),
+        (_, Some("PROFILE [DIR]")) if !known.has_option && !known.has_name => listed(known.profiles.clone()),
         ("account", _) => listed(known.accounts.clone()),
         ("scopes", _) => Some(ArgValueCompleter::new(scopes)),
         ("client", _) => plain(&[Preset::Alchemy.name(), Preset::AlchemyV1.name()]),
-        (_, Some("DIR")) => Some(ArgValueCompleter::new(|_: &OsStr| {
+        (_, Some("DIR" | "PROFILE [DIR]")) => Some(ArgValueCompleter::new(|_: &OsStr| {
             vec![CompletionCandidate::new("").tag(Some(DIRECTORIES.into()))]
         })),
         _ => None,

@@ -61,6 +61,7 @@ impl Desk {
             fs::set_permissions(&script, executable).expect("executable");
         }
         fs::write(home.path().join("letter"), "").expect("written");
+        fs::create_dir(home.path().join("folder")).expect("a folder");
         Self { home, bin }
     }
 
@@ -91,6 +92,9 @@ impl Desk {
             terminal.expect(&format!("<{becomes}>"));
             terminal.expect("READY");
         }
+        terminal.press("alchemy completions --out fold\t\r");
+        terminal.expect("<completions --out folder");
+        terminal.expect("READY");
         // All are shown, and then none is taken.
         terminal.press("alchemy token \t\t\x15");
         terminal.press("alchemy env --account \t\t\x15");
@@ -180,6 +184,7 @@ fn fish_completes() {
             values.lines().map(|line| line.split('\t').next().unwrap_or_default()).collect();
         assert!(values.contains(&line), "{typed}: {values:?}");
     }
+    assert!(complete("alchemy completions --out fold").starts_with("folder/"));
     assert_eq!(complete("alchemy token "), complete("alchemy token '"));
     desk.expect_nothing_ran();
 }

@@ -20,11 +20,16 @@ pub struct Man {
     out: Option<PathBuf>,
 }
 
-const ENVIRONMENT: [(&str, &str); 13] = [
+const ENVIRONMENT: [(&str, &str); 15] = [
     ("CLOUDFLARE_PROFILE, ALCHEMY_PROFILE", "The profile, when the command line names none."),
     ("ALCHEMY_HOME", "The folder instead of ~/.alchemy; an absolute path."),
     ("ALCHEMY_STORE", "The store for new profiles: keyring or file."),
     ("ALCHEMY_MIN_TTL", "The life that an access token must have left, such as 90, 90s or 15m; else 60s."),
+    ("ALCHEMY_CONFIRM", "Answers for a profile that is to be confirmed, by its name."),
+    (
+        "ALCHEMY_HOOK_EXPORT",
+        "profile: the hook gives the shell the profile's name and account, and no secret.",
+    ),
     ("ALCHEMY_QUIET, NO_COLOR", "Say nothing but errors; use no colour."),
     ("ALCHEMY_OAUTH_CLIENT_ID", "Another OAuth client for a new session, kept with the profile;"),
     ("ALCHEMY_OAUTH_REDIRECT_URI, ALCHEMY_OAUTH_CALLBACK", "its redirect URI, and where to listen for it;"),
@@ -57,8 +62,13 @@ const ENVIRONMENT_OF_COMMAND: [(&str, &str); 5] = [
     ("ALCHEMY_CREDENTIAL_EXPIRATION", "When the credential expires, where it does (RFC 3339)."),
 ];
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 6] = [
     ("~/.alchemy/config.json", "The profiles, without their secrets."),
+    (
+        "~/.alchemy/bindings.json, ~/.alchemy/trust.json",
+        "The directories that are bound, and the pin files allowed.",
+    ),
+    (".alchemy.toml", "In a repository: the profile and the account that its people have agreed on."),
     ("~/.alchemy/credentials/", "The secrets of profiles in the file store (0600)."),
     ("~/.alchemy/profiles/", "Profiles of version 2 of the npm package, used where they are."),
     ("~/.alchemy/rescue/", "Renewed sessions that their store refused, until it takes them."),

@@ -54,8 +54,55 @@ fn find_subcommand<'a>(arguments: &[OsString], command: &'a Command) -> Option<(
     Some((start, command.find_subcommand(arguments.get(start)?)?))
 }
 
+/// Where the last word of a line stands that is still being typed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Before or in another command than `exec`, or in an option or its value: where the parser knows more.
+    Parsed,
+    /// Where `exec` has its profile.
+    Profile,
+    /// In the command that `exec` runs, whose first word has this index.
+    Command(usize),
+}
+
+/// Where the last of the words (the program's name first) stands, by the grammar of `exec`.
+pub fn place(words: &[OsString], command: &Command) -> Place {
+    let Some((last, before)) = words.split_last() else { return Place::Parsed };
+    let Some((start, exec)) = find_subcommand(before, command) else { return Place::Parsed };
+    let commands = [command, exec];
+    let option = last.as_bytes().starts_with(b"-");
+    let next = |from: usize| from + extent(&before[from..], &commands);
+    let end = next(start + 1);
+    if exec.get_name() != "exec" || end > before.len() {
+        return Place::Parsed;
+    }
+    let has_profile = before[start + 1..end].iter().any(|word| is_profile_option(word));
+    match before.get(end) {
+        None if option => Place::Parsed,
+        None if has_profile => Place::Command(end),
+        None => Place::Profile,
+        Some(word) if word == "--" => Place::Command(end + 1),
+        Some(_) if has_profile => Place::Command(end),
+        Some(_) => {
+            let after = next(end + 1);
+            let foreign = (end + 1..after.min(before.len())).find(|at| is_foreign(&before[*at], &commands));
+            match (foreign, before.get(after)) {
+                (Some(at), _) => Place::Command(at),
+                (None, None) if option || after > before.len() => Place::Parsed,
+                (None, Some(word)) if word == "--" => Place::Command(after + 1),
+                (None, _) => Place::Command(after),
+            }
+        }
+    }
+}
+
 /// How many of the words, from the first, are options with their values.
 fn options(words: &[OsString], commands: &[&Command]) -> usize {
+    extent(words, commands).min(words.len())
+}
+
+/// The same, and one more than there are words when the last of them wants a value.
+fn extent(words: &[OsString], commands: &[&Command]) -> usize {
     let mut count = 0;
     while let Some(word) = words.get(count).map(|word| word.as_bytes()) {
         if word == b"--" || word == b"-" || !word.starts_with(b"-") {
@@ -63,7 +110,7 @@ fn options(words: &[OsString], commands: &[&Command]) -> usize {
         }
         count += if takes_next(word, commands) { 2 } else { 1 };
     }
-    count.min(words.len())
+    count
 }
 
 /// Whether the option has its value in the next word.
@@ -102,7 +149,8 @@ fn is_foreign(word: &OsStr, commands: &[&Command]) -> bool {
     }
 }
 
-fn is_profile_option(word: &OsStr) -> bool {
+/// Whether the word names the profile, as an option.
+pub fn is_profile_option(word: &OsStr) -> bool {
     let word = word.as_bytes();
     word == b"--profile" || word.starts_with(b"--profile=") || {
         // Short options that take no value may stand before it in one word.
@@ -117,6 +165,44 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        ["alchemy"].into_iter().chain(line.split(' ')).map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_place_of_a_word_that_is_typed_is_the_one_that_it_will_have() {
+        let table = [
+            ("", Place::Parsed),
+            ("exec", Place::Parsed),
+            ("token ", Place::Parsed),
+            ("token -- x", Place::Parsed),
+            ("exec ", Place::Profile),
+            ("exec pr", Place::Profile),
+            ("-v exec --account 1 pr", Place::Profile),
+            ("exec --acc", Place::Parsed),
+            ("exec --account ", Place::Parsed),
+            ("exec -p ", Place::Parsed),
+            ("exec -vp ", Place::Parsed),
+            ("exec -p prod ", Place::Command(4)),
+            ("exec -pprod wrang", Place::Command(3)),
+            ("exec -p prod --acc", Place::Parsed),
+            ("exec -p prod wrangler --acc", Place::Command(4)),
+            ("exec -- ", Place::Command(3)),
+            ("exec -- wrangler -", Place::Command(3)),
+            ("exec prod ", Place::Command(3)),
+            ("exec prod --acc", Place::Parsed),
+            ("exec prod --account ", Place::Parsed),
+            ("exec prod --account 1 wr", Place::Command(5)),
+            ("exec prod --account 1 -- wr", Place::Command(6)),
+            ("exec prod -- wrangler -- x", Place::Command(4)),
+            ("exec prod wrangler ", Place::Command(3)),
+            ("exec prod --typo x", Place::Command(3)),
+        ];
+        for (typed, expected) in table {
+            assert_eq!(place(&words(typed), &super::super::Cli::command()), expected, "{typed}");
+        }
+    }
 
     #[test]
     fn every_spelling_has_one_meaning() {
@@ -139,9 +225,6 @@ mod tests {
             ("token prod -- x", "token prod -- x"),
         ];
         for (typed, canonical_form) in table {
-            let words = |line: &str| -> Vec<OsString> {
-                ["alchemy"].into_iter().chain(line.split_whitespace()).map(OsString::from).collect()
-            };
             assert_eq!(
                 canonical(words(typed), &super::super::Cli::command()),
                 words(canonical_form),

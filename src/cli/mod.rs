@@ -11,6 +11,8 @@ mod allow;
 mod chain;
 mod chosen;
 mod client;
+mod complete;
+mod completions;
 mod configure;
 mod context;
 mod credential_process;
@@ -25,6 +27,7 @@ mod hook_env;
 mod list;
 mod login;
 mod logout;
+mod man;
 mod paste;
 mod plan;
 mod profile;
@@ -106,6 +109,10 @@ enum Command {
     Use(r#use::Use),
     Allow(allow::Allow),
     Deny(deny::Deny),
+    Completions(completions::Completions),
+    Man(man::Man),
+    #[command(name = "__complete", hide = true)]
+    Complete(complete::Complete),
 }
 
 impl Command {
@@ -127,6 +134,9 @@ impl Command {
             Self::Use(bind) => bind.run(context),
             Self::Allow(allow) => allow.run(context),
             Self::Deny(deny) => deny.run(context),
+            Self::Completions(completions) => completions.run(context),
+            Self::Man(man) => man.run(),
+            Self::Complete(complete) => complete.run(context),
         }
     }
 }

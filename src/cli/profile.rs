@@ -191,8 +191,10 @@ fn verified(context: &Context, store: &mut Store, selection: &Selection, account
 #[derive(Args)]
 pub struct Rename {
     /// The profile
+    #[arg(value_name = "PROFILE")]
     from: String,
     /// Its new name
+    #[arg(value_name = "NAME")]
     to: String,
     /// Write JSON
     #[arg(long)]

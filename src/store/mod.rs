@@ -122,6 +122,18 @@ impl<'a> Store<'a> {
             .collect()
     }
 
+    /// The names that can be used, sorted, each with what `config.json` says of it. Nothing else is opened:
+    /// the npm package's documents hold their secret, too.
+    #[must_use]
+    pub fn known(&self) -> Vec<(ProfileName, Option<Profile>)> {
+        let mut names: Vec<_> =
+            self.names().iter().filter_map(|name| ProfileName::parse(name).ok()).collect();
+        names.sort();
+        names.dedup();
+        let entry = |name: &ProfileName| self.config.entry(name.as_str())?.profile(name).ok();
+        names.into_iter().map(|name| (name.clone(), entry(&name))).collect()
+    }
+
     /// All profiles of both layouts, sorted by name. No credential is read from a keyring.
     ///
     /// # Errors

@@ -22,7 +22,6 @@ use clap_complete::engine::{
     ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter, complete,
 };
 
-use super::completions::Shell;
 use super::context::Context;
 use super::grammar::{Place, is_profile_option, place};
 use super::{Cli, EXEC_NAME, base_name};
@@ -30,6 +29,7 @@ use crate::error::Result;
 use crate::oauth::client::{Client, Preset};
 use crate::oauth::scopes::{ALL, BASIC, Catalog};
 use crate::profile::Profile;
+use crate::shell::hook::Shell;
 use crate::terminal::{self, printable};
 
 const DIRECTORIES: &str = "directories";

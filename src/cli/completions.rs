@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::context::Context;
+use super::hook::{binary, with_path};
 use crate::error::{Error, Result};
-use crate::shell::{Format, literal};
+use crate::shell::hook::Shell;
 use crate::terminal;
 
 /// Print what completes alchemy's command lines in a shell
@@ -34,88 +35,49 @@ pub struct Completions {
     out: Option<PathBuf>,
 }
 
-/// A shell that can complete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Shell {
-    Bash,
-    Zsh,
-    Fish,
-    Elvish,
-    Nu,
-    Pwsh,
-    Tcsh,
-}
-
 impl Completions {
     pub fn run(self, context: &Context) -> Result<()> {
         match (self.shell, self.out) {
-            (Some(shell), _) => terminal::print(&shell.script(&own_path(context)?)?),
+            (Some(shell), _) => terminal::print(&script(shell, &binary(context)?)?),
             (None, Some(folder)) => write_all(&folder),
             (None, None) => Err(Error::usage("which shell?").hint("name it: alchemy completions bash")),
         }
     }
 }
 
-impl Shell {
-    /// Its script, which calls this binary.
-    fn script(self, binary: &Path) -> Result<String> {
-        let text = match self {
-            Self::Bash => include_str!("../../shell/completions.bash"),
-            Self::Zsh => include_str!("../../shell/completions.zsh"),
-            Self::Fish => include_str!("../../shell/completions.fish"),
-            Self::Elvish => include_str!("../../shell/completions.elv"),
-            Self::Nu => include_str!("../../shell/completions.nu"),
-            Self::Pwsh => include_str!("../../shell/completions.ps1"),
-            Self::Tcsh => include_str!("../../shell/completions.csh"),
-        };
-        let odd = || {
-            let message = format!("the path {} cannot be written for a shell", binary.display());
-            Error::new(message).hint("install alchemy at a path without control characters")
-        };
-        let path = binary.to_str().filter(|path| !path.contains(char::is_control)).ok_or_else(odd)?;
-        Ok(text.replace("__ALCHEMY__", &self.quoted(path)))
-    }
+/// The script of a shell, which calls this binary.
+fn script(shell: Shell, binary: &Path) -> Result<String> {
+    let text = match shell {
+        Shell::Bash => include_str!("../../shell/completions.bash"),
+        Shell::Zsh => include_str!("../../shell/completions.zsh"),
+        Shell::Fish => include_str!("../../shell/completions.fish"),
+        Shell::Nu => include_str!("../../shell/completions.nu"),
+        Shell::Elvish => include_str!("../../shell/completions.elv"),
+        Shell::Tcsh => include_str!("../../shell/completions.csh"),
+        Shell::Pwsh => include_str!("../../shell/completions.ps1"),
+    };
+    with_path(text, shell, binary)
+}
 
-    fn quoted(self, text: &str) -> String {
-        let format = match self {
-            Self::Bash | Self::Zsh | Self::Fish | Self::Tcsh => Format::Sh,
-            Self::Elvish => Format::Elvish,
-            Self::Nu => Format::Nu,
-            Self::Pwsh => Format::Pwsh,
-        };
-        literal(format, text)
-    }
-
-    /// What a package calls the file.
-    fn file(self) -> &'static str {
-        match self {
-            Self::Bash => "alchemy.bash",
-            Self::Zsh => "_alchemy",
-            Self::Fish => "alchemy.fish",
-            Self::Elvish => "alchemy.elv",
-            Self::Nu => "alchemy.nu",
-            Self::Pwsh => "alchemy.ps1",
-            Self::Tcsh => "alchemy.csh",
-        }
+/// What a package calls the file.
+fn file(shell: Shell) -> &'static str {
+    match shell {
+        Shell::Bash => "alchemy.bash",
+        Shell::Zsh => "_alchemy",
+        Shell::Fish => "alchemy.fish",
+        Shell::Nu => "alchemy.nu",
+        Shell::Elvish => "alchemy.elv",
+        Shell::Tcsh => "alchemy.csh",
+        Shell::Pwsh => "alchemy.ps1",
     }
 }
 
 fn write_all(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| Error::io("make", folder, &error))?;
     for shell in Shell::value_variants() {
-        let path = folder.join(shell.file());
-        std::fs::write(&path, shell.script(Path::new("alchemy"))?)
+        let path = folder.join(file(*shell));
+        std::fs::write(&path, script(*shell, Path::new("alchemy"))?)
             .map_err(|error| Error::io("write", &path, &error))?;
     }
     Ok(())
-}
-
-/// Where this binary is: as `PATH` leads to it, which an update does not change, else as it is.
-fn own_path(context: &Context) -> Result<PathBuf> {
-    let own = std::env::current_exe()
-        .map_err(|error| Error::new(format!("the path of this program is unknown: {error}")))?;
-    let path = context.variable("PATH");
-    let found = which::which_in_all("alchemy", path, &context.directory).into_iter().flatten();
-    let is_own = |found: &PathBuf| found.canonicalize().is_ok_and(|found| found == own);
-    Ok(found.into_iter().find(is_own).unwrap_or(own))
 }

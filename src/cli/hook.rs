@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use super::context::Context;
 use crate::error::{Error, Result};
 use crate::launch;
-use crate::shell::{hook, hook_tcsh};
+use crate::shell::hook::{Shell, word};
+use crate::shell::hook_tcsh;
 use crate::terminal;
 
 /// Where the path of the binary belongs in the scripts. By its name alone it would be npm's `alchemy` wherever
@@ -27,45 +29,75 @@ const PLACEHOLDER: &str = "__ALCHEMY__";
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 pub struct Hook {
-    /// The shell
-    shell: Hooked,
+    /// The shell, or direnv
+    #[arg(value_name = "SHELL")]
+    caller: Caller,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Hooked {
-    Bash,
-    Zsh,
-    Fish,
-    Nu,
-    Elvish,
-    Tcsh,
-    Pwsh,
-    /// use_alchemy, for ~/.config/direnv/lib
+/// Who asks `hook-env`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    Shell(Shell),
     Direnv,
+}
+
+impl ValueEnum for Caller {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [Caller; 8] = [
+            Caller::Shell(Shell::Bash),
+            Caller::Shell(Shell::Zsh),
+            Caller::Shell(Shell::Fish),
+            Caller::Shell(Shell::Nu),
+            Caller::Shell(Shell::Elvish),
+            Caller::Shell(Shell::Tcsh),
+            Caller::Shell(Shell::Pwsh),
+            Caller::Direnv,
+        ];
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Shell(shell) => shell.to_possible_value(),
+            Self::Direnv => Some(PossibleValue::new("direnv")),
+        }
+    }
 }
 
 impl Hook {
     pub fn run(self, context: &Context) -> Result<()> {
-        let binary = binary(context)?;
-        let binary = binary.to_str().ok_or_else(|| Error::new("the path of alchemy itself is not UTF-8"))?;
-        let (script, shell) = match self.shell {
-            Hooked::Bash => (include_str!("../../shell/hook.bash"), hook::Shell::Bash),
-            Hooked::Zsh => (include_str!("../../shell/hook.zsh"), hook::Shell::Zsh),
-            Hooked::Fish => (include_str!("../../shell/hook.fish"), hook::Shell::Fish),
-            Hooked::Nu => (include_str!("../../shell/hook.nu"), hook::Shell::Nu),
-            Hooked::Pwsh => (include_str!("../../shell/hook.ps1"), hook::Shell::Pwsh),
-            Hooked::Direnv => (include_str!("../../shell/use_alchemy.sh"), hook::Shell::Bash),
-            Hooked::Elvish => (include_str!("../../shell/hook.elv"), hook::Shell::Elvish),
-            Hooked::Tcsh => {
-                (&*hook_tcsh::without_comments(include_str!("../../shell/hook.tcsh")), hook::Shell::Tcsh)
-            }
+        // direnv evaluates with bash.
+        let Caller::Shell(shell) = self.caller else {
+            let script = include_str!("../../shell/use_alchemy.sh");
+            return terminal::print(&with_path(script, Shell::Bash, &binary(context)?)?);
         };
-        terminal::print(&script.replace(PLACEHOLDER, &hook::word(shell, binary)))
+        let script = match shell {
+            Shell::Bash => include_str!("../../shell/hook.bash"),
+            Shell::Zsh => include_str!("../../shell/hook.zsh"),
+            Shell::Fish => include_str!("../../shell/hook.fish"),
+            Shell::Nu => include_str!("../../shell/hook.nu"),
+            Shell::Elvish => include_str!("../../shell/hook.elv"),
+            Shell::Tcsh => &*hook_tcsh::without_comments(include_str!("../../shell/hook.tcsh")),
+            Shell::Pwsh => include_str!("../../shell/hook.ps1"),
+        };
+        terminal::print(&with_path(script, shell, &binary(context)?)?)
     }
 }
 
+/// A script with the path of the binary in it.
+///
+/// # Errors
+/// When no shell could be given that path.
+pub fn with_path(script: &str, shell: Shell, binary: &Path) -> Result<String> {
+    let path = binary.to_str().filter(|path| !path.contains(char::is_control)).ok_or_else(|| {
+        Error::new(format!("the path {} cannot be written for a shell", binary.display()))
+            .hint("install alchemy at a path of UTF-8 without control characters")
+    })?;
+    Ok(script.replace(PLACEHOLDER, &word(shell, path)))
+}
+
 /// The path by which this program was called: not that of its file, which a package manager replaces.
-fn binary(context: &Context) -> Result<PathBuf> {
+pub fn binary(context: &Context) -> Result<PathBuf> {
     let called = context.program.as_os_str();
     launch::find(called, context.variable("PATH"), &context.directory)
         .ok()

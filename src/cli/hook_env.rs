@@ -5,16 +5,16 @@ use std::fmt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use clap::builder::PossibleValue;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sha2::{Digest, Sha256};
 
 use super::activation::Activation;
 use super::context::Context;
+use super::hook::Caller;
 use super::{ProfileArgument, direnv};
 use crate::environment::ACTIVE;
 use crate::error::Result;
-use crate::shell::hook::{Now, Shell, State, Step, Watched, render};
+use crate::shell::hook::{Now, State, Step, Watched, render};
 use crate::terminal;
 
 /// Tell a shell's hook what to do
@@ -43,37 +43,6 @@ struct Direnv {
     /// Its name and account, no secret
     #[arg(long)]
     profile_only: bool,
-}
-
-/// Who asks.
-#[derive(Clone, Copy)]
-enum Caller {
-    Shell(Shell),
-    Direnv,
-}
-
-impl ValueEnum for Caller {
-    fn value_variants<'a>() -> &'a [Self] {
-        use Shell::{Bash, Elvish, Fish, Nu, Pwsh, Tcsh, Zsh};
-        const ALL: [Caller; 8] = [
-            Caller::Shell(Bash),
-            Caller::Shell(Zsh),
-            Caller::Shell(Fish),
-            Caller::Shell(Nu),
-            Caller::Shell(Elvish),
-            Caller::Shell(Tcsh),
-            Caller::Shell(Pwsh),
-            Caller::Direnv,
-        ];
-        &ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        match self {
-            Self::Shell(shell) => shell.to_possible_value(),
-            Self::Direnv => Some(PossibleValue::new("direnv")),
-        }
-    }
 }
 
 impl HookEnv {

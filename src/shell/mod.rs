@@ -55,19 +55,6 @@ pub fn word(text: &str) -> String {
     out.finish().trim_end_matches('\n').to_owned()
 }
 
-/// Text without control characters as a literal of the format's shell; [`word`] where it is a POSIX one.
-#[must_use]
-pub fn literal(format: Format, text: &str) -> String {
-    let mut out = Text::default();
-    match format {
-        Format::Pwsh => quote::powershell(&mut out, text),
-        Format::Elvish => out.push_all(&["'", &text.replace('\'', "''"), "'"]),
-        Format::Nu => out.push_all(&["\"", &text.replace('\\', r"\\").replace('"', "\\\""), "\""]),
-        _ => return word(text),
-    }
-    out.finish().trim_end_matches('\n').to_owned()
-}
-
 impl Format {
     /// Whether the format can unset a variable: the shells can, the formats for files cannot.
     #[must_use]

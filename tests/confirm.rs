@@ -1,0 +1,136 @@
+//! The one gate: a profile marked `confirm` asks before its secret leaves, whichever command lets it out.
+
+mod support;
+
+use support::pty::{ENTER, Terminal};
+use support::{ACME, ALCHEMY_EXEC, Home, environment, run};
+
+const TOKEN: &str = "tok-prod-hunter2";
+
+/// A home whose profile `prod` asks, and whose profile `ci` does not.
+fn home() -> Home {
+    let home = Home::new();
+    home.token_profile("prod", TOKEN);
+    home.token_profile("ci", "tok-ci-hunter2");
+    home.run(&["profile", "set", "prod", "--confirm"]).expect_code(0);
+    home
+}
+
+/// The commands that let a secret out.
+const LEAVES: [&[&str]; 5] = [
+    &["exec", "prod", "--", "env", "-0"],
+    &["env", "prod"],
+    &["token", "prod"],
+    &["credential-process", "prod"],
+    &["credential-process", "prod", "--format", "aws"],
+];
+
+#[test]
+fn it_asks_wherever_a_secret_leaves_and_a_no_keeps_it_in() {
+    let home = home();
+    for command in LEAVES {
+        let mut terminal = Terminal::start(home.alchemy_command(command));
+        terminal.expect("use profile 'prod', account Acme");
+        terminal.press("n");
+        terminal.press(ENTER);
+        let (code, shown) = terminal.finish();
+        assert_eq!(code, if command[0] == "exec" { 125 } else { 1 }, "{shown}");
+        assert!(shown.contains("cancelled; no secret was given out"), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+    for command in &LEAVES[..4] {
+        let mut terminal = Terminal::start(home.alchemy_command(command));
+        terminal.expect("use profile 'prod', account Acme");
+        terminal.press("y");
+        terminal.press(ENTER);
+        let (code, shown) = terminal.finish();
+        assert_eq!(code, 0, "{shown}");
+        let out = if command[0] == "env" { "# masked, as this is a terminal" } else { TOKEN };
+        assert!(shown.contains(out), "{shown}");
+    }
+}
+
+#[test]
+fn where_nobody_can_be_asked_it_names_the_ways_on() {
+    let home = home();
+    for command in LEAVES {
+        let code = if command[0] == "exec" { 125 } else { 2 };
+        let output = home.run(command).expect_only_error(code, "there is no terminal");
+        output.expect_hint("--yes or ALCHEMY_CONFIRM=prod");
+    }
+}
+
+#[test]
+fn a_yes_in_advance_counts_for_the_profile_that_it_names() {
+    let home = home();
+    for yes in ["-y", "--yes"] {
+        assert_eq!(home.run(&["token", "prod", yes]).expect_code(0).stdout, format!("{TOKEN}\n"));
+        home.run(&["exec", yes, "prod", "--", "true"]).expect_code(0);
+    }
+    for (variable, code) in [("prod", 0), ("ci", 2), ("yes", 2), ("1", 2), ("", 2)] {
+        let mut command = home.alchemy_command(&["token", "prod"]);
+        run(command.env("ALCHEMY_CONFIRM", variable)).expect_code(code);
+    }
+    assert_eq!(home.run(&["token", "ci"]).expect_code(0).stdout, "tok-ci-hunter2\n", "which does not ask");
+}
+
+#[test]
+fn what_runs_under_one_that_was_confirmed_is_not_asked_again() {
+    let home = home();
+    let nested = format!("{ALCHEMY_EXEC} prod -- env -0; {ALCHEMY_EXEC} ci -- {ALCHEMY_EXEC} prod -- true");
+    let output = home.run(&["exec", "--yes", "prod", "--", "sh", "-ec", &nested]).expect_code(0);
+    let seen = environment(&output.stdout);
+    assert_eq!((seen["CLOUDFLARE_API_TOKEN"].as_str(), seen["ALCHEMY_CONFIRM"].as_str()), (TOKEN, "prod"));
+    // For another profile that asks it is no answer, and a shell does not get it by `env`.
+    home.run(&["profile", "set", "ci", "--confirm"]).expect_code(0);
+    let nested = format!("{ALCHEMY_EXEC} ci -- true");
+    home.run(&["exec", "--yes", "prod", "--", "sh", "-c", &nested]).expect_code(125);
+    assert!(!home.run(&["env", "prod", "--yes"]).expect_code(0).stdout.contains("ALCHEMY_CONFIRM"));
+}
+
+#[test]
+fn under_direnv_nothing_answers() {
+    let home = home();
+    for yes in [&[][..], &["--yes"]] {
+        let arguments = [&["env", "prod"], yes].concat();
+        let mut command = home.alchemy_command(&arguments);
+        command.env("DIRENV_IN_ENVRC", "1").env("ALCHEMY_CONFIRM", "prod");
+        let output = run(&mut command).expect_only_error(1, "nobody can be asked here");
+        output.expect_hint("use alchemy --profile-only prod");
+    }
+}
+
+#[test]
+fn what_keeps_the_secret_in_does_not_ask() {
+    let home = home();
+    home.run(&["profile", "show", "prod"]).expect_code(0);
+    home.run(&["list"]).expect_code(0);
+    home.run(&["profile", "current"]).expect_code(0);
+    home.run(&["use", "prod"]).expect_code(0);
+}
+
+#[test]
+fn the_mark_is_set_kept_shown_and_taken_away() {
+    let home = home();
+    let asks = |name: &str| {
+        let shown = home.run(&["profile", "show", name, "--json"]).expect_code(0).stdout;
+        let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+        shown["confirm"].as_bool().expect("a mark")
+    };
+    assert!(asks("prod") && !asks("ci"));
+    assert!(home.run(&["profile", "show", "prod"]).stdout.contains("asks before its secret leaves"));
+    // Another token, another name: it still asks.
+    home.token_profile("prod", "tok-other-hunter2");
+    assert!(asks("prod"));
+    home.run(&["profile", "rename", "prod", "live"]).expect_code(0);
+    assert!(asks("live"));
+    home.run(&["profile", "set", "live", "--no-confirm"]).expect_code(0);
+    assert!(!asks("live"));
+    let configure =
+        ["configure", "-p", "new", "--token-stdin", "--no-verify", "--account", ACME, "--store", "file"];
+    home.run_with_input(&[&configure[..], &["--confirm"]].concat(), TOKEN).expect_code(0);
+    assert!(asks("new"));
+    let both = ["profile", "set", "new", "--confirm", "--no-confirm"];
+    home.run(&both).expect_code(2);
+    home.run(&["profile", "set", "new"]).expect_code(2).expect_hint("--confirm or --no-confirm");
+}

@@ -262,7 +262,7 @@ fn symbolic_links_stay_links() {
     }
     assert!(fs::read_to_string(elsewhere.join("alchemy.json")).expect("read").contains("Linked"));
     assert!(fs::read_to_string(elsewhere.join("credential.json")).expect("read").contains("tok-new"));
-    assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout, "tok-new\n");
+    assert_eq!(home.run(&["token", "prod", "--yes"]).expect_code(0).stdout, "tok-new\n");
 }
 
 #[test]
@@ -394,8 +394,8 @@ fn list_shows_every_profile_for_people_and_for_programs() {
         listed[1],
         json!({
             "name": "prod", "method": "api-token", "account": { "id": ACME, "name": "Acme" },
-            "store": "file", "baseUrl": null, "token": null, "also": [],
-            "client": null, "scopes": null, "missingScopes": null, "expires": null, "expiresIn": null,
+            "store": "file", "baseUrl": null, "token": null, "also": [], "confirm": false,
+            "confirm": false, "client": null, "scopes": null, "missingScopes": null, "expires": null, "expiresIn": null,
             "current": false, "shadowed": false
         })
     );
@@ -424,7 +424,7 @@ fn show_tells_everything_but_the_secret() {
         shown,
         json!({
             "name": "prod", "method": "api-token", "account": { "id": ACME, "name": "Acme" },
-            "store": "file", "baseUrl": null, "token": null, "also": ["CF_API_TOKEN"],
+            "store": "file", "baseUrl": null, "token": null, "also": ["CF_API_TOKEN"], "confirm": false,
             "client": null, "scopes": null, "missingScopes": null, "expires": null, "expiresIn": null
         })
     );
@@ -580,7 +580,7 @@ fn profiles_of_npm_version_2_are_listed_and_used_where_they_are() {
         listed[2],
         json!({
             "name": "work", "method": "api-token", "account": { "id": BETA, "name": "" }, "store": "npm",
-            "baseUrl": null, "token": null, "also": [], "client": null, "scopes": null,
+            "baseUrl": null, "token": null, "also": [], "confirm": false, "client": null, "scopes": null,
             "missingScopes": null, "expires": null, "expiresIn": null, "current": false, "shadowed": false
         })
     );

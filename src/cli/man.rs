@@ -62,12 +62,13 @@ const ENVIRONMENT_OF_COMMAND: [(&str, &str); 5] = [
     ("ALCHEMY_CREDENTIAL_EXPIRATION", "When the credential expires, where it does (RFC 3339)."),
 ];
 
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     ("~/.alchemy/config.json", "The profiles, without their secrets."),
     (
         "~/.alchemy/bindings.json, ~/.alchemy/trust.json",
         "The directories that are bound, and the pin files allowed.",
     ),
+    ("~/.alchemy/settings.toml", "What is settled for all shell hooks: export = \"profile\"."),
     (".alchemy.toml", "In a repository: the profile and the account that its people have agreed on."),
     ("~/.alchemy/credentials/", "The secrets of profiles in the file store (0600)."),
     ("~/.alchemy/profiles/", "Profiles of version 2 of the npm package, used where they are."),

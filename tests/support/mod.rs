@@ -88,7 +88,7 @@ impl Home {
         fs::read_to_string(self.alchemy(below)).expect("read")
     }
 
-    /// Everything below `~/.alchemy` but the locks: path, mode and content (of a link: its target). Two
+    /// Everything below `~/.alchemy` but the locks, and the marks that say that something has changed: path, mode and content (of a link: its target). Two
     /// that are equal say that nothing was changed in between.
     pub fn snapshot(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         let mut found = BTreeMap::new();
@@ -97,7 +97,7 @@ impl Home {
             for entry in fs::read_dir(folder).into_iter().flatten() {
                 let entry = entry.expect("an entry");
                 let (path, metadata) = (entry.path(), entry.metadata().expect("metadata"));
-                if path == self.alchemy("lock") {
+                if ["lock", "stamps", "generation"].iter().any(|name| path == self.alchemy(name)) {
                     continue;
                 }
                 let content = if metadata.is_symlink() {

@@ -1,24 +1,24 @@
-//! Becoming the command: find the executable, then replace this process by it. And the browser, and work that
-//! outlives us.
+//! Becoming the command: find the executable, then replace this process by it. And the browser, and programs
+//! that outlive us.
 //!
 //! Nothing else in the house may exec. The command gets its signals, terminal, job control and exit
 //! code because it *is* this process afterwards; there is nobody in between to get them wrong.
 
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigHandler, Signal, signal};
-use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, execve, fork, setsid};
+use nix::unistd::{execve, setsid};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Kind, Result, reason};
@@ -106,48 +106,37 @@ pub fn replace(
     Err(failed(errno))
 }
 
-/// Runs `work` in a process of its own and waits up to `limit` for what it hands over. When that is over, only
-/// the waiting stops: the process goes on without us, away from our terminal, and ends its work.
+/// Runs a program in a session of its own, away from our terminal, and waits up to `limit` for the whole of its
+/// output. When that is over, only the waiting stops: the program goes on without us, and ends its work.
 ///
 /// # Errors
-/// When the system has no room for a process, or it ended without handing over anything.
+/// When it cannot be started, or ends without any output.
 pub fn detached(
+    program: &Path,
+    arguments: &[&str],
     limit: Duration,
-    work: impl FnOnce() -> Zeroizing<Vec<u8>>,
 ) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let (mut reader, mut writer) = io::pipe()?;
-    // SAFETY: this process has one thread, so the copy of it has all that it needs.
-    match unsafe { fork() }? {
-        ForkResult::Child => {
-            drop(reader);
-            let _ = setsid();
-            if let Ok(null) = File::options().read(true).write(true).open("/dev/null") {
-                // Who reads our output must not wait for this one to close it.
-                let _ = dup2_stdin(&null).and_then(|()| dup2_stdout(&null)).and_then(|()| dup2_stderr(&null));
-            }
-            let _ = writer.write_all(&work());
-            // SAFETY: it ends the process, without what the parent has registered for its own end.
-            unsafe { libc::_exit(0) }
-        }
-        ForkResult::Parent { .. } => {
-            drop(writer);
-            let until = Instant::now() + limit;
-            let mut handed = Zeroizing::new(Vec::with_capacity(8 * 1024));
-            loop {
-                let left = until.saturating_duration_since(Instant::now());
-                let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-                match poll(&mut [PollFd::new(reader.as_fd(), PollFlags::POLLIN)], left) {
-                    Ok(0) => return Ok(None),
-                    Err(Errno::EINTR) => {}
-                    Err(errno) => return Err(errno.into()),
-                    Ok(_) => {
-                        let mut chunk = Zeroizing::new([0; 4096]);
-                        match reader.read(&mut *chunk)? {
-                            0 if handed.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
-                            0 => return Ok(Some(handed)),
-                            count => handed.extend_from_slice(&chunk[..count]),
-                        }
-                    }
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    // SAFETY: between fork and exec it makes one system call and allocates nothing.
+    unsafe { command.pre_exec(|| Ok(setsid().map(drop)?)) };
+    let mut child = command.spawn()?;
+    let Some(mut output) = child.stdout.take() else { return Err(io::ErrorKind::BrokenPipe.into()) };
+    let until = Instant::now() + limit;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(8 * 1024));
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(output.as_fd(), PollFlags::POLLIN)], left) {
+            Ok(0) => return Ok(None),
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+            Ok(_) => {
+                let mut chunk = Zeroizing::new([0; 4096]);
+                match output.read(&mut *chunk)? {
+                    0 if bytes.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    0 => return Ok(Some(bytes)),
+                    count => bytes.extend_from_slice(&chunk[..count]),
                 }
             }
         }

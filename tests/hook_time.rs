@@ -96,7 +96,7 @@ fn a_prompt_does_not_wait_for_a_slow_server_and_the_refresh_is_finished_all_the_
         );
         let said = sh.said();
         let late =
-            "alchemy: prod (Acme), its name and account only; the session of 'prod' is still being renewed";
+            "alchemy: prod (Acme), its name and account only; the session of 'prod' is still on its way";
         assert_eq!(said, [late], "{shell:?}");
         drop(gate);
         let new = next_token(&mut sh, "");
@@ -114,7 +114,7 @@ fn nobody_waits_for_whoever_waits_for_the_server() {
         let mut command = signed_in.command(&["hook-env", "bash"]);
         command.current_dir(signed_in.home.path().join("acme"));
         let output = run(&mut command).expect_code(0);
-        assert!(output.stderr.contains("still being renewed"), "{}", output.stderr);
+        assert!(output.stderr.contains("still on its way"), "{}", output.stderr);
     }
     gate.arrival();
     drop(gate);

@@ -1,35 +1,26 @@
 //! What a shell is to have in this directory: the profile that the directory selects, and its session, where
 //! that may leave and is there in time.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
-use serde_json::json;
-use zeroize::Zeroizing;
 
 use super::chosen::{Chosen, asked_life};
 use super::context::Context;
+use super::hook_session::{Outcome, ask, source};
 use super::{MinTtl, guard};
-use crate::cloudflare::Credential;
 use crate::directory::Choice;
 use crate::environment::{
-    ACCOUNT_ID, ACTIVE, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, Changes, EXPIRATION, PROFILE, Value,
-    changes,
+    ACCOUNT_ID, ACTIVE, API_KEY, API_TOKEN, Changes, EXPIRATION, PROFILE, Value, changes,
 };
 use crate::error::{Error, Kind, Result};
-use crate::launch;
 use crate::profile::{Profile, ProfileName};
-use crate::secret::Secret;
-use crate::session::{Gate, Session, Source, endpoint};
+use crate::session::Session;
 use crate::shell::hook::Target;
 use crate::store::Store;
 
-/// How long a prompt waits for a session. With what comes before and after it, that is less than two seconds.
-const PATIENCE: Duration = Duration::from_millis(1800);
-/// When to look again after a failure that may pass.
+/// When to look again after a failure that may pass, and for a session that was not there in time: that it was
+/// renewed shows at once, by the generation file.
 const RETRY: SignedDuration = SignedDuration::from_secs(30);
-/// When to look again for a session that was not there in time. That it came shows by the generation file.
+/// When to look again whether direnv has loaded what was renewed.
 const SOON: SignedDuration = SignedDuration::from_secs(5);
 /// When to look again for a session that is over: the npm package tells nobody that somebody has signed in.
 const OVER: SignedDuration = SignedDuration::from_secs(60);
@@ -47,14 +38,6 @@ pub struct Activation {
     pub until: Option<Timestamp>,
     /// Names under which the active profile's token may stand, besides the usual ones.
     pub also: Vec<String>,
-}
-
-/// What came of asking for a session.
-enum Outcome {
-    Session(Session),
-    /// It was not there in time; somebody is still at it.
-    Late,
-    Failed(Error),
 }
 
 impl Activation {
@@ -78,10 +61,12 @@ impl Activation {
         if let Some(ask) = here.asks.as_ref().filter(|ask| !ask.denied) {
             self.remarks.push(context.request(here, ask));
         }
+        let choice = here.choice.as_ref();
         if context.names_profile() {
-            return self.look_after_direnv(context, here.choice.as_ref());
+            self.say_outranked(context, choice);
+            return self.look_after_direnv(context);
         }
-        let Some(choice) = &here.choice else { return Ok(()) };
+        let Some(choice) = choice else { return Ok(()) };
         let store = context.store(false)?;
         let selection = context.selection(choice);
         let profile = store.find(&selection)?;
@@ -99,9 +84,8 @@ impl Activation {
         Ok(())
     }
 
-    /// Where direnv has loaded a profile (`use alchemy`), nothing is ours to set. But direnv has no clock: when
-    /// the session has run out it is refreshed, which moves the stamp that direnv watches.
-    fn look_after_direnv(&mut self, context: &Context, choice: Option<&Choice>) -> Result<()> {
+    /// Says that a variable of the person's goes before the directory, unless it came with a credential.
+    fn say_outranked(&mut self, context: &Context, choice: Option<&Choice>) {
         let has_credential = [API_TOKEN, API_KEY].into_iter().any(|name| context.variable(name).is_some());
         if let Some(choice) = choice.filter(|_| !has_credential) {
             self.remarks.push(format!(
@@ -111,6 +95,11 @@ impl Activation {
                 if context.variable("CLOUDFLARE_PROFILE").is_some() { "CLOUDFLARE_PROFILE" } else { PROFILE },
             ));
         }
+    }
+
+    /// Where direnv has loaded a profile (`use alchemy`), nothing is ours to set. But direnv has no clock: when
+    /// the session has run out it is refreshed, which moves the stamp that direnv watches.
+    fn look_after_direnv(&mut self, context: &Context) -> Result<()> {
         let is_direnvs = context.variable("DIRENV_DIR").is_some();
         let expires = context.text(EXPIRATION).and_then(|text| text.parse::<Timestamp>().ok());
         let name = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
@@ -135,16 +124,13 @@ impl Activation {
         profile: &Profile,
         active: &str,
     ) -> Result<Option<Session>> {
-        let min_ttl = asked_life(context, &MinTtl::default())?;
-        let variables = [API_BASE_URL, BASE_URL].map(|name| (name, context.text(name)));
-        let (endpoint, notes) = endpoint(profile.endpoint.as_ref(), &variables);
+        let (source, notes) = source(context, store, profile)?;
+        let min_ttl = source.min_ttl;
         if active.is_empty() {
             self.remarks.extend(notes); // else the variables are ours
         }
-        let source =
-            Source { store, profile, endpoint, account: None, min_ttl, gate: Gate::Closed, edge: context };
         let now = context.now;
-        Ok(match ask(&source) {
+        Ok(match ask(context, &source) {
             Outcome::Session(session) => {
                 if session.grant {
                     self.until = session.expires.map(|expires| next_look(expires, min_ttl, now));
@@ -152,8 +138,8 @@ impl Activation {
                 Some(session)
             }
             Outcome::Late => {
-                self.until = Some(now + SOON);
-                self.remarks.push(format!("the session of '{}' is still being renewed", profile.name));
+                self.until = Some(now + RETRY);
+                self.remarks.push(format!("the session of '{}' is still on its way", profile.name));
                 None
             }
             Outcome::Failed(error) => {
@@ -215,65 +201,4 @@ pub fn without_our_own(names: Vec<String>) -> Vec<String> {
     let is_our_own =
         |name: &String| name.starts_with("ALCHEMY_") && ![EXPIRATION, ACTIVE].contains(&name.as_str());
     names.into_iter().filter(|name| !is_our_own(name)).collect()
-}
-
-/// Asks for a session: here, where it is at hand, else in a process of its own, for which a prompt does not wait
-/// longer than it may.
-fn ask(source: &Source) -> Outcome {
-    match source.at_hand() {
-        Ok(Some(session)) => return Outcome::Session(session),
-        Ok(None) => {}
-        Err(error) => return Outcome::Failed(error),
-    }
-    let handed = launch::detached(PATIENCE, || hand_over(&source.session()));
-    match handed.map(|bytes| bytes.map(|bytes| serde_json::from_slice::<Handed>(&bytes))) {
-        Ok(Some(Ok(handed))) => handed.taken(source),
-        Ok(None) => Outcome::Late,
-        Ok(Some(Err(_))) | Err(_) => {
-            Outcome::Failed(Error::new("the process that was to get the session has failed"))
-        }
-    }
-}
-
-/// A session on its way from the process that got it, over a pipe that nobody else has.
-#[derive(Deserialize)]
-struct Handed {
-    token: Option<Secret>,
-    key: Option<Secret>,
-    email: Option<String>,
-    expires: Option<Timestamp>,
-    failed: Option<String>,
-    hint: Option<String>,
-    #[serde(default)]
-    over: bool,
-}
-
-fn hand_over(session: &Result<Session>) -> Zeroizing<Vec<u8>> {
-    let document = match session {
-        Ok(Session { credential: Credential::Token(token), expires, .. }) => {
-            json!({ "token": token.expose(), "expires": expires })
-        }
-        Ok(Session { credential: Credential::Key { key, email }, .. }) => {
-            json!({ "key": key.expose(), "email": email })
-        }
-        Err(error) => json!({
-            "failed": error.to_string(), "hint": error.next_step(), "over": error.kind() == Kind::SignedOut,
-        }),
-    };
-    Zeroizing::new(document.to_string().into_bytes())
-}
-
-impl Handed {
-    fn taken(self, source: &Source) -> Outcome {
-        let credential = match self {
-            Self { token: Some(token), .. } => Credential::Token(token),
-            Self { key: Some(key), email: Some(email), .. } => Credential::Key { key, email },
-            Self { failed, hint, over, .. } => {
-                let kind = if over { Kind::SignedOut } else { Kind::Failed };
-                let error = Error::of(kind, failed.unwrap_or_default());
-                return Outcome::Failed(hint.map_or_else(|| error.clone(), |hint| error.clone().hint(hint)));
-            }
-        };
-        Outcome::Session(source.with(credential, self.expires))
-    }
 }

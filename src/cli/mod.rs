@@ -24,6 +24,7 @@ mod grammar;
 mod guard;
 mod hook;
 mod hook_env;
+mod hook_session;
 mod list;
 mod login;
 mod logout;
@@ -105,6 +106,8 @@ enum Command {
     Hook(hook::Hook),
     #[command(hide = true)]
     HookEnv(hook_env::HookEnv),
+    #[command(hide = true)]
+    HookSession(hook_session::HookSession),
     Prompt(prompt::Prompt),
     Use(r#use::Use),
     Allow(allow::Allow),
@@ -130,6 +133,7 @@ impl Command {
             Self::Profile(profile) => profile.run(context),
             Self::Hook(hook) => hook.run(context),
             Self::HookEnv(hook) => hook.run(context),
+            Self::HookSession(session) => session.run(context),
             Self::Prompt(prompt::Prompt {}) => prompt::run(context),
             Self::Use(bind) => bind.run(context),
             Self::Allow(allow) => allow.run(context),
@@ -218,13 +222,15 @@ struct QuickCli {
 }
 
 /// The commands in it.
-const QUICK: [&str; 3] = ["exec", "hook-env", "prompt"];
+const QUICK: [&str; 4] = ["exec", "hook-env", "hook-session", "prompt"];
 
 #[derive(Subcommand)]
 enum Quick {
     Exec(exec::Exec),
     #[command(hide = true)]
     HookEnv(hook_env::HookEnv),
+    #[command(hide = true)]
+    HookSession(hook_session::HookSession),
     Prompt(prompt::Prompt),
 }
 
@@ -233,6 +239,7 @@ impl From<QuickCli> for Cli {
         let command = match command {
             Quick::Exec(exec) => Command::Exec(exec),
             Quick::HookEnv(hook) => Command::HookEnv(hook),
+            Quick::HookSession(session) => Command::HookSession(session),
             Quick::Prompt(prompt) => Command::Prompt(prompt),
         };
         Self { global, command }

@@ -1,0 +1,131 @@
+//! `alchemy hook-session` (hidden), and how a hook gets a profile's session without waiting for longer than a
+//! prompt may: what is at hand is taken, and for anything else a process of its own is started.
+
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::chosen::{Chosen, asked_life};
+use super::context::Context;
+use super::hook::binary;
+use super::{MinTtl, guard};
+use crate::cloudflare::Credential;
+use crate::environment::{API_BASE_URL, BASE_URL};
+use crate::error::{Error, Kind, Result, reason};
+use crate::launch;
+use crate::profile::Profile;
+use crate::secret::Secret;
+use crate::session::{Gate, Session, Source, endpoint};
+use crate::store::Store;
+use crate::terminal;
+
+/// How long a prompt waits for a session. With what comes before and after it, that is less than two seconds.
+const PATIENCE: Duration = Duration::from_millis(1800);
+/// What came of asking for a session.
+pub enum Outcome {
+    Session(Session),
+    /// It was not there in time; somebody is still at it.
+    Late,
+    Failed(Error),
+}
+
+/// Where a profile's sessions come from for a hook, and what there is to say of that.
+pub fn source<'a>(
+    context: &'a Context,
+    store: &'a Store<'a>,
+    profile: &'a Profile,
+) -> Result<(Source<'a>, Vec<String>)> {
+    let min_ttl = asked_life(context, &MinTtl::default())?;
+    let variables = [API_BASE_URL, BASE_URL].map(|name| (name, context.text(name)));
+    let (endpoint, notes) = endpoint(profile.endpoint.as_ref(), &variables);
+    let gate = Gate::Closed; // nobody is there to be asked
+    Ok((Source { store, profile, endpoint, account: None, min_ttl, gate, edge: context }, notes))
+}
+
+/// Asks for a session: here, where it is at hand, else in a process of its own, for which a prompt does not wait
+/// longer than it may.
+pub fn ask(context: &Context, source: &Source) -> Outcome {
+    match source.at_hand() {
+        Ok(Some(session)) => return Outcome::Session(session),
+        Ok(None) => {}
+        Err(error) => return Outcome::Failed(error),
+    }
+    let name = source.profile.name.as_str();
+    let handed = binary(context).and_then(|binary| {
+        launch::detached(&binary, &["hook-session", name], PATIENCE)
+            .map_err(|error| Error::new(format!("cannot get the session of '{name}': {}", reason(&error))))
+    });
+    match handed {
+        Ok(Some(bytes)) => match serde_json::from_slice::<Handed>(&bytes) {
+            Ok(handed) => handed.taken(source),
+            Err(_) => Outcome::Failed(Error::new(format!("cannot get the session of '{name}'"))),
+        },
+        Ok(None) => Outcome::Late,
+        Err(error) => Outcome::Failed(error),
+    }
+}
+
+/// `alchemy hook-session` (hidden): the process of its own that gets a session for [`ask`], however long that
+/// takes. Whoever asked may be gone by then: what was renewed is in the store.
+#[derive(Args)]
+pub struct HookSession {
+    profile: String,
+}
+
+impl HookSession {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let store = context.store(false)?;
+        let selection = context.select(Some(&self.profile))?;
+        let profile = store.find(&selection)?;
+        let chosen = Chosen::Profile(Box::new(profile.clone()), selection);
+        guard::account(context, &store, &chosen, None)?;
+        hand_over(&source(context, &store, &profile)?.0.session())
+    }
+}
+
+/// A session on its way from the process that got it, over a pipe that nobody else has.
+#[derive(Deserialize)]
+struct Handed {
+    token: Option<Secret>,
+    key: Option<Secret>,
+    email: Option<String>,
+    expires: Option<Timestamp>,
+    failed: Option<String>,
+    hint: Option<String>,
+    #[serde(default)]
+    over: bool,
+}
+
+fn hand_over(session: &Result<Session>) -> Result<()> {
+    let document = match session {
+        Ok(Session { credential: Credential::Token(token), expires, .. }) => {
+            json!({ "token": token.expose(), "expires": expires })
+        }
+        Ok(Session { credential: Credential::Key { key, email }, .. }) => {
+            json!({ "key": key.expose(), "email": email })
+        }
+        Err(error) => json!({
+            "failed": error.to_string(), "hint": error.next_step(), "over": error.kind() == Kind::SignedOut,
+        }),
+    };
+    terminal::print(&Zeroizing::new(document.to_string()))
+}
+
+impl Handed {
+    fn taken(self, source: &Source) -> Outcome {
+        let credential = match self {
+            Self { token: Some(token), .. } => Credential::Token(token),
+            Self { key: Some(key), email: Some(email), .. } => Credential::Key { key, email },
+            Self { failed, hint, over, .. } => {
+                let kind = if over { Kind::SignedOut } else { Kind::Failed };
+                let error = Error::of(kind, failed.unwrap_or_default());
+                return Outcome::Failed(hint.map_or_else(|| error.clone(), |hint| error.clone().hint(hint)));
+            }
+        };
+        Outcome::Session(source.with(credential, self.expires))
+    }
+}

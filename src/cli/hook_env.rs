@@ -68,9 +68,11 @@ fn watched(path: &Path, bytes: Option<Vec<u8>>) -> Watched {
     let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     let seconds =
         modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map_or(0, |since| since.as_secs());
+    // One whose path is no text cannot be named to a shell.
+    let Some(path) = path.to_str() else { return Watched::default() };
     Watched {
-        path: path.display().to_string(),
-        text: String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned(),
+        path: path.to_owned(),
+        text: String::from_utf8(bytes.unwrap_or_default()).ok().filter(|text| !text.contains('\0')),
         modified: i64::try_from(seconds).unwrap_or_default(),
     }
 }

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -125,6 +125,7 @@ pub fn detached(
                 // Who reads our output must not wait for this one to close it.
                 let _ = dup2_stdin(&null).and_then(|()| dup2_stdout(&null)).and_then(|()| dup2_stderr(&null));
             }
+            close_others(writer.as_raw_fd());
             let _ = writer.write_all(&work());
             // SAFETY: it ends the process, without what the parent has registered for its own end.
             unsafe { libc::_exit(0) }
@@ -151,6 +152,18 @@ pub fn detached(
                 }
             }
         }
+    }
+}
+
+/// Closes what we were given besides the standard streams: a lock that somebody holds by such a file would last as
+/// long as we do.
+fn close_others(kept: RawFd) {
+    let Ok(entries) = std::fs::read_dir("/dev/fd") else { return };
+    let number = |name: OsString| name.to_str()?.parse::<RawFd>().ok();
+    let open: Vec<_> = entries.flatten().filter_map(|entry| number(entry.file_name())).collect();
+    for other in open.into_iter().filter(|other| *other > 2 && *other != kept) {
+        // SAFETY: nothing that this process still does uses it; that one is closed already does no harm.
+        unsafe { libc::close(other) };
     }
 }
 

@@ -22,7 +22,7 @@ use crate::profile::{Profile, ProfileName};
 use crate::secret::Secret;
 use crate::session::{Gate, Session, Source, endpoint};
 use crate::shell::hook::Target;
-use crate::store::Store;
+use crate::store::{Store, generation};
 
 /// How long a prompt waits for a session. With what comes before and after it, that is less than two seconds.
 const PATIENCE: Duration = Duration::from_millis(1800);
@@ -46,6 +46,8 @@ pub struct Activation {
     pub until: Option<Timestamp>,
     /// Names under which the active profile's token may stand, besides the usual ones.
     pub also: Vec<String>,
+    /// A session was not there in time.
+    is_late: bool,
 }
 
 /// What came of asking for a session.
@@ -57,20 +59,22 @@ enum Outcome {
 }
 
 impl Activation {
-    /// What the shell is to have. `active` is what it has now, and `own` what its own hook has set.
-    pub fn of(context: &Context, own: &str, active: &str) -> Self {
+    /// What the shell is to have. `active` is what it has now, and `own` what its own hook has set; `has_secret`:
+    /// with the profile's secret.
+    pub fn of(context: &Context, own: &str, active: &str, has_secret: bool) -> Self {
         let mut this = Self::default();
         if active != own {
             this.also = also_of(context, active).unwrap_or_default();
         }
-        if let Err(error) = this.look(context, active) {
+        if let Err(error) = this.look(context, active, has_secret && active == own) {
             this.target = None;
             this.remark(&error);
         }
         this
     }
 
-    fn look(&mut self, context: &Context, active: &str) -> Result<()> {
+    /// `holds`: the shell's own hook has set the active profile's secret.
+    fn look(&mut self, context: &Context, active: &str, holds: bool) -> Result<()> {
         let here = context.look()?;
         self.remarks.extend(here.notes.iter().cloned());
         here.sound()?;
@@ -94,7 +98,13 @@ impl Activation {
             self.session(context, &store, &profile, active)?
         };
         self.remarks.extend(guard::other_account_of_wrangler(context, &profile.account));
-        self.target = Some(target(choice, &profile, session.as_ref()));
+        let mut target = target(choice, &profile, session.as_ref());
+        if self.is_late && holds && target.active == active && still_lives(context, &profile) {
+            target.has_secret = true; // it stays until the new one is there
+        } else if self.is_late {
+            self.remark_late(&profile);
+        }
+        self.target = Some(target);
         Ok(())
     }
 
@@ -122,6 +132,9 @@ impl Activation {
         let store = context.store(false)?;
         if let Some(profile) = store.get(&name)?.filter(|profile| !profile.confirm) {
             self.session(context, &store, &profile, "")?;
+            if self.is_late {
+                self.remark_late(&profile);
+            }
         }
         Ok(())
     }
@@ -140,10 +153,12 @@ impl Activation {
         if active.is_empty() {
             self.remarks.extend(notes); // else the variables are ours
         }
-        let source =
-            Source { store, profile, endpoint, account: None, min_ttl, gate: Gate::Closed, edge: context };
+        let source = |min_ttl| {
+            let endpoint = endpoint.clone();
+            Source { store, profile, endpoint, account: None, min_ttl, gate: Gate::Closed, edge: context }
+        };
         let now = context.now;
-        Ok(match ask(&source) {
+        Ok(match ask(&source(SignedDuration::ZERO), &source(min_ttl)) {
             Outcome::Session(session) => {
                 if session.grant {
                     self.until = session.expires.map(|expires| next_look(expires, min_ttl, now));
@@ -152,7 +167,7 @@ impl Activation {
             }
             Outcome::Late => {
                 self.until = Some(now + SOON);
-                self.remarks.push(format!("the session of '{}' is still being renewed", profile.name));
+                self.is_late = true;
                 None
             }
             Outcome::Failed(error) => {
@@ -161,6 +176,10 @@ impl Activation {
                 None
             }
         })
+    }
+
+    fn remark_late(&mut self, profile: &Profile) {
+        self.remarks.push(format!("the session of '{}' is still being renewed", profile.name));
     }
 
     fn remark(&mut self, error: &Error) {
@@ -175,6 +194,13 @@ impl Activation {
 fn also_of(context: &Context, active: &str) -> Option<Vec<String>> {
     let name = ProfileName::parse(active.rsplit_once(':')?.1).ok()?;
     Some(context.store(false).ok()?.get(&name).ok()??.also)
+}
+
+/// Whether what the shell has of a profile lives still, and is for its account.
+fn still_lives(context: &Context, profile: &Profile) -> bool {
+    let expires = context.text(EXPIRATION).and_then(|text| text.parse::<Timestamp>().ok());
+    expires.is_some_and(|expires| expires > context.now)
+        && context.text(ACCOUNT_ID) == Some(profile.account.id.as_str())
 }
 
 /// When to look again at a grant's session.
@@ -211,21 +237,37 @@ fn target(choice: &Choice, profile: &Profile, session: Option<&Session>) -> Targ
 }
 
 /// Asks for a session: here, where it is at hand, else in a process of its own, for which a prompt does not wait
-/// longer than it may.
-fn ask(source: &Source) -> Outcome {
-    match source.at_hand() {
-        Ok(Some(session)) => return Outcome::Session(session),
-        Ok(None) => {}
+/// longer than it may. `living` is the source of one that lives, and `fresh` of one that lives as long as was
+/// asked for.
+fn ask(living: &Source, fresh: &Source) -> Outcome {
+    match living.at_hand() {
+        Ok(Some(session)) if !is_due(&session, fresh) => return Outcome::Session(session),
+        Ok(_) => {}
         Err(error) => return Outcome::Failed(error),
     }
-    let handed = launch::detached(PATIENCE, || hand_over(&source.session()));
+    let work = || match living.session() {
+        Ok(session) if is_due(&session, fresh) => hand_over(&fresh.session()),
+        session => hand_over(&session),
+    };
+    let handed = launch::detached(PATIENCE, work);
     match handed.map(|bytes| bytes.map(|bytes| serde_json::from_slice::<Handed>(&bytes))) {
-        Ok(Some(Ok(handed))) => handed.taken(source),
+        Ok(Some(Ok(handed))) => handed.taken(fresh),
         Ok(None) => Outcome::Late,
         Ok(Some(Err(_))) | Err(_) => {
             Outcome::Failed(Error::new("the process that was to get the session has failed"))
         }
     }
+}
+
+/// Whether a session has less life than was asked for, and a refresh would give it more. It gives no more to
+/// one of which more is to come than has passed since the last: each would move the generation file, and so
+/// have every shell's next prompt ask for another.
+fn is_due(session: &Session, fresh: &Source) -> bool {
+    let Some(expires) = session.expires.filter(|_| session.grant) else { return false };
+    let now = fresh.edge.now();
+    let left = expires.duration_since(now);
+    let changed = || generation::changed(fresh.store.home(), &fresh.profile.name);
+    left < fresh.min_ttl && changed().is_none_or(|changed| now.duration_since(changed) >= left)
 }
 
 /// A session on its way from the process that got it, over a pipe that nobody else has.

@@ -36,8 +36,8 @@ impl HookEnv {
         // First of all: what changes from here on is seen at the next prompt.
         let generation = watched(&context.home.generation(), std::fs::read(context.home.generation()).ok());
         let active = context.text(ACTIVE).unwrap_or_default();
-        let activation = Activation::of(context, &self.active, active);
         let before = Told::parse(&self.told);
+        let activation = Activation::of(context, &self.active, active, before.has_secret);
         let told = Told::of(&activation, &before);
         if let Some(line) = told.line(&before, &activation, active) {
             context.messages.say(&line);

@@ -65,6 +65,9 @@ fn the_token_can_be_repeated_under_other_names_for_one_run_or_for_good() {
     let kept = printed(&["exec", "prod", "env", "-0"]);
     assert_eq!(kept["CF_DNS_API_TOKEN"], "tok-example");
     home.run(&["exec", "prod", "--also", "A B", "env"]).expect_error(125, "letters, digits and '_'");
+    for name in ["PATH", "ALCHEMY_ACTIVE", "CLOUDFLARE_ACCOUNT_ID", "LD_PRELOAD"] {
+        home.run(&["profile", "set", "prod", "--also", name]).expect_error(2, "another meaning");
+    }
 }
 
 #[test]

@@ -11,12 +11,13 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::{ForkResult, dup2_stderr, dup2_stdin, dup2_stdout, execve, fork, setsid};
 use zeroize::Zeroizing;
@@ -95,6 +96,7 @@ pub fn replace(
         })
         .collect::<Result<Vec<_>>>()?;
     restore_sigpipe();
+    restore_core_limit();
     let Err(mut errno) = execve(&path, &arguments, &environment);
     if errno == Errno::ENOEXEC {
         // A script without a `#!` line: `execvp` hands it to the shell, and people expect that.
@@ -185,5 +187,28 @@ fn restore_sigpipe() {
         // SAFETY: SIG_DFL is no handler of ours that could run in a bad moment.
         // The only error is an invalid signal, which SIGPIPE is not.
         let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
+    }
+}
+
+/// How large a core dump was allowed to be when this process started; 0 for none.
+static CORE_LIMIT: AtomicU64 = AtomicU64::new(0);
+
+/// Allows no core dump of this process: one would have the secret, and be in the working directory, which may be
+/// a repository. The command gets back what we were given: [`replace`].
+pub fn forbid_core_dump() {
+    if let Ok((soft @ 1.., hard)) = getrlimit(Resource::RLIMIT_CORE)
+        && setrlimit(Resource::RLIMIT_CORE, 0, hard).is_ok()
+    {
+        CORE_LIMIT.store(soft, Ordering::Relaxed);
+    }
+}
+
+fn restore_core_limit() {
+    let soft: rlim_t = CORE_LIMIT.load(Ordering::Relaxed);
+    if soft > 0
+        && let Ok((_, hard)) = getrlimit(Resource::RLIMIT_CORE)
+    {
+        // It was allowed a moment ago.
+        let _ = setrlimit(Resource::RLIMIT_CORE, soft, hard);
     }
 }

@@ -6,6 +6,9 @@
 # not `[[` compares, so that nocasematch does not count.
 # shellcheck shell=bash
 
+# Exported, our variables and functions would be another shell's state.
+case $- in *a*) \set +a && __alchemy_text=a ;; *) __alchemy_text= ;; esac
+
 # What must outlive a second reading of this file.
 : "${__alchemy_active=}" "${__alchemy_told=}"
 : "${__alchemy_generation_file=}" "${__alchemy_generation=}" "${__alchemy_pin_file=}" "${__alchemy_pin=}"
@@ -18,17 +21,16 @@ fi
 __alchemy_seen=
 
 __alchemy_hook() {
-  \local __alchemy_status="$?" __alchemy_flags="$-" __alchemy_text
+  \local __alchemy_status="$?" __alchemy_flags="$-"
   if [ "$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}" != "$__alchemy_seen" ] ||
     __alchemy_changed; then
     # No secret is traced, and nothing of ours exported. From 4.4 on the options come back also after Ctrl-C.
     \local - 2>/dev/null || :
-    { \set +axv; } 2>/dev/null
-    __alchemy_text=$(__ALCHEMY__ hook-env bash --active "$__alchemy_active" --told "$__alchemy_told") ||
-      __alchemy_text=
-    \eval "$__alchemy_text"
-    __alchemy_seen=$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
+    { \set +axvET; } 2>/dev/null
+    __alchemy_update
     case $__alchemy_flags in *a*) \set -a ;; esac
+    case $__alchemy_flags in *E*) \set -E ;; esac
+    case $__alchemy_flags in *T*) \set -T ;; esac
     case $__alchemy_flags in *v*) \set -v ;; esac
     case $__alchemy_flags in *x*) \set -x ;; esac
   fi
@@ -36,7 +38,16 @@ __alchemy_hook() {
   case $- in *e*) ;; *) \return "$__alchemy_status" ;; esac
 }
 
-# Whether a file that we watch is not as it was, or the time is up.
+# A function of its own, which a trap for DEBUG does not reach after `set +T`: that would see each command.
+__alchemy_update() {
+  \local __alchemy_text __alchemy_refused=
+  __alchemy_text=$(__ALCHEMY__ hook-env bash --active "$__alchemy_active" --told "$__alchemy_told") ||
+    __alchemy_text=
+  \eval "$__alchemy_text"
+  __alchemy_seen=$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
+}
+
+# Whether a file that we watch is not as it was, or the time is up. What is no file any more could block.
 __alchemy_changed() {
   \local __alchemy_text=
   [ ! -r "$__alchemy_generation_file" ] ||
@@ -44,7 +55,8 @@ __alchemy_changed() {
   [ "$__alchemy_text" = "$__alchemy_generation" ] || \return 0
   if [ -n "$__alchemy_pin_file" ]; then
     __alchemy_text=
-    [ ! -r "$__alchemy_pin_file" ] || IFS='' \read -r -d '' __alchemy_text <"$__alchemy_pin_file" || :
+    [ ! -f "$__alchemy_pin_file" ] || [ ! -r "$__alchemy_pin_file" ] ||
+      IFS='' \read -r -d '' __alchemy_text <"$__alchemy_pin_file" || :
     [ "$__alchemy_text" = "$__alchemy_pin" ] || \return 0
   fi
   [ -n "$__alchemy_until" ] || \return 1
@@ -65,6 +77,25 @@ __alchemy_state() {
   __alchemy_pin_file=$4 __alchemy_pin=$5
   __alchemy_until=$6 __alchemy_offset=$(($7 - SECONDS))
   __alchemy_told=$8
+  # A token beside somebody else's account or address is worse than none.
+  [ -z "$__alchemy_refused" ] || __alchemy_leave
+}
+
+# Whether a variable takes any text as it is, and can be given back: else the attempt could end the shell. What
+# `declare -p` says of it is left for the next function.
+__alchemy_takes() {
+  __alchemy_attributes=
+  [ -n "${!1+set}" ] || \return 0
+  __alchemy_attributes=$(\declare -p "$1" 2>/dev/null)
+  __alchemy_attributes=${__alchemy_attributes#declare -}
+  __alchemy_attributes=${__alchemy_attributes%% *}
+  case $__alchemy_attributes in
+    *[!tx-]*)
+      __alchemy_refused=$1
+      \printf 'alchemy: %s cannot be changed in this shell, so nothing is\n' "$1" >&2
+      \return 1
+      ;;
+  esac
 }
 
 # Finds the place of a variable in the arrays, or makes one; false when the person has changed it since.
@@ -78,28 +109,26 @@ __alchemy_place() {
   __alchemy_names[__alchemy_at]=$1
   __alchemy_before[__alchemy_at]=
   if [ -n "${!1+set}" ]; then
-    if __alchemy_exported "$1"; then
-      __alchemy_before[__alchemy_at]=x=${!1}
-    else
-      __alchemy_before[__alchemy_at]=n=${!1}
-    fi
+    case $__alchemy_attributes in
+      *x*) __alchemy_before[__alchemy_at]=x=${!1} ;;
+      *) __alchemy_before[__alchemy_at]=n=${!1} ;;
+    esac
   fi
 }
 
-__alchemy_exported() {
-  case $(\declare -p "$1" 2>/dev/null) in "declare -"*x*" $1="*) \return 0 ;; *) \return 1 ;; esac
-}
-
 __alchemy_set() {
-  \local __alchemy_at
-  __alchemy_place "$1" || \return 0
+  \local __alchemy_at __alchemy_attributes
+  __alchemy_takes "$1" && __alchemy_place "$1" || \return 0
   __alchemy_ours[__alchemy_at]="=$2"
   \export "$1=$2"
 }
 
 __alchemy_unset() {
-  \local __alchemy_at
-  [ -n "${!1+set}" ] && __alchemy_exported "$1" && __alchemy_place "$1" || \return 0
+  \local __alchemy_at __alchemy_attributes
+  [ -n "${!1+set}" ] || \return 0
+  __alchemy_takes "$1" || \return 0
+  case $__alchemy_attributes in *x*) ;; *) \return 0 ;; esac
+  __alchemy_place "$1" || \return 0
   __alchemy_ours[__alchemy_at]=
   \unset -v "$1"
 }
@@ -119,11 +148,9 @@ __alchemy_leave() {
   for ((__alchemy_at = 0; __alchemy_at < ${#__alchemy_names[@]}; __alchemy_at++)); do
     __alchemy_name=${__alchemy_names[__alchemy_at]}
     [ "${!__alchemy_name+=${!__alchemy_name}}" = "${__alchemy_ours[__alchemy_at]}" ] || \continue
+    \unset -v "$__alchemy_name" 2>/dev/null || \continue # made read-only since
     case ${__alchemy_before[__alchemy_at]} in
       x*) \export "$__alchemy_name=${__alchemy_before[__alchemy_at]:2}" ;;
-      *) \unset -v "$__alchemy_name" ;;
-    esac
-    case ${__alchemy_before[__alchemy_at]} in
       n*) \printf -v "$__alchemy_name" %s "${__alchemy_before[__alchemy_at]:2}" ;;
     esac
   done
@@ -146,3 +173,5 @@ __alchemy_register() {
   esac
 }
 __alchemy_register
+[ -z "$__alchemy_text" ] || \set -a
+\unset -v __alchemy_text

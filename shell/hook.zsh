@@ -7,12 +7,16 @@
 
 zmodload -F zsh/datetime p:EPOCHSECONDS
 
-# What must outlive a second reading of this file.
-\typeset -g +x __alchemy_active __alchemy_told __alchemy_until
-\typeset -g +x __alchemy_generation_file __alchemy_generation __alchemy_pin_file __alchemy_pin
-\typeset -gA __alchemy_before # what a variable was: `x=value` exported, `n=value` not exported, empty not set
-\typeset -gA __alchemy_ours   # what we made it: `=value`, or empty when not set
-\typeset -g +x __alchemy_seen=
+() {
+  # Exported, our variables would be another shell's state.
+  \emulate -L zsh -o no_all_export
+  # What must outlive a second reading of this file.
+  \typeset -g +x __alchemy_active __alchemy_told __alchemy_until
+  \typeset -g +x __alchemy_generation_file __alchemy_generation __alchemy_pin_file __alchemy_pin
+  \typeset -gA __alchemy_before # what a variable was: `x=value` exported, `n=value` not exported, empty not set
+  \typeset -gA __alchemy_ours   # what we made it: `=value`, or empty when not set
+  \typeset -g +x __alchemy_seen=
+}
 
 __alchemy_hook() {
   \local -i __alchemy_status=$?
@@ -28,26 +32,25 @@ __alchemy_chpwd() {
   ((ZSH_SUBSHELL)) || __alchemy_hook
 }
 
-# Whether a file that we watch is not as it was, or the time is up.
+# Whether a file that we watch is not as it was, or the time is up. What is no file any more could block.
 __alchemy_changed() {
   \local text=
   [[ ! -r $__alchemy_generation_file ]] || text=$(<"$__alchemy_generation_file")
   [[ $text == "$__alchemy_generation" ]] || \return 0
   if [[ -n $__alchemy_pin_file ]]; then
     text=
-    [[ ! -r $__alchemy_pin_file ]] || text=$(<"$__alchemy_pin_file")
+    [[ ! -f $__alchemy_pin_file || ! -r $__alchemy_pin_file ]] || text=$(<"$__alchemy_pin_file")
     [[ $text == "$__alchemy_pin" ]] || \return 0
   fi
   [[ -n $__alchemy_until ]] && ((EPOCHSECONDS >= __alchemy_until))
 }
 
 __alchemy_update() {
-  # The options are the person's again afterwards. No secret is traced, and nothing of ours exported.
+  # The options and traps are the person's again afterwards. No secret is traced, and nothing of ours exported.
   \emulate -L zsh -o no_xtrace -o no_verbose -o no_all_export
-  \local text
+  \trap - DEBUG
+  \local text refused=
   text=$(__ALCHEMY__ hook-env zsh --active "$__alchemy_active" --told "$__alchemy_told") || text=
-  # Twice: what follows may fail, at a variable that is read-only.
-  __alchemy_seen=$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
   \eval "$text"
   __alchemy_seen=$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
 }
@@ -60,6 +63,8 @@ __alchemy_state() {
   __alchemy_told=$8
   while [[ $__alchemy_generation == *$'\n' ]]; do __alchemy_generation=${__alchemy_generation%$'\n'}; done
   while [[ $__alchemy_pin == *$'\n' ]]; do __alchemy_pin=${__alchemy_pin%$'\n'}; done
+  # A token beside somebody else's account or address is worse than none.
+  [[ -z $refused ]] || __alchemy_leave
 }
 
 # Whether a variable is what `=value` says; nothing says that it is not set.
@@ -80,14 +85,23 @@ __alchemy_place() {
   fi
 }
 
+# Whether a variable takes any text as it is: else what follows an attempt would not be reached.
+__alchemy_takes() {
+  [[ ${(Pt)1} != *(readonly|tied|special|upper|lower|left|right)* && ${(Pt)1} == (|scalar*) ]] && \return
+  refused=$1
+  \print -ru2 -- "alchemy: $1 cannot be changed in this shell, so nothing is"
+  \return 1
+}
+
 __alchemy_set() {
+  __alchemy_takes "$1" || \return 0
   __alchemy_place "$1" || \return 0
   __alchemy_ours[$1]="=$2"
   \export "$1=$2"
 }
 
 __alchemy_unset() {
-  [[ ${(Pt)1} == *export* ]] && __alchemy_place "$1" || \return 0
+  [[ ${(Pt)1} == *export* ]] && __alchemy_takes "$1" && __alchemy_place "$1" || \return 0
   __alchemy_ours[$1]=
   \unset "$1"
 }
@@ -104,7 +118,7 @@ __alchemy_adopt() {
 __alchemy_leave() {
   \local name
   for name in "${(@k)__alchemy_ours}"; do
-    __alchemy_is "$name" "$__alchemy_ours[$name]" || \continue
+    [[ ${(Pt)name} != *readonly* ]] && __alchemy_is "$name" "$__alchemy_ours[$name]" || \continue
     \unset "$name"
     case $__alchemy_before[$name] in
       x*) \export "$name=${__alchemy_before[$name]#x=}" ;;

@@ -97,6 +97,18 @@ pub struct Changes {
     pub unset: Vec<String>,
 }
 
+/// Variables that shells, the loader and most programs read, each in its own way.
+const OF_EVERYONE: [&str; 11] =
+    ["BASH_ENV", "CDPATH", "ENV", "HOME", "IFS", "LOGNAME", "PATH", "PROMPT_COMMAND", "PWD", "SHELL", "USER"];
+
+/// Whether the token may be repeated under this name: one that says something else already would have two
+/// values, or the secret where everyone looks.
+#[must_use]
+pub fn may_repeat(name: &str) -> bool {
+    let is_taken = SET.contains(&name) || name.starts_with("ALCHEMY_") || OF_EVERYONE.contains(&name);
+    !is_taken && !["LD_", "DYLD_"].iter().any(|prefix| name.starts_with(prefix))
+}
+
 /// The changes that give a command this session. `also` repeats the token under further names.
 #[must_use]
 pub fn changes(session: &Session, also: &[String]) -> Changes {
@@ -105,7 +117,8 @@ pub fn changes(session: &Session, also: &[String]) -> Changes {
     match &session.credential {
         Credential::Token(token) => {
             set.push((API_TOKEN.to_owned(), Value::Secret(token.clone())));
-            set.extend(also.iter().map(|name| (name.clone(), Value::Secret(token.clone()))));
+            let also = also.iter().filter(|name| may_repeat(name));
+            set.extend(also.map(|name| (name.clone(), Value::Secret(token.clone()))));
         }
         Credential::Key { key, email } => {
             set.push((API_KEY.to_owned(), Value::Secret(key.clone())));
@@ -180,8 +193,12 @@ mod tests {
 
     #[test]
     fn a_repeated_token_is_set_and_not_scrubbed() {
-        let also = ["CF_API_TOKEN".to_owned()];
+        // A kept name that cannot be one is left out.
+        let also = ["CF_API_TOKEN", ACCOUNT_ID, ACTIVE, "PATH", API_TOKEN].map(str::to_owned);
         let token = changes(&session(Credential::Token(Secret::from("t".to_owned()))), &also);
+        let mut set = names(&token);
+        set.sort_unstable();
+        assert_eq!(set, [PROFILE, "CF_API_TOKEN", ACCOUNT_ID, API_BASE_URL, API_TOKEN, BASE_URL]);
         assert!(names(&token).contains(&"CF_API_TOKEN"));
         assert!(!token.unset.contains(&also[0]));
     }

@@ -7,16 +7,17 @@
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
 use std::io::{self, Read};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::{execve, setsid};
 use zeroize::Zeroizing;
@@ -95,6 +96,7 @@ pub fn replace(
         })
         .collect::<Result<Vec<_>>>()?;
     restore_sigpipe();
+    restore_core_limit();
     let Err(mut errno) = execve(&path, &arguments, &environment);
     if errno == Errno::ENOEXEC {
         // A script without a `#!` line: `execvp` hands it to the shell, and people expect that.
@@ -143,6 +145,18 @@ pub fn detached(
     }
 }
 
+/// Closes what this process was given besides the standard streams, before it opens anything itself: a lock that
+/// somebody holds by such a file would last as long as we do.
+pub fn close_inherited_files() {
+    let Ok(entries) = std::fs::read_dir("/dev/fd") else { return };
+    let number = |name: OsString| name.to_str()?.parse::<RawFd>().ok();
+    let open: Vec<_> = entries.flatten().filter_map(|entry| number(entry.file_name())).collect();
+    for other in open.into_iter().filter(|other| *other > 2) {
+        // That one is closed already, which the listing itself had open, does no harm.
+        let _ = nix::unistd::close(other);
+    }
+}
+
 /// Whether SIGPIPE was ignored when this process started.
 static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 
@@ -161,5 +175,28 @@ fn restore_sigpipe() {
         // SAFETY: SIG_DFL is no handler of ours that could run in a bad moment.
         // The only error is an invalid signal, which SIGPIPE is not.
         let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
+    }
+}
+
+/// How large a core dump was allowed to be when this process started; 0 for none.
+static CORE_LIMIT: AtomicU64 = AtomicU64::new(0);
+
+/// Allows no core dump of this process: one would have the secret, and be in the working directory, which may be
+/// a repository. The command gets back what we were given: [`replace`].
+pub fn forbid_core_dump() {
+    if let Ok((soft @ 1.., hard)) = getrlimit(Resource::RLIMIT_CORE)
+        && setrlimit(Resource::RLIMIT_CORE, 0, hard).is_ok()
+    {
+        CORE_LIMIT.store(soft, Ordering::Relaxed);
+    }
+}
+
+fn restore_core_limit() {
+    let soft: rlim_t = CORE_LIMIT.load(Ordering::Relaxed);
+    if soft > 0
+        && let Ok((_, hard)) = getrlimit(Resource::RLIMIT_CORE)
+    {
+        // It was allowed a moment ago.
+        let _ = setrlimit(Resource::RLIMIT_CORE, soft, hard);
     }
 }

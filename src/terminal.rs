@@ -83,18 +83,23 @@ impl Messages {
 }
 
 /// The text with every control character escaped, so that nothing from an API, a file or a repository
-/// can move the cursor, change colours or forge a line.
+/// can move the cursor, change colours or forge a line; nor turn the order of a line's characters around.
 #[must_use]
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if c.is_control() {
+        if c.is_control() || is_bidi_control(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);
         }
     }
     out
+}
+
+/// The characters with the property `Bidi_Control`, and the two that end a line (Unicode TR9, TR14).
+fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Writes data to stdout.
@@ -301,6 +306,7 @@ mod tests {
     #[test]
     fn control_characters_cannot_reach_the_terminal() {
         assert_eq!(printable("a\x1b[31m\r\nb\u{9b}é"), "a\\u{1b}[31m\\r\\nb\\u{9b}é");
+        assert_eq!(printable("a\u{202e}b\u{2028}\u{a0}"), "a\\u{202e}b\\u{2028}\u{a0}");
     }
 
     #[test]

@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
 
 use alchemy::environment::{SCRUB, SET};
+use support::authorization::Moment;
+use support::signed_in::SignedIn;
 use support::{ACME, ALCHEMY_EXEC, BETA, Home, environment, run};
 
 fn prod() -> Home {
@@ -65,6 +68,9 @@ fn the_token_can_be_repeated_under_other_names_for_one_run_or_for_good() {
     let kept = printed(&["exec", "prod", "env", "-0"]);
     assert_eq!(kept["CF_DNS_API_TOKEN"], "tok-example");
     home.run(&["exec", "prod", "--also", "A B", "env"]).expect_error(125, "letters, digits and '_'");
+    for name in ["PATH", "ALCHEMY_ACTIVE", "CLOUDFLARE_ACCOUNT_ID", "LD_PRELOAD"] {
+        home.run(&["profile", "set", "prod", "--also", name]).expect_error(2, "another meaning");
+    }
 }
 
 #[test]
@@ -180,6 +186,25 @@ fn signals_are_the_commands_as_the_caller_left_them() {
         };
         assert_eq!(shown("\"$0\" exec prod --"), shown(""), "{caller}");
     }
+}
+
+#[test]
+fn no_core_dump_can_hold_the_secret_and_the_commands_own_can_be_made() {
+    let signed_in = SignedIn::prod(-60);
+    let gate = signed_in.server.gate(Moment::Received);
+    let limit = |caller: u32| {
+        let limits = std::fs::read_to_string(format!("/proc/{caller}/limits")).expect("limits");
+        let line = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+        line.split_whitespace().nth(4).expect("the soft one").to_owned()
+    };
+    let mut sh = signed_in.home.command("sh");
+    let line = "ulimit -c 64; exec \"$0\" exec prod -- sh -c 'ulimit -c'";
+    let sh = sh.args(["-c", line, support::ALCHEMY]).stdout(Stdio::piped()).spawn().expect("started");
+    gate.arrival();
+    assert_eq!(limit(sh.id()), "0");
+    gate.pass();
+    let output = support::finished(sh.wait_with_output().expect("finished")).expect_code(0);
+    assert_eq!(output.stdout, "64\n");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::chosen::{Chosen, asked_life};
 use super::context::Context;
-use super::hook_session::{Outcome, ask, source};
+use super::hook_session::{Outcome, Sources};
 use super::{MinTtl, guard};
 use crate::directory::Choice;
 use crate::environment::{
@@ -38,23 +38,27 @@ pub struct Activation {
     pub until: Option<Timestamp>,
     /// Names under which the active profile's token may stand, besides the usual ones.
     pub also: Vec<String>,
+    /// A session was not there in time.
+    is_late: bool,
 }
 
 impl Activation {
-    /// What the shell is to have. `active` is what it has now, and `own` what its own hook has set.
-    pub fn of(context: &Context, own: &str, active: &str) -> Self {
+    /// What the shell is to have. `active` is what it has now, and `own` what its own hook has set; `has_secret`:
+    /// with the profile's secret.
+    pub fn of(context: &Context, own: &str, active: &str, has_secret: bool) -> Self {
         let mut this = Self::default();
         if active != own {
             this.also = also_of(context, active).unwrap_or_default();
         }
-        if let Err(error) = this.look(context, active) {
+        if let Err(error) = this.look(context, active, has_secret && active == own) {
             this.target = None;
             this.remark(&error);
         }
         this
     }
 
-    fn look(&mut self, context: &Context, active: &str) -> Result<()> {
+    /// `holds`: the shell's own hook has set the active profile's secret.
+    fn look(&mut self, context: &Context, active: &str, holds: bool) -> Result<()> {
         let here = context.look()?;
         self.remarks.extend(here.notes.iter().cloned());
         here.sound()?;
@@ -80,7 +84,13 @@ impl Activation {
             self.session(context, &store, &profile, active)?
         };
         self.remarks.extend(guard::other_account_of_wrangler(context, &profile.account));
-        self.target = Some(target(choice, &profile, session.as_ref()));
+        let mut target = target(choice, &profile, session.as_ref());
+        if self.is_late && holds && target.active == active && still_lives(context, &profile) {
+            target.has_secret = true; // it stays until the new one is there
+        } else if self.is_late {
+            self.remark_late(&profile);
+        }
+        self.target = Some(target);
         Ok(())
     }
 
@@ -112,6 +122,9 @@ impl Activation {
         let store = context.store(false)?;
         if let Some(profile) = store.get(&name)?.filter(|profile| !profile.confirm) {
             self.session(context, &store, &profile, "")?;
+            if self.is_late {
+                self.remark_late(&profile);
+            }
         }
         Ok(())
     }
@@ -124,13 +137,13 @@ impl Activation {
         profile: &Profile,
         active: &str,
     ) -> Result<Option<Session>> {
-        let (source, notes) = source(context, store, profile)?;
-        let min_ttl = source.min_ttl;
+        let (sources, notes) = Sources::of(context, store, profile)?;
+        let min_ttl = sources.fresh.min_ttl;
         if active.is_empty() {
             self.remarks.extend(notes); // else the variables are ours
         }
         let now = context.now;
-        Ok(match ask(context, &source) {
+        Ok(match sources.ask(context) {
             Outcome::Session(session) => {
                 if session.grant {
                     self.until = session.expires.map(|expires| next_look(expires, min_ttl, now));
@@ -139,7 +152,7 @@ impl Activation {
             }
             Outcome::Late => {
                 self.until = Some(now + RETRY);
-                self.remarks.push(format!("the session of '{}' is still on its way", profile.name));
+                self.is_late = true;
                 None
             }
             Outcome::Failed(error) => {
@@ -148,6 +161,10 @@ impl Activation {
                 None
             }
         })
+    }
+
+    fn remark_late(&mut self, profile: &Profile) {
+        self.remarks.push(format!("the session of '{}' is still on its way", profile.name));
     }
 
     fn remark(&mut self, error: &Error) {
@@ -162,6 +179,13 @@ impl Activation {
 fn also_of(context: &Context, active: &str) -> Option<Vec<String>> {
     let name = ProfileName::parse(active.rsplit_once(':')?.1).ok()?;
     Some(context.store(false).ok()?.get(&name).ok()??.also)
+}
+
+/// Whether what the shell has of a profile lives still, and is for its account.
+fn still_lives(context: &Context, profile: &Profile) -> bool {
+    let expires = context.text(EXPIRATION).and_then(|text| text.parse::<Timestamp>().ok());
+    expires.is_some_and(|expires| expires > context.now)
+        && context.text(ACCOUNT_ID) == Some(profile.account.id.as_str())
 }
 
 /// When to look again at a grant's session.

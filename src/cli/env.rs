@@ -6,7 +6,7 @@ use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::context::Context;
 use super::{Consent, MinTtl, ProfileArgument, guard};
-use crate::environment::{Changes, Value, changes, removal};
+use crate::environment::{Changes, Value, changes, may_repeat, removal};
 use crate::error::{Error, Result};
 use crate::shell::{Format, render};
 use crate::terminal;
@@ -109,10 +109,16 @@ fn mask_in_log(changes: &Changes) {
     }
 }
 
-/// A name that a variable can have in every shell.
+/// A name that a variable can have in every shell, and under which a token may stand.
 pub fn variable_name(name: &str) -> std::result::Result<String, Error> {
     let mut bytes = name.bytes();
     let valid = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if valid { Ok(name.to_owned()) } else { Err(Error::usage("it must be letters, digits and '_'")) }
+    if !valid {
+        return Err(Error::usage("it must be letters, digits and '_'"));
+    }
+    if !may_repeat(name) {
+        return Err(Error::usage("it has another meaning, and the token must not stand there"));
+    }
+    Ok(name.to_owned())
 }

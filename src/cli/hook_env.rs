@@ -53,8 +53,8 @@ impl HookEnv {
         // First of all: what changes from here on is seen at the next prompt.
         let generation = watched(&context.home.generation(), std::fs::read(context.home.generation()).ok());
         let active = context.text(ACTIVE).unwrap_or_default();
-        let activation = Activation::of(context, &self.active, active);
         let before = Told::parse(&self.told);
+        let activation = Activation::of(context, &self.active, active, before.has_secret);
         let told = Told::of(&activation, &before);
         if let Some(line) = told.line(&before, &activation, active) {
             context.messages.say(&line);
@@ -85,9 +85,11 @@ fn watched(path: &Path, bytes: Option<Vec<u8>>) -> Watched {
     let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
     let seconds =
         modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok()).map_or(0, |since| since.as_secs());
+    // One whose path is no text cannot be named to a shell.
+    let Some(path) = path.to_str() else { return Watched::default() };
     Watched {
-        path: path.display().to_string(),
-        text: String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned(),
+        path: path.to_owned(),
+        text: String::from_utf8(bytes.unwrap_or_default()).ok().filter(|text| !text.contains('\0')),
         modified: i64::try_from(seconds).unwrap_or_default(),
     }
 }

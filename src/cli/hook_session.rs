@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -20,7 +20,7 @@ use crate::launch;
 use crate::profile::Profile;
 use crate::secret::Secret;
 use crate::session::{Gate, Session, Source, endpoint};
-use crate::store::Store;
+use crate::store::{Store, generation};
 use crate::terminal;
 
 /// How long a prompt waits for a session. With what comes before and after it, that is less than two seconds.
@@ -33,44 +33,79 @@ pub enum Outcome {
     Failed(Error),
 }
 
-/// Where a profile's sessions come from for a hook, and what there is to say of that.
-pub fn source<'a>(
-    context: &'a Context,
-    store: &'a Store<'a>,
-    profile: &'a Profile,
-) -> Result<(Source<'a>, Vec<String>)> {
-    let min_ttl = asked_life(context, &MinTtl::default())?;
-    let variables = [API_BASE_URL, BASE_URL].map(|name| (name, context.text(name)));
-    let (endpoint, notes) = endpoint(profile.endpoint.as_ref(), &variables);
-    let gate = Gate::Closed; // nobody is there to be asked
-    Ok((Source { store, profile, endpoint, account: None, min_ttl, gate, edge: context }, notes))
+/// Where a profile's sessions come from for a hook.
+pub struct Sources<'a> {
+    /// One that lives.
+    living: Source<'a>,
+    /// One that lives as long as was asked for.
+    pub fresh: Source<'a>,
 }
 
-/// Asks for a session: here, where it is at hand, else in a process of its own, for which a prompt does not wait
-/// longer than it may.
-pub fn ask(context: &Context, source: &Source) -> Outcome {
-    match source.at_hand() {
-        Ok(Some(session)) => return Outcome::Session(session),
-        Ok(None) => {}
-        Err(error) => return Outcome::Failed(error),
+impl<'a> Sources<'a> {
+    /// The sources, and what there is to say of them.
+    pub fn of(
+        context: &'a Context,
+        store: &'a Store<'a>,
+        profile: &'a Profile,
+    ) -> Result<(Self, Vec<String>)> {
+        let min_ttl = asked_life(context, &MinTtl::default())?;
+        let variables = [API_BASE_URL, BASE_URL].map(|name| (name, context.text(name)));
+        let (endpoint, notes) = endpoint(profile.endpoint.as_ref(), &variables);
+        let source = |min_ttl| {
+            let endpoint = endpoint.clone();
+            // Nobody is there to be asked.
+            Source { store, profile, endpoint, account: None, min_ttl, gate: Gate::Closed, edge: context }
+        };
+        Ok((Self { living: source(SignedDuration::ZERO), fresh: source(min_ttl) }, notes))
     }
-    let name = source.profile.name.as_str();
-    let handed = binary(context).and_then(|binary| {
-        launch::detached(&binary, &["hook-session", name], PATIENCE)
-            .map_err(|error| Error::new(format!("cannot get the session of '{name}': {}", reason(&error))))
-    });
-    match handed {
-        Ok(Some(bytes)) => match serde_json::from_slice::<Handed>(&bytes) {
-            Ok(handed) => handed.taken(source),
-            Err(_) => Outcome::Failed(Error::new(format!("cannot get the session of '{name}'"))),
-        },
-        Ok(None) => Outcome::Late,
-        Err(error) => Outcome::Failed(error),
+
+    /// Asks for a session: here, where it is at hand, else in a process of its own, for which a prompt does not
+    /// wait longer than it may.
+    pub fn ask(&self, context: &Context) -> Outcome {
+        match self.living.at_hand() {
+            Ok(Some(session)) if !self.is_due(&session) => return Outcome::Session(session),
+            Ok(_) => {}
+            Err(error) => return Outcome::Failed(error),
+        }
+        let name = self.fresh.profile.name.as_str();
+        let handed = binary(context).and_then(|binary| {
+            launch::detached(&binary, &["hook-session", name], PATIENCE).map_err(|error| {
+                Error::new(format!("cannot get the session of '{name}': {}", reason(&error)))
+            })
+        });
+        match handed {
+            Ok(Some(bytes)) => match serde_json::from_slice::<Handed>(&bytes) {
+                Ok(handed) => handed.taken(&self.fresh),
+                Err(_) => Outcome::Failed(Error::new(format!("cannot get the session of '{name}'"))),
+            },
+            Ok(None) => Outcome::Late,
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    /// The session, however long it takes.
+    fn session(&self) -> Result<Session> {
+        match self.living.session() {
+            Ok(session) if self.is_due(&session) => self.fresh.session(),
+            session => session,
+        }
+    }
+
+    /// Whether a session has less life than was asked for, and a refresh would give it more. It gives no more to
+    /// one of which more is to come than has passed since the last: each would move the generation file, and so
+    /// have every shell's next prompt ask for another.
+    fn is_due(&self, session: &Session) -> bool {
+        let Source { store, profile, edge, min_ttl, .. } = &self.fresh;
+        let Some(expires) = session.expires.filter(|_| session.grant) else { return false };
+        let now = edge.now();
+        let left = expires.duration_since(now);
+        let changed = || generation::changed(store.home(), &profile.name);
+        left < *min_ttl && changed().is_none_or(|changed| now.duration_since(changed) >= left)
     }
 }
 
-/// `alchemy hook-session` (hidden): the process of its own that gets a session for [`ask`], however long that
-/// takes. Whoever asked may be gone by then: what was renewed is in the store.
+/// `alchemy hook-session` (hidden): the process of its own that gets a session for [`Sources::ask`], however long
+/// that takes. Whoever asked may be gone by then: what was renewed is in the store.
 #[derive(Args)]
 pub struct HookSession {
     profile: String,
@@ -78,12 +113,15 @@ pub struct HookSession {
 
 impl HookSession {
     pub fn run(self, context: &Context) -> Result<()> {
+        launch::close_inherited_files();
         let store = context.store(false)?;
         let selection = context.select(Some(&self.profile))?;
         let profile = store.find(&selection)?;
         let chosen = Chosen::Profile(Box::new(profile.clone()), selection);
         guard::account(context, &store, &chosen, None)?;
-        hand_over(&source(context, &store, &profile)?.0.session())
+        // Nobody shall wait for us who wants to take the directory away.
+        let _ = std::env::set_current_dir("/");
+        hand_over(&Sources::of(context, &store, &profile)?.0.session())
     }
 }
 

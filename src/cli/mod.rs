@@ -263,6 +263,7 @@ pub unsafe fn arguments(count: c_int, arguments: *const *const c_char) -> Vec<Os
 pub fn main(mut arguments: Vec<OsString>) -> u8 {
     occupy_standard_streams();
     launch::ignore_sigpipe();
+    launch::forbid_core_dump();
     if arguments.first().is_some_and(|name| base_name(name) == EXEC_NAME) {
         arguments.insert(1, "exec".into());
     }

@@ -32,8 +32,9 @@ pub enum Shell {
 pub struct Watched {
     /// Its path; empty where there is nothing to look at.
     pub path: String,
-    /// What was in it; empty for one that is missing.
-    pub text: String,
+    /// What was in it; empty for one that is missing. `None` for what a shell does not read as it is: bytes that
+    /// are not UTF-8, and NULs.
+    pub text: Option<String>,
     /// When it was changed, in seconds of Unix time; 0 for one that is missing.
     pub modified: i64,
 }
@@ -245,14 +246,18 @@ impl State {
     /// Its parts, by the names that they have in JSON, in the order in which they are arguments.
     fn words(&self) -> [(&'static str, String); 8] {
         let until = self.until.map_or_else(String::new, |until| until.to_string());
-        // What a shell reads of a file ends at a NUL.
-        let text = |watched: &Watched| watched.text.split('\0').next().unwrap_or_default().to_owned();
+        // One that always reads as changed would have every prompt ask again.
+        let watched = |Watched { path, text, .. }: &Watched| match text {
+            Some(text) => (path.clone(), text.clone()),
+            None => <(String, String)>::default(),
+        };
+        let (generation, pin) = (watched(&self.generation), watched(&self.pin));
         [
             ("active", self.active.clone()),
-            ("generationFile", self.generation.path.clone()),
-            ("generation", text(&self.generation)),
-            ("pinFile", self.pin.path.clone()),
-            ("pin", text(&self.pin)),
+            ("generationFile", generation.0),
+            ("generation", generation.1),
+            ("pinFile", pin.0),
+            ("pin", pin.1),
             ("until", until),
             ("now", self.now.to_string()),
             ("told", self.told.clone()),

@@ -10,6 +10,8 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::Timestamp;
+
 use super::atomic;
 use super::home::Home;
 use crate::profile::ProfileName;
@@ -23,6 +25,13 @@ pub fn moved(home: &Home, profiles: &[&ProfileName]) {
         let _ = move_on(&home.stamp(name));
     }
     let _ = move_on(&home.generation());
+}
+
+/// When a profile or its credential was changed last, as far as is known.
+#[must_use]
+pub fn changed(home: &Home, name: &ProfileName) -> Option<Timestamp> {
+    let file = File::open(home.stamp(name)).ok()?;
+    Timestamp::from_nanosecond(text_of(&file).try_into().ok()?).ok()
 }
 
 fn move_on(path: &Path) -> io::Result<()> {

@@ -165,3 +165,26 @@ fn names_alone_are_exported_where_that_is_asked_for() {
         sh.exit();
     });
 }
+
+#[test]
+fn the_pin_file_that_selects_is_watched_behind_one_that_guards() {
+    tell(|shell| {
+        let home = home();
+        pin(&home, "profile = \"prod\"\n");
+        home.run(&["allow", "repository"]).expect_code(0);
+        let guard = home.path().join("repository/src/.alchemy.toml");
+        fs::write(guard, format!("account = \"{ACME}\"\n")).expect("written");
+        let mut sh = Hooked::start(shell, &home);
+        sh.cd("repository/src");
+        assert_eq!(ours(&sh.environment()), given(&home, "repository", "prod"), "{shell:?}");
+        sh.said();
+        pin(&home, "profile = \"beta\"\n");
+        sh.line("");
+        assert!(ours(&sh.environment()).is_empty(), "{shell:?}");
+        let said = sh.said();
+        let [line] = &said[..] else { panic!("{shell:?}: one line, not {said:?}") };
+        let allow = format!("alchemy allow {}", home.path().join("repository").display());
+        assert!(line.contains("'beta'") && line.ends_with(&allow), "{shell:?}: {line}");
+        sh.exit();
+    });
+}

@@ -322,3 +322,20 @@ fn read_twice_it_is_read_once() {
         sh.exit();
     });
 }
+
+#[test]
+fn whoever_takes_our_marks_away_does_not_take_the_credential_along() {
+    tell(|shell| {
+        let home = home();
+        let mut sh = Hooked::start(shell, &home);
+        sh.export("CLOUDFLARE_API_TOKEN", "mine-hunter2");
+        let before = sh.environment();
+        sh.cd("acme");
+        sh.unset("ALCHEMY_ACTIVE");
+        sh.unset("ALCHEMY_PROFILE");
+        assert_eq!(ours(&sh.environment()), given(&home, "acme", "prod"), "{shell:?}: it is there again");
+        sh.cd("elsewhere");
+        assert_eq!(sh.environment(), before, "{shell:?}");
+        sh.exit();
+    });
+}

@@ -103,14 +103,14 @@ impl Chosen {
                     profile.name, selection.reason, profile.method, profile.account
                 ));
                 let endpoint = existing_endpoint(context, profile);
-                let session = |store: &Store, profile: &Profile, min_ttl| {
+                let session = |store: &Store, profile: &Profile, min_ttl, gate| {
                     let (endpoint, account) = (endpoint.clone(), account.clone());
                     Source { store, profile, endpoint, account, min_ttl, gate, edge: context }.session()
                 };
-                let session = match session(store, profile, min_ttl) {
+                let session = match session(store, profile, min_ttl, gate) {
                     Err(error) if offer(context, store, profile, &error)? => {
                         let profile = store.find(selection)?;
-                        session(store, &profile, SignedDuration::ZERO)
+                        session(store, &profile, SignedDuration::ZERO, Gate::Inside) // it has been asked
                     }
                     session => session,
                 }?;

@@ -302,7 +302,7 @@ impl Edge for Context {
 
 /// The command that allows it.
 fn allow(here: &Here, ask: &Ask) -> String {
-    let is_nearest = here.pin.as_ref().is_some_and(|pin| pin.path == ask.pin);
+    let is_nearest = here.nearest.as_ref() == Some(&ask.pin);
     match ask.pin.parent().filter(|_| !is_nearest) {
         Some(directory) => format!("alchemy allow {}", shell::word(&directory.display().to_string())),
         None => "alchemy allow".to_owned(),

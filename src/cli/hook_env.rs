@@ -59,7 +59,13 @@ impl HookEnv {
         if let Some(line) = told.line(&before, &activation, active) {
             context.messages.say(&line);
         }
-        let now = Now { own: &self.active, active, has_secret: before.has_secret, also: &activation.also };
+        let now = Now {
+            own: &self.active,
+            active,
+            is_outranked: context.names_profile(),
+            has_secret: before.has_secret,
+            also: &activation.also,
+        };
         let get = |name: &str| {
             let found = context.variables.iter().find(|(key, _)| key == name);
             found.map(|(_, value)| value.to_string_lossy().into_owned())

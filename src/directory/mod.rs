@@ -33,7 +33,9 @@ pub struct Here {
     pub asks: Option<Ask>,
     /// The nearest pin file with an account: it guards, allowed or not.
     pub guard: Option<Guard>,
-    /// The nearest pin file, to be watched.
+    /// The nearest pin file.
+    pub nearest: Option<PathBuf>,
+    /// The pin file to be watched: the one that selects or asks, else the nearest.
     pub pin: Option<PinFile>,
     /// What is wrong with a pin file that had to be looked at: nobody knows what it guards, so nothing may
     /// be let out. See [`Here::sound`].
@@ -110,7 +112,12 @@ impl Here {
             }
             Says::Pinned(pin, file, trust) => {
                 let path = file.path.clone();
-                self.pin.get_or_insert(file);
+                self.nearest.get_or_insert_with(|| path.clone());
+                if self.pin.is_none()
+                    || (pin.profile.is_some() && self.choice.is_none() && self.asks.is_none())
+                {
+                    self.pin = Some(file);
+                }
                 if let (Some(name), None) = (pin.profile, &self.choice) {
                     if trust == Some(Trust::Allowed) {
                         self.choice = Some(Choice { name, how: How::Pinned, at });

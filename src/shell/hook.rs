@@ -93,6 +93,8 @@ pub struct Now<'a> {
     /// `ALCHEMY_ACTIVE`: another one, where it was inherited from another shell; empty where nothing is active,
     /// or something else (direnv) has taken over for a time.
     pub active: &'a str,
+    /// A variable of the person's, or of direnv's, goes before the directory.
+    pub is_outranked: bool,
     /// The secret of the own one is among what it has set.
     pub has_secret: bool,
     /// Names under which another shell may have set the token, besides the usual ones.
@@ -103,25 +105,24 @@ impl Step {
     /// The step from what there is to what is wanted. `get` is the shell's environment.
     #[must_use]
     pub fn towards(wanted: Option<&Target>, now: Now, get: &dyn Fn(&str) -> Option<String>) -> Self {
-        let Now { own, active, has_secret, also } = now;
+        let Now { own, active, is_outranked, has_secret, also } = now;
         let is_inherited = !active.is_empty() && active != own;
         let mut step = Self::default();
         if is_inherited {
             let ours = SET.iter().copied().chain([ACTIVE]).chain(also.iter().map(String::as_str));
             step.adopt = Some(ours.filter(|name| get(name).is_some()).map(str::to_owned).collect());
         }
+        // Somebody has taken our mark away. Where another selects by now, it comes back with what we set.
+        let is_left_behind = active.is_empty() && !own.is_empty() && !is_outranked;
         let Some(wanted) = wanted else {
-            step.leave = !active.is_empty();
-            if active.is_empty() {
-                own.clone_into(&mut step.state.active); // it may come back
+            step.leave = !active.is_empty() || is_left_behind;
+            if !step.leave {
+                own.clone_into(&mut step.state.active);
             }
             return step;
         };
-        if active.is_empty() && !own.is_empty() {
-            step.adopt = Some(Vec::new()); // it does not come back
-        }
         let is_renewal = wanted.active == active && !is_inherited && wanted.has_secret == has_secret;
-        step.leave = !active.is_empty() && !is_renewal;
+        step.leave = (!active.is_empty() && !is_renewal) || is_left_behind;
         let is_news = |name: &str, value: &str| !is_renewal || get(name).as_deref() != Some(value);
         let set = wanted.set.iter().filter(|(name, value)| is_news(name, value.expose()));
         step.set = set.cloned().collect();

@@ -81,7 +81,7 @@ fn stays_while_its_successor_is_late(signed_in: &SignedIn) {
     // One that has run out does not.
     let expired = [("ALCHEMY_CREDENTIAL_EXPIRATION", "2020-01-01T00:00:00Z"), ("ALCHEMY_MIN_TTL", "20m")];
     let second = Prompt::at(signed_in, Some(&first), &expired);
-    assert!(second.leave && second.said.contains("still being renewed"), "{}", second.said);
+    assert!(second.leave && second.said.contains("still on its way"), "{}", second.said);
 }
 
 #[test]

@@ -18,8 +18,9 @@
 //! - [`store`]: `config.json`, the credential stores, the locks, atomic writes.
 //! - [`session`]: profile → a credential that is usable right now, with its account; the one refresh
 //!   rule. [`oauth`]: how a grant is got, renewed and revoked. [`signals`]: what must not be interrupted.
-//! - [`environment`]: session → variables to set and to unset. [`shell`]: the same, quoted for a shell
-//!   or a file format; `shell/` holds the scripts themselves.
+//! - [`environment`]: session → variables to set and to unset. [`transition`]: the step that a shell's hook
+//!   takes to them from what the shell has. [`shell`]: both, quoted for a shell or a file format; `shell/`
+//!   holds the scripts themselves.
 //! - [`launch`]: find the executable and become it. Nothing else may exec.
 //! - [`cloudflare`]: the API calls that we make ourselves. [`http`]: what all requests have in common.
 //! - [`terminal`]: messages, questions, tables. [`secret`]: a string that never prints itself.
@@ -43,3 +44,4 @@ pub mod shell;
 pub mod signals;
 pub mod store;
 pub mod terminal;
+pub mod transition;

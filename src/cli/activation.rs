@@ -14,8 +14,8 @@ use crate::environment::{
 use crate::error::{Error, Kind, Result};
 use crate::profile::{Profile, ProfileName};
 use crate::session::Session;
-use crate::shell::hook::Target;
 use crate::store::Store;
+use crate::transition::Target;
 
 /// When to look again after a failure that may pass, and for a session that was not there in time: that it was
 /// renewed shows at once, by the generation file.

@@ -14,8 +14,9 @@ use super::hook::Caller;
 use super::{ProfileArgument, direnv};
 use crate::environment::ACTIVE;
 use crate::error::Result;
-use crate::shell::hook::{Now, State, Step, Watched, render};
+use crate::shell::hook::{State, Watched, render};
 use crate::terminal;
+use crate::transition::{self, Now};
 
 /// Tell a shell's hook what to do
 #[derive(Args)]
@@ -70,7 +71,7 @@ impl HookEnv {
             let found = context.variables.iter().find(|(key, _)| key == name);
             found.map(|(_, value)| value.to_string_lossy().into_owned())
         };
-        let mut step = Step::towards(activation.target.as_ref(), now, &get);
+        let mut step = transition::step(activation.target.as_ref(), now, &get);
         let pin = context.look().ok().and_then(|here| here.pin.as_ref());
         step.state = State {
             generation,

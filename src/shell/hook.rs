@@ -12,8 +12,8 @@ use zeroize::Zeroizing;
 
 use super::quote::{self, Text};
 use super::{Variables, hook_tcsh, is_name};
-use crate::environment::{ACTIVE, SET, Value};
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 
 /// A shell that has a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,19 +56,6 @@ pub struct State {
     pub told: String,
 }
 
-/// What a shell is to have.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Target {
-    /// `<directory>:<profile>`.
-    pub active: String,
-    /// Variables to set.
-    pub set: Vec<(String, Value)>,
-    /// Variables that must not be there.
-    pub unset: Vec<String>,
-    /// The profile's secret is among them.
-    pub has_secret: bool,
-}
-
 /// What the hook is to do, in this order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Step {
@@ -78,60 +65,11 @@ pub struct Step {
     /// Give everything back.
     pub leave: bool,
     /// Variables to set.
-    pub set: Vec<(String, Value)>,
+    pub set: Vec<(String, Secret)>,
     /// Variables to take away.
     pub unset: Vec<String>,
     /// What to keep.
     pub state: State,
-}
-
-/// What a hook has, by its own account and by its shell's environment.
-#[derive(Debug, Clone, Copy)]
-pub struct Now<'a> {
-    /// What this hook has made active, and keeps what was before for.
-    pub own: &'a str,
-    /// `ALCHEMY_ACTIVE`: another one, where it was inherited from another shell; empty where nothing is active,
-    /// or something else (direnv) has taken over for a time.
-    pub active: &'a str,
-    /// A variable of the person's, or of direnv's, goes before the directory.
-    pub is_outranked: bool,
-    /// The secret of the own one is among what it has set.
-    pub has_secret: bool,
-    /// Names under which another shell may have set the token, besides the usual ones.
-    pub also: &'a [String],
-}
-
-impl Step {
-    /// The step from what there is to what is wanted. `get` is the shell's environment.
-    #[must_use]
-    pub fn towards(wanted: Option<&Target>, now: Now, get: &dyn Fn(&str) -> Option<String>) -> Self {
-        let Now { own, active, is_outranked, has_secret, also } = now;
-        let is_inherited = !active.is_empty() && active != own;
-        let mut step = Self::default();
-        if is_inherited {
-            let ours = SET.iter().copied().chain([ACTIVE]).chain(also.iter().map(String::as_str));
-            step.adopt = Some(ours.filter(|name| get(name).is_some()).map(str::to_owned).collect());
-        }
-        // Somebody has taken our mark away. Where another selects by now, it comes back with what we set.
-        let is_left_behind = active.is_empty() && !own.is_empty() && !is_outranked;
-        let Some(wanted) = wanted else {
-            step.leave = !active.is_empty() || is_left_behind;
-            if !step.leave {
-                own.clone_into(&mut step.state.active);
-            }
-            return step;
-        };
-        let is_renewal = wanted.active == active && !is_inherited && wanted.has_secret == has_secret;
-        step.leave = (!active.is_empty() && !is_renewal) || is_left_behind;
-        let is_news = |name: &str, value: &str| !is_renewal || get(name).as_deref() != Some(value);
-        let set = wanted.set.iter().filter(|(name, value)| is_news(name, value.expose()));
-        step.set = set.cloned().collect();
-        // What comes back by leaving is not in the environment yet.
-        let unset = wanted.unset.iter().filter(|name| step.leave || get(name).is_some());
-        step.unset = unset.cloned().collect();
-        step.state.active.clone_from(&wanted.active);
-        step
-    }
 }
 
 /// The step for a shell. tcsh wants to know, besides, what is in its table, and whether a variable is set in its

@@ -1,0 +1,152 @@
+//! The step that a shell's hook takes from what its shell has to what a directory gives. Pure: values in, values out. [`crate::shell::hook`] writes it for each shell.
+
+use crate::environment::{ACTIVE, SET, Value};
+use crate::secret::Secret;
+use crate::shell::hook::Step;
+
+/// What a shell is to have.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Target {
+    /// `<directory>:<profile>`.
+    pub active: String,
+    /// Variables to set.
+    pub set: Vec<(String, Value)>,
+    /// Variables that must not be there.
+    pub unset: Vec<String>,
+    /// The profile's secret is among them.
+    pub has_secret: bool,
+}
+
+/// What a hook has, by its own account and by its shell's environment.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Now<'a> {
+    /// What this hook has made active, and keeps what was before for.
+    pub own: &'a str,
+    /// `ALCHEMY_ACTIVE`: another one, where it was inherited from another shell; empty where nothing is active,
+    /// or something else (direnv) has taken over for a time.
+    pub active: &'a str,
+    /// A variable of the person's, or of direnv's, goes before the directory.
+    pub is_outranked: bool,
+    /// The secret of the own one is among what it has set.
+    pub has_secret: bool,
+    /// Names under which another shell may have set the token, besides the usual ones.
+    pub also: &'a [String],
+}
+
+/// The step from what there is to what is wanted. `get` is the shell's environment.
+#[must_use]
+pub fn step(wanted: Option<&Target>, now: Now, get: &dyn Fn(&str) -> Option<String>) -> Step {
+    let Now { own, active, is_outranked, has_secret, also } = now;
+    let is_inherited = !active.is_empty() && active != own;
+    let mut step = Step::default();
+    if is_inherited {
+        let ours = SET.iter().copied().chain([ACTIVE]).chain(also.iter().map(String::as_str));
+        step.adopt = Some(ours.filter(|name| get(name).is_some()).map(str::to_owned).collect());
+    }
+    // Somebody has taken our mark away. Where another selects by now, it comes back with what we set.
+    let is_left_behind = active.is_empty() && !own.is_empty() && !is_outranked;
+    let Some(wanted) = wanted else {
+        step.leave = !active.is_empty() || is_left_behind;
+        if !step.leave {
+            own.clone_into(&mut step.state.active);
+        }
+        return step;
+    };
+    let is_renewal = wanted.active == active && !is_inherited && wanted.has_secret == has_secret;
+    step.leave = (!active.is_empty() && !is_renewal) || is_left_behind;
+    let is_news = |name: &str, value: &str| !is_renewal || get(name).as_deref() != Some(value);
+    let set = wanted.set.iter().filter(|(name, value)| is_news(name, value.expose()));
+    step.set = set.map(|(name, value)| (name.clone(), Secret::from(value.expose().to_owned()))).collect();
+    // What comes back by leaving is not in the environment yet.
+    let unset = wanted.unset.iter().filter(|name| step.leave || get(name).is_some());
+    step.unset = unset.cloned().collect();
+    step.state.active.clone_from(&wanted.active);
+    step
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROD: &str = "/acme:prod";
+
+    fn wanted(token: Option<&str>) -> Target {
+        let plain = |(name, value): (&str, &str)| (name.to_owned(), Value::Plain(value.to_owned()));
+        let named = [("ALCHEMY_PROFILE", "prod"), (ACTIVE, PROD)].map(plain);
+        let token =
+            token.map(|token| ("CLOUDFLARE_API_TOKEN".to_owned(), Value::Secret(token.to_owned().into())));
+        Target {
+            active: PROD.to_owned(),
+            has_secret: token.is_some(),
+            set: named.into_iter().chain(token).collect(),
+            unset: vec!["CF_API_KEY".to_owned()],
+        }
+    }
+
+    /// The step as it is told, in short.
+    fn told(wanted: Option<&Target>, now: Now, environment: &[(&str, &str)]) -> String {
+        let get =
+            |name: &str| environment.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        let Step { adopt, leave, set, unset, state } = step(wanted, now, &get);
+        let adopt = adopt.map(|names| format!("adopt {}; ", names.join(" "))).unwrap_or_default();
+        let leave = if leave { "leave; " } else { "" };
+        let set = set.iter().map(|(name, value)| format!("{name}={}; ", value.expose()));
+        let unset = unset.iter().map(|name| format!("-{name}; "));
+        let changes: Vec<String> = set.chain(unset).collect();
+        format!("{adopt}{leave}{}{}", changes.concat(), state.active)
+    }
+
+    #[test]
+    fn every_shell_gets_from_what_it_has_to_what_it_is_to_have() {
+        let nothing = Now::default();
+        let mine = Now { own: PROD, active: PROD, has_secret: true, ..nothing };
+        let also = ["CF_API_TOKEN".to_owned()];
+        let inherited = Now { active: PROD, also: &also, ..nothing };
+        let lost = Now { own: PROD, ..nothing };
+        let all = "ALCHEMY_PROFILE=prod; ALCHEMY_ACTIVE=/acme:prod; CLOUDFLARE_API_TOKEN=new; ";
+        let before = [("CF_API_KEY", "old"), ("CLOUDFLARE_API_TOKEN", "mine")];
+        let inside = [("ALCHEMY_PROFILE", "prod"), (ACTIVE, PROD), ("CLOUDFLARE_API_TOKEN", "old")];
+        let (secret, named) = (wanted(Some("new")), wanted(None));
+        for (wanted, now, environment, expected) in [
+            (None, nothing, &before[..], String::new()),
+            (Some(&secret), nothing, &before, format!("{all}-CF_API_KEY; {PROD}")),
+            (Some(&secret), nothing, &[], format!("{all}{PROD}")),
+            // A refresh tells what is new; nothing new, nothing told.
+            (Some(&secret), mine, &inside, format!("CLOUDFLARE_API_TOKEN=new; {PROD}")),
+            (Some(&wanted(Some("old"))), mine, &inside, PROD.to_owned()),
+            (None, mine, &inside, "leave; ".to_owned()),
+            // Another one, and one whose secret stays: what comes back by leaving is taken away again.
+            (
+                Some(&secret),
+                Now { own: "/b:b", active: "/b:b", ..mine },
+                &inside,
+                format!("leave; {all}-CF_API_KEY; {PROD}"),
+            ),
+            (
+                Some(&named),
+                mine,
+                &inside,
+                format!("leave; ALCHEMY_PROFILE=prod; ALCHEMY_ACTIVE=/acme:prod; -CF_API_KEY; {PROD}"),
+            ),
+            // From another shell.
+            (
+                None,
+                inherited,
+                &[(ACTIVE, PROD), ("CF_API_TOKEN", "old"), ("CLOUDFLARE_API_TOKEN", "old")],
+                "adopt CLOUDFLARE_API_TOKEN ALCHEMY_ACTIVE CF_API_TOKEN; leave; ".to_owned(),
+            ),
+            (
+                Some(&secret),
+                inherited,
+                &[(ACTIVE, PROD)],
+                format!("adopt ALCHEMY_ACTIVE; leave; {all}-CF_API_KEY; {PROD}"),
+            ),
+            // The mark is gone: by direnv, which brings it back, or by somebody who does not.
+            (None, Now { is_outranked: true, ..lost }, &before, PROD.to_owned()),
+            (None, lost, &before, "leave; ".to_owned()),
+            (Some(&secret), lost, &before, format!("leave; {all}-CF_API_KEY; {PROD}")),
+        ] {
+            assert_eq!(told(wanted, now, environment), expected, "{now:?} {environment:?}");
+        }
+    }
+}

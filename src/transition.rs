@@ -1,4 +1,5 @@
-//! The step that a shell's hook takes from what its shell has to what a directory gives. Pure: values in, values out. [`crate::shell::hook`] writes it for each shell.
+//! The step that a shell's hook takes from what its shell has to what a directory gives. Pure: values in,
+//! values out. [`crate::shell::hook`] writes it for each shell.
 
 use crate::environment::{ACTIVE, SET, Value};
 use crate::secret::Secret;

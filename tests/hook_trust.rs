@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use support::bound::{given, home, name_and_account, ours, tell};
 use support::hooked::Hooked;
+use support::pty::Terminal;
 use support::{ACME, BETA, Home};
 
 fn pin(home: &Home, text: &str) {
@@ -187,4 +188,16 @@ fn the_pin_file_that_selects_is_watched_behind_one_that_guards() {
         assert!(line.contains("'beta'") && line.ends_with(&allow), "{shell:?}: {line}");
         sh.exit();
     });
+}
+
+#[test]
+fn what_is_for_a_hook_is_not_shown_to_a_person() {
+    let home = home();
+    for arguments in [&["hook-env", "bash"][..], &["hook-env", "direnv", "prod"], &["hook-session", "prod"]] {
+        let mut command = home.alchemy_command(arguments);
+        command.current_dir(home.path().join("acme"));
+        let (code, shown) = Terminal::start(command).finish();
+        assert_eq!(code, 2, "{shown}");
+        assert!(shown.contains("this is for a shell's hook") && !shown.contains("hunter2"), "{shown}");
+    }
 }

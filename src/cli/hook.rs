@@ -104,3 +104,15 @@ pub fn binary(context: &Context) -> Result<PathBuf> {
         .filter(|path| path.is_absolute())
         .map_or_else(|| std::env::current_exe().map_err(|e| Error::io("find", Path::new("alchemy"), &e)), Ok)
 }
+
+/// Keeps what a hook asks for from a person's screen: it has secrets, and masked it would be of no use.
+///
+/// # Errors
+/// When stdout is a terminal.
+pub fn refuse_terminal() -> Result<()> {
+    if terminal::stdout_is_terminal() {
+        return Err(Error::usage("this is for a shell's hook, and would show secrets")
+            .hint("to see what a command gets: alchemy env; for the hook: alchemy hook --help"));
+    }
+    Ok(())
+}

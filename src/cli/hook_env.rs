@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::activation::Activation;
 use super::context::Context;
-use super::hook::Caller;
+use super::hook::{Caller, refuse_terminal};
 use super::{ProfileArgument, direnv};
 use crate::environment::ACTIVE;
 use crate::error::Result;
@@ -48,6 +48,7 @@ struct Direnv {
 
 impl HookEnv {
     pub fn run(self, context: &Context) -> Result<()> {
+        refuse_terminal()?;
         let Caller::Shell(shell) = self.caller else {
             return direnv::run(context, self.direnv.profile.get(), self.direnv.profile_only);
         };

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::chosen::{Chosen, asked_life};
 use super::context::Context;
-use super::hook::binary;
+use super::hook::{binary, refuse_terminal};
 use super::{MinTtl, guard};
 use crate::cloudflare::Credential;
 use crate::environment::{API_BASE_URL, BASE_URL};
@@ -113,6 +113,7 @@ pub struct HookSession {
 
 impl HookSession {
     pub fn run(self, context: &Context) -> Result<()> {
+        refuse_terminal()?;
         launch::close_inherited_files();
         let store = context.store(false)?;
         let selection = context.select(Some(&self.profile))?;

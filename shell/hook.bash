@@ -24,6 +24,7 @@ __alchemy_hook() {
     # No secret is traced, and nothing of ours exported. From 4.4 on the options come back also after Ctrl-C.
     \local - 2>/dev/null || :
     { \set +axv; } 2>/dev/null
+    __alchemy_precede_direnv
     __alchemy_text=$(__ALCHEMY__ hook-env bash --active "$__alchemy_active" --told "$__alchemy_told") ||
       __alchemy_text=
     \eval "$__alchemy_text"
@@ -146,3 +147,27 @@ __alchemy_register() {
   esac
 }
 __alchemy_register
+
+# What direnv finds it puts back later: that must not be what we are about to take away. Its hook puts itself first.
+__alchemy_precede_direnv() {
+  # shellcheck disable=SC2128 # the first element, or all of it
+  case ${PROMPT_COMMAND-} in
+    *_direnv_hook*";__alchemy_hook"*)
+      # Without a subscript, a string stays one.
+      # shellcheck disable=SC2178
+      PROMPT_COMMAND="__alchemy_hook;${PROMPT_COMMAND/;__alchemy_hook/}"
+      ;;
+    _direnv_hook)
+      \local __alchemy_at
+      # The elements change places: bash is going through the array.
+      for __alchemy_at in "${!PROMPT_COMMAND[@]}"; do
+        case ${PROMPT_COMMAND[__alchemy_at]} in
+          __alchemy_hook*)
+            PROMPT_COMMAND[0]=${PROMPT_COMMAND[__alchemy_at]}
+            PROMPT_COMMAND[__alchemy_at]=_direnv_hook
+            ;;
+        esac
+      done
+      ;;
+  esac
+}

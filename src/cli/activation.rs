@@ -103,7 +103,10 @@ impl Activation {
     /// the session has run out it is refreshed, which moves the stamp that direnv watches.
     fn look_after_direnv(&mut self, context: &Context, choice: Option<&Choice>) -> Result<()> {
         let has_credential = [API_TOKEN, API_KEY].into_iter().any(|name| context.variable(name).is_some());
-        if let Some(choice) = choice.filter(|_| !has_credential) {
+        let is_direnvs = context.variable("DIRENV_DIR").is_some();
+        let name = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
+        let agrees = |choice: &Choice| is_direnvs && name.as_ref() == Some(&choice.name);
+        if let Some(choice) = choice.filter(|choice| !has_credential && !agrees(choice)) {
             self.remarks.push(format!(
                 "'{}' ({}) is not activated: {} names another profile",
                 choice.name,
@@ -111,9 +114,7 @@ impl Activation {
                 if context.variable("CLOUDFLARE_PROFILE").is_some() { "CLOUDFLARE_PROFILE" } else { PROFILE },
             ));
         }
-        let is_direnvs = context.variable("DIRENV_DIR").is_some();
         let expires = context.text(EXPIRATION).and_then(|text| text.parse::<Timestamp>().ok());
-        let name = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
         let (true, Some(expires), Some(name)) = (is_direnvs, expires, name) else { return Ok(()) };
         self.until = Some(expires - asked_life(context, &MinTtl::default())?);
         if self.until > Some(context.now) {

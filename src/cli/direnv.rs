@@ -48,6 +48,17 @@ fn watch(files: &[PathBuf]) -> String {
     format!("watch_file {}; ", words.join(" "))
 }
 
+/// Whether direnv's own hook, where the shell has it, is about to take back what it has loaded: from its `.envrc`
+/// the person has gone elsewhere, or to a nearer one. What direnv puts back then, it puts back over anything.
+pub fn is_about_to_unload(context: &Context) -> bool {
+    let Some(loaded) = context.text("DIRENV_DIR").map(|dir| Path::new(dir.trim_start_matches('-'))) else {
+        return false;
+    };
+    let loaded = loaded.canonicalize().unwrap_or_else(|_| loaded.to_owned());
+    let mut nearer = context.directory.ancestors().take_while(|at| *at != loaded);
+    !context.directory.starts_with(&loaded) || nearer.any(|at| at.join(".envrc").exists())
+}
+
 /// What to set; nothing where the hook of the shell sets it, which puts back what was there, too.
 fn load(
     context: &Context,

@@ -96,13 +96,16 @@ pub struct Now<'a> {
     pub has_secret: bool,
     /// Names under which another shell may have set the token, besides the usual ones.
     pub also: &'a [String],
+    /// direnv has put back what it had found, whoever has set it meanwhile: what differs from what the hook has
+    /// made it need not be the person's doing.
+    pub is_disturbed: bool,
 }
 
 impl Step {
     /// The step from what there is to what is wanted. `get` is the shell's environment.
     #[must_use]
     pub fn towards(wanted: Option<&Target>, now: Now, get: &dyn Fn(&str) -> Option<String>) -> Self {
-        let Now { own, active, has_secret, also } = now;
+        let Now { own, active, has_secret, also, is_disturbed } = now;
         let is_inherited = !active.is_empty() && active != own;
         let mut step = Self::default();
         if is_inherited {
@@ -119,7 +122,8 @@ impl Step {
         if active.is_empty() && !own.is_empty() {
             step.adopt = Some(Vec::new()); // it does not come back
         }
-        let is_renewal = wanted.active == active && !is_inherited && wanted.has_secret == has_secret;
+        let is_renewal =
+            wanted.active == active && !is_inherited && !is_disturbed && wanted.has_secret == has_secret;
         step.leave = !active.is_empty() && !is_renewal;
         let is_news = |name: &str, value: &str| !is_renewal || get(name).as_deref() != Some(value);
         let set = wanted.set.iter().filter(|(name, value)| is_news(name, value.expose()));

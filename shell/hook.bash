@@ -18,23 +18,30 @@ fi
 __alchemy_seen=
 
 __alchemy_hook() {
-  \local __alchemy_status="$?" __alchemy_flags="$-" __alchemy_text
+  \local __alchemy_status="$?" __alchemy_flags="$-"
   if [ "$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}" != "$__alchemy_seen" ] ||
     __alchemy_changed; then
-    # No secret is traced, and nothing of ours exported. From 4.4 on the options come back also after Ctrl-C.
+    # No secret is traced, nor shown to a DEBUG trap, and nothing of ours exported. From 4.4 on the options come
+    # back also after Ctrl-C.
     \local - 2>/dev/null || :
-    { \set +axv; } 2>/dev/null
-    __alchemy_precede_direnv
-    __alchemy_text=$(__ALCHEMY__ hook-env bash --active "$__alchemy_active" --told "$__alchemy_told") ||
-      __alchemy_text=
-    \eval "$__alchemy_text"
-    __alchemy_seen=$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
+    { \set +axvT; } 2>/dev/null
+    __alchemy_update
+    case $__alchemy_flags in *T*) \set -T ;; esac
     case $__alchemy_flags in *a*) \set -a ;; esac
     case $__alchemy_flags in *v*) \set -v ;; esac
     case $__alchemy_flags in *x*) \set -x ;; esac
   fi
   # For whoever comes after us in one string with us; under `set -e` it would end the shell.
   case $- in *e*) ;; *) \return "$__alchemy_status" ;; esac
+}
+
+__alchemy_update() {
+  \local __alchemy_text
+  __alchemy_precede_direnv
+  __alchemy_text=$(__ALCHEMY__ hook-env bash --active "$__alchemy_active" --told "$__alchemy_told") ||
+    __alchemy_text=
+  \eval "$__alchemy_text"
+  __alchemy_seen=$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
 }
 
 # Whether a file that we watch is not as it was, or the time is up.

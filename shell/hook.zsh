@@ -42,8 +42,10 @@ __alchemy_changed() {
 }
 
 __alchemy_update() {
-  # The options are the person's again afterwards. No secret is traced, and nothing of ours exported.
+  # Options and traps are the person's again afterwards. No secret is traced, nor shown to a DEBUG trap, and nothing
+  # of ours exported.
   \emulate -L zsh -o no_xtrace -o no_verbose -o no_all_export
+  \trap - DEBUG
   \local text
   # What direnv finds it puts back later: that must not be what we are about to take away. Its hook puts itself first.
   if ((${precmd_functions[(I)_direnv_hook]})); then

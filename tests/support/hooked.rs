@@ -139,6 +139,11 @@ impl<'h> Hooked<'h> {
         let rc = home.path().join(rc);
         fs::create_dir_all(rc.parent().expect("a folder")).expect("a folder");
         fs::write(rc, text).expect("an rc file");
+        if shell == Fish {
+            // Else it makes completions of all manual pages, behind the first prompt.
+            let made = home.path().join(".local/share/fish/generated_completions");
+            fs::create_dir_all(made).expect("a folder");
+        }
         let bin = home.path().join("bin");
         fs::create_dir_all(&bin).expect("a folder");
         let dump = bin.join("dump");

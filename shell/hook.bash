@@ -37,7 +37,7 @@ __alchemy_hook() {
 
 __alchemy_update() {
   \local __alchemy_text
-  __alchemy_precede_direnv
+  __alchemy_surround_direnv
   __alchemy_text=$(__ALCHEMY__ hook-env bash --active "$__alchemy_active" --told "$__alchemy_told") ||
     __alchemy_text=
   \eval "$__alchemy_text"
@@ -155,26 +155,26 @@ __alchemy_register() {
 }
 __alchemy_register
 
-# What direnv finds it puts back later: that must not be what we are about to take away. Its hook puts itself first.
-__alchemy_precede_direnv() {
-  # shellcheck disable=SC2128 # the first element, or all of it
-  case ${PROMPT_COMMAND-} in
-    *_direnv_hook*";__alchemy_hook"*)
-      # Without a subscript, a string stays one.
-      # shellcheck disable=SC2178
-      PROMPT_COMMAND="__alchemy_hook;${PROMPT_COMMAND/;__alchemy_hook/}"
-      ;;
-    _direnv_hook)
-      \local __alchemy_at
-      # The elements change places: bash is going through the array.
-      for __alchemy_at in "${!PROMPT_COMMAND[@]}"; do
-        case ${PROMPT_COMMAND[__alchemy_at]} in
-          __alchemy_hook*)
-            PROMPT_COMMAND[0]=${PROMPT_COMMAND[__alchemy_at]}
-            PROMPT_COMMAND[__alchemy_at]=_direnv_hook
-            ;;
-        esac
-      done
-      ;;
-  esac
+# direnv puts back later what it finds: that must not be what we are about to take away, so we come before it. And what
+# it puts back must not be what we have just set, so we wait for it (`hook-env` says so) and come after it as well.
+__alchemy_surround_direnv() {
+  \local __alchemy_at __alchemy_text
+  for __alchemy_at in "${!PROMPT_COMMAND[@]}"; do
+    __alchemy_text=${PROMPT_COMMAND[__alchemy_at]}
+    case $__alchemy_text in
+      *"__alchemy_hook;_direnv_hook;__alchemy_hook"*) ;;
+      *_direnv_hook*)
+        __alchemy_text=${__alchemy_text/__alchemy_hook;_direnv_hook/_direnv_hook}
+        __alchemy_text=${__alchemy_text/_direnv_hook;__alchemy_hook/_direnv_hook}
+        __alchemy_text=${__alchemy_text/_direnv_hook/__alchemy_hook;_direnv_hook;__alchemy_hook}
+        # Without a subscript a string stays one; and an array must stay as long as it is, as bash goes through it.
+        # shellcheck disable=SC2178
+        if ((__alchemy_at)); then
+          PROMPT_COMMAND[__alchemy_at]=$__alchemy_text
+        else
+          PROMPT_COMMAND=$__alchemy_text
+        fi
+        ;;
+    esac
+  done
 }

@@ -116,7 +116,6 @@ fn each_gives_its_own(steps: &[usize]) {
                 let (directory, right) = DIRECTORIES[step];
                 way = format!("{way} > {directory}");
                 sh.cd(directory);
-                sh.line("");
                 let seen = environment(&mut sh);
                 let mut expected = before.clone();
                 if let Some((profile, by)) = right {
@@ -140,7 +139,6 @@ fn each_gives_its_own(steps: &[usize]) {
                 assert_eq!(seen, expected, "{shell:?}, {order:?}: {way}");
             }
             sh.cd("elsewhere");
-            sh.line("");
             assert_eq!(sh.environment(), before, "{shell:?}, {order:?}: nothing of direnv's either");
             sh.exit();
         }
@@ -175,7 +173,6 @@ fn what_direnv_has_loaded_is_fresh_although_direnv_has_no_clock() {
             assert_eq!(sh.environment()[TOKEN], signed_in.pair().access, "{shell:?}, {order:?}");
             assert_eq!(signed_in.server.refreshes(), 1, "{shell:?}, {order:?}");
             sh.cd("");
-            sh.line("");
             assert_eq!(sh.environment().get(TOKEN), None, "{shell:?}, {order:?}");
             sh.exit();
         }
@@ -195,19 +192,15 @@ fn a_token_that_is_renewed_meanwhile_does_not_come_back_old() {
             let mut sh = start(shell, &signed_in.home, order);
             let before = environment(&mut sh);
             sh.cd("acme");
-            sh.line("");
             let old = environment(&mut sh);
             sh.cd("project");
-            sh.line("");
             assert_eq!(environment(&mut sh)[TOKEN], "other-hunter2", "{shell:?}, {order:?}");
             signed_in.run(&["profile", "refresh", "prod"]).expect_code(0);
             sh.cd("acme");
-            sh.line("");
             let new = environment(&mut sh);
             assert_eq!(new[TOKEN], signed_in.pair().access, "{shell:?}, {order:?}");
             assert_ne!(new[TOKEN], old[TOKEN]);
             sh.cd("");
-            sh.line("");
             assert_eq!(environment(&mut sh), before, "{shell:?}, {order:?}");
             sh.exit();
         }
@@ -225,13 +218,11 @@ fn where_both_mean_the_same_profile_nothing_is_said_of_it() {
             Direnv::new(&home, "acme", "use alchemy --profile-only prod");
             let mut sh = start(shell, &home, order);
             sh.cd("acme");
-            sh.line("");
             let seen = environment(&mut sh);
             assert_eq!(seen["ALCHEMY_PROFILE"], "prod", "{shell:?}, {order:?}");
             let said = sh.said();
             assert!(said.iter().all(|line| line == "alchemy: prod (Acme)"), "{shell:?}, {order:?}: {said:?}");
             sh.cd("elsewhere");
-            sh.line("");
             assert!(support::bound::ours(&environment(&mut sh)).is_empty(), "{shell:?}, {order:?}");
             sh.exit();
         }

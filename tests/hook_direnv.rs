@@ -6,7 +6,7 @@ mod support;
 use std::time::Instant;
 
 use support::authorization::Pair;
-use support::bound::{Variables, bind, given, home, tell_to};
+use support::bound::{Variables, bind, given, home, ours, tell, tell_to};
 use support::direnv::Direnv;
 use support::hooked::{Bash, Fish, Hooked, Shell, Zsh};
 use support::pty::LIMIT;
@@ -223,8 +223,30 @@ fn where_both_mean_the_same_profile_nothing_is_said_of_it() {
             let said = sh.said();
             assert!(said.iter().all(|line| line == "alchemy: prod (Acme)"), "{shell:?}, {order:?}: {said:?}");
             sh.cd("elsewhere");
-            assert!(support::bound::ours(&environment(&mut sh)).is_empty(), "{shell:?}, {order:?}");
+            assert!(ours(&environment(&mut sh)).is_empty(), "{shell:?}, {order:?}");
             sh.exit();
         }
+    });
+}
+
+/// As of a shell that an editor has started, which was started in a directory of direnv's.
+#[test]
+fn what_direnv_has_left_to_a_shell_without_its_hook_holds_nothing_up() {
+    tell(|shell| {
+        let home = home();
+        let mut sh =
+            Hooked::start_with(shell, &home, "", &[("DIRENV_DIR", "-/nowhere"), (TOKEN, "mine-hunter2")]);
+        let before = environment(&mut sh);
+        for (directory, profile) in [("acme", "prod"), ("beta", "beta")] {
+            sh.cd(directory);
+            sh.environment();
+            sh.environment();
+            assert_eq!(ours(&sh.environment()), given(&home, directory, profile), "{shell:?}");
+        }
+        sh.cd("elsewhere");
+        sh.environment();
+        sh.environment();
+        assert_eq!(environment(&mut sh), before, "{shell:?}");
+        sh.exit();
     });
 }

@@ -24,7 +24,8 @@ __alchemy_hook() {
   \local __alchemy_status="$?" __alchemy_flags="$-"
   if [ "$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}" != "$__alchemy_seen" ] ||
     __alchemy_changed; then
-    # No secret is traced, and nothing of ours exported. From 4.4 on the options come back also after Ctrl-C.
+    # No secret is traced, nor shown to a DEBUG trap, and nothing of ours exported. From 4.4 on the options come
+    # back also after Ctrl-C.
     \local - 2>/dev/null || :
     { \set +axvET; } 2>/dev/null
     __alchemy_update
@@ -41,6 +42,7 @@ __alchemy_hook() {
 # A function of its own, which a trap for DEBUG does not reach after `set +T`: that would see each command.
 __alchemy_update() {
   \local __alchemy_text __alchemy_refused=
+  __alchemy_surround_direnv
   __alchemy_text=$(__ALCHEMY__ hook-env bash --active "$__alchemy_active" --told "$__alchemy_told") ||
     __alchemy_text=
   \eval "$__alchemy_text"
@@ -173,5 +175,29 @@ __alchemy_register() {
   esac
 }
 __alchemy_register
+
+# direnv puts back later what it finds: that must not be what we are about to take away, so we come before it. And what
+# it puts back must not be what we have just set, so we wait for it (`hook-env` says so) and come after it as well.
+__alchemy_surround_direnv() {
+  \local __alchemy_at __alchemy_text
+  for __alchemy_at in "${!PROMPT_COMMAND[@]}"; do
+    __alchemy_text=${PROMPT_COMMAND[__alchemy_at]}
+    case $__alchemy_text in
+      *"__alchemy_hook;_direnv_hook;__alchemy_hook"*) ;;
+      *_direnv_hook*)
+        __alchemy_text=${__alchemy_text/__alchemy_hook;_direnv_hook/_direnv_hook}
+        __alchemy_text=${__alchemy_text/_direnv_hook;__alchemy_hook/_direnv_hook}
+        __alchemy_text=${__alchemy_text/_direnv_hook/__alchemy_hook;_direnv_hook;__alchemy_hook}
+        # Without a subscript a string stays one; and an array must stay as long as it is, as bash goes through it.
+        # shellcheck disable=SC2178
+        if ((__alchemy_at)); then
+          PROMPT_COMMAND[__alchemy_at]=$__alchemy_text
+        else
+          PROMPT_COMMAND=$__alchemy_text
+        fi
+        ;;
+    esac
+  done
+}
 [ -z "$__alchemy_text" ] || \set -a
 \unset -v __alchemy_text

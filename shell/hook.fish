@@ -33,6 +33,12 @@ function __alchemy_hook --on-event fish_prompt --on-variable PWD
     set -gu __alchemy_generation "$generation"
     set -gu __alchemy_pin "$pin"
     set -gu __alchemy_due
+    # direnv puts back what it has found at the prompt only, and we wait for that (`hook-env` says so).
+    if builtin functions -q __direnv_export_eval; and not builtin functions -q __alchemy_after_direnv
+        function __alchemy_after_direnv --on-event fish_prompt
+            __alchemy_hook
+        end
+    end
     test -x __ALCHEMY__; or return
     set -l script (command __ALCHEMY__ hook-env fish --active "$__alchemy_active" --told "$__alchemy_told" </dev/null)
     string match -q -- '*__alchemy_state*' "$script"; or return

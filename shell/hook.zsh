@@ -46,10 +46,16 @@ __alchemy_changed() {
 }
 
 __alchemy_update() {
-  # The options and traps are the person's again afterwards. No secret is traced, and nothing of ours exported.
+  # The options and traps are the person's again afterwards. No secret is traced, nor shown to a DEBUG trap, and
+  # nothing of ours exported.
   \emulate -L zsh -o no_xtrace -o no_verbose -o no_all_export
   \trap - DEBUG
   \local text refused=
+  # What direnv finds it puts back later: that must not be what we are about to take away. Its hook puts itself first.
+  if ((${precmd_functions[(I)_direnv_hook]})); then
+    precmd_functions=(__alchemy_hook ${precmd_functions:#__alchemy_hook})
+    chpwd_functions=(__alchemy_chpwd ${chpwd_functions:#__alchemy_chpwd})
+  fi
   text=$(__ALCHEMY__ hook-env zsh --active "$__alchemy_active" --told "$__alchemy_told") || text=
   \eval "$text"
   __alchemy_seen=$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}

@@ -28,6 +28,9 @@ pub struct Now<'a> {
     pub active: &'a str,
     /// A variable of the person's, or of direnv's, goes before the directory.
     pub is_outranked: bool,
+    /// direnv has put back what it had found, whoever has set it meanwhile: what differs from what the hook has
+    /// made it need not be the person's doing.
+    pub is_disturbed: bool,
     /// The secret of the own one is among what it has set.
     pub has_secret: bool,
     /// Names under which another shell may have set the token, besides the usual ones.
@@ -37,7 +40,7 @@ pub struct Now<'a> {
 /// The step from what there is to what is wanted. `get` is the shell's environment.
 #[must_use]
 pub fn step(wanted: Option<&Target>, now: Now, get: &dyn Fn(&str) -> Option<String>) -> Step {
-    let Now { own, active, is_outranked, has_secret, also } = now;
+    let Now { own, active, is_outranked, is_disturbed, has_secret, also } = now;
     let is_inherited = !active.is_empty() && active != own;
     let mut step = Step::default();
     if is_inherited {
@@ -53,7 +56,8 @@ pub fn step(wanted: Option<&Target>, now: Now, get: &dyn Fn(&str) -> Option<Stri
         }
         return step;
     };
-    let is_renewal = wanted.active == active && !is_inherited && wanted.has_secret == has_secret;
+    let is_renewal =
+        wanted.active == active && !is_inherited && !is_disturbed && wanted.has_secret == has_secret;
     step.leave = (!active.is_empty() && !is_renewal) || is_left_behind;
     let is_news = |name: &str, value: &str| !is_renewal || get(name).as_deref() != Some(value);
     let set = wanted.set.iter().filter(|(name, value)| is_news(name, value.expose()));

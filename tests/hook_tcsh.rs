@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use alchemy::shell::hook_tcsh::Change;
-use support::has;
 use support::pty::CTRL_C;
 use support::tcsh::{Fake, environment, now, typed};
 use support::values::nasty;
@@ -206,27 +205,6 @@ fn it_asks_when_the_time_has_come() {
     let calls = fake.calls();
     typed(&mut terminal, "true");
     assert_eq!(fake.calls(), calls);
-}
-
-#[test]
-fn no_process_is_started_at_an_idle_prompt() {
-    let Some(fake) = Fake::new() else { return };
-    if !has("strace") {
-        return;
-    }
-    fake.answer(&Change::default(), &[], &[], Some(now() + 86400));
-    let calls = "trace=fork,vfork,clone,clone3,execve";
-    let strace = ["strace", "-f", "-qq", "-e", calls, "-o", &fake.name("trace"), "tcsh"];
-    let mut terminal = fake.start_under(&strace, "");
-    let trace = || fs::read_to_string(fake.path("trace")).expect("a trace").lines().count();
-    let before = trace();
-    for _ in 0..1000 {
-        terminal.line("");
-        terminal.expect("READY");
-    }
-    assert_eq!(trace(), before);
-    typed(&mut terminal, "cd bound");
-    assert!(trace() > before, "strace sees them");
 }
 
 #[test]

@@ -4,34 +4,26 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use support::{Home, Output, has, run};
+use support::Home;
+use support::direnv::Direnv;
 
-/// A shell without the shell: its environment changes as direnv says at each prompt.
-struct Shell {
-    home: Home,
-    environment: BTreeMap<String, String>,
+/// A shell in a home whose `alchemy` is the stand-in.
+struct Shell<'h> {
+    home: &'h Home,
+    direnv: Direnv<'h>,
 }
 
-impl Shell {
+impl<'h> Shell<'h> {
     /// With an `.envrc` that is allowed; none, where direnv is not installed.
-    fn new(envrc: &str) -> Option<Self> {
-        if !has("direnv") {
-            return None;
-        }
-        let shell = Self { home: Home::new(), environment: BTreeMap::new() };
-        let library = shell.home.path().join(".config/direnv/lib");
-        fs::create_dir_all(&library).expect("a folder");
-        let alchemy = shell.home.path().join("alchemy").display().to_string();
+    fn new(home: &'h Home, envrc: &str) -> Option<Self> {
+        let alchemy = home.path().join("alchemy").display().to_string();
         let function = include_str!("../shell/use_alchemy.sh").replace("__ALCHEMY__", &alchemy);
-        fs::write(library.join("use_alchemy.sh"), function).expect("written");
-        fs::write(shell.home.path().join(".envrc"), envrc).expect("written");
-        run(&mut shell.direnv(&["allow"])).expect_code(0);
+        let shell = Self { home, direnv: Direnv::with(home, "", envrc, &function)? };
         shell.touch("stamp", 100);
         Some(shell)
     }
@@ -51,29 +43,19 @@ impl Shell {
         let file = File::options().create(true).append(true).open(path).expect("opened");
         file.set_modified(SystemTime::now() - Duration::from_secs(seconds)).expect("its time set");
     }
+}
 
-    fn direnv(&self, arguments: &[&str]) -> Command {
-        let mut command = self.home.command("direnv");
-        command.args(arguments).envs(&self.environment);
-        command
+impl<'h> Deref for Shell<'h> {
+    type Target = Direnv<'h>;
+
+    fn deref(&self) -> &Direnv<'h> {
+        &self.direnv
     }
+}
 
-    /// The next prompt: what direnv says to the person, and how it ends.
-    fn prompt(&mut self) -> Output {
-        let output = run(&mut self.direnv(&["export", "json"]));
-        if !output.stdout.is_empty() {
-            let changes: BTreeMap<String, Option<String>> =
-                serde_json::from_str(&output.stdout).expect("JSON");
-            for (name, value) in changes {
-                self.environment.remove(&name);
-                self.environment.extend(value.map(|value| (name, value)));
-            }
-        }
-        output
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.environment.get(name).map(String::as_str)
+impl DerefMut for Shell<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.direnv
     }
 }
 
@@ -83,7 +65,8 @@ const FAILS: &str = "echo \"watch_file $STAMP;\"; echo 'alchemy: no session' >&2
 
 #[test]
 fn it_loads_and_gives_back() {
-    let Some(mut shell) = Shell::new("use alchemy prod --profile-only\n") else { return };
+    let home = Home::new();
+    let Some(mut shell) = Shell::new(&home, "use alchemy prod --profile-only\n") else { return };
     shell.alchemy(LOADS);
     shell.environment.insert("OLD".into(), "before".into());
     shell.prompt();
@@ -97,7 +80,8 @@ fn it_loads_and_gives_back() {
 
 #[test]
 fn it_is_loaded_anew_when_the_stamp_has_moved() {
-    let Some(mut shell) = Shell::new("use alchemy\n") else { return };
+    let home = Home::new();
+    let Some(mut shell) = Shell::new(&home, "use alchemy\n") else { return };
     shell.alchemy(LOADS);
     shell.prompt();
     shell.alchemy("echo \"watch_file $STAMP; export TOKEN=fresh;\"");
@@ -110,7 +94,8 @@ fn it_is_loaded_anew_when_the_stamp_has_moved() {
 
 #[test]
 fn without_a_session_it_says_one_line_and_waits_for_the_stamp() {
-    let Some(mut shell) = Shell::new("use alchemy\n") else { return };
+    let home = Home::new();
+    let Some(mut shell) = Shell::new(&home, "use alchemy\n") else { return };
     shell.alchemy(FAILS);
     let said = shell.prompt().stderr;
     assert_eq!(said.matches("alchemy: no session").count(), 1, "{said}");
@@ -126,7 +111,8 @@ fn without_a_session_it_says_one_line_and_waits_for_the_stamp() {
 fn without_a_session_a_strict_envrc_ends_there() {
     for strict in ["set -eu", "strict_env"] {
         let envrc = format!("{strict}\nuse alchemy\necho unreachable\n");
-        let Some(mut shell) = Shell::new(&envrc) else { return };
+        let home = Home::new();
+        let Some(mut shell) = Shell::new(&home, &envrc) else { return };
         shell.alchemy(FAILS);
         let said = shell.prompt().stderr;
         assert_eq!(said.matches("alchemy: no session").count(), 1, "{said}");
@@ -140,7 +126,8 @@ fn without_a_session_a_strict_envrc_ends_there() {
 
 #[test]
 fn a_failure_can_be_handled() {
-    let Some(mut shell) = Shell::new("set -eu\nuse alchemy || export FAILED=$?\n") else { return };
+    let home = Home::new();
+    let Some(mut shell) = Shell::new(&home, "set -eu\nuse alchemy || export FAILED=$?\n") else { return };
     shell.alchemy(&FAILS.replace("exit 1", "exit 7"));
     shell.prompt();
     assert_eq!(shell.get("FAILED"), Some("7"));
@@ -149,7 +136,8 @@ fn a_failure_can_be_handled() {
 #[test]
 fn it_is_strict_and_a_trace_shows_no_secret() {
     for envrc in ["set -eux\nuse alchemy\nexport AFTER=$-\n", "strict_env\nuse alchemy\nexport AFTER=$-\n"] {
-        let Some(mut shell) = Shell::new(envrc) else { return };
+        let home = Home::new();
+        let Some(mut shell) = Shell::new(&home, envrc) else { return };
         shell.alchemy(LOADS);
         let said = shell.prompt().stderr;
         assert_eq!(shell.get("TOKEN"), Some("hunter2 'a*b"));
@@ -162,7 +150,8 @@ fn it_is_strict_and_a_trace_shows_no_secret() {
 
 #[test]
 fn it_holds_nothing_of_direnv_and_cannot_ask() {
-    let Some(mut shell) = Shell::new("exec 0<&-\nuse alchemy\n") else { return };
+    let home = Home::new();
+    let Some(mut shell) = Shell::new(&home, "exec 0<&-\nuse alchemy\n") else { return };
     let script = "(: >&3) 2>/dev/null && echo 'export HELD=3;'; echo \"export READ=$(wc -c);\"";
     shell.alchemy(script);
     shell.prompt();

@@ -97,7 +97,10 @@ impl Activation {
     /// Says that a variable of the person's goes before the directory, unless it came with a credential.
     fn say_outranked(&mut self, context: &Context, choice: Option<&Choice>) {
         let has_credential = [API_TOKEN, API_KEY].into_iter().any(|name| context.variable(name).is_some());
-        if let Some(choice) = choice.filter(|_| !has_credential) {
+        let is_direnvs = context.variable("DIRENV_DIR").is_some();
+        let name = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
+        let agrees = |choice: &Choice| is_direnvs && name.as_ref() == Some(&choice.name);
+        if let Some(choice) = choice.filter(|choice| !has_credential && !agrees(choice)) {
             self.remarks.push(format!(
                 "'{}' ({}) is not activated: {} names another profile",
                 choice.name,
@@ -111,8 +114,8 @@ impl Activation {
     /// the session has run out it is refreshed, which moves the stamp that direnv watches.
     fn look_after_direnv(&mut self, context: &Context) -> Result<()> {
         let is_direnvs = context.variable("DIRENV_DIR").is_some();
-        let expires = context.text(EXPIRATION).and_then(|text| text.parse::<Timestamp>().ok());
         let name = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
+        let expires = context.text(EXPIRATION).and_then(|text| text.parse::<Timestamp>().ok());
         let (true, Some(expires), Some(name)) = (is_direnvs, expires, name) else { return Ok(()) };
         self.until = Some(expires - asked_life(context, &MinTtl::default())?);
         if self.until > Some(context.now) {

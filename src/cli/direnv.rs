@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use super::activation::{named, without_our_own};
 use super::chosen::Chosen;
 use super::context::Context;
-use super::{Consent, MinTtl, guard};
+use super::{MinTtl, guard};
+use crate::directory::pin;
 use crate::environment::{ACTIVE, Changes, Value, changes};
 use crate::error::{Error, Result};
 use crate::profile::selection::Selection;
+use crate::session::Gate;
 use crate::shell::hook::{Shell, word};
 use crate::shell::{Format, render};
 use crate::terminal;
@@ -17,8 +19,8 @@ use crate::terminal;
 /// mends it has it look again.
 pub fn run(context: &Context, profile: Option<&str>, profile_only: bool) -> Result<()> {
     let mut watched = vec![context.home.config(), context.home.bindings(), context.home.trust()];
-    let pin = context.look().ok().and_then(|here| here.pin.as_ref());
-    watched.extend(pin.map(|pin| pin.path.clone()));
+    // Each of them could select or guard, also one that is not there yet.
+    watched.extend(context.directory.ancestors().map(|at| at.join(pin::NAME)));
     let wanted = context.select(profile);
     if let Ok(selection) = &wanted {
         watched.insert(0, context.home.stamp(&selection.name));
@@ -46,6 +48,17 @@ fn watch(files: &[PathBuf]) -> String {
     format!("watch_file {}; ", words.join(" "))
 }
 
+/// Whether direnv's own hook, where the shell has it, is about to take back what it has loaded: from its `.envrc`
+/// the person has gone elsewhere, or to a nearer one. What direnv puts back then, it puts back over anything.
+pub fn is_about_to_unload(context: &Context) -> bool {
+    let Some(loaded) = context.text("DIRENV_DIR").map(|dir| Path::new(dir.trim_start_matches('-'))) else {
+        return false;
+    };
+    let loaded = loaded.canonicalize().unwrap_or_else(|_| loaded.to_owned());
+    let mut nearer = context.directory.ancestors().take_while(|at| *at != loaded);
+    !context.directory.starts_with(&loaded) || nearer.any(|at| at.join(".envrc").exists())
+}
+
 /// What to set; nothing where the hook of the shell sets it, which puts back what was there, too.
 fn load(
     context: &Context,
@@ -61,14 +74,16 @@ fn load(
     {
         return Ok(None);
     }
+    context.here()?;
     let chosen = Chosen::of(context, &store, argument)?;
+    let account = guard::account(context, &store, &chosen, None)?;
     if profile_only {
         let Chosen::Profile(profile, _) = &chosen else { return Ok(None) };
-        guard::account(context, &store, &chosen, None)?;
         let set = named(profile).into_iter().map(|(name, value)| (name, Value::Plain(value))).collect();
         return Ok(Some(Changes { set, unset: Vec::new() }));
     }
-    let session = chosen.release(context, &mut store, None, &MinTtl::default(), Consent::default())?;
+    // Nobody can be asked here, whether this direnv says that it is one (DIRENV_IN_ENVRC) or is too old for that.
+    let session = chosen.session(context, &mut store, account, &MinTtl::default(), Gate::Closed)?;
     guard::warn_of_wrangler(context, session.account.as_ref());
     let also = match &chosen {
         Chosen::Profile(profile, _) => profile.also.clone(),

@@ -2,10 +2,12 @@
 //! longer than two seconds, asks nobody anything, and says at most one line.
 
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use clap::Args;
+use jiff::SignedDuration;
 use sha2::{Digest, Sha256};
 
 use super::activation::Activation;
@@ -14,7 +16,7 @@ use super::hook::{Caller, refuse_terminal};
 use super::{ProfileArgument, direnv};
 use crate::environment::ACTIVE;
 use crate::error::Result;
-use crate::shell::hook::{State, Watched, render};
+use crate::shell::hook::{State, Step, Watched, render};
 use crate::terminal;
 use crate::transition::{self, Now};
 
@@ -54,34 +56,44 @@ impl HookEnv {
         };
         // First of all: what changes from here on is seen at the next prompt.
         let generation = watched(&context.home.generation(), std::fs::read(context.home.generation()).ok());
-        let active = context.text(ACTIVE).unwrap_or_default();
         let before = Told::parse(&self.told);
-        let activation = Activation::of(context, &self.active, active, before.has_secret);
-        let told = Told::of(&activation, &before);
-        if let Some(line) = told.line(&before, &activation, active) {
-            context.messages.say(&line);
-        }
-        let now = Now {
-            own: &self.active,
-            active,
-            is_outranked: context.names_profile(),
-            has_secret: before.has_secret,
-            also: &activation.also,
-        };
+        let waits = Waits::next(before.waits.as_ref(), context);
         let get = |name: &str| {
             let found = context.variables.iter().find(|(key, _)| key == name);
             found.map(|(_, value)| value.to_string_lossy().into_owned())
         };
-        let mut step = transition::step(activation.target.as_ref(), now, &get);
+        let (step, told, until) = if waits.as_ref().is_some_and(Waits::is_worth_it) {
+            // All stays as it is until the next prompt.
+            let state = State { active: self.active.clone(), ..State::default() };
+            let past = context.now - SignedDuration::from_secs(1);
+            (Step { state, ..Step::default() }, Told { waits, ..before }, Some(past))
+        } else {
+            let active = context.text(ACTIVE).unwrap_or_default();
+            let activation = Activation::of(context, &self.active, active, before.has_secret);
+            let told = Told { waits, ..Told::of(&activation, &before) };
+            if let Some(line) = told.line(&before, &activation, active) {
+                context.messages.say(&line);
+            }
+            let now = Now {
+                own: &self.active,
+                active,
+                is_outranked: context.names_profile(),
+                is_disturbed: before.waits.is_some(),
+                has_secret: before.has_secret,
+                also: &activation.also,
+            };
+            (transition::step(activation.target.as_ref(), now, &get), told, activation.until)
+        };
         let pin = context.look().ok().and_then(|here| here.pin.as_ref());
-        step.state = State {
+        let state = State {
             generation,
             pin: pin.map_or_else(Watched::default, |pin| watched(&pin.path, Some(pin.bytes.clone()))),
-            until: activation.until.map(|until| until.as_second() + 1),
+            until: until.map(|until| until.as_second() + 1),
             now: context.now.as_second(),
             told: told.to_string(),
             ..step.state
         };
+        let step = Step { state, ..step };
         let table: Vec<&str> =
             self.table.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
         terminal::print(&render(shell, &step, &table, |name| get(name).is_some())?)
@@ -102,31 +114,65 @@ fn watched(path: &Path, bytes: Option<Vec<u8>>) -> Watched {
     }
 }
 
-/// What the shell keeps for us from one time to the next: the secret is among what was set, and a digest of
-/// what the person was told last, so that it is not said again.
+/// What the shell keeps for us from one time to the next: the secret is among what was set; a digest of what the
+/// person was told last, so that it is not said again; and that direnv is waited for.
 #[derive(Default)]
 struct Told {
     has_secret: bool,
     digest: String,
+    waits: Option<Waits>,
+}
+
+/// How often direnv was waited for in one directory.
+struct Waits {
+    times: u8,
+    directory: String,
+}
+
+impl Waits {
+    /// After `cd`, and at the prompt. An environment of direnv's can be inherited by a shell that has no hook of
+    /// direnv's, so there must be an end.
+    const MOST: u8 = 2;
+
+    fn next(before: Option<&Self>, context: &Context) -> Option<Self> {
+        if !direnv::is_about_to_unload(context) {
+            return None;
+        }
+        let directory = digest(context.directory.as_os_str().as_bytes());
+        let before = before.filter(|before| before.directory == directory).map_or(0, |before| before.times);
+        Some(Self { times: before.saturating_add(1), directory })
+    }
+
+    fn is_worth_it(&self) -> bool {
+        self.times <= Self::MOST
+    }
+}
+
+fn digest(text: impl AsRef<[u8]>) -> String {
+    let digest = Sha256::digest(text);
+    digest.iter().take(8).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 impl Told {
     fn parse(text: &str) -> Self {
-        let (mark, digest) = text.split_at_checked(1).unwrap_or_default();
-        Self { has_secret: mark == "s", digest: digest.to_owned() }
+        let (mark, rest) = text.split_at_checked(1).unwrap_or_default();
+        let (digest, waits) = rest.split_once('-').unwrap_or((rest, ""));
+        let waits = waits.split_once('-').and_then(|(times, directory)| {
+            Some(Waits { times: times.parse().ok()?, directory: directory.to_owned() })
+        });
+        Self { has_secret: mark == "s", digest: digest.to_owned(), waits }
     }
 
     fn of(activation: &Activation, before: &Self) -> Self {
         let has_secret = activation.target.as_ref().is_some_and(|target| target.has_secret);
         let digest = if !activation.remarks.is_empty() {
-            let digest = Sha256::digest(activation.remarks.join("\n"));
-            digest.iter().take(8).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+            digest(activation.remarks.join("\n"))
         } else if activation.target.is_some() {
             String::new()
         } else {
             before.digest.clone() // so that coming back is no reason to say it again
         };
-        Self { has_secret, digest }
+        Self { has_secret, digest, waits: None }
     }
 
     /// The one line: the profile, when it is another one, and what has not been said yet.
@@ -148,6 +194,7 @@ impl Told {
 
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", if self.has_secret { 's' } else { 'n' }, self.digest)
+        write!(f, "{}{}", if self.has_secret { 's' } else { 'n' }, self.digest)?;
+        self.waits.as_ref().map_or(Ok(()), |waits| write!(f, "-{}-{}", waits.times, waits.directory))
     }
 }

@@ -58,7 +58,8 @@ pub fn edit<T: Record, R>(
     if document != before {
         let bytes = serde_json::to_vec_pretty(&document)
             .map_err(|error| Error::new(format!("cannot write {origin}: {error}")))?;
-        atomic::write(path, &bytes)?;
+        // Whoever watches by whole seconds (direnv) sees every change.
+        atomic::prepare(path, &bytes)?.a_second_later()?.commit()?;
         generation::moved(home, &[]);
     }
     Ok(result)

@@ -134,6 +134,18 @@ pub fn prepare(path: &Path, bytes: &[u8]) -> Result<Prepared> {
 }
 
 impl Prepared {
+    /// Gives it a time of modification that is at least a second after that of the document it replaces.
+    ///
+    /// # Errors
+    /// When its time cannot be set.
+    pub fn a_second_later(self) -> Result<Self> {
+        let before = fs::metadata(&self.target).and_then(|metadata| metadata.modified());
+        let time = before
+            .map_or_else(|_| SystemTime::now(), |at| SystemTime::now().max(at + Duration::from_secs(1)));
+        self.file.as_file().set_modified(time).map_err(|error| Error::io("write", &self.target, &error))?;
+        Ok(self)
+    }
+
     /// Writes another content into the room that was taken.
     ///
     /// # Errors

@@ -112,18 +112,47 @@ impl<'h> Hooked<'h> {
 
     /// The same with lines of its rc file that stand before the hook, and with variables.
     pub fn start_with(shell: Shell, home: &'h Home, before: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start_among(shell, home, before, "", variables)
+    }
+
+    /// The same with lines that stand after the hook, too.
+    pub fn start_among(
+        shell: Shell,
+        home: &'h Home,
+        before: &str,
+        after: &str,
+        variables: &[(&str, &str)],
+    ) -> Self {
+        Self::start_by(&[], shell, home, [before, after], variables)
+    }
+
+    /// The same by a command, as `strace`.
+    pub fn start_by(
+        command: &[&str],
+        shell: Shell,
+        home: &'h Home,
+        [before, after]: [&str; 2],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let (rc, text) = shell.rc(home, before);
+        let text = format!("{text}{after}\n");
         let rc = home.path().join(rc);
         fs::create_dir_all(rc.parent().expect("a folder")).expect("a folder");
         fs::write(rc, text).expect("an rc file");
+        if shell == Fish {
+            // Else it makes completions of all manual pages, behind the first prompt.
+            let made = home.path().join(".local/share/fish/generated_completions");
+            fs::create_dir_all(made).expect("a folder");
+        }
         let bin = home.path().join("bin");
         fs::create_dir_all(&bin).expect("a folder");
         let dump = bin.join("dump");
         fs::write(&dump, "#!/bin/sh\nenv -0 >\"$1.new\" && mv \"$1.new\" \"$1\" && echo dumped\n")
             .expect("written");
         fs::set_permissions(&dump, fs::Permissions::from_mode(0o755)).expect("executable");
-        let mut command = home.command(shell.name());
-        command.args(shell.arguments()).env("TERM", "dumb").env("LC_ALL", "C.UTF-8");
+        let words = [command, &[shell.name()], shell.arguments()].concat();
+        let mut command = home.command(words[0]);
+        command.args(&words[1..]).env("TERM", "dumb").env("LC_ALL", "C.UTF-8");
         command.envs(variables.iter().copied());
         Self { shell, terminal: Terminal::start(command), home, lines: 0, dumps: 0, heard: 0 }
     }

@@ -9,6 +9,7 @@ pub mod authorization;
 pub mod bound;
 pub mod chromium;
 pub mod cloudflare;
+pub mod direnv;
 pub mod hooked;
 pub mod http;
 pub mod keyring;

@@ -117,15 +117,10 @@ impl Fake {
 
     /// A person's tcsh on a terminal, with the hook behind `rc`.
     pub fn start(&self, rc: &str) -> Terminal {
-        self.start_under(&["tcsh"], rc)
-    }
-
-    /// The same, started by a command.
-    pub fn start_under(&self, words: &[&str], rc: &str) -> Terminal {
         let rc =
             format!("unset edit\nset prompt = 'READY '\n{rc}\nif ($?prompt) eval \"`alchemy hook tcsh`\"\n");
         fs::write(self.path(".tcshrc"), rc).expect("written");
-        let mut terminal = Terminal::start(self.command(words));
+        let mut terminal = Terminal::start(self.command(&["tcsh"]));
         terminal.expect("READY");
         terminal
     }

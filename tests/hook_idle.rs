@@ -1,0 +1,73 @@
+//! A prompt at which nothing has changed starts no process, in any shell: counted by the kernel's own account of a
+//! thousand of them.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::bound::{bind, tell};
+use support::has;
+use support::hooked::{Elvish, Fish, Hooked, Nu};
+use support::signed_in::SignedIn;
+
+const PROMPTS: usize = 1000;
+/// So many are gone through between two looks.
+const AT_ONCE: usize = 50;
+
+/// How many processes were started, by what `strace` wrote down, where signals and ends stand, too. A thread is none:
+/// fish, Nushell and Elvish have some.
+fn processes(trace: &Path) -> usize {
+    let trace = fs::read_to_string(trace).expect("a trace");
+    let starts =
+        |line: &&str| ["execve(", "fork(", "clone(", "clone3("].iter().any(|call| line.contains(call));
+    trace.lines().filter(starts).filter(|line| !line.contains("CLONE_THREAD")).count()
+}
+
+/// Presses Enter at so many prompts, and waits for the end with a line that runs no program.
+fn idle(sh: &mut Hooked, number: usize) {
+    for _ in 0..AT_ONCE {
+        sh.line("");
+    }
+    let line = match sh.shell {
+        Nu => format!("print ('<' + '{number}>')"),
+        Fish | Elvish => format!("echo '<'{number}'>'"),
+        _ => format!("echo '<''{number}>'"),
+    };
+    sh.line(&line);
+    sh.terminal.expect(&format!("<{number}>"));
+}
+
+#[test]
+fn a_thousand_idle_prompts_start_no_process() {
+    if !has("strace") {
+        return;
+    }
+    tell(|shell| {
+        // A binding, a pin file in force, and something that is going to run out.
+        let signed_in = SignedIn::prod(86400);
+        let home = &signed_in.home;
+        bind(home, "prod", "acme");
+        let pin = home.path().join("acme/.alchemy.toml");
+        fs::write(pin, format!("account = \"{}\"\n", support::ACME)).expect("written");
+        let trace = home.path().join("trace");
+        let calls = "trace=execve,fork,vfork,clone,clone3";
+        let strace =
+            ["strace", "-f", "--seccomp-bpf", "-qq", "-e", calls, "-o", trace.to_str().expect("a path")];
+        let mut sh = Hooked::start_by(&strace, shell, home, ["", ""], &[]);
+        sh.cd("acme");
+        assert!(sh.environment().contains_key("ALCHEMY_CREDENTIAL_EXPIRATION"), "{shell:?}");
+        idle(&mut sh, 1);
+        let before = processes(&trace);
+        for number in 1..=PROMPTS / AT_ONCE {
+            idle(&mut sh, number);
+        }
+        assert_eq!(processes(&trace) - before, 0, "{shell:?}");
+
+        // What is counted can be more.
+        sh.cd("");
+        idle(&mut sh, 0);
+        assert!(processes(&trace) > before, "{shell:?}");
+        sh.exit();
+    });
+}

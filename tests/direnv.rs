@@ -106,6 +106,8 @@ fn what_is_loaded_can_be_read_in_what_direnv_keeps() {
 #[test]
 fn a_refresh_anywhere_is_there_at_the_next_prompt() {
     let signed_in = SignedIn::prod(3000);
+    signed_in.profile("other", OWN, 3000);
+    signed_in.home.age("config.json"); // so that any write to it would be seen
     let Some(mut shell) = Direnv::new(&signed_in.home, "project", "use alchemy prod") else { return };
     assert_eq!(shell.given().get(TOKEN), Some(&signed_in.pair().access));
     // Within a second, too.
@@ -115,7 +117,6 @@ fn a_refresh_anywhere_is_there_at_the_next_prompt() {
         assert_ne!(shell.get(TOKEN), Some(&*access));
         assert_eq!(shell.given().get(TOKEN), Some(&access));
     }
-    signed_in.profile("other", OWN, 3000);
     signed_in.run(&["profile", "refresh", "other"]).expect_code(0);
     assert_eq!(shell.prompt().stderr, "", "another profile's is nothing to it");
     assert_eq!(signed_in.server.reuses(), 0);

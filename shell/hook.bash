@@ -36,9 +36,9 @@ __alchemy_hook() {
   case $- in *e*) ;; *) \return "$__alchemy_status" ;; esac
 }
 
-# Whether a file that we watch is not as it was, or the time is up.
+# Whether a file that we watch is not as it was, or the time is up. (The text is its caller's.)
 __alchemy_changed() {
-  \local __alchemy_text=
+  __alchemy_text=
   [ ! -r "$__alchemy_generation_file" ] ||
     IFS='' \read -r -d '' __alchemy_text <"$__alchemy_generation_file" || :
   [ "$__alchemy_text" = "$__alchemy_generation" ] || \return 0
@@ -52,8 +52,10 @@ __alchemy_changed() {
   [ "$__alchemy_text" -ge "$__alchemy_until" ]
 }
 
-# The time, in seconds of Unix time.
-if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 402)); then
+# The time, in seconds of Unix time. The variable is the fastest, but somebody may have unset it.
+if ((BASH_VERSINFO[0] >= 5)); then
+  __alchemy_clock() { __alchemy_text=${EPOCHSECONDS:-$((SECONDS + __alchemy_offset))}; }
+elif ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 402)); then
   __alchemy_clock() { \printf -v __alchemy_text '%(%s)T' -1; }
 else
   __alchemy_clock() { __alchemy_text=$((SECONDS + __alchemy_offset)); }

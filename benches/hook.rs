@@ -1,10 +1,12 @@
 //! What the hooks cost at a prompt, in real shells side by side in one run: a prompt at which nothing has
-//! changed, one after `cd` between two directories that have no profile, and one that enters or leaves a
-//! directory that has one; each beside direnv's hook and `env true` in the same shell.
+//! changed, the same where there is most to look at (a profile that expires is active, by a pin file), one after
+//! `cd` between two directories that have no profile, and one that enters or leaves a directory that has one;
+//! each beside direnv's hook and `env true` in the same shell.
 //!
 //! `cargo bench --bench hook` prints the table of the README. Nobody's clock is used in the shell: a script
 //! that has the hook run many times, and the same one that does nothing as often, are run whole, in turn, and
-//! the difference is what counts. Each round runs every row once; a ratio is the median of the rounds'.
+//! the difference is what counts; of `cd`, less what it takes without a hook (in Elvish and fish that is much).
+//! Each round runs every row once; a ratio is the median of the rounds'.
 
 #[path = "hook/shells.rs"]
 mod shells;
@@ -15,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use shells::{SHELLS, Shell};
 
 const ROUNDS: usize = 15;
@@ -44,6 +47,8 @@ pub enum Tool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
     Idle,
+    /// The same where the pin file and the time must be looked at, too.
+    Watchful,
     Elsewhere,
     Bound,
 }
@@ -72,6 +77,7 @@ fn main() -> Result<(), Failure> {
             }
             let events: &[Event] = match tool {
                 Tool::Env => &[Event::Idle],
+                Tool::Alchemy => &[Event::Idle, Event::Watchful, Event::Elsewhere, Event::Bound],
                 _ => &[Event::Idle, Event::Elsewhere, Event::Bound],
             };
             if let Err(error) = place.works(shell, tool) {
@@ -100,7 +106,8 @@ fn main() -> Result<(), Failure> {
 impl Place {
     fn new() -> Result<Self, Failure> {
         let place = Self { home: tempfile::tempdir()? };
-        for folder in ["here", "there", "bound/alchemy", "bound/direnv", "bound/fnox", "bound/env"] {
+        for folder in ["here", "there", "watched", "bound/alchemy", "bound/direnv", "bound/fnox", "bound/env"]
+        {
             std::fs::create_dir_all(place.path(folder))?;
         }
         let mut configure = place.command(ALCHEMY);
@@ -114,6 +121,7 @@ impl Place {
             return Err("no profile".into());
         }
         finish(place.command(ALCHEMY).args(["use", "prod"]).arg(place.path("bound/alchemy")))?;
+        place.watch()?;
         if Tool::Direnv.is_installed() {
             std::fs::write(place.path("bound/direnv/.envrc"), "export CLOUDFLARE_API_TOKEN=tok-example\n")?;
             finish(place.command("direnv").arg("allow").arg(place.path("bound/direnv")))?;
@@ -121,6 +129,34 @@ impl Place {
         let secret = "[secrets]\nCLOUDFLARE_API_TOKEN = { default = \"tok-example\" }\n";
         std::fs::write(place.path("bound/fnox/fnox.toml"), secret)?;
         Ok(place)
+    }
+
+    /// Makes a profile that expires, and a pin file that selects it.
+    fn watch(&self) -> Result<(), Failure> {
+        let file = self.path(".alchemy/config.json");
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
+        let account = json!({ "id": "0123456789abcdef0123456789abcdef", "name": "" });
+        let oauth = json!({ "clientId": "ours", "tokenUrl": "http://127.0.0.1:9/token" });
+        config["profiles"]["grant"] =
+            json!({ "cloudflare": { "method": "oauth", "metadata": account, "scopes": [], "oauth": oauth } });
+        std::fs::write(&file, config.to_string())?;
+        let tomorrow = jiff::Timestamp::now().as_millisecond() + 24 * 3600 * 1000;
+        let grant = json!({ "type": "oauth", "access": "tok-example", "refresh": "none", "expires": tomorrow,
+            "scopes": [], "clientId": "ours" });
+        let folder = self.path(".alchemy/credentials/grant");
+        std::fs::create_dir_all(&folder)?;
+        std::fs::write(folder.join("native.json"), grant.to_string())?;
+        std::fs::write(self.path("watched/.alchemy.toml"), "profile = \"grant\"\n")?;
+        finish(self.command(ALCHEMY).arg("allow").arg(self.path("watched")))?;
+        // Else it would not be watched.
+        let active = self
+            .command(ALCHEMY)
+            .args(["hook-env", "bash"])
+            .current_dir(self.path("watched"))
+            .stdout(Stdio::piped())
+            .output()?;
+        let active = String::from_utf8(active.stdout)?;
+        if active.contains("tok-example") { Ok(()) } else { Err("no profile by the pin file".into()) }
     }
 
     fn path(&self, below: &str) -> PathBuf {
@@ -165,18 +201,37 @@ impl Place {
         Ok(count)
     }
 
-    /// What a prompt costs more than nothing, in microseconds.
+    /// What a prompt costs more than nothing, or than a `cd` without a hook, in microseconds.
     fn cost(&self, row: &Row, count: usize) -> Result<f64, Failure> {
-        let started = Instant::now();
-        self.script(row, false, count)?;
-        let alone = started.elapsed().as_secs_f64();
-        let started = Instant::now();
-        self.script(row, true, count)?;
-        let whole = started.elapsed().as_secs_f64();
+        let timed = |run: &dyn Fn() -> Result<(), Failure>| {
+            let started = Instant::now();
+            run().map(|()| started.elapsed().as_secs_f64())
+        };
+        let alone = timed(&|| self.script(row, false, count))?;
+        let mut extra = timed(&|| self.script(row, true, count))? - alone;
+        let Row { shell, tool, event, .. } = row;
+        let has_cd = matches!(event, Event::Elsewhere | Event::Bound);
+        if has_cd {
+            let prompt = shell.hook(Tool::Env).ok_or("no program")?;
+            let body =
+                [self.other(*tool, *event), self.path("here")].map(|to| shell.cd(*tool, &to)).join("\n");
+            let unhooked = |body: &str| self.run(shell, Tool::Env, prompt, count, body);
+            extra -= timed(&|| unhooked(&body))? - timed(&|| unhooked(shell.nothing))?;
+        }
         // Two prompts each time, but where nothing changes.
-        let prompts = if row.event == Event::Idle { count } else { 2 * count };
+        let prompts = if has_cd { 2 * count } else { count };
         #[allow(clippy::cast_precision_loss, reason = "a few thousand")]
-        Ok((whole - alone) * 1e6 / prompts as f64)
+        Ok(extra * 1e6 / prompts as f64)
+    }
+
+    /// The other directory than `here`.
+    fn other(&self, tool: Tool, event: Event) -> PathBuf {
+        match event {
+            Event::Idle => self.path("here"),
+            Event::Watchful => self.path("watched"),
+            Event::Elsewhere => self.path("there"),
+            Event::Bound => self.path("bound").join(tool.name()),
+        }
     }
 
     /// Whether entering the tool's directory gives what is to be had there, and leaving takes it away.
@@ -195,21 +250,20 @@ impl Place {
     fn script(&self, row: &Row, happens: bool, count: usize) -> Result<(), Failure> {
         let Row { shell, tool, event, .. } = row;
         let prompt = shell.hook(*tool).ok_or("no hook")?;
-        let bound = self.path("bound").join(tool.name());
-        let there_and_back = |there: &Path| {
-            [&shell.cd(*tool, there), prompt, &shell.cd(*tool, &self.path("here")), prompt].join("\n")
-        };
+        let there = shell.cd(*tool, &self.other(*tool, *event));
         let body = match (happens, event) {
             (false, _) => shell.nothing.to_owned(),
-            (true, Event::Idle) => prompt.to_owned(),
-            (true, Event::Elsewhere) => there_and_back(&self.path("there")),
-            (true, Event::Bound) => there_and_back(&bound),
+            (true, Event::Idle | Event::Watchful) => prompt.to_owned(),
+            (true, Event::Elsewhere | Event::Bound) => {
+                [&there, prompt, &shell.cd(*tool, &self.path("here")), prompt].join("\n")
+            }
         };
-        self.run(shell, *tool, prompt, count, &body)
+        let first = if *event == Event::Watchful { format!("{there}\n{prompt}") } else { prompt.to_owned() };
+        self.run(shell, *tool, &first, count, &body)
     }
 
-    /// Runs a script that loads the hook, has it run once, and then `count` times the body.
-    fn run(&self, shell: &Shell, tool: Tool, prompt: &str, count: usize, body: &str) -> Result<(), Failure> {
+    /// Runs a script that loads the hook, runs `first`, and then `count` times the body.
+    fn run(&self, shell: &Shell, tool: Tool, first: &str, count: usize, body: &str) -> Result<(), Failure> {
         let file = self.path(&format!("script.{}", shell.program));
         let hook = self.path("hook");
         if shell.reads_files {
@@ -217,7 +271,7 @@ impl Place {
                 self.command(tool.program()).args(tool.arguments(shell)).stdout(Stdio::piped()).output()?;
             std::fs::write(&hook, printed.stdout)?;
         }
-        std::fs::write(&file, shell.script(&shell.load(tool, &hook), prompt, count, body))?;
+        std::fs::write(&file, shell.script(&shell.load(tool, &hook), first, count, body))?;
         shells::run(self.command(shell.program).args(shell.arguments).arg(&file), shell)
     }
 }
@@ -272,6 +326,7 @@ fn print(rows: &[Row]) {
         let Some(env) = row(Tool::Env, Event::Idle) else { continue };
         for (event, name) in [
             (Event::Idle, "idle"),
+            (Event::Watchful, "idle, a pin file and an expiry to watch"),
             (Event::Elsewhere, "after cd, no profile"),
             (Event::Bound, "enters or leaves a profile"),
         ] {

@@ -21,7 +21,7 @@ fi
 __alchemy_seen=
 
 __alchemy_hook() {
-  \local __alchemy_status="$?" __alchemy_flags="$-"
+  \local __alchemy_status="$?" __alchemy_flags="$-" __alchemy_text
   if [ "$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}" != "$__alchemy_seen" ] ||
     __alchemy_changed; then
     # No secret is traced, nor shown to a DEBUG trap, and nothing of ours exported. From 4.4 on the options come
@@ -49,9 +49,10 @@ __alchemy_update() {
   __alchemy_seen=$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
 }
 
-# Whether a file that we watch is not as it was, or the time is up. What is no file any more could block.
+# Whether a file that we watch is not as it was, or the time is up. What is no file any more could block. The text
+# is a variable of its caller's.
 __alchemy_changed() {
-  \local __alchemy_text=
+  __alchemy_text=
   [ ! -r "$__alchemy_generation_file" ] ||
     IFS='' \read -r -d '' __alchemy_text <"$__alchemy_generation_file" || :
   [ "$__alchemy_text" = "$__alchemy_generation" ] || \return 0
@@ -66,8 +67,10 @@ __alchemy_changed() {
   [ "$__alchemy_text" -ge "$__alchemy_until" ]
 }
 
-# The time, in seconds of Unix time.
-if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 402)); then
+# The time, in seconds of Unix time. The variable is the fastest, but somebody may have unset it.
+if ((BASH_VERSINFO[0] >= 5)); then
+  __alchemy_clock() { __alchemy_text=${EPOCHSECONDS:-$((SECONDS + __alchemy_offset))}; }
+elif ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 402)); then
   __alchemy_clock() { \printf -v __alchemy_text '%(%s)T' -1; }
 else
   __alchemy_clock() { __alchemy_text=$((SECONDS + __alchemy_offset)); }

@@ -40,7 +40,8 @@ try { nop (__alchemy_clock) } catch {
 # Writes a file's text, an empty one if there is none.
 fn __alchemy_read {|file| if $file { try { slurp <$file } catch { put '' } } else { put '' } }
 
-# Captures outputs once, which takes longer than what writes them.
+# Capturing an output takes longer than most of what writes one. So it is done once for all; and where two values are
+# compared often, `[&$one=what][$other]` does it, which fails if the other is not the one.
 fn __alchemy_look {
   set __alchemy_place = $pwd"\n"$E:ALCHEMY_ACTIVE"\n"$E:ALCHEMY_PROFILE"\n"$E:CLOUDFLARE_PROFILE
   set __alchemy_generation __alchemy_pin __alchemy_now = ({
@@ -54,70 +55,82 @@ fn __alchemy_look {
 # A text as JSON carries it, up to the first NUL.
 fn __alchemy_carried {|text| str:split &max=2 "\x00" $text | take 1 | to-json | from-json }
 
-# Whether what was found is what `hook-env` has seen.
+# Fails unless what was found is what `hook-env` has seen.
 fn __alchemy_known {
-  eq [$__alchemy_place (__alchemy_carried $__alchemy_generation) (__alchemy_carried $__alchemy_pin)] ^
-    [$__alchemy_state[place] $__alchemy_state[generation] $__alchemy_state[pin]]
+  nop [&$__alchemy_state[place]=known][$__alchemy_place]
+  nop [&[$__alchemy_state[generation] $__alchemy_state[pin]]=known][[
+    (__alchemy_carried $__alchemy_generation) (__alchemy_carried $__alchemy_pin)
+  ]]
 }
 
-fn __alchemy_value {|name| if (has-env $name) { get-env $name } else { put $nil } }
-
+# To be done when the environment is changed; what Ctrl-C leaves of it, the next hook does.
 fn __alchemy_finish {
-  for name [(keys $__alchemy_next)] {
-    if (eq $__alchemy_next[$name] $nil) { unset-env $name } else { set-env $name $__alchemy_next[$name] }
+  try { nop [&[&]=nothing][$__alchemy_next] } catch {
+    for name [(keys $__alchemy_next)] {
+      var value = $__alchemy_next[$name]
+      if $value { set-env $name $value } else { unset-env $name }
+    }
   }
-  __alchemy_look
+  set __alchemy_place = $pwd"\n"$E:ALCHEMY_ACTIVE"\n"$E:ALCHEMY_PROFILE"\n"$E:CLOUDFLARE_PROFILE
   set __alchemy_state[place] = $__alchemy_place
+  set __alchemy_seen = $__alchemy_place"\n"$__alchemy_state[generation]"\n"$__alchemy_state[pin]
   set __alchemy_next = $nil
 }
 
 fn __alchemy_change {|answer|
+  var table next = $__alchemy_table [&]
   # What another shell has activated takes the place of what we hold.
-  var table = $__alchemy_table
-  var next = [&]
-  if (not-eq $answer[adopt] $nil) {
+  if $answer[adopt] {
     set table = [&]
-    for name $answer[adopt] {
-      if (has-env $name) { set table[$name] = [&before=$nil &ours=(get-env $name)] }
-    }
+    for name $answer[adopt] { try { set table[$name] = [&before=$nil &ours=(get-env $name)] } catch { } }
   }
-  if $answer[leave] {
-    for name [(keys $table)] {
-      if (eq (__alchemy_value $name) $table[$name][ours]) { set next[$name] = $table[$name][before] }
+  try {
+    nop [&[$false [&] []]=nothing][[$answer[leave] $answer[set] $answer[unset]]]
+  } catch {
+    var wanted = $answer[set]
+    for name $answer[unset] { set wanted[$name] = $nil }
+    var held asked = [(keys $table)] [(keys $wanted)]
+    # What is there now, by name.
+    var now of = [&] $nil
+    for it [({ for name [$@held $@asked] { put $name; try { get-env $name } catch { put $nil } } })] {
+      if $of { set now[$of] of = $it $nil } else { set of = $it }
     }
-    set table = [&]
-  }
-  var wanted = $answer[set]
-  for name $answer[unset] { set wanted[$name] = $nil }
-  for name [(keys $wanted)] {
-    var now = (if (has-key $next $name) { put $next[$name] } else { __alchemy_value $name })
-    var is = (if (has-key $table $name) { put $table[$name] } else { put [&before=$now &ours=$now] })
     # Another value than ours is the person's: it stays.
-    if (eq $now $is[ours]) {
-      set table[$name] = [&before=$is[before] &ours=$wanted[$name]]
-      set next[$name] = $wanted[$name]
+    if $answer[leave] {
+      for name $held {
+        try {
+          set next[$name] = [&$table[$name][ours]=$table[$name][before]][$now[$name]]
+          set now[$name] = $next[$name]
+        } catch { }
+      }
+      set table = [&]
+    }
+    for name $asked {
+      var is = [&before=$now[$name] &ours=$now[$name]]
+      try { set is = $table[$name] } catch { }
+      try {
+        set next[$name] = [&$is[ours]=$wanted[$name]][$now[$name]]
+        set table[$name] = [&before=$is[before] &ours=$wanted[$name]]
+      } catch { }
     }
   }
   var state = $answer[state]
-  var files = [(
-    each {|file| if (eq $file '') { put $nil } else { put $file } } [$state[generationFile] $state[pinFile]]
-  )]
-  var due = $nil
-  if (not-eq $state[until] '') {
+  var generation-file pin-file due = $state[generationFile] $state[pinFile] $nil
+  try { set generation-file = [&''=$nil][$generation-file] } catch { }
+  try { set pin-file = [&''=$nil][$pin-file] } catch { }
+  try { nop [&''=$nil][$state[until]] } catch {
     set due = (+ (__alchemy_clock) (math:min (- $state[until] $state[now]) $__alchemy_patience))
   }
-  # One statement, and what it leaves to do is done by the next hook if Ctrl-C comes in between.
+  # One statement: Ctrl-C comes before it or after it.
   set __alchemy_state __alchemy_generation-file __alchemy_pin-file __alchemy_due __alchemy_table __alchemy_next = ^
-    $state $@files $due $table $next
+    $state $generation-file $pin-file $due $table $next
   __alchemy_finish
 }
 
 fn __alchemy_run {
   # Whatever becomes of this run, the next one is when something changes again.
   set __alchemy_due = $nil
-  set __alchemy_state[place] = $__alchemy_place
-  set __alchemy_state[generation] = (__alchemy_carried $__alchemy_generation)
-  set __alchemy_state[pin] = (__alchemy_carried $__alchemy_pin)
+  set __alchemy_state[place] = $nil
   var active told = $__alchemy_state[active] $__alchemy_state[told]
   __alchemy_change ($__alchemy_program hook-env elvish --active $active --told $told </dev/null | from-json)
 }
@@ -128,9 +141,9 @@ fn __alchemy_hook {|@_|
     if $__alchemy_next { __alchemy_finish }
     var run = $false
     __alchemy_look
-    if (not-eq $__alchemy_found $__alchemy_seen) {
+    try { nop [&$__alchemy_seen=$nil][$__alchemy_found] } catch {
       set __alchemy_seen = $__alchemy_found
-      set run = (not (__alchemy_known))
+      try { __alchemy_known } catch { set run = $true }
     }
     if $__alchemy_due {
       if (>= $__alchemy_now $__alchemy_due) { set run = $true }

@@ -45,7 +45,7 @@ function __alchemy_hook --on-event fish_prompt --on-variable PWD
     # Ctrl-C does not end a function half-way while there is a handler for it.
     function __alchemy_interrupt --on-signal INT
     end
-    string join \n -- $script | builtin source
+    builtin eval $script # one line; to pipe it into `source` takes longer
     builtin functions --erase __alchemy_interrupt
     set -gu __alchemy_place "$PWD:$ALCHEMY_ACTIVE:$ALCHEMY_PROFILE:$CLOUDFLARE_PROFILE"
 end

@@ -64,35 +64,38 @@ def __alchemy_ask [state: record]: nothing -> any {
 def --env __alchemy_change [seen: record, answer: record] {
     # What another shell has activated takes the place of what we hold.
     mut table = if $answer.adopt == null { $seen.table } else { {} }
-    mut next = {}
     for name in ($answer.adopt | default []) {
         if $name in $env { $table = $table | upsert $name {before: null, ours: ($env | get $name)} }
     }
+    mut next = {}
     if $answer.leave {
         for row in ($table | transpose name is) {
             if (__alchemy_value $row.name) == $row.is.ours { $next = $next | upsert $row.name $row.is.before }
         }
         $table = {}
     }
-    let unset = $answer.unset | each {|name| {name: $name, value: null} }
-    for change in ($answer.set | transpose name value | append $unset) {
-        let now = if $change.name in $next { $next | get $change.name } else { __alchemy_value $change.name }
-        let is = if $change.name in $table { $table | get $change.name } else { {before: $now, ours: $now} }
+    for name in ($answer.set | columns | append $answer.unset) {
+        let value = $answer.set | get --optional $name
+        let now = if $name in $next { $next | get $name } else { __alchemy_value $name }
+        let is = if $name in $table { $table | get $name } else { {before: $now, ours: $now} }
         # Another value than ours is the person's: it stays.
         if $now == $is.ours {
-            $table = $table | upsert $change.name {before: $is.before, ours: $change.value}
-            $next = $next | upsert $change.name $change.value
+            $table = $table | upsert $name {before: $is.before, ours: $value}
+            $next = $next | upsert $name $value
         }
     }
-    let rows = $next | transpose name value
     let state = $answer.state
     let due = if $state.until == "" { null } else { ($state.until | into int) * 1_000_000_000 | into datetime }
-    hide-env --ignore-errors ...($rows | where value == null | each {|row| $row.name })
-    load-env ($rows | where value != null | reduce --fold {} {|row, all| $all | insert $row.name $row.value })
+    let pin = if ($state.pin | str starts-with "\u{feff}") { $state.pin | str substring 3.. } else { $state.pin }
+    if ($next | is-not-empty) {
+        let rows = $next | transpose name value
+        hide-env --ignore-errors ...($rows | where value == null | get name)
+        load-env ($rows | where value != null | reduce --fold {} {|row, all| $all | insert $row.name $row.value })
+    }
     $env.__alchemy_state = {
         active: $state.active, told: $state.told, place: (__alchemy_place)
         generationFile: $state.generationFile, generation: $state.generation
-        pinFile: $state.pinFile, pin: ($state.pin | str replace --regex '^\u{feff}' ''), due: $due, table: $table
+        pinFile: $state.pinFile, pin: $pin, due: $due, table: $table
     }
 }
 

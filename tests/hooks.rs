@@ -90,20 +90,23 @@ fn what_the_person_changes_inside_stays_so_outside() {
 fn a_hundred_directories_leave_no_trace() {
     tell(|shell| {
         let home = home();
-        for i in 0..100 {
-            bind(&home, if i % 3 == 0 { "beta" } else { "prod" }, &format!("many/{i}"));
+        let profile = |i: usize| if i % 3 == 0 { "beta" } else { "prod" };
+        for i in 0..10 {
+            bind(&home, profile(i), &format!("many/{i}"));
+            for j in 0..10 {
+                fs::create_dir(home.path().join(format!("many/{i}/{j}"))).expect("a folder");
+            }
         }
         let mut sh = Hooked::start(shell, &home);
         sh.export("CLOUDFLARE_API_TOKEN", HOSTILE);
         let before = sh.environment();
-        for i in 0..100 {
-            sh.cd(&format!("many/{i}"));
-            if i % 10 == 0 {
+        for visit in 0..100 {
+            sh.cd(&format!("many/{}/{}", visit % 10, visit / 10)); // out of one and into the next
+            if visit % 10 == 0 {
                 sh.cd("elsewhere");
             }
         }
-        let last = given(&home, "many/99", "beta");
-        assert_eq!(ours(&sh.environment()), last, "{shell:?}");
+        assert_eq!(ours(&sh.environment()), given(&home, "many/9", profile(9)), "{shell:?}");
         sh.cd("elsewhere");
         assert_eq!(sh.environment(), before, "{shell:?}");
         sh.exit();

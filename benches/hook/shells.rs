@@ -140,10 +140,10 @@ impl Shell {
         self.load.replace("HOOK", &hook).replace("FILE", &file.display().to_string())
     }
 
-    /// A script that loads the hook, has it run once, and then `count` times the body.
-    pub fn script(&self, load: &str, prompt: &str, count: usize, body: &str) -> String {
+    /// A script that loads the hook, runs `first`, and then `count` times the body.
+    pub fn script(&self, load: &str, first: &str, count: usize, body: &str) -> String {
         let repeat = self.repeat.replace("COUNT", &count.to_string()).replace("BODY", body);
-        let script = format!("{load}\n{prompt}\n{repeat}\n");
+        let script = format!("{load}\n{first}\n{repeat}\n");
         if self.on_terminal { format!("try {{\n{script}}} catch e {{\nexit 1\n}}\nexit 0\n") } else { script }
     }
 }

@@ -49,17 +49,22 @@ impl Shell {
     /// Has the shell read the hook, and leave out what would only disturb: history, colours, other prompts.
     fn rc(self, home: &Home, before: &str) -> (&'static str, String) {
         let hook = format!("{ALCHEMY} hook {}", self.name());
-        let _ = home;
         match self {
             Bash => (".bashrc", format!("unset HISTFILE\nPS1='ready: '\n{before}\neval \"$({hook})\"\n")),
             Zsh => (
                 ".zshrc",
                 format!("unsetopt promptcr promptsp\nPS1='ready: '\n{before}\neval \"$({hook})\"\n"),
             ),
-            Fish => (
-                ".config/fish/config.fish",
-                format!("function fish_prompt; printf 'ready: '; end\n{before}\n{hook} | source\n"),
-            ),
+            Fish => {
+                // Where this is missing, the first fish of a home reads all manual pages in the background, for
+                // its completions, and holds the terminal for that long.
+                let completions = home.path().join(".local/share/fish/generated_completions");
+                fs::create_dir_all(completions).expect("a folder");
+                (
+                    ".config/fish/config.fish",
+                    format!("function fish_prompt; printf 'ready: '; end\n{before}\n{hook} | source\n"),
+                )
+            }
             Nu => {
                 let script = home.run(&["hook", "nu"]).expect_code(0).stdout;
                 let config = "$env.config.show_banner = false\n$env.PROMPT_COMMAND = {|| \"ready: \" }\n\

@@ -90,7 +90,7 @@ fn what_the_person_changes_inside_stays_so_outside() {
 fn a_hundred_directories_leave_no_trace() {
     tell(|shell| {
         let home = home();
-        let profile = |i: usize| if i % 3 == 0 { "beta" } else { "prod" };
+        let profile = |i: usize| if i.is_multiple_of(3) { "beta" } else { "prod" };
         for i in 0..10 {
             bind(&home, profile(i), &format!("many/{i}"));
             for j in 0..10 {
@@ -102,7 +102,7 @@ fn a_hundred_directories_leave_no_trace() {
         let before = sh.environment();
         for visit in 0..100 {
             sh.cd(&format!("many/{}/{}", visit % 10, visit / 10)); // out of one and into the next
-            if visit % 10 == 0 {
+            if usize::is_multiple_of(visit, 10) {
                 sh.cd("elsewhere");
             }
         }

@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use support::authorization::Pair;
@@ -14,7 +14,7 @@ use support::direnv::Direnv;
 use support::online::SECRET;
 use support::person::{LOGIN, Person};
 use support::places::git;
-use support::pty::Terminal;
+use support::pty::{Redirected, Terminal};
 use support::signed_in::{OWN, SignedIn};
 use support::{ACME, ALCHEMY, BETA, Home, has, is_secret, run};
 
@@ -285,7 +285,9 @@ fn a_profile_that_asks_first_is_never_asked_for() {
 fn nobody_is_asked_by_a_direnv_that_does_not_say_what_it_is() {
     let home = home();
     home.run(&["profile", "set", "prod", "--confirm"]).expect_code(0);
-    let (code, shown) = Terminal::start(home.alchemy_command(&["hook-env", "direnv", "prod"])).finish();
+    let command = home.alchemy_command(&["hook-env", "direnv", "prod"]);
+    let redirected = Redirected { stdout: Some(Stdio::null()), ..Redirected::default() };
+    let (code, shown) = Terminal::start_redirected(command, redirected).finish();
     assert!(code == 1 && shown.contains("use alchemy --profile-only prod"), "{code}: {shown}");
 }
 

@@ -2,8 +2,8 @@
 #
 # A prompt starts no process unless the directory, the pin file in force, what alchemy knows, or the clock
 # says so; then one `alchemy hook-env` prints calls of the functions below. What was there before is kept in
-# arrays, which no child can see. Names of builtins have a backslash, so that nobody's alias is meant; `[` and
-# not `[[` compares, so that nocasematch does not count.
+# arrays, which no child can see. Names of builtins have a backslash, so that nobody's alias is meant; texts are
+# compared by `[` and not by `[[`, so that nocasematch does not count.
 # shellcheck shell=bash
 
 # Exported, our variables and functions would be another shell's state.
@@ -20,23 +20,29 @@ if [ -z "${__alchemy_names+set}" ]; then
 fi
 __alchemy_seen=
 
+# Short, and the rest in other functions: bash copies a function's body each time that it is called.
 __alchemy_hook() {
-  \local __alchemy_status="$?" __alchemy_flags="$-" __alchemy_text
+  \local __alchemy_status="$?" REPLY
   if [ "$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}" != "$__alchemy_seen" ] ||
     __alchemy_changed; then
-    # No secret is traced, nor shown to a DEBUG trap, and nothing of ours exported. From 4.4 on the options come
-    # back also after Ctrl-C.
-    \local - 2>/dev/null || :
-    { \set +axvET; } 2>/dev/null
-    __alchemy_update
-    case $__alchemy_flags in *a*) \set -a ;; esac
-    case $__alchemy_flags in *E*) \set -E ;; esac
-    case $__alchemy_flags in *T*) \set -T ;; esac
-    case $__alchemy_flags in *v*) \set -v ;; esac
-    case $__alchemy_flags in *x*) \set -x ;; esac
+    __alchemy_ask
   fi
   # For whoever comes after us in one string with us; under `set -e` it would end the shell.
   case $- in *e*) ;; *) \return "$__alchemy_status" ;; esac
+}
+
+__alchemy_ask() {
+  \local __alchemy_flags="$-"
+  # No secret is traced, nor shown to a DEBUG trap, and nothing of ours exported. From 4.4 on the options come
+  # back also after Ctrl-C.
+  \local - 2>/dev/null || :
+  { \set +axvET; } 2>/dev/null
+  __alchemy_update
+  case $__alchemy_flags in *a*) \set -a ;; esac
+  case $__alchemy_flags in *E*) \set -E ;; esac
+  case $__alchemy_flags in *T*) \set -T ;; esac
+  case $__alchemy_flags in *v*) \set -v ;; esac
+  case $__alchemy_flags in *x*) \set -x ;; esac
 }
 
 # A function of its own, which a trap for DEBUG does not reach after `set +T`: that would see each command.
@@ -49,31 +55,31 @@ __alchemy_update() {
   __alchemy_seen=$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
 }
 
-# Whether a file that we watch is not as it was, or the time is up. What is no file any more could block. The text
-# is a variable of its caller's.
+# Whether a file that we watch is not as it was, or the time is up. What is no file any more could block. Into
+# REPLY, which is the caller's, `read` puts a text as it is.
 __alchemy_changed() {
-  __alchemy_text=
-  [ ! -r "$__alchemy_generation_file" ] ||
-    IFS='' \read -r -d '' __alchemy_text <"$__alchemy_generation_file" || :
-  [ "$__alchemy_text" = "$__alchemy_generation" ] || \return 0
-  if [ -n "$__alchemy_pin_file" ]; then
-    __alchemy_text=
-    [ ! -f "$__alchemy_pin_file" ] || [ ! -r "$__alchemy_pin_file" ] ||
-      IFS='' \read -r -d '' __alchemy_text <"$__alchemy_pin_file" || :
-    [ "$__alchemy_text" = "$__alchemy_pin" ] || \return 0
+  REPLY=
+  [[ ! -r $__alchemy_generation_file ]] ||
+    \read -r -d '' <"$__alchemy_generation_file" || :
+  [[ $REPLY == "$__alchemy_generation" ]] || \return 0
+  if [[ -n $__alchemy_pin_file ]]; then
+    REPLY=
+    [[ ! -f $__alchemy_pin_file || ! -r $__alchemy_pin_file ]] ||
+      \read -r -d '' <"$__alchemy_pin_file" || :
+    [ "$REPLY" = "$__alchemy_pin" ] || \return 0
   fi
-  [ -n "$__alchemy_until" ] || \return 1
+  [[ -n $__alchemy_until ]] || \return 1
   __alchemy_clock
-  [ "$__alchemy_text" -ge "$__alchemy_until" ]
+  [[ $REPLY -ge $__alchemy_until ]]
 }
 
 # The time, in seconds of Unix time. The variable is the fastest, but somebody may have unset it.
 if ((BASH_VERSINFO[0] >= 5)); then
-  __alchemy_clock() { __alchemy_text=${EPOCHSECONDS:-$((SECONDS + __alchemy_offset))}; }
+  __alchemy_clock() { REPLY=${EPOCHSECONDS:-$((SECONDS + __alchemy_offset))}; }
 elif ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 402)); then
-  __alchemy_clock() { \printf -v __alchemy_text '%(%s)T' -1; }
+  __alchemy_clock() { \printf -v REPLY '%(%s)T' -1; }
 else
-  __alchemy_clock() { __alchemy_text=$((SECONDS + __alchemy_offset)); }
+  __alchemy_clock() { REPLY=$((SECONDS + __alchemy_offset)); }
 fi
 
 __alchemy_state() {

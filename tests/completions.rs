@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use support::pty::Terminal;
-use support::{ACME, ALCHEMY, ALCHEMY_EXEC, BETA, Home, given, has, run};
+use support::{ACME, ALCHEMY, ALCHEMY_EXEC, BETA, Home, given, has, run, write_program};
 
 const BASH_COMPLETION: &str = "/usr/share/bash-completion/bash_completion";
 
@@ -56,9 +56,7 @@ impl Desk {
         fs::create_dir(&bin).expect("a folder");
         for name in ["alchemy", "alchemy-exec"] {
             let script = bin.join(name);
-            fs::write(&script, "#!/bin/sh\necho \"<$*>\"\n").expect("written");
-            let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-            fs::set_permissions(&script, executable).expect("executable");
+            write_program(&script, "#!/bin/sh\necho \"<$*>\"\n");
         }
         fs::write(home.path().join("letter"), "").expect("written");
         fs::create_dir(home.path().join("folder")).expect("a folder");

@@ -5,13 +5,12 @@ mod support;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
 use alchemy::environment::{SCRUB, SET};
 use support::authorization::Moment;
 use support::signed_in::SignedIn;
-use support::{ACME, ALCHEMY_EXEC, BETA, Home, environment, run};
+use support::{ACME, ALCHEMY_EXEC, BETA, Home, environment, run, write_program};
 
 fn prod() -> Home {
     let home = Home::new();
@@ -119,8 +118,7 @@ fn failures_of_our_own_keep_to_125_126_and_127() {
     home.run(&["exec", "prod", "/tmp"]).expect_error(126, "it is a directory");
     home.run(&["exec", "prod", "./plain"]).expect_error(126, "permission denied").expect_hint("chmod +x");
     let odd = home.path().join("odd");
-    std::fs::write(&odd, "#!/no/such/interpreter\n").expect("written");
-    std::fs::set_permissions(&odd, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    write_program(&odd, "#!/no/such/interpreter\n");
     home.run(&["exec", "prod", "./odd"]).expect_error(127, "no such file");
 }
 
@@ -128,8 +126,7 @@ fn failures_of_our_own_keep_to_125_126_and_127() {
 fn a_script_without_an_interpreter_line_runs_in_the_shell() {
     let home = prod();
     let script = home.path().join("script");
-    std::fs::write(&script, "echo $0 $1 $CLOUDFLARE_API_TOKEN").expect("written");
-    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).expect("executable");
+    write_program(&script, "echo $0 $1 $CLOUDFLARE_API_TOKEN");
     let printed = home.run(&["exec", "prod", "./script", "one"]).expect_code(0).stdout;
     assert!(printed.ends_with("/script one tok-example\n"), "{printed}");
 }

@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 use alchemy::shell::{Format, render};
 use clap::ValueEnum;
 use support::values::nasty;
-use support::{ACME, ALCHEMY, Home};
+use support::{ACME, ALCHEMY, Home, write_program};
 use tempfile::TempDir;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,9 +118,7 @@ fn eval_in(
 fn run(shell: Shell, script: &str, command: &str, dir: &Path, env: &[(&str, &str)]) -> Output {
     let home = TempDir::new().expect("a home");
     let alchemy = home.path().join("alchemy");
-    std::fs::write(&alchemy, format!("#!/bin/sh\n{command}\n")).expect("written");
-    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&alchemy, executable).expect("executable");
+    write_program(&alchemy, &format!("#!/bin/sh\n{command}\n"));
     let path = format!("{}:{}", home.path().display(), std::env::var("PATH").expect("PATH"));
     let [program, options @ ..] = &*shell.command() else { unreachable!("a shell is a program") };
     Command::new(program)

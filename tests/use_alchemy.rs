@@ -6,11 +6,10 @@ mod support;
 
 use std::fs::{self, File};
 use std::ops::{Deref, DerefMut};
-use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
 
-use support::Home;
 use support::direnv::Direnv;
+use support::{Home, write_program};
 
 /// A shell in a home whose `alchemy` is the stand-in.
 struct Shell<'h> {
@@ -33,8 +32,7 @@ impl<'h> Shell<'h> {
         let path = self.home.path().join("alchemy");
         let stamp = self.home.path().join("stamp");
         let script = format!("#!/bin/sh\nSTAMP={}\n{script}\n", stamp.display());
-        fs::write(&path, script).expect("written");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
+        write_program(&path, &script);
     }
 
     /// Sets a file's time, in seconds before now.

@@ -1,10 +1,8 @@
 //! A real browser and the person at it: headless Chromium (`chromium.mjs`), as the program that `$BROWSER`
 //! names.
 
-use std::fs;
 use std::io::Read;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -68,8 +66,7 @@ impl Chromium {
             move || listen(&listener, &connection, &sender)
         });
         let this = Self { folder, address, connection, seen, listening: Some(listening) };
-        fs::write(this.script(), script).expect("written");
-        fs::set_permissions(this.script(), fs::Permissions::from_mode(0o755)).expect("made executable");
+        super::write_program(&this.script(), &script);
         Some(this)
     }
 

@@ -6,13 +6,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::pty::{LIMIT, Terminal};
-use super::{ALCHEMY, Home, environment};
+use super::{ALCHEMY, Home, environment, write_program};
 
 /// A shell that has a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,9 +151,7 @@ impl<'h> Hooked<'h> {
         let bin = home.path().join("bin");
         fs::create_dir_all(&bin).expect("a folder");
         let dump = bin.join("dump");
-        fs::write(&dump, "#!/bin/sh\nenv -0 >\"$1.new\" && mv \"$1.new\" \"$1\" && echo dumped\n")
-            .expect("written");
-        fs::set_permissions(&dump, fs::Permissions::from_mode(0o755)).expect("executable");
+        write_program(&dump, "#!/bin/sh\nenv -0 >\"$1.new\" && mv \"$1.new\" \"$1\" && echo dumped\n");
         let words = [command, &[shell.name()], shell.arguments()].concat();
         let mut command = home.command(words[0]);
         command.args(&words[1..]).env("TERM", "dumb").env("LC_ALL", "C.UTF-8");

@@ -239,6 +239,14 @@ pub fn run_with_input(command: &mut Command, input: &str) -> Output {
     finished(child.wait_with_output().expect("finished"))
 }
 
+/// Writes a program. It is written by a process of its own: of a file that this one has open for writing, another
+/// test's fork would have a copy open for a moment, and until then the system refuses to execute it (`ETXTBSY`).
+pub fn write_program(path: &Path, text: &str) {
+    let mut writer = Command::new("sh");
+    writer.args(["-c", "cat >\"$0\" && chmod 755 \"$0\""]).arg(path);
+    run_with_input(&mut writer, text).expect_code(0);
+}
+
 /// What a finished process left.
 pub fn finished(output: std::process::Output) -> Output {
     use std::os::unix::process::ExitStatusExt;

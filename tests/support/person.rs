@@ -1,11 +1,9 @@
 //! A person who signs in at doubles of the authorization server and the API: the commands, and what a
 //! browser does.
 
-use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::ops::Deref;
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -102,8 +100,7 @@ impl Person {
              visit \"$there\"; cat <&3\n",
             opened = opened.display()
         );
-        fs::write(&script, text).expect("written");
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("executable");
+        super::write_program(&script, &text);
         opened
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::SystemTime;
@@ -10,7 +9,7 @@ use std::time::SystemTime;
 use alchemy::shell::hook_tcsh::{Change, State, statements, without_comments};
 
 use super::pty::Terminal;
-use super::{Home, has};
+use super::{Home, has, write_program};
 
 /// A home for tcsh, with the stand-in, the directory `bound` and the files that the hook looks at.
 pub struct Fake {
@@ -30,10 +29,8 @@ impl Fake {
         fs::create_dir(fake.path("bound")).expect("a directory");
         let script = "#!/bin/sh\ncd ${0%/*}\ncase $1 in\nhook) cat hook;;\n\
                       hook-env) printf '[%s]' \"$@\" >>calls; echo >>calls; sh ./before; cat answer;;\nesac\n";
-        fs::write(fake.path("alchemy"), script).expect("written");
+        write_program(&fake.path("alchemy"), script);
         fs::write(fake.path("before"), "").expect("written");
-        let executable = fs::Permissions::from_mode(0o755);
-        fs::set_permissions(fake.path("alchemy"), executable).expect("executable");
         let hook = without_comments(include_str!("../../shell/hook.tcsh"));
         fs::write(fake.path("hook"), hook.replace("__ALCHEMY__", &fake.name("alchemy"))).expect("written");
         Some(fake)

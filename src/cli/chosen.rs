@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use super::account::account_by_id;
 use super::context::{Context, Wanted};
 use super::login::offer;
-use super::{Consent, MinTtl, guard};
+use super::{MinTtl, guard};
 use crate::cloudflare::Credential;
 use crate::environment::{ACCOUNT_ID, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL};
 use crate::error::{Error, Result};
@@ -67,11 +67,19 @@ impl Chosen {
         store: &mut Store,
         account: Option<Account>,
         min_ttl: &MinTtl,
-        consent: Consent,
+        gate: Gate,
     ) -> Result<Session> {
         context.here()?;
         let account = guard::account(context, store, self, account)?;
-        self.session(context, store, account, min_ttl, context.gate(consent))
+        self.session(context, store, account, min_ttl, gate)
+    }
+
+    /// Further variables that repeat the token, as they are kept with the profile.
+    pub fn also(&self) -> &[String] {
+        match self {
+            Self::Profile(profile, _) => &profile.also,
+            Self::Environment(_) => &[],
+        }
     }
 
     /// The session for what was chosen, with the asked life in it when it is a grant's. Where the grant is
@@ -141,10 +149,15 @@ pub fn asked_life(context: &Context, asked: &MinTtl) -> Result<SignedDuration> {
     }
 }
 
-/// The API for an existing profile's credential, with what a person should know said.
-fn existing_endpoint(context: &Context, profile: &Profile) -> Endpoint {
+/// The API for an existing profile's credential, and what a person should know of it.
+pub fn endpoint_of(context: &Context, profile: &Profile) -> (Endpoint, Vec<String>) {
     let variables = [API_BASE_URL, BASE_URL].map(|name| (name, context.text(name)));
-    let (endpoint, notes) = endpoint(profile.endpoint.as_ref(), &variables);
+    endpoint(profile.endpoint.as_ref(), &variables)
+}
+
+/// The same, with what there is to know said.
+fn existing_endpoint(context: &Context, profile: &Profile) -> Endpoint {
+    let (endpoint, notes) = endpoint_of(context, profile);
     for note in &notes {
         context.messages.say(note);
     }

@@ -46,7 +46,8 @@ impl CredentialProcess {
         // Started by another program, without a person: the keyring must not ask.
         let mut store = context.store(false)?;
         let chosen = Chosen::of(context, &store, self.profile.get())?;
-        let session = chosen.release(context, &mut store, account, &self.min_ttl, self.consent)?;
+        let session =
+            chosen.release(context, &mut store, account, &self.min_ttl, context.gate(self.consent))?;
         let fields = match self.format {
             Document::Cloudflare => cloudflare(&session),
             Document::Aws => aws(context, &mut store, &chosen, &session)?,

@@ -74,21 +74,17 @@ fn load(
     {
         return Ok(None);
     }
-    context.here()?;
     let chosen = Chosen::of(context, &store, argument)?;
-    let account = guard::account(context, &store, &chosen, None)?;
     if profile_only {
+        context.here()?;
+        guard::account(context, &store, &chosen, None)?;
         let Chosen::Profile(profile, _) = &chosen else { return Ok(None) };
         let set = named(profile).into_iter().map(|(name, value)| (name, Value::Plain(value))).collect();
         return Ok(Some(Changes { set, unset: Vec::new() }));
     }
     // Nobody can be asked here, whether this direnv says that it is one (DIRENV_IN_ENVRC) or is too old for that.
-    let session = chosen.session(context, &mut store, account, &MinTtl::default(), Gate::Closed)?;
+    let session = chosen.release(context, &mut store, None, &MinTtl::default(), Gate::Closed)?;
     guard::warn_of_wrangler(context, session.account.as_ref());
-    let also = match &chosen {
-        Chosen::Profile(profile, _) => profile.also.clone(),
-        Chosen::Environment(_) => Vec::new(),
-    };
-    let Changes { set, unset } = changes(&session, &also);
+    let Changes { set, unset } = changes(&session, chosen.also());
     Ok(Some(Changes { set, unset: without_our_own(unset) }))
 }

@@ -48,10 +48,9 @@ impl Env {
         let account = self.account.as_deref().map(account_by_id).transpose()?;
         let mut store = context.store(true)?;
         let chosen = Chosen::of(context, &store, self.profile.get())?;
-        if let Chosen::Profile(profile, _) = &chosen {
-            also.extend(profile.also.iter().cloned());
-        }
-        let session = chosen.release(context, &mut store, account, &self.min_ttl, self.consent)?;
+        also.extend_from_slice(chosen.also());
+        let session =
+            chosen.release(context, &mut store, account, &self.min_ttl, context.gate(self.consent))?;
         guard::warn_of_wrangler(context, session.account.as_ref());
         let changes = changes(&session, &also);
         let masked = terminal::stdout_is_terminal() && !self.reveal;

@@ -56,13 +56,12 @@ impl Exec {
         let path = context.variable("PATH");
         let program = launch::find(&arguments[0], path, &context.directory)?;
 
-        let session = chosen.release(context, &mut store, account, &self.min_ttl, self.consent)?;
+        let session =
+            chosen.release(context, &mut store, account, &self.min_ttl, context.gate(self.consent))?;
         guard::warn_of_wrangler(context, session.account.as_ref());
         warn_of_other_account(context, &store, session.account.as_ref());
         let mut also = self.also;
-        if let Chosen::Profile(profile, _) = &chosen {
-            also.extend(profile.also.iter().cloned());
-        }
+        also.extend_from_slice(chosen.also());
         let mut changes = changes(&session, &also);
         if let Chosen::Profile(profile, _) = &chosen
             && profile.confirm

@@ -9,17 +9,16 @@ use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::chosen::{Chosen, asked_life};
+use super::chosen::{Chosen, asked_life, endpoint_of};
 use super::context::Context;
 use super::hook::{binary, refuse_terminal};
 use super::{MinTtl, guard};
 use crate::cloudflare::Credential;
-use crate::environment::{API_BASE_URL, BASE_URL};
 use crate::error::{Error, Kind, Result, reason};
 use crate::launch;
 use crate::profile::Profile;
 use crate::secret::Secret;
-use crate::session::{Gate, Session, Source, endpoint};
+use crate::session::{Gate, Session, Source};
 use crate::store::{Store, generation};
 use crate::terminal;
 
@@ -49,8 +48,7 @@ impl<'a> Sources<'a> {
         profile: &'a Profile,
     ) -> Result<(Self, Vec<String>)> {
         let min_ttl = asked_life(context, &MinTtl::default())?;
-        let variables = [API_BASE_URL, BASE_URL].map(|name| (name, context.text(name)));
-        let (endpoint, notes) = endpoint(profile.endpoint.as_ref(), &variables);
+        let (endpoint, notes) = endpoint_of(context, profile);
         let source = |min_ttl| {
             let endpoint = endpoint.clone();
             // Nobody is there to be asked.

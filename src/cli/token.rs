@@ -29,7 +29,10 @@ impl Token {
         let account = self.account.as_deref().map(account_by_id).transpose()?;
         let mut store = context.store(true)?;
         let chosen = Chosen::of(context, &store, self.profile.get())?;
-        match chosen.release(context, &mut store, account, &self.min_ttl, self.consent)?.credential {
+        match chosen
+            .release(context, &mut store, account, &self.min_ttl, context.gate(self.consent))?
+            .credential
+        {
             Credential::Token(token) => {
                 terminal::print(&zeroize::Zeroizing::new(format!("{}\n", token.expose())))
             }

@@ -46,7 +46,7 @@ pub struct State {
     pub active: String,
     /// Moves at every change of what we know.
     pub generation: Watched,
-    /// The nearest pin file.
+    /// The pin file in force.
     pub pin: Watched,
     /// From when on to ask again in any case, in seconds of Unix time.
     pub until: Option<i64>,

@@ -24,6 +24,7 @@
 //! - [`launch`]: find the executable and become it. Nothing else may exec.
 //! - [`cloudflare`]: the API calls that we make ourselves. [`http`]: what all requests have in common.
 //! - [`terminal`]: messages, questions, tables. [`secret`]: a string that never prints itself.
+//!   [`digest`]: what stands for one where it must not stand itself.
 //!   [`error`]: what went wrong, why, and the command that mends it.
 //!
 //! Layers point one way: `cli` may use everything; nothing below it prints, asks, exits or reads the
@@ -31,6 +32,7 @@
 
 pub mod cli;
 pub mod cloudflare;
+pub mod digest;
 pub mod directory;
 pub mod environment;
 pub mod error;

@@ -20,7 +20,7 @@ use crate::store::Store;
 use crate::store::home::Home;
 use crate::store::keyring::{Params, Unlock};
 use crate::store::session_bus::SessionBus;
-use crate::store::settings::{self, Export, HOOK_EXPORT};
+use crate::store::settings::{Export, HOOK_EXPORT, Settings};
 use crate::terminal::{Level, Messages};
 
 /// What the process was given.
@@ -230,7 +230,7 @@ impl Context {
     pub fn hook_exports_names(&self) -> Result<bool> {
         let export = match self.text(HOOK_EXPORT) {
             Some(text) => Export::parse(text, HOOK_EXPORT)?,
-            None => settings::export(&self.home)?,
+            None => Settings::load(&self.home)?.export,
         };
         Ok(export == Export::Profile)
     }

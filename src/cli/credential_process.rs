@@ -1,16 +1,14 @@
 //! `alchemy credential-process`: JSON for programs that ask a helper for credentials.
 
-use std::fmt::Write;
-
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 
 use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::context::Context;
 use super::{Consent, MinTtl, ProfileArgument};
 use crate::cloudflare::{Credential, TokenOwner, usable};
+use crate::digest::sha256_hex;
 use crate::error::{Error, Result};
 use crate::profile::{Method, TokenFacts};
 use crate::session::Session;
@@ -103,11 +101,7 @@ fn aws(context: &Context, store: &mut Store, chosen: &Chosen, session: &Session)
         Some(facts) => facts,
         None => ask_for_facts(context, store, chosen, session)?,
     };
-    let secret = Sha256::digest(token.expose()).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let secret = sha256_hex(token.expose());
     let expiration = facts.expires.map(|at| at.to_string());
     Ok(vec![("AccessKeyId", Some(facts.id)), ("SecretAccessKey", Some(secret)), ("Expiration", expiration)])
 }

@@ -8,12 +8,12 @@ use std::time::UNIX_EPOCH;
 
 use clap::Args;
 use jiff::SignedDuration;
-use sha2::{Digest, Sha256};
 
 use super::activation::Activation;
 use super::context::Context;
 use super::hook::{Caller, refuse_terminal};
 use super::{ProfileArgument, direnv};
+use crate::digest::sha256_hex;
 use crate::environment::ACTIVE;
 use crate::error::Result;
 use crate::shell::hook::{State, Step, Watched, render};
@@ -149,8 +149,9 @@ impl Waits {
 }
 
 fn digest(text: impl AsRef<[u8]>) -> String {
-    let digest = Sha256::digest(text);
-    digest.iter().take(8).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+    let mut digest = sha256_hex(text);
+    digest.truncate(16);
+    digest
 }
 
 impl Told {

@@ -6,10 +6,10 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use sha2::{Digest, Sha256};
 use toml::de::{DeTable, DeValue};
 
 use super::file::{self, Refusal};
+use crate::digest::sha256_hex;
 use crate::error::{Error, Result};
 use crate::profile::{AccountId, ProfileName};
 use crate::store::document::position;
@@ -44,7 +44,7 @@ impl PinFile {
     /// The SHA-256 of the bytes that were parsed, in hex: what trust is about.
     #[must_use]
     pub fn hash(&self) -> String {
-        Sha256::digest(&self.bytes).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+        sha256_hex(&self.bytes)
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
+use crate::digest::sha256_hex;
 use crate::profile::ProfileName;
 
 /// `$ALCHEMY_HOME`, else `~/.alchemy`: the folder that the npm package uses.
@@ -81,8 +80,8 @@ impl Home {
 
     /// A file of this home in the runtime folder, where there is one.
     fn in_runtime(&self, file: &str) -> Option<PathBuf> {
-        let root = Sha256::digest(self.root.as_os_str().as_encoded_bytes());
-        let id = root.iter().take(8).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let mut id = sha256_hex(self.root.as_os_str().as_encoded_bytes());
+        id.truncate(16);
         Some(self.runtime.as_ref()?.join("alchemy").join(id).join(file))
     }
 

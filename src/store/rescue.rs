@@ -8,12 +8,12 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::atomic;
 use super::credential::{Document, Grant};
 use super::home::Home;
+use crate::digest::sha256_hex;
 use crate::error::{Error, Result};
 use crate::profile::ProfileName;
 use crate::secret::Secret;
@@ -36,8 +36,7 @@ struct Replaces {
 /// What of a refresh token may be written down: its SHA-256 in hex; empty where there is none.
 #[must_use]
 pub fn digest(refresh: Option<&Secret>) -> String {
-    let digest = refresh.map(|token| Sha256::digest(token.expose()));
-    digest.iter().flatten().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+    refresh.map(|token| sha256_hex(token.expose())).unwrap_or_default()
 }
 
 /// All that wait for this profile. One that cannot be read is of no use, and passed over.

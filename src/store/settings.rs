@@ -20,7 +20,15 @@ pub enum Export {
 /// The variable that goes before the setting.
 pub const HOOK_EXPORT: &str = "ALCHEMY_HOOK_EXPORT";
 
-const MEND: &str = "it may say export = \"profile\" or export = \"credential\", and nothing else";
+/// What is settled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// What a shell's hook puts into the shell.
+    pub export: Export,
+}
+
+/// The keys that there are, for whoever has written another.
+const MEND: &str = "it may say export = \"profile\" or \"credential\", and nothing else";
 
 impl Export {
     /// By its name in the setting and in the variable.
@@ -37,28 +45,40 @@ impl Export {
     }
 }
 
-/// The setting `export`.
-///
-/// # Errors
-/// When the file cannot be read, or says something else; with line and column.
-pub fn export(home: &Home) -> Result<Export> {
-    let path = home.settings();
-    let Some(bytes) = atomic::read(&path)? else { return Ok(Export::default()) };
-    let wrong = |at: usize, what: &str| {
-        let (line, column) = position(&bytes, at);
-        Error::new(format!("{}, line {line}, column {column}: {what}", path.display())).hint(MEND)
-    };
-    let text = str::from_utf8(&bytes).map_err(|error| wrong(error.valid_up_to(), "it is not UTF-8"))?;
-    let table = DeTable::parse(text)
-        .map_err(|error| wrong(error.span().map_or(0, |span| span.start), error.message()))?;
-    let mut export = Export::default();
-    for (key, value) in table.get_ref() {
-        export = match (key.get_ref().as_ref(), value.get_ref()) {
-            ("export", DeValue::String(text)) => Export::parse(text, "export")
-                .map_err(|error| wrong(value.span().start, &error.to_string()))?,
-            ("export", _) => return Err(wrong(value.span().start, "the value must be a text in quotes")),
-            _ => return Err(wrong(key.span().start, "a key that is not 'export'")),
+impl Settings {
+    /// Reads the file; one that does not exist settles nothing.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or says something else; with line and column.
+    pub fn load(home: &Home) -> Result<Self> {
+        let path = home.settings();
+        let Some(bytes) = atomic::read(&path)? else { return Ok(Self::default()) };
+        let wrong = |at: usize, what: &str| {
+            let (line, column) = position(&bytes, at);
+            Error::new(format!("{}, line {line}, column {column}: {what}", path.display())).hint(MEND)
         };
+        let text = str::from_utf8(&bytes).map_err(|error| wrong(error.valid_up_to(), "it is not UTF-8"))?;
+        let table = DeTable::parse(text)
+            .map_err(|error| wrong(error.span().map_or(0, |span| span.start), error.message()))?;
+        let mut settings = Self::default();
+        for (key, value) in table.get_ref() {
+            let at = value.span().start;
+            let said = match key.get_ref().as_ref() {
+                "export" => text_of(value.get_ref()).and_then(|text| Export::parse(text, "export")),
+                _ => return Err(wrong(key.span().start, "a key that alchemy does not know")),
+            };
+            match said {
+                Ok(export) => settings.export = export,
+                Err(error) => return Err(wrong(at, &error.to_string())),
+            }
+        }
+        Ok(settings)
     }
-    Ok(export)
+}
+
+fn text_of<'a>(value: &'a DeValue) -> Result<&'a str> {
+    match value {
+        DeValue::String(text) => Ok(text),
+        _ => Err(Error::new("the value must be a text in quotes")),
+    }
 }

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of the harness")]
 
+pub mod age;
 pub mod authorization;
 pub mod bound;
 pub mod chromium;

@@ -15,17 +15,19 @@ use snapbox::Data;
 use snapbox::filter::NormalizeToExpected;
 use snapbox::report::{Palette, write_diff};
 use support::console::{Console, is_complete};
+use support::lint;
 use support::markdown::{self, Block, Step, What};
 use support::online::SECRET;
 use support::{ACME, BETA, has, run_with_input};
 
 /// What is not run, in the order of the files, each time with the reason that stands there. Nothing else may be left
 /// out.
-const SKIPPED: [(&str, &str); 5] = [
+const SKIPPED: [(&str, &str); 6] = [
     ("README.md", "tests/run runs it after all tests"),
     ("README.md", "it is what runs this"),
     ("README.md", "it builds for minutes"),
     ("README.md", "it builds for minutes"),
+    ("docs/ci.md", "it needs a Docker daemon; tests/ci.rs has the same program read the file"),
     ("docs/speed.md", "it builds for minutes"),
 ];
 
@@ -53,6 +55,7 @@ macro_rules! documents {
 
 documents! {
     readme: "README.md",
+    ci: "docs/ci.md",
     oauth: "docs/oauth.md",
     profiles: "docs/profiles.md",
     security: "docs/security.md",
@@ -139,6 +142,7 @@ fn runs(path: &'static str) {
         let is_here = match what {
             What::Keyring => console.with_keyring(),
             What::Wrangler => console.with_wrangler(),
+            What::Docker => console.with_docker(),
             What::Needs(programs) => programs.iter().all(|program| has(program)),
             _ => true,
         };
@@ -151,7 +155,7 @@ fn runs(path: &'static str) {
             What::Setup(lines) => console.setup(lines),
             What::Program(name, script) => console.program(name, script),
             What::Block(block) => run.block(&mut console, *line, block),
-            What::Keyring | What::Wrangler | What::Needs(_) => {}
+            What::Keyring | What::Wrangler | What::Docker | What::Needs(_) => {}
         }
     }
     console.exit();
@@ -199,6 +203,11 @@ impl Run {
                     if shown.status != block.marks.status.unwrap_or(0) {
                         self.fault(line, &format!("the script ends with {}:\n{}", shown.status, shown.text));
                     }
+                }
+            }
+            "yaml" => {
+                if let Err(why) = lint::yaml(&block.text, block.marks.schema.as_deref()) {
+                    self.fault(line, &why);
                 }
             }
             "fish" => self.read_by("fish", &["--no-execute", "/dev/stdin"], line, block),

@@ -15,7 +15,7 @@ use super::authorization::{Authorization, State};
 use super::cloudflare::{Cloudflare, Credential};
 use super::keyring::{BUS, Keyring};
 use super::pty::{COLUMNS, DOWN, ENTER, Terminal};
-use super::{ACME, ALCHEMY, ALCHEMY_EXEC, BETA, Home, given, write_program};
+use super::{ACME, ALCHEMY, ALCHEMY_EXEC, BETA, Home, given, has, write_program};
 
 /// The API tokens that the double knows; the documentation uses no others.
 pub const TOKENS: [&str; 2] = ["tok-example", "tok-renewed"];
@@ -114,6 +114,33 @@ impl Console {
         self.program("wrangler", &format!("exec '{}' '{}' \"$@\"", node.display(), wrangler.display()));
         // It asks Cloudflare's own hosts, which no double stands for.
         self.setup("export WRANGLER_SEND_METRICS=false NO_UPDATE_NOTIFIER=1");
+        true
+    }
+
+    /// Has containers from here on; false where they cannot be had.
+    ///
+    /// There is no daemon here, so podman stands in for docker: its options are docker's, and like docker's client
+    /// it reads an `--env-file` itself. What a container in a container may not have is left out.
+    #[must_use]
+    pub fn with_docker(&mut self) -> bool {
+        if !["podman", "runc", "busybox"].into_iter().all(has) {
+            return false;
+        }
+        let folder = self.programs.path().join(".containers");
+        fs::create_dir(&folder).expect("a folder");
+        let (conf, storage) = (folder.join("containers.conf"), folder.join("storage.conf"));
+        let engine = "[engine]\nruntime = 'runc'\ncgroup_manager = 'cgroupfs'\nevents_logger = 'none'\n";
+        let limits = "default_ulimits = ['nofile=1024:1024', 'nproc=1024:1024']";
+        fs::write(&conf, format!("[containers]\nnetns = 'none'\n{limits}\n{engine}")).expect("written");
+        let roots = format!("graphroot = '{0}/root'\nrunroot = '{0}/run'\n", folder.display());
+        fs::write(&storage, format!("[storage]\ndriver = 'vfs'\n{roots}")).expect("written");
+        let configured =
+            format!("CONTAINERS_CONF='{}' CONTAINERS_STORAGE_CONF='{}'", conf.display(), storage.display());
+        self.program("docker", &format!("export {configured}\nexec podman \"$@\""));
+        self.setup(
+            "tree=$(mktemp -d) && mkdir \"$tree/bin\" && cp \"$(command -v busybox)\" \"$tree/bin/busybox\" &&
+             ln -s busybox \"$tree/bin/env\" && tar -C \"$tree\" -c . | docker import - busybox && rm -r \"$tree\"",
+        );
         true
     }
 

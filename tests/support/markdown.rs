@@ -24,6 +24,8 @@ pub enum What {
     SignIn,
     /// `wrangler`: from here on the real one is in `PATH`.
     Wrangler,
+    /// `docker`: from here on there is a stand-in for it, with the image `busybox`.
+    Docker,
     /// `needs: PROGRAM…`: where one is not installed, the file ends here.
     Needs(Vec<String>),
     /// `setup: COMMANDS`: run in the same shell, unseen.
@@ -147,6 +149,7 @@ fn mark(marks: &mut Marks, directive: &str) -> Result<Option<What>, String> {
         ("fresh", "") => return Ok(Some(What::Fresh)),
         ("keyring", "") => return Ok(Some(What::Keyring)),
         ("sign-in", "") => return Ok(Some(What::SignIn)),
+        ("docker", "") => return Ok(Some(What::Docker)),
         ("wrangler", "") => return Ok(Some(What::Wrangler)),
         ("needs", programs) => {
             return Ok(Some(What::Needs(programs.split_whitespace().map(str::to_owned).collect())));

@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part of the harness")]
 
 pub mod authorization;
+pub mod bare_debian;
 pub mod bound;
 pub mod chromium;
 pub mod cloudflare;
@@ -19,6 +20,7 @@ pub mod online;
 pub mod person;
 pub mod places;
 pub mod pty;
+pub mod release;
 pub mod shared;
 pub mod signed_in;
 pub mod tcsh;

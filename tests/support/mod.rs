@@ -7,6 +7,7 @@
 
 pub mod age;
 pub mod authorization;
+pub mod bare_debian;
 pub mod bound;
 pub mod chromium;
 pub mod cloudflare;
@@ -24,6 +25,7 @@ pub mod online;
 pub mod person;
 pub mod places;
 pub mod pty;
+pub mod release;
 pub mod shared;
 pub mod signed_in;
 pub mod tcsh;

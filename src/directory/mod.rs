@@ -9,6 +9,7 @@ pub mod bindings;
 mod dotenv;
 mod file;
 pub mod hazards;
+mod loads;
 pub mod pin;
 mod records;
 pub mod trust;

@@ -5,9 +5,9 @@ use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::context::Context;
 use crate::directory::{Guard, wrangler_account};
-use crate::environment::ACCOUNT_ID;
+use crate::environment::{ACCOUNT_ID, PROFILE};
 use crate::error::{Error, Result};
-use crate::profile::{Account, AccountId};
+use crate::profile::{Account, AccountId, ProfileName};
 use crate::store::Store;
 
 /// The account for this run, where a pin file guards one: that one, which must be the `asked` one, or else
@@ -89,4 +89,22 @@ pub fn other_account_of_wrangler(context: &Context, account: &Account) -> Option
             context.shown(&file)
         )
     })
+}
+
+/// An inherited account that the command will not see is named, unless an outer `alchemy exec` put it
+/// there: then it is the account of the profile that `ALCHEMY_PROFILE` names.
+pub fn warn_of_other_account(context: &Context, store: &Store, account: Option<&Account>) {
+    let (Some(inherited), Some(account)) = (context.variable(ACCOUNT_ID), account) else { return };
+    if inherited == account.id.as_str() {
+        return;
+    }
+    let outer = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
+    let outer = outer.and_then(|name| store.get(&name).ok().flatten());
+    if outer.is_some_and(|outer| inherited == outer.account.id.as_str()) {
+        return;
+    }
+    context.messages.say(&format!(
+        "{ACCOUNT_ID}={} in the environment is replaced by {account}; --account overrides it for one run",
+        inherited.to_string_lossy()
+    ));
 }

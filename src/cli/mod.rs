@@ -22,6 +22,7 @@ mod env;
 mod exec;
 mod grammar;
 mod guard;
+mod handover;
 mod hook;
 mod hook_env;
 mod hook_session;

@@ -6,6 +6,7 @@
 
 pub mod bindings;
 mod file;
+pub mod npm_bin;
 pub mod pin;
 mod records;
 pub mod trust;

@@ -18,6 +18,7 @@ pub mod oidc;
 pub mod online;
 pub mod person;
 pub mod places;
+pub mod project;
 pub mod pty;
 pub mod shared;
 pub mod signed_in;

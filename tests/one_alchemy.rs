@@ -272,8 +272,11 @@ fn help_and_completion_show_npms_commands_as_npms() {
         let answer = places.run("code", &[&["__complete", "zsh", "--", "alchemy"], line].concat()).stdout;
         answer.lines().skip(1).map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect()
     };
-    let answers: [(&[&str], &[&str]); 7] = [
+    let answers: [(&[&str], &[&str]); 10] = [
         (&["depl"], &["deploy"]),
+        (&["-p", "prod", "depl"], &["deploy"]),
+        (&["-p", "pr"], &["prod"]),
+        (&["-p", "prod", "deploy", "--profile", "b"], &["beta"]),
         (&["deploy", "--pro"], &["--profile"]),
         (&["deploy", "--"], &["--profile"]),
         (&["deploy", "--profile", ""], &["beta", "prod"]),

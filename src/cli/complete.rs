@@ -23,7 +23,7 @@ use clap_complete::engine::{
 };
 
 use super::context::Context;
-use super::grammar::{Place, is_profile_option, place};
+use super::grammar::{Place, is_profile_option, parsed, place};
 use super::{Cli, EXEC_NAME, base_name, npm};
 use crate::error::Result;
 use crate::oauth::client::{Client, Preset};
@@ -76,8 +76,9 @@ impl Complete {
                     let is_npms = npm::WORDS.iter().any(|word| word.name == command.get_name());
                     if is_npms { command.hide(false) } else { command }
                 });
-                let last = typed.words.len() - 1;
-                let found = complete(&mut command, typed.words.clone(), last, Some(&context.directory));
+                let words = parsed(typed.words.clone(), &command);
+                let last = words.len() - 1;
+                let found = complete(&mut command, words, last, Some(&context.directory));
                 let mut found = found.unwrap_or_default();
                 if matches!(place, Place::Npm) {
                     // Of what the parser knows, this alone means the same to npm's.

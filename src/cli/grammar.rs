@@ -23,20 +23,43 @@ pub fn canonical(arguments: Vec<OsString>, command: &Command) -> Vec<OsString> {
     }
 }
 
-/// `alchemy WORD OPTIONS -- ARGUMENTS`.
+/// `alchemy WORD OPTIONS -- ARGUMENTS`. With an option before it that is not one of all commands, one of ours comes
+/// before its options, too.
 fn canonical_npm(mut arguments: Vec<OsString>, command: &Command) -> Vec<OsString> {
     let Some(start) = npms(&arguments, command) else { return arguments };
     let Some(word) = arguments.get(start).cloned() else { return arguments };
     let is_any = word == "--";
+    let is_ours = command.find_subcommand(&word).is_some() && !npm::has(&word);
+    if start == 1 + options(&arguments[1..], &[command]) && is_ours {
+        return arguments;
+    }
+    let options: Vec<_> = arguments.drain(1..=start).take(start - 1).collect();
     if is_any || npm::has(&word) {
-        let options: Vec<_> = arguments.drain(1..=start).take(start - 1).collect();
         let word = if is_any { npm::ANY.into() } else { word };
         arguments.splice(1..1, [word].into_iter().chain(options).chain(["--".into()]));
-    } else if command.find_subcommand(&word).is_none() {
-        // It is the typo that must be reported, and not the option before it that only npm's commands have.
-        arguments.drain(1..start);
+    } else if is_ours {
+        arguments.splice(1..1, [word].into_iter().chain(options));
+        return canonical(arguments, command);
+    } else {
+        // It is the typo that must be reported, and not what stands before it.
+        arguments.insert(1, word);
     }
     arguments
+}
+
+/// The words of a line that is being typed as the parser knows them, which has no options of npm's commands before
+/// the command.
+pub fn parsed(mut words: Vec<OsString>, command: &Command) -> Vec<OsString> {
+    let Some((any, (_, before))) = command.find_subcommand(npm::ANY).zip(words.split_last()) else {
+        return words;
+    };
+    let start = 1 + extent(before.get(1..).unwrap_or_default(), &[command, any]);
+    if start > before.len() {
+        words.insert(1, npm::ANY.into());
+    } else if start == before.len() {
+        words.drain(1..start);
+    }
+    words
 }
 
 /// Where the first word stands that is no option of ours or of npm's commands. The version is asked of us.
@@ -254,8 +277,24 @@ mod tests {
     }
 
     #[test]
+    fn a_line_is_completed_without_the_options_that_only_npms_commands_have() {
+        let table = [
+            ("dep", "dep"),
+            ("-p prod dep", "dep"),
+            ("-vp prod --account 1 ", ""),
+            ("-p pr", "__npm -p pr"),
+            ("--color al", "__npm --color al"),
+            ("-p", "-p"),
+            ("-p prod deploy x", "-p prod deploy x"),
+        ];
+        for (typed, expected) in table {
+            assert_eq!(parsed(words(typed), &super::super::Cli::command()), words(expected), "{typed}");
+        }
+    }
+
+    #[test]
     fn every_spelling_has_one_meaning() {
-        let table: [(&str, &str); 30] = [
+        let table: [(&str, &str); 33] = [
             ("exec", "exec"),
             ("exec prod", "exec --profile=prod"),
             ("exec prod --", "exec --profile=prod"),
@@ -282,7 +321,10 @@ mod tests {
             ("--", "__npm --"),
             ("-- exec -p x", "__npm -- exec -p x"),
             ("-q -p prod -- -- x", "__npm -q -p prod -- -- x"),
-            ("-p prod whoami", "-p prod whoami"),
+            ("-p prod whoami --json", "whoami -p prod --json"),
+            ("-p prod exec -- x", "exec -p prod -- x"),
+            ("-q -p prod exec x -p", "exec -q -p prod -- x -p"),
+            ("-q whoami -p x", "-q whoami -p x"),
             ("-p prod deplyo --stage x", "deplyo --stage x"),
             ("deplyo -p prod", "deplyo -p prod"),
             ("-p deploy", "-p deploy"),

@@ -142,7 +142,7 @@ pub fn help() -> String {
     };
     format!(
         "Commands of npm's alchemy, handed to the one in the project's node_modules:\n  \
-         {}\n          with the profile's credential\n  \
+         {}\n          with the credential of the profile: -p before the command, or --profile after it\n  \
          {}\n          without one\n  \
          -- ARGUMENTS\n          any other",
         names(true),

@@ -97,6 +97,14 @@ pub struct Changes {
     pub unset: Vec<String>,
 }
 
+impl Changes {
+    /// Sets a variable to nothing instead of removing it: some programs take an unset one from elsewhere.
+    pub fn blank(&mut self, name: &str) {
+        self.unset.retain(|unset| unset != name);
+        self.set.push((name.to_owned(), Value::Plain(String::new())));
+    }
+}
+
 /// Variables that shells, the loader and most programs read, each in its own way.
 const OF_EVERYONE: [&str; 11] =
     ["BASH_ENV", "CDPATH", "ENV", "HOME", "IFS", "LOGNAME", "PATH", "PROMPT_COMMAND", "PWD", "SHELL", "USER"];

@@ -175,10 +175,7 @@ impl Context {
             (None, Some(ask)) => {
                 let selection =
                     Selection { name: ask.name.clone(), reason: Reason::Asked(self.shown(&ask.pin)) };
-                let allow = allow(here, ask);
-                let refusal = Error::new(self.asking(ask))
-                    .hint(format!("to let it select: {allow}; or name the profile: -p {}", ask.name));
-                return Ok(Wanted { selection, refusal: Some(refusal) });
+                return Ok(Wanted { selection, refusal: Some(self.refusal(here, ask)) });
             }
             (None, None) => Selection::of_nothing(),
         };
@@ -197,6 +194,13 @@ impl Context {
     /// What a pin file asks for, and how to let it.
     pub fn request(&self, here: &Here, ask: &Ask) -> String {
         format!("{}; to allow it: {}", self.asking(ask), allow(here, ask))
+    }
+
+    /// Why a pin file that is not allowed selects nothing, and the ways on.
+    pub fn refusal(&self, here: &Here, ask: &Ask) -> Error {
+        let allow = allow(here, ask);
+        Error::new(self.asking(ask))
+            .hint(format!("to let it select: {allow}; or name the profile: -p {}", ask.name))
     }
 
     fn asking(&self, ask: &Ask) -> String {
@@ -253,6 +257,11 @@ impl Context {
             None => Settings::load(&self.home)?.export,
         };
         Ok(export == Export::Profile)
+    }
+
+    /// The user's home.
+    pub fn user_home(&self) -> &Path {
+        &self.user_home
     }
 
     /// A path as people write it: from `~` on, where it is below the user's home.

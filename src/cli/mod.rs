@@ -22,6 +22,7 @@ mod env;
 mod exec;
 mod grammar;
 mod guard;
+mod handover;
 mod hook;
 mod hook_env;
 mod hook_session;
@@ -31,6 +32,7 @@ mod lock;
 mod login;
 mod logout;
 mod man;
+mod npm;
 mod passphrase;
 mod paste;
 mod plan;
@@ -62,7 +64,7 @@ pub const EXEC_NAME: &str = "alchemy-exec";
 /// Cloudflare credentials for any command.
 #[derive(Parser)]
 #[command(name = "alchemy", version, subcommand_required = true, arg_required_else_help = true)]
-#[command(max_term_width = 100)]
+#[command(max_term_width = 100, after_help = npm::help())]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -121,6 +123,8 @@ enum Command {
     Man(man::Man),
     #[command(name = "__complete", hide = true)]
     Complete(complete::Complete),
+    #[command(flatten)]
+    Npm(npm::Npm),
 }
 
 impl Command {
@@ -148,6 +152,7 @@ impl Command {
             Self::Completions(completions) => completions.run(context),
             Self::Man(man) => man.run(),
             Self::Complete(complete) => complete.run(context),
+            Self::Npm(npm) => npm.run(context),
         }
     }
 }
@@ -286,7 +291,8 @@ pub fn main(mut arguments: Vec<OsString>) -> u8 {
     let is_quick = arguments.get(1).is_some_and(|word| QUICK.iter().any(|quick| word == quick));
     let mut command = if is_quick { QuickCli::command() } else { Cli::command() };
     let arguments = grammar::canonical(arguments, &command);
-    let is_exec = grammar::subcommand(&arguments, &command).is_some_and(|word| word == "exec");
+    let word = grammar::subcommand(&arguments, &command).map(OsStr::to_owned);
+    let is_exec = word.as_deref().is_some_and(|word| word == "exec" || npm::has(word));
     let parsed = command.try_get_matches_from_mut(arguments).and_then(|matches| {
         if is_quick {
             QuickCli::from_arg_matches(&matches).map(Cli::from)
@@ -296,7 +302,10 @@ pub fn main(mut arguments: Vec<OsString>) -> u8 {
     });
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return wrong_usage(&error, is_exec),
+        Err(error) => {
+            let unknown = word.filter(|word| command.find_subcommand(word).is_none());
+            return wrong_usage(&error, unknown.as_deref(), is_exec);
+        }
     };
     let context = Context::read(&cli.global, program);
     match context.and_then(|context| cli.command.run(&context).map_err(|error| (error, context.messages))) {
@@ -337,7 +346,8 @@ fn exit_code(kind: Kind, is_exec: bool) -> u8 {
 }
 
 /// Help and version go to stdout; everything else becomes one line with a hint, like any error.
-fn wrong_usage(error: &clap::Error, is_exec: bool) -> u8 {
+/// `unknown` is the command, where there is none of that name.
+fn wrong_usage(error: &clap::Error, unknown: Option<&OsStr>, is_exec: bool) -> u8 {
     let messages = Messages::new(Level::Normal, false);
     let shown = error.to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
@@ -349,6 +359,10 @@ fn wrong_usage(error: &clap::Error, is_exec: bool) -> u8 {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         // There is nobody left to tell when this cannot be written.
         let _ = std::io::Write::write_all(&mut std::io::stderr(), shown.as_bytes());
+        return exit_code(Kind::Usage, is_exec);
+    }
+    if let (ErrorKind::InvalidSubcommand, Some(word)) = (error.kind(), unknown) {
+        messages.error(&npm::unknown(&word.to_string_lossy(), error.get(ContextKind::SuggestedSubcommand)));
         return exit_code(Kind::Usage, is_exec);
     }
     let first = shown.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");

@@ -10,6 +10,7 @@ mod dotenv;
 mod file;
 pub mod hazards;
 mod loads;
+pub mod npm_bin;
 pub mod pin;
 mod records;
 pub mod trust;

@@ -24,6 +24,7 @@ pub mod oidc;
 pub mod online;
 pub mod person;
 pub mod places;
+pub mod project;
 pub mod pty;
 pub mod release;
 pub mod shared;

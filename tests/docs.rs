@@ -129,13 +129,18 @@ fn every_language_has_somebody_who_reads_it() {
 }
 
 #[test]
-fn every_link_leads_to_a_file() {
+fn every_link_leads_somewhere() {
     for path in DOCUMENTS {
-        let text = fs::read_to_string(root().join(path)).expect("read");
-        let folder = root().join(path).parent().expect("a folder").to_owned();
-        for link in markdown::links(&text) {
-            let file = link.split('#').next().unwrap_or_default();
-            assert!(link.contains("://") || folder.join(file).exists(), "{path} links to {link}");
+        let file = root().join(path);
+        let text = fs::read_to_string(&file).expect("read");
+        for link in markdown::links(&text).iter().filter(|link| !link.contains("://")) {
+            let (target, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if target.is_empty() { file.clone() } else { file.with_file_name(target) };
+            assert!(target.exists(), "{path} links to {link}");
+            if !anchor.is_empty() {
+                let anchors = markdown::anchors(&fs::read_to_string(target).expect("read"));
+                assert!(anchors.iter().any(|known| known == anchor), "{path} links to {link}: {anchors:?}");
+            }
         }
     }
 }

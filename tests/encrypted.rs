@@ -84,7 +84,10 @@ fn a_profile_is_a_private_file_that_age_opens_and_every_command_uses() {
     let shown = home.run(&["profile", "show", "prod"]).expect_code(0).stdout;
     assert!(shown.contains(&format!("encrypted (to {identity})")), "{shown}");
     assert!(home.run(&["list"]).expect_code(0).stdout.contains("encrypted"));
-    assert!(home.run(&["list", "--json"]).expect_code(0).stdout.contains("\"store\": \"encrypted\""));
+    let listed = home.run(&["list", "--json"]).expect_code(0).stdout;
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    assert_eq!(listed[0]["store"], "encrypted");
+    assert_eq!(listed[0]["storeDetail"], format!("to {identity}"));
 }
 
 #[test]

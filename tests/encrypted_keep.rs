@@ -229,8 +229,16 @@ fn a_grant_is_refreshed_without_asking_and_is_kept_no_longer_for_it() {
         let (time, _) = kept(&online.home).expect("it is kept");
         assert!(["9m", "10m"].contains(&time.as_str()), "{time}");
     }
-    online.run(&["logout", "prod"]).expect_code(0);
+    assert!(online.run(&["list"]).expect_code(0).stdout.contains("renews"));
+    online.run(&["lock", "prod"]).expect_code(0);
+    assert!(online.run(&["list"]).expect_code(0).stdout.contains(" locked"));
+    let mut terminal = Terminal::start(online.command(&["logout", "prod"]));
+    terminal.expect("passphrase of profile 'prod':");
+    terminal.line(PASSPHRASE);
+    terminal.expect("signed out of 'prod'");
+    assert_eq!(terminal.finish().0, 0);
     online.run(&["lock", "prod"]).expect_code(0).expect_nothing_unlocked();
+    assert!(online.run(&["list"]).expect_code(0).stdout.contains("signed out"));
 }
 
 trait Nothing {

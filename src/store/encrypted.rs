@@ -80,7 +80,7 @@ impl Store<'_> {
         Some(kept.document)
     }
 
-    /// Whether the document can be had without waiting for a person.
+    /// Whether the document can be had without waiting for a person, or is known not to be there.
     pub(crate) fn is_open(&self, profile: &Profile) -> bool {
         let StoreKind::Encrypted(encryption) = &profile.store else { return false };
         if let Encryption::Identity { path, .. } = encryption
@@ -90,7 +90,7 @@ impl Store<'_> {
         }
         let path = self.home.encrypted(&profile.name);
         let bytes = atomic::read(&path).ok().flatten();
-        bytes.is_some_and(|bytes| self.known_document(&profile.name, &path, &sha256_hex(&*bytes)).is_some())
+        bytes.is_none_or(|bytes| self.known_document(&profile.name, &path, &sha256_hex(&*bytes)).is_some())
     }
 
     /// Decrypts what is encrypted for a profile; `what` is its file, for the messages.

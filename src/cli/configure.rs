@@ -77,7 +77,7 @@ enum ChosenMethod {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum ChosenStore {
+pub enum ChosenStore {
     Keyring,
     File,
 }
@@ -133,6 +133,16 @@ impl Configure {
     pub fn with_oauth(name: &ProfileName, sign_in: SignInArguments) -> Self {
         let profile = ProfileArgument { profile: Some(name.to_string()), ..ProfileArgument::default() };
         Self { profile, method: Some(ChosenMethod::OAuth), sign_in, ..Self::default() }
+    }
+
+    /// Where a profile's secret is kept that another command makes, by the same rule.
+    pub fn kept_in(
+        asked: Option<ChosenStore>,
+        context: &Context,
+        store: &Store,
+        before: Option<&Profile>,
+    ) -> Result<StoreKind> {
+        Self { store: asked, ..Self::default() }.store_kind(context, store, before)
     }
 
     fn sign_in(

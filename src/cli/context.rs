@@ -40,7 +40,8 @@ pub struct Context {
     pub now: Timestamp,
     /// The user's id.
     pub uid: u32,
-    user_home: PathBuf,
+    /// The user's home; empty where there is none.
+    pub user_home: PathBuf,
     here: OnceCell<Result<Here>>,
     noted: Cell<bool>,
 }

@@ -25,6 +25,7 @@ mod guard;
 mod hook;
 mod hook_env;
 mod hook_session;
+mod import;
 mod list;
 mod login;
 mod logout;
@@ -112,6 +113,7 @@ enum Command {
     Use(r#use::Use),
     Allow(allow::Allow),
     Deny(deny::Deny),
+    Import(import::Import),
     Completions(completions::Completions),
     Man(man::Man),
     #[command(name = "__complete", hide = true)]
@@ -138,6 +140,7 @@ impl Command {
             Self::Use(bind) => bind.run(context),
             Self::Allow(allow) => allow.run(context),
             Self::Deny(deny) => deny.run(context),
+            Self::Import(import) => import.run(context),
             Self::Completions(completions) => completions.run(context),
             Self::Man(man) => man.run(),
             Self::Complete(complete) => complete.run(context),

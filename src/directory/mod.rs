@@ -5,7 +5,7 @@
 //! worktree is covered by the bindings of its main one, as though it stood there.
 
 pub mod bindings;
-mod file;
+pub mod file;
 pub mod pin;
 mod records;
 pub mod trust;

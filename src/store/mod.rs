@@ -31,7 +31,7 @@ use crate::profile::selection::{Selection, near};
 use crate::profile::{Method, Profile, ProfileName, StoreKind};
 use crate::shell;
 use crate::terminal::Messages;
-use atomic::Found;
+use atomic::{Bytes, Found};
 use config::Config;
 use credential::Document;
 use grant::ProfileLock;
@@ -323,6 +323,18 @@ impl<'a> Store<'a> {
 
     fn write_keyring(&self, name: &ProfileName, bytes: &[u8]) -> Result<()> {
         self.with_keyring(name, |keyring| keyring.set(&self.keyring_user(name), bytes))
+    }
+
+    /// An item of another program in the keyring: see [`Keyring::get_foreign`].
+    ///
+    /// # Errors
+    /// Why it cannot be had.
+    pub fn foreign_item(
+        &self,
+        attributes: &[(&'static str, &str)],
+        collection: Option<&'static str>,
+    ) -> Result<Option<Bytes>, KeyringError> {
+        Keyring::open(&self.params)?.get_foreign(attributes, collection)
     }
 
     /// Whether a keyring answers, and would take a credential now.

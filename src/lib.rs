@@ -21,6 +21,7 @@
 //! - [`environment`]: session → variables to set and to unset. [`transition`]: the step that a shell's hook
 //!   takes to them from what the shell has. [`shell`]: both, quoted for a shell or a file format; `shell/`
 //!   holds the scripts themselves.
+//! - [`import`]: what other tools have, and what becomes of it here.
 //! - [`launch`]: find the executable and become it. Nothing else may exec.
 //! - [`cloudflare`]: the API calls that we make ourselves. [`http`]: what all requests have in common.
 //! - [`terminal`]: messages, questions, tables. [`secret`]: a string that never prints itself.
@@ -37,6 +38,7 @@ pub mod directory;
 pub mod environment;
 pub mod error;
 pub mod http;
+pub mod import;
 pub mod launch;
 pub mod oauth;
 pub mod profile;

@@ -44,6 +44,13 @@ pub enum ChosenStore {
 }
 
 impl KeepingArguments {
+    /// Whether anything of this was said.
+    pub fn is_given(&self) -> bool {
+        let Self { store, identity, read_command, write_command, delete_command } = self;
+        let commands = [read_command, write_command, delete_command];
+        store.is_some() || identity.is_some() || commands.into_iter().any(Option::is_some)
+    }
+
     /// Where to keep the secret of a profile that is this one `before`. The store is chosen once, when the
     /// profile is made; a change keeps it unless another is named.
     ///

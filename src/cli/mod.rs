@@ -26,6 +26,7 @@ mod handover;
 mod hook;
 mod hook_env;
 mod hook_session;
+mod import;
 mod keeping;
 mod list;
 mod lock;
@@ -119,6 +120,7 @@ enum Command {
     Use(r#use::Use),
     Allow(allow::Allow),
     Deny(deny::Deny),
+    Import(import::Import),
     Completions(completions::Completions),
     Man(man::Man),
     #[command(name = "__complete", hide = true)]
@@ -149,6 +151,7 @@ impl Command {
             Self::Use(bind) => bind.run(context),
             Self::Allow(allow) => allow.run(context),
             Self::Deny(deny) => deny.run(context),
+            Self::Import(import) => import.run(context),
             Self::Completions(completions) => completions.run(context),
             Self::Man(man) => man.run(),
             Self::Complete(complete) => complete.run(context),

@@ -36,11 +36,7 @@ impl Store<'_> {
         let bytes = document.to_bytes();
         self.ready(name, &profile.store)?;
         let _lock = self.lock_both(profile)?;
-        let mut edit = Edit::open(self.home, self.messages)?;
-        if profile.store == StoreKind::Keyring && edit.before.keyring_id.is_none() && self.home.is_another {
-            edit.set_keyring_id(&random_id()?);
-        }
-        edit.put(profile);
+        let edit = self.edit_for(profile)?;
         let before = edit.before.entry(name.as_str()).and_then(|entry| entry.profile(name).ok());
         let prepared = edit.prepare()?;
         self.config.keyring_id.clone_from(&prepared.keyring_id);
@@ -75,6 +71,39 @@ impl Store<'_> {
         }
         generation::moved(self.home, &[name]);
         self.reload()
+    }
+
+    /// Makes a profile that signs in, or changes one to be this, without a session yet.
+    ///
+    /// # Errors
+    /// When a lock, a store or the disk refuses.
+    pub fn put_signed_out(&mut self, profile: &Profile) -> Result<()> {
+        let name = &profile.name;
+        self.unlock(name)?;
+        let _lock = self.lock_both(profile)?;
+        let edit = self.edit_for(profile)?;
+        let replaced = edit.before.entry(name.as_str()).map(|entry| entry.profile(name));
+        let prepared = edit.prepare()?;
+        self.config.keyring_id.clone_from(&prepared.keyring_id);
+        if let Some(Ok(replaced)) = &replaced {
+            self.delete_item(replaced)?;
+        }
+        if replaced.is_some() {
+            self.remove_documents(name)?;
+        }
+        prepared.commit()?;
+        generation::moved(self.home, &[name]);
+        self.reload()
+    }
+
+    /// `config.json` open, with the profile in it.
+    fn edit_for(&self, profile: &Profile) -> Result<Edit<'_>> {
+        let mut edit = Edit::open(self.home, self.messages)?;
+        if profile.store == StoreKind::Keyring && edit.before.keyring_id.is_none() && self.home.is_another {
+            edit.set_keyring_id(&random_id()?);
+        }
+        edit.put(profile);
+        Ok(edit)
     }
 
     /// Whether a new session of a profile, which is this one `before`, could be kept: whoever is to sign in

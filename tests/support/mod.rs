@@ -31,6 +31,7 @@ pub mod shared;
 pub mod signed_in;
 pub mod tcsh;
 pub mod values;
+pub mod wrangler;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -22,6 +22,7 @@ pub mod pty;
 pub mod shared;
 pub mod signed_in;
 pub mod tcsh;
+pub mod tls;
 pub mod values;
 
 use std::collections::BTreeMap;

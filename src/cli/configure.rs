@@ -77,7 +77,7 @@ enum ChosenMethod {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum ChosenStore {
+pub enum ChosenStore {
     Keyring,
     File,
 }

@@ -108,12 +108,16 @@ impl Context {
     pub fn store(&self, may_ask: bool) -> Result<Store<'_>> {
         let interactive = may_ask && !self.in_direnv() && crate::terminal::stderr_is_terminal();
         let unlock = if interactive { Unlock::Dialog } else { Unlock::Never };
-        let bus = SessionBus {
+        Store::open(&self.home, Params { bus: self.session_bus(), unlock }, &self.messages)
+    }
+
+    /// What is said of the session bus, where the keyring is.
+    pub fn session_bus(&self) -> SessionBus {
+        SessionBus {
             address: self.variable("DBUS_SESSION_BUS_ADDRESS").map(OsStr::to_owned),
             runtime_dir: self.variable("XDG_RUNTIME_DIR").map(PathBuf::from),
             uid: self.uid,
-        };
-        Store::open(&self.home, Params { bus, unlock }, &self.messages)
+        }
     }
 
     /// Whether direnv is evaluating an `.envrc`: nobody is asked anything then.
@@ -233,6 +237,11 @@ impl Context {
             None => Settings::load(&self.home)?.export,
         };
         Ok(export == Export::Profile)
+    }
+
+    /// The person's home directory; empty where there is none.
+    pub fn user_home(&self) -> &Path {
+        &self.user_home
     }
 
     /// A path as people write it: from `~` on, where it is below the user's home.

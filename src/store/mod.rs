@@ -10,12 +10,13 @@ pub mod document;
 pub mod generation;
 pub mod grant;
 pub mod home;
+pub mod inspect;
 #[cfg(target_os = "macos")]
 mod keychain;
 pub mod keyring;
 pub mod lock;
 mod npm;
-mod npm_lock;
+pub mod npm_lock;
 mod rescue;
 #[cfg(target_os = "linux")]
 mod secret_service;

@@ -13,6 +13,7 @@ pub mod direnv;
 pub mod hooked;
 pub mod http;
 pub mod keyring;
+pub mod machine;
 pub mod npm;
 pub mod oidc;
 pub mod online;

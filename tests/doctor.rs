@@ -54,6 +54,14 @@ fn another_program_of_the_name_is_told_by_where_it_stands_and_whose_it_is() {
     let said = machine.doctor(&[]).said["findings"][0]["why"].to_string();
     assert!(said.contains("inside package scripts") && said.contains("alchemy-exec"), "{said}");
     mended(install(SHELL, false), &["other-alchemy?"], &[Mend]);
+    // Inside a package script it is always npm's, and no fault.
+    let in_script = |machine: &mut Machine| {
+        let folder = machine.path("acme/node_modules/.bin");
+        fs::create_dir_all(&folder).expect("a folder");
+        write_program(&folder.join("alchemy"), NODE);
+        machine.set("PATH", format!("{}:{}:/usr/bin:/bin", folder.display(), machine.bin().display()));
+    };
+    planted(in_script, &["npm-alchemy?"]);
     let nowhere = |machine: &mut Machine| machine.set("PATH", "/usr/bin:/bin");
     let machine = planted(nowhere, &["not-in-path?"]);
     let mend = machine.doctor(&[]).mend().to_owned();

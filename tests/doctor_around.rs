@@ -195,6 +195,8 @@ fn the_network_is_told_by_what_is_wrong_with_it() {
         machine.change("beta", |entry| entry["baseUrl"] = "http://127.0.0.1:9".into());
     };
     planted(nobody, &["unreachable"]);
+    let unready = |machine: &mut Machine| machine.set("SSL_CERT_FILE", "/nowhere/ca.pem");
+    planted(unready, &["tls-unready"]);
     let folder = tempfile::tempdir().expect("a folder");
     let (ca, port) = tls::server(folder.path(), "ca.pem");
     let untrusted = |machine: &mut Machine| {

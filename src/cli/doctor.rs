@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
@@ -54,7 +54,7 @@ pub struct Doctor {
 
 impl Doctor {
     pub fn run(self, context: &Context) -> Result<()> {
-        let shown = |path: &std::path::Path| context.shown(path);
+        let shown = |path: &Path| context.shown(path);
         let machine = Machine {
             home: &context.home,
             user_home: context.user_home(),
@@ -64,7 +64,7 @@ impl Doctor {
             directory: &context.directory,
             shown: &shown,
         };
-        let mut examined = Examined::new(context, &machine, None, self.offline)?;
+        let mut examined = Examined::new(context, &machine, None, self.offline);
         let mut done = Vec::new();
         let fixes: Vec<_> = examined.findings.iter().filter_map(|finding| finding.fix.clone()).collect();
         if self.fix && !fixes.is_empty() {
@@ -77,7 +77,7 @@ impl Doctor {
                 }
             }
             let asked = examined.asked;
-            examined = Examined::new(context, &machine, Some(asked), self.offline)?;
+            examined = Examined::new(context, &machine, Some(asked), self.offline);
         }
         if self.json {
             terminal::print_json(&examined.as_json(&machine, &done))?;
@@ -111,20 +111,15 @@ struct Examined {
 
 impl Examined {
     /// Looks at everything. `asked` is what the servers said already.
-    fn new(
-        context: &Context,
-        machine: &Machine,
-        asked: Option<Vec<network::Asked>>,
-        offline: bool,
-    ) -> Result<Self> {
-        let binary = this_binary()?;
+    fn new(context: &Context, machine: &Machine, asked: Option<Vec<network::Asked>>, offline: bool) -> Self {
+        let binary = this_binary();
         let keyring = ask_keyring(context);
         let profiles = look_at_profiles(context, keyring.answer.is_ok());
         let here = Here::look(&context.home, &context.directory, context.uid);
         let known: &[Looked] = profiles.as_deref().unwrap_or_default();
         let selected = selected(context, here.as_ref().ok(), known);
         let exists = |name: &str| profiles.is_err() || known.iter().any(|looked| looked.listed.name == name);
-        let hooks = hooks(context)?;
+        let hooks = hooks(context);
         let asked = match asked {
             Some(asked) => asked,
             None if offline => Vec::new(),
@@ -143,14 +138,10 @@ impl Examined {
             kept(StoreKind::Keyring).map(|profile| profile.name.to_string()).collect();
         findings.extend(stores::keyring(&keyring, &in_keyring));
         findings.extend(doctor::locks::check(machine));
-        if let Ok(profiles) = &profiles {
-            findings.extend(doctor::profiles::check(machine, profiles));
-            findings.extend(doctor::profiles::orphans(machine, profiles));
-        } else {
-            let why = "which profiles there are is not known as long as config.json cannot be read";
-            let note = Finding::note("profiles-unchecked", "the profiles were not looked at");
-            findings.push(note.why(why).mend("mend that, and look again: alchemy doctor"));
-        }
+        findings.extend(match &profiles {
+            Ok(profiles) => doctor::profiles::check(machine, profiles),
+            Err(error) => vec![doctor::profiles::unchecked(error)],
+        });
         let environment = environment::Known {
             names: profiles.as_ref().ok().map(|all| all.iter().map(|it| it.listed.name.as_str()).collect()),
             also: known
@@ -172,15 +163,19 @@ impl Examined {
 
         let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
         let stores = known.iter().filter_map(|looked| looked.listed.profile.as_ref().ok()).map(|p| &p.store);
+        let path = binary
+            .path
+            .as_deref()
+            .map_or_else(|_| "at an unknown path".to_owned(), |path| machine.show(path));
         let facts = vec![
-            ("alchemy", vec![format!("{} ({system}), {}", binary.version, machine.show(&binary.path))]),
+            ("alchemy", vec![format!("{} ({system}), {path}", binary.version)]),
             ("home", vec![machine.show(context.home.root())]),
             ("profiles", vec![stores::counted(stores)]),
             ("keyring", vec![keyring.in_words()]),
             ("hooks", doctor::shells::in_words(machine)),
             ("network", asked.iter().map(|asked| asked.in_words(machine)).collect()),
         ];
-        Ok(Self { facts, findings, asked })
+        Self { facts, findings, asked }
     }
 
     fn in_words(&self, machine: &Machine, done: &[String]) -> String {
@@ -226,17 +221,16 @@ fn tidied(machine: &Machine, text: &str) -> String {
     machine.tidy(Finding::note("mended", text)).what
 }
 
-fn this_binary() -> Result<Binary> {
-    let failed = |error: std::io::Error| Error::io("find", std::path::Path::new("alchemy"), &error);
-    let path = std::env::current_exe().and_then(|path| path.canonicalize()).map_err(failed)?;
-    let twin = twin(&path);
-    let version = |twin: &PathBuf| {
-        let said = launch::detached(twin, &["--version"], PATIENCE).ok().flatten();
+fn this_binary() -> Binary {
+    let failed = |error: std::io::Error| Error::io("find", Path::new("/proc/self/exe"), &error);
+    let path = std::env::current_exe().and_then(|path| path.canonicalize()).map_err(failed);
+    let version = |twin: PathBuf| {
+        let said = launch::detached(&twin, &["--version"], PATIENCE).ok().flatten();
         let said = said.map(|said| String::from_utf8_lossy(&said).into_owned()).unwrap_or_default();
         said.trim().strip_prefix("alchemy ").unwrap_or_default().to_owned()
     };
-    let twin = Some(twin).filter(|twin| twin.is_file()).as_ref().map(version);
-    Ok(Binary { version: env!("CARGO_PKG_VERSION"), path, twin })
+    let twin = path.as_deref().ok().map(twin).filter(|twin| twin.is_file()).map(version);
+    Binary { version: env!("CARGO_PKG_VERSION"), path, twin }
 }
 
 fn ask_keyring(context: &Context) -> stores::Asked {
@@ -294,19 +288,19 @@ fn refused(context: &Context) -> Vec<(&'static str, &'static str)> {
     settings.into_iter().flatten().collect()
 }
 
-fn hooks(context: &Context) -> Result<Hooks> {
+fn hooks(context: &Context) -> Hooks {
     let printed = |caller: Caller| {
         let shell = if let Caller::Shell(shell) = caller { Some(shell) } else { None };
         Printed { shell, template: caller.script().into_owned() }
     };
     let saved = [Caller::Shell(Shell::Nu), Caller::Shell(Shell::Fish), Caller::Direnv];
     let path = context.variable("PATH");
-    Ok(Hooks {
-        binary: binary(context)?,
+    Hooks {
+        binary: binary(context).unwrap_or_else(|_| PathBuf::from("alchemy")),
         placeholder: PLACEHOLDER,
         printed: saved.map(printed).into(),
         direnv: launch::find(OsStr::new("direnv"), path, &context.directory).is_ok(),
-    })
+    }
 }
 
 /// Asks each server that a profile is for, once; without profiles, Cloudflare's.

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{Finding, Machine};
+use crate::error::Error;
 
 /// The name under which the binary is `alchemy exec`.
 pub const EXEC: &str = "alchemy-exec";
@@ -15,8 +16,8 @@ const NAME: &str = "alchemy";
 pub struct Binary {
     /// Its version.
     pub version: &'static str,
-    /// Its file, by its real path (`/proc/self/exe`).
-    pub path: PathBuf,
+    /// Its file, by its real path (`/proc/self/exe`); or why nobody knows it.
+    pub path: Result<PathBuf, Error>,
     /// What the `alchemy-exec` beside it says that it is; `None` where there is none.
     pub twin: Option<String>,
 }
@@ -30,21 +31,28 @@ pub fn twin(path: &Path) -> PathBuf {
 /// What is off with it.
 #[must_use]
 pub fn check(machine: &Machine, binary: &Binary) -> Vec<Finding> {
-    let mut findings = others(machine, binary);
-    let folder = binary.path.parent().unwrap_or(&binary.path);
+    let path = match &binary.path {
+        Ok(path) => path,
+        Err(error) => {
+            let why = "so what else is in PATH was not compared with it";
+            let finding = Finding::note("binary-unknown", error.to_string()).why(why);
+            return vec![finding.mend("ls -l /proc/self/exe")];
+        }
+    };
+    let mut findings = others(machine, path);
+    let folder = path.parent().unwrap_or(path);
     let in_path = machine.path_folders().any(|folder| is_program(&folder.join(EXEC)));
     let why =
         "inside package scripts 'alchemy' is node_modules/.bin's: alchemy-exec is the name of ours there";
     let link = format!("ln -sf {NAME} {}", machine.word(&folder.join(EXEC)));
     match &binary.twin {
         None if !in_path => {
-            let what = format!("there is no {EXEC} beside {}", machine.show(&binary.path));
+            let what = format!("there is no {EXEC} beside {}", machine.show(path));
             findings.push(Finding::problem("exec-missing", what).why(why).mend(link));
         }
         Some(said) if *said != binary.version => {
             let said = if said.is_empty() { "of no version that it tells" } else { said };
-            let what =
-                format!("{EXEC} beside {} is {said}, not {}", machine.show(&binary.path), binary.version);
+            let what = format!("{EXEC} beside {} is {said}, not {}", machine.show(path), binary.version);
             findings.push(Finding::problem("exec-version", what).why(why).mend(link));
         }
         _ => {}
@@ -53,14 +61,14 @@ pub fn check(machine: &Machine, binary: &Binary) -> Vec<Finding> {
 }
 
 /// Programs of the same name in `PATH`.
-fn others(machine: &Machine, binary: &Binary) -> Vec<Finding> {
+fn others(machine: &Machine, path: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut ours_seen = false;
     let mut seen: Vec<PathBuf> = Vec::new();
-    let folder = binary.path.parent().unwrap_or(&binary.path);
+    let folder = path.parent().unwrap_or(path);
     for candidate in machine.path_folders().map(|folder| folder.join(NAME)).filter(|path| is_program(path)) {
         let real = candidate.canonicalize().unwrap_or_else(|_| candidate.clone());
-        if is_same(&real, &binary.path) {
+        if is_same(&real, path) {
             ours_seen = true;
             continue;
         }
@@ -70,7 +78,9 @@ fn others(machine: &Machine, binary: &Binary) -> Vec<Finding> {
         let shown = machine.show(&candidate);
         let npms = is_npms(&real);
         let first = format!("export PATH={}:\"$PATH\"", machine.word(folder));
-        findings.push(match (ours_seen, npms) {
+        // Where package scripts look first; no order of PATH helps there.
+        let in_scripts = candidate.parent().is_some_and(|folder| folder.ends_with("node_modules/.bin"));
+        findings.push(match (ours_seen || in_scripts, npms) {
             (false, true) => {
                 let what = format!("npm's alchemy comes first in PATH: {shown}");
                 let why = "the name 'alchemy' means that one in this shell (inside package scripts it always \

@@ -67,8 +67,9 @@ pub fn apply(machine: &Machine, fix: &Fix, store: Option<&Store>, messages: Mess
         }
         Fix::Line { path, line, with } => {
             change_line(path, line.as_bytes(), with.as_deref(), machine.uid)?;
-            let done = if with.is_some() { "corrected" } else { "removed one of the same two" };
-            Ok(format!("{done} in {}: {}", machine.show(path), line.trim()))
+            // Not the line itself: whatever else stands in it is nobody's business.
+            let done = if with.is_some() { "corrected the hook" } else { "removed the second hook" };
+            Ok(format!("{done} in {}", machine.show(path)))
         }
     }
 }

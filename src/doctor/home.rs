@@ -104,11 +104,12 @@ impl Entries {
         };
         let paths: Vec<PathBuf> =
             self.ours().filter(|(_, metadata)| lacks(metadata)).map(|(path, _)| path.clone()).collect();
-        let root = machine.home.root();
         let paths = if paths.is_empty() { self.closed.clone() } else { paths };
-        let first = paths.first()?;
+        if paths.is_empty() {
+            return None;
+        }
         let what = format!("you may not read and write {}", few(&names(machine, &paths)));
-        let mend = format!("chmod -R u+rwX {}", machine.word(if first == root { root } else { first }));
+        let mend = format!("chmod -R u+rwX {}", machine.word(machine.home.root()));
         let why = "what is in there cannot be used or renewed";
         Some(Finding::problem("mode-own", what).why(why).mend(mend).fix(Fix::Private(paths)))
     }

@@ -1,6 +1,7 @@
 //! Who holds what: our own locks, which the kernel drops with their holder, and npm's, which somebody must
 //! remove when theirs has died.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -21,9 +22,13 @@ pub fn check(machine: &Machine) -> Vec<Finding> {
 
 /// The files of our own locks.
 fn files(machine: &Machine) -> Vec<PathBuf> {
-    let folders = [machine.home.locks(), machine.home.lock("native")];
-    let entries = folders.into_iter().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
-    let files = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+    let folders =
+        [Some(machine.home.locks()), Some(machine.home.lock("native")), machine.home.runtime_folder()];
+    let entries =
+        folders.into_iter().flatten().flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten());
+    let is_rescue = |name: &OsStr| name.as_encoded_bytes().starts_with(b"rescue-");
+    let files = entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()) && !is_rescue(&entry.file_name()));
     let mut paths: Vec<PathBuf> = files.map(|entry| entry.path()).collect();
     paths.sort();
     paths

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Finding, Machine, few};
 use crate::http::Endpoint;
 use crate::http::probe::Probe;
+use crate::shell;
 use crate::terminal::life;
 
 /// How far a clock may be off: what a proof of a moment (RFC 7519 §4.1.4) is usually given.
@@ -71,7 +72,11 @@ pub fn check(machine: &Machine, asked: &Asked) -> Option<Finding> {
         Probe::Unreachable { detail, tls: false } => {
             let what = format!("{host} cannot be reached{by}: {detail}");
             let why = format!("no session is renewed{who}, and nothing deployed");
-            Some(Finding::problem("unreachable", what).why(why).mend(format!("curl -sSI {endpoint}")))
+            Some(
+                Finding::problem("unreachable", what)
+                    .why(why)
+                    .mend(format!("curl -sSI {}", shell::word(endpoint.as_str()))),
+            )
         }
         Probe::Unready(error) => Some(Finding::of("tls-unready", error).why("no request can be made")),
     }

@@ -17,6 +17,9 @@ use crate::terminal::life;
 /// How long before its end an API token is spoken of.
 const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// How long a refresh may be under way.
+const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(60);
+
 /// A profile, with what a look at its credential has told.
 pub struct Looked {
     /// It, as it is listed.
@@ -36,6 +39,7 @@ pub struct Looked {
 pub fn check(machine: &Machine, profiles: &[Looked]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = profiles.iter().flat_map(|looked| of_one(machine, looked)).collect();
     findings.extend(shadowed(profiles));
+    findings.extend(orphans(machine, profiles));
     if profiles.is_empty() && !machine.home.config().exists() {
         let why = "there is nothing to run a command with yet";
         findings.push(Finding::note("no-profiles", "no profiles yet").why(why).mend("alchemy configure"));
@@ -43,9 +47,16 @@ pub fn check(machine: &Machine, profiles: &[Looked]) -> Vec<Finding> {
     findings
 }
 
-/// Secrets of profiles that are not there. `known` says which are, when that is known at all.
+/// That nothing is known of them, as they cannot be listed.
 #[must_use]
-pub fn orphans(machine: &Machine, profiles: &[Looked]) -> Vec<Finding> {
+pub fn unchecked(error: &Error) -> Finding {
+    let what = format!("the profiles were not looked at: {error}");
+    let why = "which there are is not known";
+    Finding::note("profiles-unchecked", what).why(why).mend("mend that, and look again: alchemy doctor")
+}
+
+/// Secrets of profiles that are not there.
+fn orphans(machine: &Machine, profiles: &[Looked]) -> Vec<Finding> {
     let known = |name: &str| profiles.iter().any(|looked| looked.listed.name == name);
     let documents = inspect::orphans(machine.home, &known).into_iter().map(|path| {
         let what = format!("{} belongs to no profile", machine.show(&path));
@@ -140,6 +151,7 @@ fn session(machine: &Machine, profile: &Profile, grant: &Grant, looked: &Looked)
     let name = &profile.name;
     let mut findings = Vec::new();
     // A refresh that failed before somebody signed in again says nothing of the session now.
+    let is_past = |at: Timestamp| machine.now.duration_since(at) > IN_FLIGHT;
     let since = |at: Timestamp| looked.changed.is_none_or(|changed| at > changed);
     let over = looked.note.failed.as_ref().filter(|failed| since(failed.at));
     let ended = grant.refresh.is_none() && grant.expires <= machine.now;
@@ -157,7 +169,7 @@ fn session(machine: &Machine, profile: &Profile, grant: &Grant, looked: &Looked)
             Finding::note("refresh-failed", what).why(why).mend(format!("alchemy profile refresh {name}")),
         );
     }
-    if let Some(sent) = looked.note.sent.as_ref().filter(|sent| since(sent.at)) {
+    if let Some(sent) = looked.note.sent.as_ref().filter(|sent| since(sent.at) && is_past(sent.at)) {
         let ago = life(machine.now.duration_since(sent.at));
         let what = format!("a refresh of profile '{name}' was sent {ago} ago, and its answer not kept");
         let why = "a refresh token can be spent once: the session may be over";

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::binary::is_same;
 use super::{Finding, Fix, Machine, rc};
+use crate::environment::ACTIVE;
 use crate::shell::hook::{Shell, word};
 
 /// A hook as this binary prints it.
@@ -71,7 +72,9 @@ pub fn in_words(machine: &Machine) -> Vec<String> {
     let saved = saved.chain(saved_at(machine, None).map(|path| (path, "direnv")));
     words.extend(
         saved
-            .filter(|(path, _)| path.is_file())
+            .filter(|(path, name)| {
+                rc::text(path).is_some_and(|text| rc::lines(&text, "alchemy", name).is_empty())
+            })
             .map(|(path, name)| format!("{name} in {}", machine.show(&path))),
     );
     words
@@ -163,7 +166,9 @@ fn missing(machine: &Machine, places: &[Place]) -> Option<Finding> {
     let program = if program == "csh" { "tcsh" } else { &program };
     let (shell, name) = SHELLS.into_iter().find(|(_, name)| *name == program)?;
     let is_installed = places.iter().any(|place| place.shell == name && !place.lines.is_empty());
-    if is_installed || saved_at(machine, Some(shell)).any(|path| path.is_file()) {
+    // One that has spoken here is installed in a way that was not looked for.
+    let is_at_work = machine.variable(ACTIVE).is_some();
+    if is_installed || is_at_work || saved_at(machine, Some(shell)).any(|path| path.is_file()) {
         return None;
     }
     let mend = match (saved_at(machine, Some(shell)).next(), rc_files(machine, shell).into_iter().next()) {

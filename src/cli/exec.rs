@@ -7,7 +7,7 @@ use clap::Args;
 use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::context::Context;
-use super::{Consent, MinTtl, guard};
+use super::{Consent, MinTtl, Strictness, guard};
 use crate::environment::{ACCOUNT_ID, PROFILE, Value, apply, changes};
 use crate::error::{Error, Result};
 use crate::launch;
@@ -38,6 +38,8 @@ pub struct Exec {
     min_ttl: MinTtl,
     #[command(flatten)]
     consent: Consent,
+    #[command(flatten)]
+    strictness: Strictness,
     /// The command and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -53,12 +55,13 @@ impl Exec {
 
         let subshell = self.command.is_empty();
         let arguments = if subshell { vec![shell(context)] } else { self.command };
+        let command = if subshell { &[] } else { &arguments[..] };
         let path = context.variable("PATH");
         let program = launch::find(&arguments[0], path, &context.directory)?;
 
+        guard::hazards(context, &chosen, account.as_ref(), command, self.strictness.given())?;
         let session =
             chosen.release(context, &mut store, account, &self.min_ttl, context.gate(self.consent))?;
-        guard::warn_of_wrangler(context, session.account.as_ref());
         warn_of_other_account(context, &store, session.account.as_ref());
         let mut also = self.also;
         also.extend_from_slice(chosen.also());

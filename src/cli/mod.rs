@@ -173,6 +173,24 @@ struct Consent {
     yes: bool,
 }
 
+/// What to do where something in the directory goes before the credential.
+#[derive(Args, Clone, Copy, Default)]
+struct Strictness {
+    /// Run nothing where a .env or wrangler's configuration here goes before the credential or account
+    #[arg(long, overrides_with = "no_strict")]
+    strict: bool,
+    /// Only warn of it, also where the setting 'strict' says otherwise
+    #[arg(long, overrides_with = "strict")]
+    no_strict: bool,
+}
+
+impl Strictness {
+    /// What was said on the command line, if anything.
+    fn given(self) -> Option<bool> {
+        (self.strict || self.no_strict).then_some(self.strict)
+    }
+}
+
 /// What a person may say of a profile besides its credential.
 #[derive(Args, Clone, Copy, Default)]
 struct Marks {

@@ -25,10 +25,12 @@ pub const HOOK_EXPORT: &str = "ALCHEMY_HOOK_EXPORT";
 pub struct Settings {
     /// What a shell's hook puts into the shell.
     pub export: Export,
+    /// Nothing is run where something in the directory goes before the credential.
+    pub strict: bool,
 }
 
 /// The keys that there are, for whoever has written another.
-const MEND: &str = "it may say export = \"profile\" or \"credential\", and nothing else";
+const MEND: &str = "it may say export = \"profile\" or \"credential\", and strict = true or false";
 
 impl Export {
     /// By its name in the setting and in the variable.
@@ -64,13 +66,13 @@ impl Settings {
         for (key, value) in table.get_ref() {
             let at = value.span().start;
             let said = match key.get_ref().as_ref() {
-                "export" => text_of(value.get_ref()).and_then(|text| Export::parse(text, "export")),
+                "export" => text_of(value.get_ref())
+                    .and_then(|text| Export::parse(text, "export"))
+                    .map(|export| settings.export = export),
+                "strict" => truth_of(value.get_ref()).map(|strict| settings.strict = strict),
                 _ => return Err(wrong(key.span().start, "a key that alchemy does not know")),
             };
-            match said {
-                Ok(export) => settings.export = export,
-                Err(error) => return Err(wrong(at, &error.to_string())),
-            }
+            said.map_err(|error| wrong(at, &error.to_string()))?;
         }
         Ok(settings)
     }
@@ -80,5 +82,12 @@ fn text_of<'a>(value: &'a DeValue) -> Result<&'a str> {
     match value {
         DeValue::String(text) => Ok(text),
         _ => Err(Error::new("the value must be a text in quotes")),
+    }
+}
+
+fn truth_of(value: &DeValue) -> Result<bool> {
+    match value {
+        DeValue::Boolean(truth) => Ok(*truth),
+        _ => Err(Error::new("the value must be true or false")),
     }
 }

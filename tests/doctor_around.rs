@@ -71,6 +71,27 @@ fn a_directory_that_nothing_can_be_run_in() {
 }
 
 #[test]
+fn what_a_directory_has_that_outranks_the_credential() {
+    let env = |machine: &mut Machine| {
+        machine.write("acme/.env", "A=1\nCLOUDFLARE_API_KEY=hunter2-hunter2\n");
+    };
+    // Wrangler sends it beside the token, and npm's version 1 instead of it.
+    let machine = planted(env, &["hazard", "hazard"]);
+    let examined = machine.doctor(&[]);
+    let what = examined.said["findings"][0]["what"].to_string();
+    assert!(what.contains("~/acme/.env, line 2: CLOUDFLARE_API_KEY"), "{what}");
+    assert_eq!(examined.mend(), "take line 2 out of ~/acme/.env, or correct it");
+    machine.write("acme/.env", "A=1\n");
+    machine.doctor(&[]).is_healthy();
+    let account = |machine: &mut Machine| {
+        machine.write("acme/wrangler.toml", &format!("account_id = \"{BETA}\"\n"));
+    };
+    let machine = planted(account, &["hazard"]);
+    machine.alchemy(&["use", "beta"]).expect_code(0);
+    machine.doctor(&[]).is_healthy();
+}
+
+#[test]
 fn what_is_written_down_and_points_nowhere() {
     let missing = |machine: &mut Machine| {
         let bindings = machine.home.read("bindings.json").replace("\"prod\"", "\"prd\"");

@@ -154,6 +154,7 @@ impl Examined {
         };
         findings.extend(environment::check(machine, &environment));
         findings.extend(doctor::directory::here(machine, &here, selected, &exists));
+        findings.extend(doctor::directory::hazards(machine, selected));
         findings.extend(doctor::directory::bindings(machine, &here, &exists));
         findings.extend(doctor::directory::trust(machine));
         findings.extend(doctor::shells::check(machine, &hooks));

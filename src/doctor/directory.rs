@@ -2,10 +2,11 @@
 
 use super::{Finding, Machine};
 use crate::directory::bindings::Bindings;
+use crate::directory::hazards::{Given, Hazard, Scene, look};
 use crate::directory::trust::Trusted;
 use crate::directory::{Ask, Here, How, pin};
 use crate::error::Error;
-use crate::profile::Profile;
+use crate::profile::{Account, Method, Profile};
 
 /// What is off with the working directory. `selected` is the profile that applies in it, where there is one;
 /// `exists` tells which there are, or that nobody knows.
@@ -64,6 +65,34 @@ pub fn here(
             .push(Finding::note("pin-ignored", note).why(why).mend("see whose it is: ls -l .alchemy.toml"));
     }
     findings
+}
+
+/// What lies in the working directory and outranks the credential of the profile that applies in it, or its
+/// account, in programs that are run through alchemy, too.
+#[must_use]
+pub fn hazards(machine: &Machine, selected: Option<&Profile>) -> Vec<Finding> {
+    let Some(profile) = selected else { return Vec::new() };
+    // Its name may be an e-mail.
+    let account = Account { id: profile.account.id.clone(), name: String::new() };
+    let given = if profile.method == Method::ApiKey { Given::Key } else { Given::Token };
+    let scene = Scene {
+        directory: machine.directory,
+        command: &[],
+        given,
+        account: Some(&account),
+        environment: machine.text("CLOUDFLARE_ENV"),
+        blank_key: false,
+    };
+    let finding = |hazard: Hazard| {
+        let file = machine.show(&hazard.file);
+        let mend = match hazard.line {
+            Some(line) => format!("take line {line} out of {file}, or correct it"),
+            None => format!("look into it: ls -l {}", machine.word(&hazard.file)),
+        };
+        let why = "what is run here acts with that; alchemy exec warns of it, and with --strict refuses";
+        Finding::problem("hazard", hazard.told(&file)).why(why).mend(mend)
+    };
+    look(&scene).into_iter().map(finding).collect()
 }
 
 /// Bindings that point nowhere. `exists` as above; what selects here is found there.

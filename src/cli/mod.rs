@@ -18,6 +18,7 @@ mod context;
 mod credential_process;
 mod deny;
 mod direnv;
+mod doctor;
 mod env;
 mod exec;
 mod grammar;
@@ -120,6 +121,7 @@ enum Command {
     Use(r#use::Use),
     Allow(allow::Allow),
     Deny(deny::Deny),
+    Doctor(doctor::Doctor),
     Import(import::Import),
     Completions(completions::Completions),
     Man(man::Man),
@@ -151,6 +153,7 @@ impl Command {
             Self::Use(bind) => bind.run(context),
             Self::Allow(allow) => allow.run(context),
             Self::Deny(deny) => deny.run(context),
+            Self::Doctor(doctor) => doctor.run(context),
             Self::Import(import) => import.run(context),
             Self::Completions(completions) => completions.run(context),
             Self::Man(man) => man.run(),
@@ -287,7 +290,8 @@ pub fn main(mut arguments: Vec<OsString>) -> u8 {
     occupy_standard_streams();
     launch::ignore_sigpipe();
     launch::forbid_core_dump();
-    if arguments.first().is_some_and(|name| base_name(name) == EXEC_NAME) {
+    let asks_version = matches!(&arguments[..], [_, word] if word == "--version");
+    if !asks_version && arguments.first().is_some_and(|name| base_name(name) == EXEC_NAME) {
         arguments.insert(1, "exec".into());
     }
     let program = arguments.first().cloned().unwrap_or_default();

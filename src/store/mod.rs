@@ -13,6 +13,7 @@ mod encrypted;
 pub mod generation;
 pub mod grant;
 pub mod home;
+pub mod inspect;
 mod item;
 mod kept_in;
 mod kernel_keyring;
@@ -21,7 +22,7 @@ mod keychain;
 pub mod keyring;
 pub mod lock;
 mod npm;
-mod npm_lock;
+pub mod npm_lock;
 mod rescue;
 #[cfg(target_os = "linux")]
 mod secret_service;

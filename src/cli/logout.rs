@@ -14,7 +14,7 @@ use crate::profile::{Method, Profile, StoreKind};
 use crate::session::{Edge, grant_endpoint};
 use crate::signals::HeldBack;
 use crate::store::credential::Grant;
-use crate::store::grant::HeldGrant;
+use crate::store::grant::Held;
 use crate::store::{Listed, Store};
 use crate::terminal;
 
@@ -96,7 +96,7 @@ fn sign_out(context: &Context, store: &Store, profile: &Profile, local: bool) ->
             return Ok(false);
         }
         _ if local => {}
-        Ok(current) => revoke_grant(context, profile, &current.grant)
+        Ok(current) => revoke_grant(context, profile, &current.document.into_grant(name)?)
             .map_err(|error| error.or(&format!("forget it here alone: alchemy logout -p {name} --local")))?,
         Err(error) => return Err(error),
     }
@@ -118,14 +118,14 @@ fn sign_out(context: &Context, store: &Store, profile: &Profile, local: bool) ->
 pub fn revoke_of(context: &Context, store: &Store, profile: &Profile) -> Result<()> {
     let _held_back = HeldBack::suspension();
     match hold(store, profile)?.read() {
-        Ok(current) => revoke_grant(context, profile, &current.grant),
+        Ok(current) => revoke_grant(context, profile, &current.document.into_grant(&profile.name)?),
         Err(error) if error.kind() == Kind::SignedOut => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-fn hold<'s, 'a>(store: &'s Store<'a>, profile: &'s Profile) -> Result<HeldGrant<'s, 'a>> {
-    let mut held = store.hold_grant(profile)?;
+fn hold<'s, 'a>(store: &'s Store<'a>, profile: &Profile) -> Result<Held<'s, 'a>> {
+    let mut held = store.hold(profile)?;
     held.share_with_npm()?;
     Ok(held)
 }

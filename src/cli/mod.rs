@@ -29,6 +29,7 @@ mod list;
 mod login;
 mod logout;
 mod man;
+mod r#move;
 mod paste;
 mod plan;
 mod profile;

@@ -117,14 +117,25 @@ pub enum StoreKind {
 }
 
 impl StoreKind {
+    /// All stores with their names.
+    const NAMES: [(Self, &'static str); 3] =
+        [(Self::File, "file"), (Self::Keyring, "keyring"), (Self::Npm, "npm")];
+
+    /// The names of all stores.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::NAMES.iter().map(|(_, name)| *name)
+    }
+
+    /// The store of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, n)| *n == name).map(|(store, _)| *store)
+    }
+
     /// Its name in `config.json` and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::File => "file",
-            Self::Keyring => "keyring",
-            Self::Npm => "npm",
-        }
+        Self::NAMES.iter().find(|(store, _)| *store == self).map_or("", |(_, name)| name)
     }
 }
 

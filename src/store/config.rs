@@ -293,8 +293,7 @@ impl<'a> Edit<'a> {
         let bytes = serde_json::to_vec_pretty(&self.document)
             .map_err(|error| Error::new(format!("cannot write config.json: {error}")))?;
         let prepared = atomic::prepare(&self.home.config(), &bytes)?;
-        let keyring_id = self.document.get("keyringId").and_then(Value::as_str).map(str::to_owned);
-        Ok(Changed { prepared, keyring_id, _lock: self.lock })
+        Ok(Changed { prepared, _lock: self.lock })
     }
 
     fn object(&mut self, name: &str) -> &mut Map<String, Value> {
@@ -306,8 +305,6 @@ impl<'a> Edit<'a> {
 #[derive(Debug)]
 pub struct Changed {
     prepared: atomic::Prepared,
-    /// The id of this folder's keyring items, as the changed document has it.
-    pub keyring_id: Option<String>,
     _lock: Lock,
 }
 

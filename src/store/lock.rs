@@ -35,6 +35,8 @@ pub struct Note {
     pub sent: Option<Sent>,
     /// The last refresh failed.
     pub failed: Option<FailedRefresh>,
+    /// The store, by its name, that may still have a copy of a credential that was to move.
+    pub left: Option<String>,
     /// Folders of ours among npm's locks, as we last left them.
     pub npm: Vec<Mark>,
 }

@@ -16,6 +16,8 @@ pub mod keyring;
 pub mod lock;
 mod npm;
 mod npm_lock;
+mod place;
+pub mod relocate;
 mod rescue;
 #[cfg(target_os = "linux")]
 mod secret_service;
@@ -46,6 +48,8 @@ pub struct Store<'a> {
     config: Config,
     params: keyring::Params,
     keyring: OnceCell<Keyring>,
+    /// Tells this folder's keyring items from another's. Once it is made, it stays.
+    keyring_id: OnceCell<String>,
     messages: &'a Messages,
 }
 
@@ -66,7 +70,8 @@ impl<'a> Store<'a> {
     /// Those of [`Config::load`].
     pub fn open(home: &'a Home, params: keyring::Params, messages: &'a Messages) -> Result<Self> {
         let config = Config::load(home)?;
-        Ok(Self { home, config, params, keyring: OnceCell::new(), messages })
+        let keyring_id = config.keyring_id.clone().map(OnceCell::from).unwrap_or_default();
+        Ok(Self { home, config, params, keyring: OnceCell::new(), keyring_id, messages })
     }
 
     /// The folder.
@@ -82,8 +87,30 @@ impl<'a> Store<'a> {
     pub fn get(&self, name: &ProfileName) -> Result<Option<Profile>> {
         match self.config.entry(name.as_str()) {
             Some(entry) => entry.profile(name).map(Some),
+            None => match npm::read(self.home, name)? {
+                Some((profile, _)) => Ok(Some(profile)),
+                // It may have been moved out of there since `config.json` was read.
+                None => self.by_now(name),
+            },
+        }
+    }
+
+    /// The profile of that name by now: others may have changed it since `config.json` was read.
+    fn by_now(&self, name: &ProfileName) -> Result<Option<Profile>> {
+        let config = Config::load(self.home)?;
+        if let Some(id) = &config.keyring_id {
+            // It is never another one.
+            let _ = self.keyring_id.set(id.clone());
+        }
+        match config.entry(name.as_str()) {
+            Some(entry) => entry.profile(name).map(Some),
             None => Ok(npm::read(self.home, name)?.map(|(profile, _)| profile)),
         }
+    }
+
+    /// The profile, when its credential is in another store by now.
+    fn elsewhere(&self, profile: &Profile) -> Result<Option<Profile>> {
+        Ok(self.by_now(&profile.name)?.filter(|now| now.store != profile.store))
     }
 
     /// The selected profile.
@@ -183,7 +210,15 @@ impl<'a> Store<'a> {
         let name = &profile.name;
         self.messages
             .verbose(&format!("reading the credential of '{name}' from the {} store", profile.store));
-        let document = self.stored(profile, held)?.ok_or_else(|| self.missing(profile))?;
+        let document = match self.stored(profile, held)? {
+            Some(document) => Some(document),
+            // It may have been moved to another store a moment ago.
+            None => self
+                .elsewhere(profile)?
+                .and_then(|moved| self.stored(&moved, held).transpose())
+                .transpose()?,
+        };
+        let document = document.ok_or_else(|| self.missing(profile))?;
         if document.method() == profile.method {
             Ok(document)
         } else {
@@ -198,15 +233,11 @@ impl<'a> Store<'a> {
 
     /// What the store has for the profile, of whatever kind.
     fn stored(&self, profile: &Profile, held: Option<&ProfileLock>) -> Result<Option<Document>> {
-        let name = &profile.name;
-        match profile.store {
-            StoreKind::File => self.read_file(&self.document_path(profile), name),
-            StoreKind::Keyring => match self.take_over(profile, held)? {
-                Some(document) => Ok(Some(document)),
-                None => self.read_keyring(name),
-            },
-            StoreKind::Npm => Ok(npm::read(self.home, name)?.map(|(_, document)| document)),
-        }
+        let newer = match profile.store {
+            StoreKind::Keyring => self.take_over(profile, held)?,
+            StoreKind::File | StoreKind::Npm => None,
+        };
+        newer.map_or_else(|| self.kept(profile), |newer| Ok(Some(newer)))
     }
 
     /// Where the file store keeps the profile's credential.
@@ -298,6 +329,9 @@ impl<'a> Store<'a> {
             None
         };
         let Some(locks) = held.or(taken.as_ref()) else { return Ok(None) };
+        if taken.is_some() && self.elsewhere(profile)?.is_some() {
+            return Ok(None); // It has been moved there.
+        }
         // Npm may be refreshing what it has just written.
         let npm = npm_lock::v1(&self.home.locks(), name.as_str());
         let what = format!("profile '{name}'");
@@ -348,7 +382,7 @@ impl<'a> Store<'a> {
     /// The keyring's name for a profile: the profile's own, and in another `ALCHEMY_HOME` with the id
     /// of that folder before it.
     fn keyring_user(&self, name: &ProfileName) -> String {
-        match &self.config.keyring_id {
+        match self.keyring_id.get() {
             Some(id) => format!("{id}/{name}"),
             None => name.to_string(),
         }

@@ -34,7 +34,9 @@ mod paste;
 mod plan;
 mod profile;
 mod prompt;
+mod r2;
 mod refresh;
+mod rotate;
 mod scopes;
 mod sign_in;
 mod token;
@@ -98,6 +100,7 @@ enum Command {
     Configure(configure::Configure),
     Login(login::Login),
     Logout(logout::Logout),
+    Rotate(rotate::Rotate),
     Whoami(whoami::Whoami),
     /// List the profiles
     #[command(visible_alias = "ls")]
@@ -129,6 +132,7 @@ impl Command {
             Self::Configure(configure) => configure.run(context),
             Self::Login(login) => login.run(context),
             Self::Logout(logout) => logout.run(context),
+            Self::Rotate(rotate) => rotate.run(context),
             Self::Whoami(whoami) => whoami.run(context),
             Self::List(list) => list.run(context),
             Self::Profile(profile) => profile.run(context),

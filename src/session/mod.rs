@@ -6,6 +6,7 @@
 
 mod gate;
 mod refresh;
+pub mod rotate;
 
 use jiff::{SignedDuration, Timestamp};
 

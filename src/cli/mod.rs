@@ -25,11 +25,14 @@ mod guard;
 mod hook;
 mod hook_env;
 mod hook_session;
+mod keeping;
 mod list;
+mod lock;
 mod login;
 mod logout;
 mod man;
 mod r#move;
+mod passphrase;
 mod paste;
 mod plan;
 mod profile;
@@ -53,7 +56,7 @@ use jiff::SignedDuration;
 
 use crate::error::{Error, Kind, Result, lower_first};
 use crate::launch;
-use crate::terminal::{self, Level, Messages};
+use crate::terminal::{self, Level, Messages, time};
 use context::Context;
 
 /// The name under which the binary is `alchemy exec`.
@@ -101,6 +104,8 @@ enum Command {
     Login(login::Login),
     Logout(logout::Logout),
     Rotate(rotate::Rotate),
+    Unlock(lock::Unlock),
+    Lock(lock::Lock),
     Whoami(whoami::Whoami),
     /// List the profiles
     #[command(visible_alias = "ls")]
@@ -133,6 +138,8 @@ impl Command {
             Self::Login(login) => login.run(context),
             Self::Logout(logout) => logout.run(context),
             Self::Rotate(rotate) => rotate.run(context),
+            Self::Unlock(unlock) => unlock.run(context),
+            Self::Lock(lock) => lock.run(context),
             Self::Whoami(whoami) => whoami.run(context),
             Self::List(list) => list.run(context),
             Self::Profile(profile) => profile.run(context),
@@ -203,16 +210,6 @@ struct MinTtl {
     /// Refresh an OAuth token that lives shorter (90, 90s, 15m) [default: ALCHEMY_MIN_TTL, or 60s]
     #[arg(long, value_name = "TIME", value_parser = time)]
     min_ttl: Option<SignedDuration>,
-}
-
-/// A length of time as people write it: seconds, or with units.
-fn time(text: &str) -> std::result::Result<SignedDuration, Error> {
-    let wrong = || Error::usage("it is no length of time, such as 90, 90s or 15m");
-    let time = match text.trim().parse::<u32>() {
-        Ok(seconds) => SignedDuration::from_secs(seconds.into()),
-        Err(_) => text.trim().parse().map_err(|_| wrong())?,
-    };
-    if time.is_negative() { Err(wrong()) } else { Ok(time) }
 }
 
 /// `Cli` with nothing in it but what must be fast: building the parser of the other commands would cost more

@@ -5,6 +5,7 @@
 
 mod name;
 pub mod selection;
+mod store_kind;
 
 use std::fmt;
 
@@ -14,6 +15,7 @@ use serde::Serialize;
 use crate::http::Endpoint;
 use crate::oauth::client::Client;
 pub use name::ProfileName;
+pub use store_kind::{Commands, Encryption, StoreKind};
 
 /// How a profile proves who it is. The names are the npm package's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -101,47 +103,6 @@ impl fmt::Display for Account {
         } else {
             write!(f, "{} ({})", self.name, self.id)
         }
-    }
-}
-
-/// Where a profile's credential is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StoreKind {
-    /// `credentials/<profile>/cloudflare.json`, version 1 of the npm package's own document.
-    File,
-    /// The operating system's keyring.
-    Keyring,
-    /// `profiles/<profile>/cloudflare.json`, version 2 of the npm package's document.
-    Npm,
-}
-
-impl StoreKind {
-    /// All stores with their names.
-    const NAMES: [(Self, &'static str); 3] =
-        [(Self::File, "file"), (Self::Keyring, "keyring"), (Self::Npm, "npm")];
-
-    /// The names of all stores.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        Self::NAMES.iter().map(|(_, name)| *name)
-    }
-
-    /// The store of that name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(_, n)| *n == name).map(|(store, _)| *store)
-    }
-
-    /// Its name in `config.json` and on the command line.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(store, _)| *store == self).map_or("", |(_, name)| name)
-    }
-}
-
-impl fmt::Display for StoreKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

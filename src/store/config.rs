@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use super::atomic::{self, Bytes};
 use super::document::{self, BY_HAND};
 use super::home::Home;
+use super::kept_in::{Identity, StoreCommands, commands, encrypted_to, store_kind};
 use super::lock::Lock;
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
@@ -50,6 +51,8 @@ pub struct Entry {
     #[serde(default)]
     metadata: Metadata,
     credential_store: Option<String>,
+    encrypted_to: Option<Identity>,
+    commands: Option<StoreCommands>,
     base_url: Option<String>,
     token_id: Option<String>,
     token_expires: Option<Timestamp>,
@@ -122,6 +125,7 @@ impl Entry {
                 .hint(format!("set the profile up again: alchemy configure -p {name}"))
         };
         let id = self.metadata.id.as_deref().unwrap_or_default();
+        let named = self.credential_store.as_deref();
         let method = Method::from_name(&self.method).ok_or_else(|| wrong("method", &self.method))?;
         Ok(Profile {
             name: name.clone(),
@@ -130,11 +134,8 @@ impl Entry {
                 id: AccountId::parse(id).ok_or_else(|| wrong("account id", id))?,
                 name: self.metadata.name.clone().unwrap_or_default(),
             },
-            store: match self.credential_store.as_deref() {
-                None | Some("file") => StoreKind::File,
-                Some("keyring") => StoreKind::Keyring,
-                Some(other) => return Err(wrong("store", other)),
-            },
+            store: store_kind(named, self.encrypted_to.clone(), self.commands.clone())
+                .ok_or_else(|| wrong("store", named.unwrap_or_default()))?,
             endpoint: self.base_url.as_deref().map(Endpoint::parse).transpose()?,
             token: self.token_id.clone().map(|id| TokenFacts { id, expires: self.token_expires }),
             also: self.also.clone(),
@@ -231,12 +232,15 @@ impl<'a> Edit<'a> {
             as_object(as_object(entry.or_insert(Value::Null)).entry("cloudflare").or_insert(Value::Null));
         let token = profile.token.as_ref();
         let text = |value: Option<String>| value.map(Value::from);
-        let store = (profile.store == StoreKind::Keyring).then(|| profile.store.name().to_owned());
+        // Version 1 of the npm package has one store, and so no word for it.
+        let store = (profile.store != StoreKind::File).then(|| profile.store.name().to_owned());
         let also = (!profile.also.is_empty()).then(|| profile.also.clone().into());
         let fields = [
             ("method", text(Some(profile.method.name().to_owned()))),
             ("metadata", Some(metadata(entry.get("metadata"), &profile.account))),
             ("credentialStore", text(store)),
+            ("encryptedTo", encrypted_to(&profile.store)),
+            ("commands", commands(&profile.store)),
             ("baseUrl", text(profile.endpoint.as_ref().map(ToString::to_string))),
             ("tokenId", text(token.map(|t| t.id.clone()))),
             ("tokenExpires", text(token.and_then(|t| t.expires).map(|at| at.to_string()))),

@@ -5,36 +5,28 @@ use zeroize::Zeroizing;
 
 use super::credential::Document;
 use super::write::remove_folder;
-use super::{Store, atomic, keyring_failed, npm};
+use super::{Store, atomic, npm};
 use crate::error::Result;
 use crate::profile::{Method, Profile, StoreKind};
 
 impl Store<'_> {
-    /// Has the profile's store made ready: before any lock is taken, as a person may have to be asked to unlock
-    /// it.
-    pub(super) fn make_ready(&self, profile: &Profile) -> Result<()> {
-        match profile.store {
-            StoreKind::Keyring => {
-                self.keyring_answers().map_err(|error| keyring_failed(&profile.name, &error))
-            }
-            StoreKind::File | StoreKind::Npm => Ok(()),
-        }
-    }
-
-    /// What the profile's store itself has, of whatever kind.
-    pub(super) fn kept(&self, profile: &Profile) -> Result<Option<Document>> {
+    /// What the profile's store itself has, of whatever kind. `may_ask`: no lock is held that others wait for.
+    pub(super) fn kept(&self, profile: &Profile, may_ask: bool) -> Result<Option<Document>> {
         let name = &profile.name;
-        match profile.store {
+        match &profile.store {
             StoreKind::File => self.read_file(&self.document_path(profile), name),
-            StoreKind::Keyring => self.read_keyring(name),
             StoreKind::Npm => Ok(npm::read(self.home, name)?.map(|(_, document)| document)),
+            StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => {
+                self.read_item(profile, may_ask)
+            }
         }
     }
 
     /// Keeps a credential in the profile's store. The caller holds its locks.
     pub(super) fn keep(&self, profile: &Profile, document: &Document) -> Result<()> {
-        match profile.store {
-            StoreKind::Keyring => self.write_keyring(&profile.name, &with_headroom(document)),
+        match &profile.store {
+            StoreKind::Keyring => self.write_item(profile, &with_headroom(document)),
+            StoreKind::Encrypted(_) | StoreKind::Command(_) => self.write_item(profile, &document.to_bytes()),
             StoreKind::File => {
                 let path = self.document_path(profile);
                 atomic::write(&path, &document.to_bytes()).inspect_err(|_| remove_folder(&path))?;
@@ -56,12 +48,14 @@ impl Store<'_> {
         let is_npms = profile.store == StoreKind::Npm;
         let _profiles = if is_npms { self.lock_npms_profiles()? } else { None };
         if let Some(known) = known
-            && self.kept(profile)?.is_some_and(|kept| !same(&kept, known))
+            && self.kept(profile, false)?.is_some_and(|kept| !same(&kept, known))
         {
             return Ok(false);
         }
-        match profile.store {
-            StoreKind::Keyring => self.delete_from_keyring(name)?,
+        match &profile.store {
+            StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => {
+                self.delete_item(profile)?;
+            }
             StoreKind::File => {
                 for path in [self.home.credential(name.as_str()), self.home.native_credential(name.as_str())]
                 {
@@ -101,6 +95,7 @@ fn with_headroom(document: &Document) -> atomic::Bytes {
 mod tests {
     use super::*;
     use crate::profile::ProfileName;
+    use crate::store::item::keyring_failed;
     use crate::store::keyring::KeyringError;
 
     #[test]

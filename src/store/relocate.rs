@@ -12,6 +12,7 @@ use super::atomic::{self, Aside};
 use super::config::Edit;
 use super::credential::Document;
 use super::grant::Held;
+use super::kept_in::Left;
 use super::lock::Lock;
 use super::place::same;
 use super::{Store, generation, npm, rescue};
@@ -34,8 +35,9 @@ impl Store<'_> {
     /// disk refuses: the credential is where it was then. When the old copy cannot be wiped: then it is in both.
     pub fn relocate(&mut self, name: &ProfileName, to: StoreKind) -> Result<Relocated> {
         let found = self.get(name)?.ok_or_else(|| self.unknown(name.as_str(), ""))?;
-        self.make_ready(&found)?;
-        self.make_ready(&Profile { store: to, ..found.clone() })?;
+        // Before any lock: a person may have to be asked to unlock them.
+        self.stored(&found, None)?;
+        self.ready(name, &to)?;
         let mut held = self.hold(&found)?;
         held.share_with_npm()?;
         let from = held.profile().clone();
@@ -44,16 +46,16 @@ impl Store<'_> {
         drop(held);
         let reloaded = self.reload();
         let profile = outcome?;
-        reloaded.map(|()| Relocated { from: from.store, profile })
+        reloaded.map(|()| Relocated { from: from.store.clone(), profile })
     }
 
     fn move_held(&self, held: &mut Held, from: &Profile, mut target: Profile) -> Result<Profile> {
         let document = held.read()?.document;
         // Where one waits in a rescue file and cannot be brought home, the old one.
-        let stored = self.kept(from)?.unwrap_or_else(|| document.clone());
+        let stored = self.kept(from, false)?.unwrap_or_else(|| document.clone());
         self.wipe_left(held.lock(), from);
-        if from.store == target.store {
-            return Ok(target);
+        if from.store.name() == target.store.name() {
+            return Ok(from.clone());
         }
         held.share_as(&target)?;
         // Where it could not be removed shows before anything has changed.
@@ -67,7 +69,7 @@ impl Store<'_> {
             edit = Edit::open(self.home, self.messages)?;
         }
         if let Some(entry) = edit.before.entry(target.name.as_str()) {
-            target = Profile { store: target.store, ..entry.profile(&target.name)? };
+            target = Profile { store: target.store.clone(), ..entry.profile(&target.name)? };
         }
         self.must_take(&target, &document)?;
         if target.store == StoreKind::Npm {
@@ -77,7 +79,7 @@ impl Store<'_> {
         }
         let prepared = edit.prepare()?;
 
-        leaves(held.lock(), Some(target.store));
+        leaves(held.lock(), Some(&target.store));
         let strays = self.keep_verified(&target, &document).and_then(|()| {
             let strays = self.set_strays_aside(from, &target)?;
             match prepared.commit() {
@@ -93,7 +95,7 @@ impl Store<'_> {
                 leaves(held.lock(), None);
             }
         })?;
-        leaves(held.lock(), Some(from.store));
+        leaves(held.lock(), Some(&from.store));
         generation::moved(self.home, &[&target.name]);
         let wiped =
             strays.into_iter().try_for_each(Aside::remove).and_then(|()| self.wipe(from, Some(&stored)));
@@ -128,11 +130,11 @@ impl Store<'_> {
     fn keep_verified(&self, target: &Profile, document: &Document) -> Result<()> {
         let has =
             |kept: Result<Option<Document>>| kept.map(|kept| kept.is_some_and(|it| same(&it, document)));
-        if has(self.kept(target)).unwrap_or(false) {
+        if has(self.kept(target, false)).unwrap_or(false) {
             return Ok(()); // It may be npm's, with more in it.
         }
         self.keep(target, document)?;
-        if has(self.kept(target))? {
+        if has(self.kept(target, false))? {
             return Ok(());
         }
         let Profile { name, store, .. } = target;
@@ -160,11 +162,14 @@ impl Store<'_> {
     /// there only one that is the same as the profile's is a copy.
     pub(super) fn wipe_left(&self, lock: &Lock, profile: &Profile) {
         let name = &profile.name;
-        let left = lock.note().left.as_deref().and_then(StoreKind::from_name);
-        let Some(left) = left.filter(|left| *left != profile.store) else { return leaves(lock, None) };
-        let copy = Profile { store: left, ..profile.clone() };
+        let left = lock.note().left.and_then(Left::store);
+        let Some(left) = left.filter(|left| left.name() != profile.store.name()) else {
+            return leaves(lock, None);
+        };
+        let copy = Profile { store: left.clone(), ..profile.clone() };
         let wiped = if left == StoreKind::Npm {
-            self.kept(profile).and_then(|own| own.map_or(Ok(false), |own| self.wipe(&copy, Some(&own))))
+            self.kept(profile, false)
+                .and_then(|own| own.map_or(Ok(false), |own| self.wipe(&copy, Some(&own))))
         } else {
             self.wipe(&copy, None)
         };
@@ -185,14 +190,14 @@ impl Store<'_> {
 }
 
 /// Writes down which store may have a copy too many.
-fn leaves(lock: &Lock, store: Option<StoreKind>) {
-    lock.change(|note| note.left = store.map(|store| store.name().to_owned()));
+fn leaves(lock: &Lock, store: Option<&StoreKind>) {
+    lock.change(|note| note.left = store.map(Left::of));
 }
 
 /// The error of a move that has left its old copy behind.
 fn not_wiped(from: &Profile, target: &Profile, error: &Error) -> Error {
     let Profile { name, store, .. } = target;
-    let from = from.store;
+    let from = &from.store;
     Error::new(format!(
         "profile '{name}' is kept in the {store} store now, but its old copy is still in the {from} store: \
          {error}"

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::atomic;
+use super::atomic::{self, Bytes};
 use super::credential::Document;
 use super::home::Home;
 use crate::error::{Error, Result};
@@ -53,11 +53,12 @@ pub fn any(home: &Home, name: &ProfileName) -> bool {
     home.rescues(name).iter().any(|path| path.exists())
 }
 
-/// All that wait for this profile. One that cannot be read is of no use, and passed over.
+/// All that wait for this profile, each as `open` decrypts it. One that cannot be read is of no use, and passed
+/// over.
 #[must_use]
-pub fn read(home: &Home, name: &ProfileName) -> Vec<Rescued> {
+pub fn read(home: &Home, name: &ProfileName, open: impl Fn(Bytes) -> Option<Bytes>) -> Vec<Rescued> {
     let parse = |path: PathBuf| {
-        let bytes = atomic::read_secret(&path).ok()??.bytes;
+        let bytes = open(atomic::read_secret(&path).ok()??.bytes)?;
         let Replaces { replaces } = serde_json::from_slice(&bytes).ok()?;
         let written = std::fs::metadata(&path).ok()?.modified().ok()?;
         let document = Document::parse(&bytes, "the rescue file").ok()?;
@@ -66,15 +67,21 @@ pub fn read(home: &Home, name: &ProfileName) -> Vec<Rescued> {
     home.rescues(name).into_iter().filter_map(parse).collect()
 }
 
-/// Keeps a credential; where it is now.
+/// Keeps a credential, as `seal` encrypts it; where it is now.
 ///
 /// # Errors
 /// When no place takes it; the reason of the last.
-pub fn write(home: &Home, name: &ProfileName, document: &Document, replaces: &str) -> Result<PathBuf> {
+pub fn write(
+    home: &Home,
+    name: &ProfileName,
+    document: &Document,
+    replaces: &str,
+    seal: impl FnOnce(Bytes) -> Result<Bytes>,
+) -> Result<PathBuf> {
     let mut document: Value =
         serde_json::from_slice(&document.to_bytes()).map_err(|error| Error::new(error.to_string()))?;
     document["replaces"] = replaces.into();
-    let bytes = Zeroizing::new(format!("{document:#}").into_bytes());
+    let bytes = seal(Zeroizing::new(format!("{document:#}").into_bytes()))?;
     let mut failed = Error::new("there is no place for it");
     for path in home.rescues(name) {
         match atomic::write(&path, &bytes) {

@@ -10,7 +10,7 @@ use std::path::Path;
 use super::config::Edit;
 use super::credential::Document;
 use super::grant::{self, ProfileLock};
-use super::{Store, atomic, generation, keyring_failed, npm, rescue};
+use super::{Store, atomic, generation, npm, rescue};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
 
@@ -31,6 +31,7 @@ impl Store<'_> {
                 _ => Err(in_npm(name)),
             };
         }
+        self.ready(name, &profile.store)?;
         let lock = self.lock_both(profile)?;
         let mut edit = Edit::open(self.home, self.messages)?;
         self.identify_keyring(profile, &mut edit)?;
@@ -44,8 +45,8 @@ impl Store<'_> {
             let path = self.document_path(profile);
             others.retain(|other| *other != path);
         }
-        // They must be gone before config.json says `keyring`: what lies beside such a profile counts as a
-        // newer sign-in by npm. Set aside, so that they can come back.
+        // They must be gone before config.json names another store: what lies beside such a profile counts as
+        // a newer sign-in by npm. Set aside, so that they can come back.
         let asides = others.iter().map(|other| atomic::set_aside(other)).collect::<Result<Vec<_>>>()?;
         if let Err(error) = prepared.commit() {
             asides.into_iter().for_each(atomic::Aside::restore);
@@ -54,11 +55,10 @@ impl Store<'_> {
         asides.into_iter().try_for_each(atomic::Aside::remove)?;
         rescue::remove(self.home, name);
         remove_folder(&path);
-        if profile.store != StoreKind::Keyring
-            && before.is_some_and(|before| before.store == StoreKind::Keyring)
-            && let Err(error) = self.delete_from_keyring(name)
+        if let Some(before) = before.filter(|before| before.store.name() != profile.store.name())
+            && let Err(error) = self.delete_item(&before)
         {
-            self.messages.say(&format!("the old credential is still in the keyring: {error}"));
+            self.messages.say(&format!("the old credential is still in the {} store: {error}", before.store));
         }
         self.wipe_left(lock.ours(), profile);
         generation::moved(self.home, &[name]);
@@ -70,20 +70,24 @@ impl Store<'_> {
     ///
     /// # Errors
     /// When a lock, the store or the disk refuses.
-    pub fn has_room_for(&self, name: &ProfileName, store: StoreKind, before: Option<&Profile>) -> Result<()> {
-        if store == StoreKind::Keyring {
-            self.keyring_answers().map_err(|error| keyring_failed(name, &error))?;
-        }
+    pub fn has_room_for(
+        &self,
+        name: &ProfileName,
+        store: &StoreKind,
+        before: Option<&Profile>,
+    ) -> Result<()> {
+        self.ready(name, store)?;
         let _lock = before.map_or_else(|| self.lock_ours(name), |before| self.lock_profile(before))?;
         let document = match store {
-            StoreKind::Keyring => None,
+            StoreKind::Keyring | StoreKind::Command(_) => None,
+            StoreKind::Encrypted(_) => Some(self.home.encrypted(name)),
             StoreKind::File => Some(self.home.credential(name.as_str())),
             StoreKind::Npm => Some(self.home.npm_document(name)),
         };
         if let Some(document) = document.filter(|path| path.parent().is_some_and(Path::is_dir)) {
             atomic::prepare(&document, &[])?;
         }
-        if store == StoreKind::Npm {
+        if *store == StoreKind::Npm {
             Ok(())
         } else {
             Edit::open(self.home, self.messages)?.prepare().map(drop)
@@ -130,7 +134,7 @@ impl Store<'_> {
     fn unlock(&self, name: &ProfileName) -> Result<()> {
         match self.config.entry(name.as_str()).map(|entry| entry.profile(name)) {
             Some(Ok(profile)) if profile.store == StoreKind::Keyring => {
-                self.with_keyring(name, |keyring| keyring.get(&self.keyring_user(name))).map(drop)
+                self.read_item(&profile, true).map(drop)
             }
             _ => Ok(()),
         }
@@ -185,13 +189,22 @@ impl Store<'_> {
             (self.home.credential(from), self.home.credential(to.as_str())),
             (self.home.native_credential(from), self.home.native_credential(to.as_str())),
         ];
-        match &old_name {
-            Some(old_name) if profile.store == StoreKind::Keyring => {
-                if let Some(document) = self.read_keyring(old_name)? {
-                    self.write_keyring(to, &document.to_bytes())?;
+        match (&old_name, &profile.store) {
+            (Some(old_name), StoreKind::Keyring | StoreKind::Command(_)) => {
+                let old = Profile { name: old_name.clone(), ..profile.clone() };
+                if let Some(document) = self.read_item(&old, false)? {
+                    self.write_item(&profile, &document.to_bytes())?;
                 }
                 prepared.commit()?;
-                self.delete_from_keyring(old_name)?;
+                self.delete_item(&old)?;
+            }
+            (Some(old_name), StoreKind::Encrypted(_)) => {
+                // As it is: a name is no part of what is encrypted.
+                if let Some(found) = atomic::read_secret(&self.home.encrypted(old_name))? {
+                    atomic::write(&self.home.encrypted(to), &found.bytes)?;
+                }
+                prepared.commit()?;
+                self.delete_item(&Profile { name: old_name.clone(), ..profile })?;
             }
             _ => {
                 for (old, new) in &moves {
@@ -223,11 +236,10 @@ impl Store<'_> {
         if let Ok(profile) = &profile {
             self.wipe_left(lock.ours(), profile);
         }
-        let kept_in_keyring = profile.is_ok_and(|profile| profile.store == StoreKind::Keyring);
         edit.remove(name.as_str());
         let prepared = edit.prepare()?;
-        if kept_in_keyring {
-            self.delete_from_keyring(name)?;
+        if let Ok(profile) = profile {
+            self.delete_item(&profile)?;
         }
         self.remove_documents(name)?;
         prepared.commit()?;
@@ -242,10 +254,6 @@ impl Store<'_> {
         }
         rescue::remove(self.home, name);
         Ok(())
-    }
-
-    pub(super) fn delete_from_keyring(&self, name: &ProfileName) -> Result<()> {
-        self.with_keyring(name, |keyring| keyring.delete(&self.keyring_user(name))).map(drop)
     }
 
     fn not_ours(&self, name: &str) -> Error {

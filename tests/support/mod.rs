@@ -5,14 +5,19 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of the harness")]
 
+pub mod age;
 pub mod authorization;
 pub mod bound;
 pub mod chromium;
 pub mod cloudflare;
+pub mod console;
 pub mod direnv;
+pub mod github;
 pub mod hooked;
 pub mod http;
 pub mod keyring;
+pub mod lint;
+pub mod markdown;
 pub mod npm;
 pub mod oidc;
 pub mod online;

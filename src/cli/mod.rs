@@ -34,13 +34,16 @@ mod lock;
 mod login;
 mod logout;
 mod man;
+mod r#move;
 mod npm;
 mod passphrase;
 mod paste;
 mod plan;
 mod profile;
 mod prompt;
+mod r2;
 mod refresh;
+mod rotate;
 mod scopes;
 mod sign_in;
 mod token;
@@ -104,6 +107,7 @@ enum Command {
     Configure(configure::Configure),
     Login(login::Login),
     Logout(logout::Logout),
+    Rotate(rotate::Rotate),
     Unlock(lock::Unlock),
     Lock(lock::Lock),
     Whoami(whoami::Whoami),
@@ -141,6 +145,7 @@ impl Command {
             Self::Configure(configure) => configure.run(context),
             Self::Login(login) => login.run(context),
             Self::Logout(logout) => logout.run(context),
+            Self::Rotate(rotate) => rotate.run(context),
             Self::Unlock(unlock) => unlock.run(context),
             Self::Lock(lock) => lock.run(context),
             Self::Whoami(whoami) => whoami.run(context),

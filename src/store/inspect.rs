@@ -78,7 +78,7 @@ impl Store<'_> {
     /// # Errors
     /// When it cannot be brought home (yet).
     pub fn bring_home(&self, profile: &Profile) -> Result<()> {
-        let mut held = self.hold_grant(profile)?;
+        let mut held = self.hold(profile)?;
         held.share_with_npm()?;
         held.read()?;
         match waiting(self.home, &profile.name).pop() {

@@ -103,7 +103,7 @@ impl Store<'_> {
     /// The keyring's name for a profile: the profile's own, and in another `ALCHEMY_HOME` with the id
     /// of that folder before it.
     fn keyring_user(&self, name: &ProfileName) -> String {
-        match &self.config.keyring_id {
+        match self.keyring_id.get() {
             Some(id) => format!("{id}/{name}"),
             None => name.to_string(),
         }

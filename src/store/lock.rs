@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::atomic;
+use super::kept_in::Left;
 use crate::error::{Error, Result};
 use crate::terminal::Messages;
 
@@ -35,6 +36,8 @@ pub struct Note {
     pub sent: Option<Sent>,
     /// The last refresh failed.
     pub failed: Option<FailedRefresh>,
+    /// The store that may still have a copy of a credential that was to move.
+    pub left: Option<Left>,
     /// Folders of ours among npm's locks, as we last left them.
     pub npm: Vec<Mark>,
 }

@@ -20,12 +20,13 @@ pub fn carry_out(import: &Import, context: &Context, store: &mut Store, planned:
         _ => None,
     });
     let (mut kept_in, mut signed_out) = (None::<StoreKind>, Vec::new());
+    let is_store_given = import.keeping.is_given()?;
     for (item, name, account) in to_make {
         let before = store.get(name).ok().flatten();
         let kept = before.as_ref().map(|before| before.store.clone()).filter(|kind| *kind != StoreKind::Npm);
         // Decided once for all that are new, and said once; but each has a passphrase of its own.
         let kind = match (kept, &kept_in) {
-            (Some(kept), _) if !import.keeping.is_given() => kept,
+            (Some(kept), _) if !is_store_given => kept,
             (_, Some(kind)) if *kind != StoreKind::Encrypted(Encryption::Passphrase) => kind.clone(),
             _ => kept_in.insert(import.keeping.resolve(context, store, name, None)?).clone(),
         };

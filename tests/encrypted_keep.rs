@@ -297,6 +297,8 @@ fn a_key_without_a_passphrase_is_kept_nowhere() {
     let identity = ["--identity", identity.to_str().expect("UTF-8")];
     home.run_with_input(&[&arguments[..], &identity].concat(), "tok-hunter2").expect_code(0);
     home.run(&["token", "prod"]).expect_code(0);
+    let said = home.run(&["unlock", "prod"]).expect_code(0).stderr;
+    assert!(said.contains("needs no unlocking: its key has no passphrase"), "{said}");
     home.run(&["lock"]).expect_code(0).expect_nothing_unlocked();
     let path = home.alchemy("encrypted/prod.age");
     age::encrypt(&home, identity[1].as_ref(), &document("tok-hunter2-2"), &path);

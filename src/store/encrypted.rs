@@ -83,9 +83,7 @@ impl Store<'_> {
     /// Whether the document can be had without waiting for a person, or is known not to be there.
     pub(crate) fn is_open(&self, profile: &Profile) -> bool {
         let StoreKind::Encrypted(encryption) = &profile.store else { return false };
-        if let Encryption::Identity { path, .. } = encryption
-            && matches!(cipher::private(path), Ok(Private::Open(_)))
-        {
+        if opens_by_itself(encryption) {
             return true;
         }
         let path = self.home.encrypted(&profile.name);
@@ -323,4 +321,11 @@ impl Store<'_> {
     ) -> Option<Bytes> {
         self.decrypt(name, encryption, "the rescue file", bytes, true).ok()
     }
+}
+
+/// Whether it takes no passphrase to decrypt: the key lies in its file as it is.
+#[must_use]
+pub fn opens_by_itself(encryption: &Encryption) -> bool {
+    let Encryption::Identity { path, .. } = encryption else { return false };
+    matches!(cipher::private(path), Ok(Private::Open(_)))
 }

@@ -34,7 +34,9 @@ impl Store<'_> {
             };
         }
         let bytes = document.to_bytes();
-        self.ready(name, &profile.store)?;
+        if profile.store != StoreKind::Keyring {
+            self.ready(name, &profile.store)?; // that one says so itself
+        }
         let _lock = self.lock_both(profile)?;
         let mut edit = Edit::open(self.home, self.messages)?;
         if profile.store == StoreKind::Keyring && edit.before.keyring_id.is_none() && self.home.is_another {

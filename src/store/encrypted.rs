@@ -53,12 +53,16 @@ impl Store<'_> {
             self.messages.say(&format!("{shown} could be read by others; its mode is 0600 now"));
         }
         let digest = sha256_hex(&*found.bytes);
+        let parse = |document: &Bytes| {
+            Document::parse(document, &shown).map(Some).map_err(|error| error.hint(mend(name)))
+        };
         if let Some(document) = self.known_document(name, &path, &digest) {
-            return Document::parse(&document, &shown).map(Some);
+            return parse(&document);
         }
         let document = self.decrypt(name, encryption, &shown, &found.bytes, may_ask)?;
+        let parsed = parse(&document)?;
         self.remember(name, encryption, &digest, &document);
-        Document::parse(&document, &shown).map(Some)
+        Ok(parsed)
     }
 
     /// What is known already of the file with this digest: in this process, or in the kernel.
@@ -100,10 +104,7 @@ impl Store<'_> {
         bytes: &[u8],
         may_ask: bool,
     ) -> Result<Bytes> {
-        let damaged = |why: &str| {
-            Error::new(format!("{what} {why}"))
-                .hint(format!("bring back a copy of it, or set the profile up again: alchemy configure -p {name} --store encrypted"))
-        };
+        let damaged = |why: &str| Error::new(format!("{what} {why}")).hint(mend(name));
         let other = |refused: Refused| match refused {
             Refused::Other(why) => damaged(&why),
             Refused::Passphrase => damaged("is encrypted to another key"),
@@ -135,7 +136,7 @@ impl Store<'_> {
         may_ask: bool,
         open: impl Fn(&Secret) -> Result<T, Refused>,
     ) -> Result<T> {
-        let wrong = |why: &str| Error::new(format!("{what} {why}"));
+        let wrong = |why: &str| Error::new(format!("{what} {why}")).hint(mend(name));
         let known = self.opened.of.borrow().get(name).and_then(|known| known.passphrase.clone());
         if let Some(passphrase) = known {
             match open(&passphrase) {
@@ -321,6 +322,13 @@ impl Store<'_> {
     ) -> Option<Bytes> {
         self.decrypt(name, encryption, "the rescue file", bytes, true).ok()
     }
+}
+
+/// What to do about a file that is no good.
+fn mend(name: &ProfileName) -> String {
+    format!(
+        "bring back a copy of it, or set the profile up again: alchemy configure -p {name} --store encrypted"
+    )
 }
 
 /// Whether it takes no passphrase to decrypt: the key lies in its file as it is.

@@ -9,7 +9,7 @@ pub mod command;
 pub mod config;
 pub mod credential;
 pub mod document;
-mod encrypted;
+pub mod encrypted;
 pub mod generation;
 pub mod grant;
 pub mod home;

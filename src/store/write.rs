@@ -31,7 +31,9 @@ impl Store<'_> {
                 _ => Err(in_npm(name)),
             };
         }
-        self.ready(name, &profile.store)?;
+        if profile.store != StoreKind::Keyring {
+            self.ready(name, &profile.store)?; // that one says so itself
+        }
         let lock = self.lock_both(profile)?;
         let edit = self.edit_for(profile)?;
         let before = edit.before.entry(name.as_str()).and_then(|entry| entry.profile(name).ok());

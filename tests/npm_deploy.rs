@@ -9,9 +9,11 @@ use std::process::Command;
 
 use support::cloudflare::{Cloudflare, Credential};
 use support::project::install_real;
-use support::{ACME, BETA, Home, given, is_secret, run};
+use support::{ACME, BETA, Home, given, run};
 
 const TOKEN: &str = "tok-hunter2-prod";
+const KEY: &str = "key-hunter2-legacy";
+const EMAIL: &str = "me@example.com";
 
 /// It outranks, replaces and redirects what it can.
 const HIJACK: &str = "CLOUDFLARE_API_TOKEN=tok-hijacked\nCLOUDFLARE_API_KEY=key-hijacked\n\
@@ -39,8 +41,8 @@ export default Alchemy.Stack(
 );
 "#;
 
-/// A repository with a stack and the real package, a home with the profile `prod`, and an API that takes its
-/// token.
+/// A repository with a stack and the real package, a home with the profiles `prod`, which has a token, and `legacy`,
+/// which has a key, and an API that takes both.
 struct Demo {
     home: Home,
     api: Cloudflare,
@@ -58,6 +60,8 @@ impl Demo {
         api.add(Credential::user_token(TOKEN));
         let home = Home::new();
         home.token_profile("prod", TOKEN);
+        api.add(Credential::global_key(KEY, EMAIL));
+        home.key_profile("legacy", KEY, EMAIL);
         let project = home.path().join("project");
         fs::create_dir_all(project.join(".git")).expect("a folder");
         install_real(&project, &package, program);
@@ -93,13 +97,18 @@ impl Demo {
     /// Runs it, and sees the namespace made once, in our account, with our token and no other credential.
     #[track_caller]
     fn deploys(&self, arguments: &[&str]) {
-        is_secret(TOKEN);
+        self.deploys_with([Some(&format!("Bearer {TOKEN}")), None, None], arguments);
+    }
+
+    /// The same with these headers: `Authorization`, `X-Auth-Key` and `X-Auth-Email`.
+    #[track_caller]
+    fn deploys_with(&self, headers: [Option<&str>; 3], arguments: &[&str]) {
         let output = run(&mut self.command(arguments)).expect_code(0);
         assert_eq!(self.api.namespaces(ACME), ["demo-kv"], "{}{}", output.stdout, output.stderr);
         assert!(self.api.namespaces(BETA).is_empty());
         for request in self.api.requests() {
             let seen = ["authorization", "x-auth-key", "x-auth-email"].map(|name| request.header(name));
-            assert_eq!(seen, [Some(&*format!("Bearer {TOKEN}")), None, None], "{}", request.path);
+            assert_eq!(seen, headers, "{}", request.path);
             assert!(request.path.contains(ACME), "{}", request.path);
         }
     }
@@ -109,6 +118,12 @@ impl Demo {
 fn version_1_deploys_with_our_token_against_its_env_file() {
     let Some(demo) = Demo::version_1() else { return };
     demo.deploys(&["deploy", "--profile", "prod"]);
+}
+
+#[test]
+fn version_1_deploys_with_our_key_against_its_env_file() {
+    let Some(demo) = Demo::version_1() else { return };
+    demo.deploys_with([None, Some(KEY), Some(EMAIL)], &["deploy", "--profile", "legacy"]);
 }
 
 #[test]

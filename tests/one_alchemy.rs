@@ -135,6 +135,13 @@ fn default_alone_is_not_enough_and_the_rule_for_ci_holds() {
     let ci = got_with(&places, "code", &["deploy"], &in_ci);
     assert_eq!((ci["CLOUDFLARE_API_TOKEN"].as_str(), ci["CLOUDFLARE_API_KEY"].as_str()), ("tok-ci", ""));
 
+    places
+        .run("code", &["deploy"])
+        .expect_only_error(
+            125,
+            "nothing here selects a profile, and the project's own alchemy gets no credential",
+        )
+        .expect_hint("alchemy deploy --profile NAME; for this directory: alchemy use NAME");
     places.token_default();
     for variables in [&[][..], &in_ci] {
         let refused = places.run_with("code", &["deploy"], variables);
@@ -241,6 +248,7 @@ fn a_typo_runs_nothing_and_names_what_may_have_been_meant() {
         ("dploy", "did you mean deploy (npm's)"),
         ("plann", "did you mean plan (npm's)"),
         ("logn", "did you mean login"),
+        ("npm", "see alchemy --help; to have npm's alchemy try it: alchemy -- npm"),
         ("xyzzy", "see alchemy --help; to have npm's alchemy try it: alchemy -- xyzzy"),
     ];
     for (typo, hint) in table {

@@ -15,6 +15,14 @@ use support::{ACME, ALCHEMY, environment, has, run, write_program};
 /// Keeps what it gets.
 const KEEP: &str = "#!/bin/sh\necho \"$*\" >>\"$HOME/ran\"\nenv >>\"$HOME/seen\"\n";
 
+/// For words that are ours: where none of them does anything. The subshell of exec, too, is the person's.
+const NOWHERE: [(&str, &str); 4] = [
+    ("CLOUDFLARE_API_BASE_URL", "http://127.0.0.1:9/client/v4"),
+    ("HTTPS_PROXY", "http://127.0.0.1:9"),
+    ("BROWSER", "/bin/true"),
+    ("SHELL", "/bin/true"),
+];
+
 /// The words that help shows, ours and npm's, but those by which the person says that it may have one.
 fn words(places: &Places) -> Vec<String> {
     let help = places.run("", &["--help"]).stdout;
@@ -33,8 +41,9 @@ fn no_word_gives_a_credential(places: &Places, variables: &[(&str, &str)]) {
     assert!(words.len() > 30, "{words:?}");
     for word in &words {
         for line in [&[word.as_str()][..], &["--", word], &[word, "."]] {
-            // The subshell of exec is the person's.
-            run(places.command("clone", line).env("SHELL", "/bin/true").envs(variables.iter().copied()));
+            let mut command = places.command("clone", line);
+            command.envs(NOWHERE.iter().chain(variables).copied());
+            run(&mut command);
         }
     }
     let seen = fs::read_to_string(places.path("seen")).unwrap_or_default();

@@ -24,7 +24,7 @@ use clap_complete::engine::{
 
 use super::context::Context;
 use super::grammar::{Place, is_profile_option, parsed, place};
-use super::{Cli, EXEC_NAME, base_name, npm};
+use super::{Cli, EXEC_NAME, base_name, npm_words};
 use crate::error::Result;
 use crate::oauth::client::{Client, Preset};
 use crate::oauth::scopes::{ALL, BASIC, Catalog};
@@ -73,7 +73,7 @@ impl Complete {
                 let profiles =
                     matches!(place, Place::Profile).then(|| starting(&known.profiles, typed.last()));
                 command = with_values(command, &known).mut_subcommands(|command| {
-                    let is_npms = npm::WORDS.iter().any(|word| word.name == command.get_name());
+                    let is_npms = npm_words::WORDS.iter().any(|word| word.name == command.get_name());
                     if is_npms { command.hide(false) } else { command }
                 });
                 let words = parsed(typed.words.clone(), &command);

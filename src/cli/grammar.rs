@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use clap::{Arg, Command};
 
-use super::npm;
+use super::npm_words;
 
 /// The arguments (the program's name first) with those of `exec` and of npm's commands in their canonical order;
 /// those of any other command as they are.
@@ -29,13 +29,13 @@ fn canonical_npm(mut arguments: Vec<OsString>, command: &Command) -> Vec<OsStrin
     let Some(start) = npms(&arguments, command) else { return arguments };
     let Some(word) = arguments.get(start).cloned() else { return arguments };
     let is_any = word == "--";
-    let is_ours = command.find_subcommand(&word).is_some() && !npm::has(&word);
+    let is_ours = command.find_subcommand(&word).is_some() && !npm_words::has(&word);
     if start == 1 + options(&arguments[1..], &[command]) && is_ours {
         return arguments;
     }
     let options: Vec<_> = arguments.drain(1..=start).take(start - 1).collect();
-    if is_any || npm::has(&word) {
-        let word = if is_any { npm::ANY.into() } else { word };
+    if is_any || npm_words::has(&word) {
+        let word = if is_any { npm_words::ANY.into() } else { word };
         arguments.splice(1..1, [word].into_iter().chain(options).chain(["--".into()]));
     } else if is_ours {
         arguments.splice(1..1, [word].into_iter().chain(options));
@@ -50,12 +50,12 @@ fn canonical_npm(mut arguments: Vec<OsString>, command: &Command) -> Vec<OsStrin
 /// The words of a line that is being typed as the parser knows them, which has no options of npm's commands before
 /// the command.
 pub fn parsed(mut words: Vec<OsString>, command: &Command) -> Vec<OsString> {
-    let Some((any, (_, before))) = command.find_subcommand(npm::ANY).zip(words.split_last()) else {
+    let Some((any, (_, before))) = command.find_subcommand(npm_words::ANY).zip(words.split_last()) else {
         return words;
     };
     let start = 1 + extent(before.get(1..).unwrap_or_default(), &[command, any]);
     if start > before.len() {
-        words.insert(1, npm::ANY.into());
+        words.insert(1, npm_words::ANY.into());
     } else if start == before.len() {
         words.drain(1..start);
     }
@@ -64,7 +64,7 @@ pub fn parsed(mut words: Vec<OsString>, command: &Command) -> Vec<OsString> {
 
 /// Where the first word stands that is no option of ours or of npm's commands. The version is asked of us.
 fn npms(arguments: &[OsString], command: &Command) -> Option<usize> {
-    let any = command.find_subcommand(npm::ANY)?;
+    let any = command.find_subcommand(npm_words::ANY)?;
     let start = 1 + options(arguments.get(1..)?, &[command, any]);
     let is_version = arguments[1..start].iter().any(|word| word == "--version" || word == "-V");
     (!is_version).then_some(start)
@@ -131,7 +131,7 @@ pub enum Place {
 pub fn place(words: &[OsString], command: &Command) -> Place {
     let Some((last, before)) = words.split_last() else { return Place::Parsed };
     let npms = npms(before, command).and_then(|start| before.get(start));
-    if npms.is_some_and(|word| word == "--" || npm::has(word)) {
+    if npms.is_some_and(|word| word == "--" || npm_words::has(word)) {
         return Place::Npm;
     }
     let Some((start, exec)) = find_subcommand(before, command) else { return Place::Parsed };

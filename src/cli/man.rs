@@ -6,7 +6,7 @@ use clap::{Args, Command, CommandFactory};
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
 use super::Cli;
-use super::npm::{self, Word};
+use super::npm_words::{WORDS, Word};
 use crate::error::{Error, Result};
 use crate::terminal;
 
@@ -174,7 +174,7 @@ fn sections(command: &Command, parent: Option<&Command>) -> Roff {
     if parent.is_none() {
         roff.control("SH", ["COMMANDS OF NPM'S ALCHEMY"]);
         roff.text([roman(NPM)]);
-        for Word { name, about, .. } in &npm::WORDS {
+        for Word { name, about, .. } in &WORDS {
             roff.control("TP", []);
             roff.text([bold(*name)]);
             roff.text([roman(*about)]);

@@ -36,6 +36,7 @@ mod logout;
 mod man;
 mod r#move;
 mod npm;
+mod npm_words;
 mod passphrase;
 mod paste;
 mod plan;
@@ -69,7 +70,7 @@ pub const EXEC_NAME: &str = "alchemy-exec";
 /// Cloudflare credentials for any command.
 #[derive(Parser)]
 #[command(name = "alchemy", version, subcommand_required = true, arg_required_else_help = true)]
-#[command(max_term_width = 100, after_help = npm::help())]
+#[command(max_term_width = 100, after_help = npm_words::help())]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -304,7 +305,7 @@ pub fn main(mut arguments: Vec<OsString>) -> u8 {
     let mut command = if is_quick { QuickCli::command() } else { Cli::command() };
     let arguments = grammar::canonical(arguments, &command);
     let word = grammar::subcommand(&arguments, &command).map(OsStr::to_owned);
-    let is_exec = word.as_deref().is_some_and(|word| word == "exec" || npm::has(word));
+    let is_exec = word.as_deref().is_some_and(|word| word == "exec" || npm_words::has(word));
     let parsed = command.try_get_matches_from_mut(arguments).and_then(|matches| {
         if is_quick {
             QuickCli::from_arg_matches(&matches).map(Cli::from)
@@ -374,7 +375,8 @@ fn wrong_usage(error: &clap::Error, unknown: Option<&OsStr>, is_exec: bool) -> u
         return exit_code(Kind::Usage, is_exec);
     }
     if let (ErrorKind::InvalidSubcommand, Some(word)) = (error.kind(), unknown) {
-        messages.error(&npm::unknown(&word.to_string_lossy(), error.get(ContextKind::SuggestedSubcommand)));
+        messages
+            .error(&npm_words::unknown(&word.to_string_lossy(), error.get(ContextKind::SuggestedSubcommand)));
         return exit_code(Kind::Usage, is_exec);
     }
     let first = shown.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");

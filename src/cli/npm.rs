@@ -7,14 +7,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 
-use clap::error::ContextValue;
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 
 use super::chosen::Chosen;
 use super::context::Context;
 use super::handover::{Handover, Receiver};
+use super::npm_words::{ANY, WORDS, Word, asked, has, known};
 use crate::cloudflare::Credential;
 use crate::directory::npm_bin::{self, FileId, NpmBin};
 use crate::environment::{ACTIVE, API_KEY, apply, removal};
@@ -22,56 +21,10 @@ use crate::error::{Error, Kind, Result};
 use crate::launch;
 use crate::profile::ProfileName;
 use crate::profile::selection::Reason;
-use crate::shell;
+use crate::store::Store;
 
-/// The command that hands over all arguments; nobody types it, see [`super::grammar`].
-pub const ANY: &str = "__npm";
-
-/// A command of the npm package.
-pub struct Word {
-    pub name: &'static str,
-    pub about: &'static str,
-    /// It asks Cloudflare: it gets the credential.
-    has_credential: bool,
-}
-
-const fn word(name: &'static str, about: &'static str, has_credential: bool) -> Word {
-    Word { name, about, has_credential }
-}
-
-/// The commands of both versions (`facts/alchemy-npm.md` §4) that are not ours as well.
-pub const WORDS: [Word; 14] = [
-    word("deploy", "Deploy a stack", true),
-    word("destroy", "Destroy a stack's resources", true),
-    word("dev", "Run a stack locally, with live changes", true),
-    word("plan", "Show what deploying would change (version 2)", true),
-    word("run", "Run a stack without changing it (version 1)", true),
-    word("logs", "Show a stack's logs (version 2)", true),
-    word("drift", "Compare a stack with what is there (version 2)", true),
-    word("state", "Look into a stack's state", true),
-    word("provider", "Look after a provider, such as its state store (version 2)", true),
-    word("util", "Create tokens, and the like (version 1)", true),
-    word("unsafe", "What cannot be undone (version 2)", true),
-    word("create", "Create a project (version 1)", false),
-    word("init", "Set a project up (version 1)", false),
-    word("telemetry", "Switch telemetry on or off (version 1)", false),
-];
-
-/// Commands of the npm package that are ours, too, and look after its own profiles: they read no credential from
-/// the environment (`facts/alchemy-npm.md` §1.9, §3.6). Or ask nobody.
-const WITHOUT_CREDENTIAL: [&str; 5] = ["configure", "login", "logout", "profile", "help"];
-
-/// What happens to the program that we are inside of, in it: the files that were run, oldest first.
+/// The files that were handed over to, oldest first, for who is called inside of one.
 const HANDED: &str = "ALCHEMY_HANDED";
-
-/// Whether the word is one of the npm package's.
-pub fn has(word: &OsStr) -> bool {
-    word == ANY || known(word).is_some()
-}
-
-fn known(name: &OsStr) -> Option<&'static Word> {
-    WORDS.iter().find(|word| name == word.name)
-}
 
 /// A command line for the npm package's `alchemy`.
 pub struct Npm {
@@ -134,44 +87,6 @@ impl FromArgMatches for Npm {
     }
 }
 
-/// What the main help says of the npm package's commands.
-pub fn help() -> String {
-    let names = |has_credential: bool| {
-        let words = WORDS.iter().filter(|word| word.has_credential == has_credential);
-        words.map(|word| word.name).collect::<Vec<_>>().join(", ")
-    };
-    format!(
-        "Commands of npm's alchemy, handed to the one in the project's node_modules:\n  \
-         {}\n          with the credential of the profile: -p before the command, or --profile after it\n  \
-         {}\n          without one\n  \
-         -- ARGUMENTS\n          any other",
-        names(true),
-        names(false)
-    )
-}
-
-/// A command that is neither ours nor one of npm's, with those that may have been meant.
-pub fn unknown(word: &str, near: Option<&ContextValue>) -> Error {
-    let near: Vec<String> = match near {
-        Some(ContextValue::Strings(names)) => names.clone(),
-        Some(ContextValue::String(name)) => vec![name.clone()],
-        _ => Vec::new(),
-    };
-    let of_whom = |name: &String| match known(OsStr::new(name)) {
-        Some(_) => format!("{name} (npm's)"),
-        None => name.clone(),
-    };
-    // The likeliest comes last.
-    let near: Vec<String> = near.iter().rev().map(of_whom).collect();
-    let near = if near.is_empty() {
-        "see alchemy --help".to_owned()
-    } else {
-        format!("did you mean {}?", near.join(" or "))
-    };
-    Error::usage(format!("there is no command '{word}'"))
-        .hint(format!("{near}; to have npm's alchemy try it: alchemy -- {}", shell::word(word)))
-}
-
 impl Npm {
     pub fn run(self, context: &Context) -> Result<()> {
         let asked = asked(&self.arguments);
@@ -209,7 +124,12 @@ impl Npm {
                 return Err(context.refusal(here, ask));
             }
         }
-        let chosen = Chosen::of(context, &store, profile)?;
+        let chosen = match Chosen::of(context, &store, profile) {
+            Err(_) if is_unselected(context, &store, profile) => {
+                return Err(self.unselected("and the project's own alchemy gets no credential without one"));
+            }
+            chosen => chosen?,
+        };
         self.check_choice(context, &chosen)?;
         // Version 1 takes a key before a token, and an unset one from `.env`; an empty one is none to it
         // (`facts/alchemy-npm.md` §1.7). Version 2 takes the token first.
@@ -226,28 +146,34 @@ impl Npm {
     /// `default`, which nobody has chosen, is for the person's own programs, and what a shell's hook has left in
     /// the environment is for the directory that it is from.
     fn check_choice(&self, context: &Context, chosen: &Chosen) -> Result<()> {
-        let message = match chosen {
+        match chosen {
             Chosen::Profile(profile, selection) if selection.reason == Reason::Default => {
-                format!("nothing here selects a profile, and '{}' alone is not enough", profile.name)
+                let why = format!(
+                    "and '{}' alone is not enough to give the project's own alchemy its credential",
+                    profile.name
+                );
+                Err(self.unselected(&why))
             }
             Chosen::Environment(_) if context.variable(ACTIVE).is_some() => {
-                "nothing here selects a profile, and the environment's credential is another directory's"
-                    .to_owned()
+                Err(self.unselected("and the environment's credential is another directory's"))
             }
-            _ => return Ok(()),
-        };
+            _ => Ok(()),
+        }
+    }
+
+    fn unselected(&self, why: &str) -> Error {
         let line = match self.arguments.first().filter(|word| known(word).is_some()) {
             Some(word) => format!("{} --profile NAME", word.display()),
             None => "-p NAME -- …".to_owned(),
         };
-        Err(Error::new(format!("{message} to give the project's own alchemy its credential"))
-            .hint(format!("for this run: alchemy {line}; for this directory: alchemy use NAME")))
+        Error::new(format!("nothing here selects a profile, {why}"))
+            .hint(format!("for this run: alchemy {line}; for this directory: alchemy use NAME"))
     }
 
     fn not_installed(&self, context: &Context) -> Error {
         let top = npm_bin::top(&context.directory, context.user_home());
-        let up = if top == context.directory { "" } else { " or above, up to " };
-        let up = if up.is_empty() { String::new() } else { format!("{up}{}", context.shown(top)) };
+        let is_top = top == context.directory;
+        let up = if is_top { String::new() } else { format!(" or above, up to {}", context.shown(top)) };
         let place = context.shown(&context.directory);
         let hint = match self.arguments.first().and_then(|word| known(word)) {
             Some(word) if !word.has_credential => format!("npx alchemy {}, or bunx alchemy {0}", word.name),
@@ -258,37 +184,11 @@ impl Npm {
     }
 }
 
-/// What the arguments say to us.
-#[derive(Debug, PartialEq, Eq)]
-struct Asked {
-    /// The profiles that npm's own options name.
-    profiles: Vec<OsString>,
-    /// The command asks Cloudflare.
-    has_credential: bool,
-}
-
-fn asked(arguments: &[OsString]) -> Asked {
-    let own: Vec<&OsString> = arguments.iter().take_while(|word| *word != "--").collect();
-    let command = own.iter().find(|word| !word.as_bytes().starts_with(b"-"));
-    let is_help = own.iter().any(|word| *word == "--help" || *word == "-h");
-    let has_credential = !is_help
-        && command.is_some_and(|name| match known(name) {
-            Some(word) => word.has_credential,
-            None => !WITHOUT_CREDENTIAL.iter().any(|without| *name == without),
-        });
-    // The short form is version 1's, for `util` alone; elsewhere it would be something else.
-    let short: &[u8] = if command.is_some_and(|name| *name == "util") { b"-p" } else { b"--profile" };
-    let mut profiles = Vec::new();
-    let mut words = own.into_iter();
-    while let Some(word) = words.next() {
-        let bytes = word.as_bytes();
-        if bytes == b"--profile" || bytes == short {
-            profiles.extend(words.next().cloned());
-        } else if let Some(value) = bytes.strip_prefix(b"--profile=") {
-            profiles.push(OsStr::from_bytes(value).to_owned());
-        }
-    }
-    Asked { profiles, has_credential }
+/// Whether nothing selects, and there is no `default`.
+fn is_unselected(context: &Context, store: &Store, profile: Option<&str>) -> bool {
+    let is_named = profile.is_some() || context.names_profile();
+    let is_free = || context.here().is_ok_and(|here| here.choice.is_none() && here.asks.is_none());
+    !is_named && is_free() && matches!(store.get(&ProfileName::default()), Ok(None))
 }
 
 /// The one profile that is named, by our option or by npm's.
@@ -338,40 +238,6 @@ fn without_credential(context: &Context) -> Result<Vec<(OsString, OsString)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn of(line: &str) -> Asked {
-        asked(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn what_asks_cloudflare_gets_the_credential_of_the_profile_that_npms_options_name() {
-        let table: [(&str, bool, &[&str]); 20] = [
-            ("deploy", true, &[]),
-            ("deploy --profile prod --stage x", true, &["prod"]),
-            ("deploy --profile=prod", true, &["prod"]),
-            ("deploy --profile=", true, &[""]),
-            ("deploy --profile a --profile=b", true, &["a", "b"]),
-            ("deploy -p prod", true, &[]),
-            ("util create-cloudflare-token -p prod", true, &["prod"]),
-            ("provider aws bootstrap --aws-profile x", true, &[]),
-            ("run -- --profile x", true, &[]),
-            ("deploy --profile", true, &[]),
-            ("deploy --help", false, &[]),
-            ("run -- --help", true, &[]),
-            ("create", false, &[]),
-            ("init --profile prod", false, &["prod"]),
-            ("telemetry disable", false, &[]),
-            ("profile list", false, &[]),
-            ("login", false, &[]),
-            ("--version", false, &[]),
-            ("new-command", true, &[]),
-            ("", false, &[]),
-        ];
-        for (line, has_credential, profiles) in table {
-            let profiles = profiles.iter().map(OsString::from).collect();
-            assert_eq!(of(line), Asked { profiles, has_credential }, "{line}");
-        }
-    }
 
     #[test]
     fn one_profile_may_be_named_twice_and_two_may_not() {

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use super::account::account_by_id;
 use super::context::{Context, Wanted};
 use super::login::offer;
+use super::pick::{Pick, is_open, pick as picked};
 use super::{MinTtl, guard};
 use crate::cloudflare::Credential;
 use crate::directory::hazards::Given;
@@ -40,7 +41,7 @@ impl Chosen {
         let may_fall_back = match selection.reason {
             Reason::Default | Reason::Bound(_) | Reason::Pinned(_) | Reason::Asked(_) => true,
             Reason::CommandLine => is_ci(context) && !context.home.config().exists(),
-            Reason::CloudflareProfile | Reason::AlchemyProfile => false,
+            Reason::CloudflareProfile | Reason::AlchemyProfile | Reason::Picked => false,
         };
         if !may_fall_back || store.get(&selection.name)?.is_some() {
             return Err(unknown);
@@ -55,6 +56,28 @@ impl Chosen {
             }
             None => Err(unknown),
         }
+    }
+
+    /// The same for a command of a person's: who wants to `pick` the profile is asked, and so is who has named
+    /// none, where nothing else gives a credential.
+    pub fn of_or_picked(
+        context: &Context,
+        store: &Store,
+        argument: Option<&str>,
+        pick: Pick,
+    ) -> Result<Self> {
+        if !pick.pick {
+            match Self::of(context, store, argument) {
+                Err(error) if argument.is_some() || !is_open(context, store)? => return Err(error),
+                Ok(chosen) => return Ok(chosen),
+                Err(_) => {}
+            }
+        } else if argument.is_some() {
+            return Err(Error::usage("--pick asks for the profile, and the command line names one")
+                .hint("leave one of them out"));
+        }
+        let (profile, selection) = picked(context, store)?;
+        Ok(Self::Profile(Box::new(profile), selection))
     }
 
     /// The session for what was chosen, for a command that lets its credential out: all of them come

@@ -106,14 +106,18 @@ impl Context {
 
     /// Opens the store. `may_ask`: the keyring may show its dialog, as a person waits at a terminal.
     pub fn store(&self, may_ask: bool) -> Result<Store<'_>> {
-        let interactive = may_ask && !self.in_direnv() && crate::terminal::stderr_is_terminal();
-        let unlock = if interactive { Unlock::Dialog } else { Unlock::Never };
+        let unlock = if may_ask && self.may_ask() { Unlock::Dialog } else { Unlock::Never };
         let bus = SessionBus {
             address: self.variable("DBUS_SESSION_BUS_ADDRESS").map(OsStr::to_owned),
             runtime_dir: self.variable("XDG_RUNTIME_DIR").map(PathBuf::from),
             uid: self.uid,
         };
         Store::open(&self.home, Params { bus, unlock }, &self.messages)
+    }
+
+    /// Whether a person waits at a terminal, and may be asked what was not asked for.
+    pub fn may_ask(&self) -> bool {
+        !self.in_direnv() && crate::terminal::stderr_is_terminal()
     }
 
     /// Whether direnv is evaluating an `.envrc`: nobody is asked anything then.

@@ -29,7 +29,9 @@ mod list;
 mod login;
 mod logout;
 mod man;
+mod open;
 mod paste;
+mod pick;
 mod plan;
 mod profile;
 mod prompt;
@@ -98,6 +100,7 @@ enum Command {
     Login(login::Login),
     Logout(logout::Logout),
     Whoami(whoami::Whoami),
+    Open(open::Open),
     /// List the profiles
     #[command(visible_alias = "ls")]
     List(list::List),
@@ -129,6 +132,7 @@ impl Command {
             Self::Login(login) => login.run(context),
             Self::Logout(logout) => logout.run(context),
             Self::Whoami(whoami) => whoami.run(context),
+            Self::Open(open) => open.run(context),
             Self::List(list) => list.run(context),
             Self::Profile(profile) => profile.run(context),
             Self::Hook(hook) => hook.run(context),

@@ -10,11 +10,11 @@ use super::pick::{Pick, is_open, pick as picked};
 use super::{MinTtl, guard};
 use crate::cloudflare::Credential;
 use crate::directory::hazards::Given;
-use crate::environment::{ACCOUNT_ID, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL};
+use crate::environment::{ACCOUNT_ID, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL, PROFILE};
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
 use crate::profile::selection::{Reason, Selection};
-use crate::profile::{Account, Method, Profile};
+use crate::profile::{Account, Method, Profile, ProfileName};
 use crate::secret::Secret;
 use crate::session::{Gate, MIN_TTL, Session, Source, endpoint};
 use crate::store::Store;
@@ -178,6 +178,14 @@ impl Chosen {
             }
         }
     }
+}
+
+/// Where else the token of the profile stands that the environment is already for, by an outer `alchemy exec`
+/// or `alchemy env`: it must not stay there beside another profile's.
+pub fn inherited_also(context: &Context, store: &Store) -> Vec<String> {
+    let name = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
+    let profile = name.and_then(|name| store.get(&name).ok().flatten());
+    profile.map(|profile| profile.also).unwrap_or_default()
 }
 
 pub fn asked_life(context: &Context, asked: &MinTtl) -> Result<SignedDuration> {

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use clap::Args;
 
 use super::account::account_by_id;
-use super::chosen::Chosen;
+use super::chosen::{Chosen, inherited_also};
 use super::context::Context;
 use super::pick::Pick;
 use super::{Consent, MinTtl, Strictness, guard};
@@ -68,7 +68,7 @@ impl Exec {
         warn_of_other_account(context, &store, session.account.as_ref());
         let mut also = self.also;
         also.extend_from_slice(chosen.also());
-        let mut changes = changes(&session, &also);
+        let mut changes = changes(&session, &also).without(&inherited_also(context, &store));
         if let Chosen::Profile(profile, _) = &chosen
             && profile.confirm
         {

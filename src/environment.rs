@@ -150,6 +150,19 @@ pub fn changes(session: &Session, also: &[String]) -> Changes {
     Changes { set, unset }
 }
 
+impl Changes {
+    /// Removes further variables, unless they are set.
+    #[must_use]
+    pub fn without(mut self, names: &[String]) -> Self {
+        let is_named = |name: &&String| {
+            self.unset.contains(name) || self.set.iter().any(|(set, _)| set == *name) || !may_repeat(name)
+        };
+        let further: Vec<String> = names.iter().filter(|name| !is_named(name)).cloned().collect();
+        self.unset.extend(further);
+        self
+    }
+}
+
 /// The changes that take away whatever [`changes`] may have set.
 #[must_use]
 pub fn removal(also: &[String]) -> Changes {

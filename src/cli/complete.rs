@@ -186,7 +186,8 @@ fn known(context: &Context, before: &[OsString]) -> Known {
         .into_iter()
         .map(|(name, profile)| (name.to_string(), profile.map(described).unwrap_or_default()))
         .collect();
-    let has_option = before.iter().any(|word| is_profile_option(word) || word == "--unset");
+    let no_name = |word: &OsString| is_profile_option(word) || word == "--unset" || word == "--pick";
+    let has_option = before.iter().any(no_name);
     let has_name = before.iter().skip(2).any(|word| profiles.iter().any(|(name, _)| word == name.as_str()));
     Known { profiles, accounts, has_option, has_name }
 }
@@ -210,7 +211,9 @@ fn completer(arg: &Arg, known: &Known) -> Option<ArgValueCompleter> {
     match (arg.get_id().as_str(), takes) {
         ("positional", Some("PROFILE")) if known.has_option => None,
         (_, Some("PROFILE")) => listed(known.profiles.clone()),
-        (_, Some("PROFILE [DIR]")) if !known.has_option && !known.has_name => listed(known.profiles.clone()),
+        (_, Some("PROFILE [DIR]" | "PROFILE [PATH]")) if !known.has_option && !known.has_name => {
+            listed(known.profiles.clone())
+        }
         ("account", _) => listed(known.accounts.clone()),
         ("scopes", _) => Some(ArgValueCompleter::new(scopes)),
         ("client", _) => plain(&[Preset::Alchemy.name(), Preset::AlchemyV1.name()]),

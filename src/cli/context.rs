@@ -124,9 +124,8 @@ impl Context {
     /// Opens the store. `may_ask`: the keyring may show its dialog, and a passphrase be asked for, as a person
     /// waits at a terminal.
     pub fn store(&self, may_ask: bool) -> Result<Store<'_>> {
+        let unlock = if may_ask && self.may_ask() { Unlock::Dialog } else { Unlock::Never };
         let may_ask = may_ask && !self.in_direnv();
-        let interactive = may_ask && crate::terminal::stderr_is_terminal();
-        let unlock = if interactive { Unlock::Dialog } else { Unlock::Never };
         let keyring = Params { bus: self.session_bus(), unlock };
         Store::open(&self.home, Access { keyring, may_ask, person: self }, &self.messages)
     }
@@ -138,6 +137,11 @@ impl Context {
             runtime_dir: self.variable("XDG_RUNTIME_DIR").map(PathBuf::from),
             uid: self.uid,
         }
+    }
+
+    /// Whether a person waits at a terminal, and may be asked what was not asked for.
+    pub fn may_ask(&self) -> bool {
+        !self.in_direnv() && crate::terminal::stderr_is_terminal()
     }
 
     /// Whether direnv is evaluating an `.envrc`: nobody is asked anything then.

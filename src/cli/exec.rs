@@ -7,6 +7,7 @@ use clap::Args;
 use super::chosen::Chosen;
 use super::context::Context;
 use super::handover::{Handover, Receiver};
+use super::pick::Pick;
 use crate::environment::apply;
 use crate::error::{Error, Result};
 use crate::launch;
@@ -15,7 +16,7 @@ use crate::store::Store;
 
 /// Run a command with a profile's credential; without a command, a subshell
 ///
-/// With -p, or when -- comes first, all that follows is the command. Otherwise the first word is the
+/// With -p or --pick, or when -- comes first, all that follows is the command. Otherwise the first word is the
 /// profile and the rest the command, with or without --.
 ///
 /// The exit code is the command's own; 125 when alchemy itself failed, 126 when the command cannot be
@@ -26,6 +27,8 @@ pub struct Exec {
     /// The profile [default: by CLOUDFLARE_PROFILE, ALCHEMY_PROFILE, the directory, or 'default']
     #[arg(short, long, value_name = "PROFILE")]
     profile: Option<OsString>,
+    #[command(flatten)]
+    pick: Pick,
     #[command(flatten)]
     handover: Handover,
     /// Repeat the token under another variable's name (CF_API_TOKEN, CF_DNS_API_TOKEN, …)
@@ -40,7 +43,7 @@ impl Exec {
     pub fn run(self, context: &Context) -> Result<()> {
         let mut store = context.store(true)?;
         let profile = self.profile.as_deref().map(OsStr::to_string_lossy);
-        let chosen = Chosen::of(context, &store, profile.as_deref())
+        let chosen = Chosen::of_or_picked(context, &store, profile.as_deref(), self.pick)
             .map_err(|error| self.forgotten_profile(context, &store).unwrap_or(error))?;
 
         let subshell = self.command.is_empty();

@@ -1,4 +1,4 @@
-//! The grammar of `exec` (design §3), which no option parser has: with `-p`, or when `--` comes first,
+//! The grammar of `exec` (design §3), which no option parser has: with `-p` or `--pick`, or when `--` comes first,
 //! all that follows is the command; otherwise the first word is the profile and the rest the command,
 //! with or without `--`. Nothing after the command's first word is parsed.
 //!
@@ -79,7 +79,7 @@ fn canonical_exec(
     let options = |words: &[OsString]| options(words, &[command, exec]);
     let words = arguments.split_off(start + 1);
     let before = options(&words);
-    let has_profile = words[..before].iter().any(|word| is_profile_option(word));
+    let has_profile = words[..before].iter().any(|word| names_profile(word));
     let mut rest = words[before..].to_vec();
     arguments.extend_from_slice(&words[..before]);
     let dashes = rest.first().is_some_and(|word| word == "--");
@@ -142,7 +142,7 @@ pub fn place(words: &[OsString], command: &Command) -> Place {
     if exec.get_name() != "exec" || end > before.len() {
         return Place::Parsed;
     }
-    let has_profile = before[start + 1..end].iter().any(|word| is_profile_option(word));
+    let has_profile = before[start + 1..end].iter().any(|word| names_profile(word));
     match before.get(end) {
         None if option => Place::Parsed,
         None if has_profile => Place::Command(end),
@@ -215,6 +215,11 @@ fn is_foreign(word: &OsStr, commands: &[&Command]) -> bool {
     }
 }
 
+/// Whether the word says by itself which profile, or that it is to be asked for: no profile follows then.
+fn names_profile(word: &OsStr) -> bool {
+    word == "--pick" || is_profile_option(word)
+}
+
 /// Whether the word names the profile, as an option.
 pub fn is_profile_option(word: &OsStr) -> bool {
     let word = word.as_bytes();
@@ -251,6 +256,7 @@ mod tests {
             ("exec -p ", Place::Parsed),
             ("exec -vp ", Place::Parsed),
             ("exec -p prod ", Place::Command(4)),
+            ("exec --pick ", Place::Command(3)),
             ("exec -pprod wrang", Place::Command(3)),
             ("exec -p prod --acc", Place::Parsed),
             ("exec -p prod wrangler --acc", Place::Command(4)),
@@ -294,7 +300,7 @@ mod tests {
 
     #[test]
     fn every_spelling_has_one_meaning() {
-        let table: [(&str, &str); 33] = [
+        let table: [(&str, &str); 35] = [
             ("exec", "exec"),
             ("exec prod", "exec --profile=prod"),
             ("exec prod --", "exec --profile=prod"),
@@ -308,6 +314,8 @@ mod tests {
             ("exec prod --account 1 -- wrangler", "exec --profile=prod --account 1 -- wrangler"),
             ("exec --account 1 prod wrangler", "exec --account 1 --profile=prod -- wrangler"),
             ("-v exec --profile=prod sh -c x", "-v exec --profile=prod -- sh -c x"),
+            ("exec --pick wrangler --pick", "exec --pick -- wrangler --pick"),
+            ("exec prod --pick", "exec --profile=prod --pick"),
             ("exec sh -c x", "exec --profile=sh -- -c x"),
             ("exec prod --account 1 --typo x", "exec --profile=prod --account 1 -- --typo x"),
             ("token prod -- x", "token prod -- x"),

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use clap::Args;
 
 use super::account::account_by_id;
-use super::chosen::Chosen;
+use super::chosen::{Chosen, inherited_also};
 use super::context::Context;
 use super::{Consent, MinTtl, Strictness, guard};
 use crate::environment::{Changes, Value, changes};
@@ -54,7 +54,8 @@ impl Handover {
         guard::hazards(context, chosen, account.as_ref(), receiver, self.strictness.given())?;
         let session = chosen.release(context, store, account, &self.min_ttl, context.gate(self.consent))?;
         guard::warn_of_other_account(context, store, session.account.as_ref());
-        let mut changes = changes(&session, &[also, chosen.also()].concat());
+        let also = [also, chosen.also()].concat();
+        let mut changes = changes(&session, &also).without(&inherited_also(context, store));
         if let Chosen::Profile(profile, _) = chosen
             && profile.confirm
         {

@@ -37,8 +37,10 @@ mod man;
 mod r#move;
 mod npm;
 mod npm_words;
+mod open;
 mod passphrase;
 mod paste;
+mod pick;
 mod plan;
 mod profile;
 mod prompt;
@@ -112,6 +114,7 @@ enum Command {
     Unlock(lock::Unlock),
     Lock(lock::Lock),
     Whoami(whoami::Whoami),
+    Open(open::Open),
     /// List the profiles
     #[command(visible_alias = "ls")]
     List(list::List),
@@ -150,6 +153,7 @@ impl Command {
             Self::Unlock(unlock) => unlock.run(context),
             Self::Lock(lock) => lock.run(context),
             Self::Whoami(whoami) => whoami.run(context),
+            Self::Open(open) => open.run(context),
             Self::List(list) => list.run(context),
             Self::Profile(profile) => profile.run(context),
             Self::Hook(hook) => hook.run(context),

@@ -96,12 +96,14 @@ pub fn look(scene: &Scene) -> Vec<Hazard> {
     let words = Words::of(scene.command);
     let directory = words.directory.map_or_else(|| scene.directory.to_owned(), |to| scene.directory.join(to));
     let loads = words.loads(&directory);
-    let mut texts: Vec<(&Path, Zeroizing<String>)> = Vec::new();
-    let mut hazards = Vec::new();
-    for path in loads.iter().flat_map(|load| &load.files) {
-        if texts.iter().any(|(read, _)| read == path) || hazards.iter().any(|h: &Hazard| h.file == *path) {
-            continue;
+    let mut files: Vec<&Path> = Vec::new();
+    for file in loads.iter().flat_map(|load| &load.files) {
+        if !files.contains(&file.as_path()) {
+            files.push(file);
         }
+    }
+    let (mut texts, mut hazards) = (Vec::new(), Vec::new());
+    for path in files {
         match file::read(path, LIMIT, None) {
             Ok(None) => {}
             Ok(Some(small)) => {

@@ -8,6 +8,7 @@ use super::chosen::Chosen;
 use super::context::Context;
 use super::handover::{Handover, Receiver};
 use super::pick::Pick;
+use super::r2::R2Arguments;
 use crate::environment::apply;
 use crate::error::{Error, Result};
 use crate::launch;
@@ -34,6 +35,8 @@ pub struct Exec {
     /// Repeat the token under another variable's name (CF_API_TOKEN, CF_DNS_API_TOKEN, …)
     #[arg(long, value_name = "NAME", value_parser = super::env::variable_name)]
     also: Vec<String>,
+    #[command(flatten)]
+    r2: R2Arguments,
     /// The command and its arguments
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -52,13 +55,14 @@ impl Exec {
         let path = context.variable("PATH");
         let program = launch::find(&arguments[0], path, &context.directory)?;
 
-        let (session, changes) = self.handover.of(
+        let (session, mut changes) = self.handover.of(
             context,
             &mut store,
             &chosen,
             &Receiver { command, blank_key: false },
             &self.also,
         )?;
+        self.r2.add(context, &mut store, &chosen, &session, &mut changes)?;
         let environment = apply(context.variables.clone(), &changes);
         if subshell {
             let who = session.profile.as_ref().map_or("the environment's credential", ProfileName::as_str);

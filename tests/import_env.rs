@@ -98,10 +98,8 @@ fn a_file_is_read_as_it_is_and_stays_as_it_is() {
 }
 
 #[test]
-fn a_broken_file_is_named_with_the_line_and_not_shown() {
+fn a_file_that_cannot_be_read_is_named() {
     let online = online();
-    fs::write(online.home.path().join(".env"), "A=b\n\nCLOUDFLARE_API_TOKEN='hunter2\n").expect("written");
-    import(&online, &["--file", ".env"], &[]).expect_only_error(1, ".env cannot be understood (line 3)");
     import(&online, &["--file", "none"], &[]).expect_only_error(1, "none does not exist");
     import(&online, &["--file", "."], &[]).expect_only_error(1, ". is no regular file");
     shows_no_secret(run(&mut online.command(&["import", "wrangler", "--file", ".env"])))

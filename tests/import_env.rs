@@ -68,6 +68,25 @@ fn a_token_in_the_environment_becomes_a_profile_once() {
 }
 
 #[test]
+fn what_is_kept_encrypted_is_opened_to_see_that_it_is_there() {
+    let online = online();
+    let variables = [
+        ("CLOUDFLARE_API_TOKEN", TOKEN),
+        ("CLOUDFLARE_ACCOUNT_ID", ACME),
+        // Not in the kernel either.
+        ("ALCHEMY_KEEP", "0"),
+        ("ALCHEMY_PASSPHRASE_COMMAND", "echo correct-hunter2-horse"),
+    ];
+    let arguments = ["-p", "prod", "--store", "encrypted"];
+    assert_eq!(planned(&online, &arguments, &variables), ["prod make"]);
+    assert_eq!(online.entry("prod")["credentialStore"], "encrypted");
+    assert_eq!(planned(&online, &arguments, &variables), ["prod there"]);
+    // Who gives no passphrase and cannot be asked learns that the name is taken.
+    let taken = import(&online, &[&arguments[..], &["--yes"]].concat(), &variables[..3]).expect_code(2);
+    assert!(taken.stdout.contains("is asked for: profile 'prod' exists (api-token"), "{}", taken.stdout);
+}
+
+#[test]
 fn a_file_is_read_as_it_is_and_stays_as_it_is() {
     let online = online();
     let file = online.home.path().join(".env");

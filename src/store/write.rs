@@ -84,7 +84,6 @@ impl Store<'_> {
         let edit = self.edit_for(profile)?;
         let replaced = edit.before.entry(name.as_str()).map(|entry| entry.profile(name));
         let prepared = edit.prepare()?;
-        self.config.keyring_id.clone_from(&prepared.keyring_id);
         if let Some(Ok(replaced)) = &replaced {
             self.delete_item(replaced)?;
         }

@@ -47,8 +47,6 @@ pub struct Import {
     /// The account, by its id or its exact name, where it is not known or one of several
     #[arg(long, value_name = "ID-or-NAME")]
     account: Option<String>,
-    #[command(flatten)]
-    keeping: KeepingArguments,
     /// What to do where a profile or a binding of that name is another one [default: ask]
     #[arg(long, value_name = "ANSWER")]
     on_conflict: Option<OnConflict>,
@@ -64,6 +62,8 @@ pub struct Import {
     /// Write JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    keeping: KeepingArguments,
 }
 
 /// The tools.
@@ -112,7 +112,8 @@ impl Import {
     pub fn run(self, context: &Context) -> Result<()> {
         self.check()?;
         let mut store = context.store(true)?;
-        let existing = Existing::all(&store, self.tool != Tool::Npm)?;
+        // Nobody is to be asked for the passphrase of something else.
+        let existing = Existing::all(&context.store(false)?, self.tool != Tool::Npm)?;
         let (source, variables) = sources::find(&self, context, &store, &existing)?;
         let mut planned = Planned::of(&self, context, &store, source, &existing)?;
         if !self.json {

@@ -19,12 +19,14 @@ pub struct Entry<'a> {
 
 /// The text of a file with all its line ends as `\n`. What is not UTF-8 becomes a replacement character, as
 /// it does for Node.
+#[must_use]
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace('\r', "\n")
 }
 
 /// All assignments of a text that [`text`] made, in their order; a later one of the same name is the one
 /// that counts.
+#[must_use]
 pub fn entries(text: &str) -> Vec<Entry<'_>> {
     let (mut found, mut line, mut at) = (Vec::new(), 1, 0);
     loop {

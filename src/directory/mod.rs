@@ -6,7 +6,7 @@
 //! worktree is covered by the bindings of its main one, as though it stood there.
 
 pub mod bindings;
-mod dotenv;
+pub mod dotenv;
 pub mod file;
 pub mod hazards;
 mod loads;

@@ -6,7 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use zeroize::Zeroizing;
+
 use super::{Found, What, read};
+use crate::directory::dotenv;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -32,43 +35,21 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     TOKEN.into_iter().chain(KEY).chain(EMAIL).chain(ACCOUNT)
 }
 
-/// The variables of a `.env` file.
+/// The variables of a `.env` file, and the lines of it that hold a credential, for people: `3, 5`.
 ///
 /// # Errors
-/// When there is none, or a line of it cannot be understood; the line is named and not shown.
+/// When it cannot be read.
 pub fn of_file(path: &Path) -> Result<(Variables, String)> {
     let wrong = |why: &str| Error::new(format!("{} {why}", path.display())).hint("name another by --file");
     let bytes = read(path).map_err(|why| wrong(&why))?.ok_or_else(|| wrong("does not exist"))?;
-    let text = str::from_utf8(&bytes).map_err(|_| wrong("is not UTF-8"))?;
-    let mut variables = Variables::new();
-    for pair in dotenvy::from_read_iter(text.as_bytes()) {
-        let (name, value) = pair.map_err(|error| {
-            // Its own words show the line.
-            let number = match &error {
-                dotenvy::Error::LineParse(line, _) => text.lines().position(|it| it.trim() == line.trim()),
-                _ => None,
-            };
-            let at = number.map_or_else(String::new, |number| format!(" (line {})", number + 1));
-            wrong(&format!("cannot be understood{at}"))
-        })?;
-        let value = Secret::from(value);
-        if let Some(known) = names().find(|known| *known == name) {
-            variables.insert(known, value);
-        }
-    }
-    Ok((variables, lines_of(text)))
-}
-
-/// The lines of a `.env` file that hold a credential, for people: `3, 5`.
-fn lines_of(text: &str) -> String {
-    let holds = |line: &str| {
-        let line = line.trim_start();
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let name = line.split('=').next().unwrap_or_default().trim();
-        TOKEN.contains(&name) || KEY.contains(&name)
-    };
-    let lines = text.lines().enumerate().filter(|(_, line)| holds(line));
-    lines.map(|(at, _)| (at + 1).to_string()).collect::<Vec<_>>().join(", ")
+    let text = Zeroizing::new(dotenv::text(&bytes));
+    let entries = dotenv::entries(&text);
+    let known = entries.iter().filter_map(|entry| Some((names().find(|name| *name == entry.name)?, entry)));
+    let lines = known.clone().filter(|(name, _)| TOKEN.contains(name) || KEY.contains(name));
+    let lines: Vec<String> = lines.map(|(_, entry)| entry.line.to_string()).collect();
+    // Of one that comes twice the later one counts.
+    let variables = known.map(|(name, entry)| (name, Secret::from(entry.value.to_owned()))).collect();
+    Ok((variables, lines.join(", ")))
 }
 
 /// What the variables hold, under this name; a key beside a token under another.
@@ -137,12 +118,6 @@ mod tests {
         assert_eq!((token.name.as_str(), token.account.as_deref()), ("default", Some("abc")));
         assert!(matches!(&key.what, What::Key { email, .. } if email == "a@b.c"));
         assert_eq!(key.name, "default-key");
-    }
-
-    #[test]
-    fn a_broken_line_is_named_and_not_shown() {
-        let error = in_file("A=b\n\nCLOUDFLARE_API_TOKEN='hunter2\n").expect_err("refused").to_string();
-        assert!(error.ends_with(".env cannot be understood (line 3)"), "{error}");
     }
 
     #[test]

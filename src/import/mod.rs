@@ -175,11 +175,18 @@ impl Existing {
         });
         let known = listed.into_iter().map(|listed| {
             let profile = listed.profile.ok();
-            let secret = profile.as_ref().filter(|profile| profile.method != Method::OAuth);
-            let secret = secret.and_then(|profile| store.credential(profile).ok()).and_then(secret_of);
+            let secret = profile.as_ref().and_then(|profile| secret_of(store, profile));
             Self { name: listed.name, profile, secret }
         });
         Ok(known.collect())
+    }
+
+    /// The name, when it holds this secret by what a store says that may ask a person to open it.
+    #[must_use]
+    pub fn holds(&self, what: &What, store: &Store) -> Option<&str> {
+        let (What::Token(secret) | What::Key { key: secret, .. }) = what else { return None };
+        let profile = self.profile.as_ref().filter(|_| self.secret.is_none())?;
+        (secret_of(store, profile)? == *secret).then_some(&*self.name)
     }
 
     fn describe(&self) -> String {
@@ -190,8 +197,12 @@ impl Existing {
     }
 }
 
-fn secret_of(document: Document) -> Option<Secret> {
-    match document {
+/// The API token or key of a profile.
+fn secret_of(store: &Store, profile: &Profile) -> Option<Secret> {
+    if profile.method == Method::OAuth {
+        return None;
+    }
+    match store.credential(profile).ok()? {
         Document::ApiToken { token: secret } | Document::ApiKey { key: secret, .. } => Some(secret),
         Document::OAuth(_) => None,
     }

@@ -132,6 +132,10 @@ impl Planned {
             Err(error) => return Ok(Item { fate: Fate::Left(told(&error)), ..item }),
         }
         item.fate = fate(&item.found.what, &name, &item.accounts, existing);
+        let taken = existing.iter().find(|it| it.name == name.as_str());
+        if let Some(same) = taken.and_then(|taken| taken.holds(&item.found.what, store)) {
+            item.fate = Fate::There(same.to_owned());
+        }
         if !store.may_ask()
             && matches!(item.fate, Fate::Make | Fate::Collides(_))
             && let Some(why) = unknown(&item.accounts)

@@ -72,6 +72,10 @@ fn nothing_is_made_of_a_checkout_that_is_no_release() {
     fs::remove_file(checkout.path("new")).expect("removed");
     refused(&[], "this machine cannot build for ");
     refused(&["--target", "riscv64gc-unknown-linux-gnu"], "cannot build for riscv64gc");
+    refused(
+        &["--local", "--with", "/nowhere/alchemy-0.0.9-x86_64-apple-darwin.tar.gz"],
+        "no archive of version",
+    );
     refused(&["--local", "--url", "http://downloads.example.org"], "https");
 
     let changelog = fs::read_to_string(checkout.path("CHANGELOG.md")).expect("read");

@@ -14,12 +14,14 @@ use support::{ACME, ALCHEMY, ALCHEMY_EXEC, BETA, Home, given, has, run, write_pr
 const BASH_COMPLETION: &str = "/usr/share/bash-completion/bash_completion";
 
 /// What is typed, and what the line has become when it is run after one TAB.
-const STORY: [(&str, &str); 9] = [
+const STORY: [(&str, &str); 11] = [
     ("alchemy exec stag", "exec staging"),
     ("alchemy token -p stag", "token -p staging"),
     ("alchemy whoami --profile=stag", "whoami --profile=staging"),
     ("alchemy env --account 01", "env --account 0123456789abcdef0123456789abcdef"),
     ("alchemy cred", "credential-process"),
+    ("alchemy destr", "destroy"),
+    ("alchemy deploy --profile stag", "deploy --profile staging"),
     ("alchemy exec staging -- base6", "exec staging -- base64"),
     ("alchemy exec -p staging base6", "exec -p staging base64"),
     ("alchemy exec staging -- cat lett", "exec staging -- cat letter"),
@@ -269,7 +271,9 @@ fn only_names_that_can_be_used_are_offered_with_what_they_are() {
     assert_eq!(desk.answer(&["alchemy", "token", "-p", "prod", ""]).lines().next(), Some("values"));
     assert!(!desk.answer(&["alchemy", "token", "-p", "prod", ""]).contains("staging"));
     assert_eq!(desk.answer(&["alchemy", "profile", "rename", "st"]), "values\nstaging\tapi-token, Acme\n");
-    assert_eq!(desk.answer(&["alchemy", "configure", "--store", ""]), "values\nkeyring\nfile\n");
+    let stores = desk.answer(&["alchemy", "configure", "--store", ""]);
+    let stores: Vec<&str> = stores.lines().filter_map(|line| line.split('\t').next()).collect();
+    assert_eq!(stores, ["values", "keyring", "file", "encrypted", "command"]);
     assert!(
         desk.answer(&["alchemy", "configure", "--scopes", "d1.read,d1"]).contains("\nd1.read,d1.write\t")
     );

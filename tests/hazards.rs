@@ -1,5 +1,5 @@
 //! What in a directory outranks the credential that `exec` gives: named before the command starts, and with
-//! `--strict` refused. What is said of the real clients is asked of them.
+//! `--strict` refused. That all this is true is asked of the real clients in `tests/hazards_clients.rs`.
 
 mod support;
 
@@ -47,15 +47,19 @@ fn said(files: &[(&str, &str)], arguments: &[&str]) -> Vec<String> {
     for (name, text) in files {
         places.write(&format!("code/{name}"), text);
     }
-    write_program(&places.path("code/npm"), "#!/bin/sh\n");
-    let output = places.run("code", arguments).expect_code(0);
+    fs::create_dir(places.path("bin")).expect("a folder");
+    for name in ["wrangler", "alchemy", "npm", "npx", "docker"] {
+        write_program(&places.path("bin").join(name), "#!/bin/sh\n");
+    }
+    let path = format!("{}:{}", places.text("bin"), std::env::var("PATH").expect("set"));
+    let output = places.run_with("code", arguments, &[("PATH", &path)]).expect_code(0);
     output.stderr.lines().map(|line| line.trim_start_matches("alchemy: ").to_owned()).collect()
 }
 
-/// `exec` of these words with the profile. They are given to `true`, but for a program of the directory's own.
+/// `exec` of these words with the profile; `true` where there are none.
 fn exec<'a>(profile: &'a str, words: &[&'a str]) -> Vec<&'a str> {
-    let program = if words.first().is_some_and(|word| word.starts_with("./")) { &[][..] } else { &["true"] };
-    [&["exec", profile, "--"], program, words].concat()
+    let words = if words.is_empty() { &["true"] } else { words };
+    [&["exec", profile, "--"], words].concat()
 }
 
 const KEY: &str = "CLOUDFLARE_API_KEY=hunter2-other\n";
@@ -90,7 +94,7 @@ fn each_entry_that_outranks_the_credential_is_named_with_its_file_its_line_and_w
         ),
         (
             "prod",
-            &["node_modules/.bin/alchemy", "deploy"],
+            &["../bin/alchemy", "deploy"],
             KEY,
             &["line 1: CLOUDFLARE_API_KEY goes before the token in npm alchemy 1"],
         ),
@@ -148,7 +152,7 @@ fn the_files_are_those_that_the_command_will_load_and_the_last_of_them_counts() 
     for words in [
         &["wrangler", "-e", "staging"][..],
         &["wrangler", "--env=staging"],
-        &["./npm", "run", "x", "--", "--env", "staging"],
+        &["npm", "run", "x", "--", "--env", "staging"],
     ] {
         assert_eq!(headers(".env.staging", words), named(".env.staging"), "{words:?}");
         assert_eq!(headers(".env.staging.local", words), named(".env.staging.local"), "{words:?}");

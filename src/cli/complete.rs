@@ -23,8 +23,8 @@ use clap_complete::engine::{
 };
 
 use super::context::Context;
-use super::grammar::{Place, is_profile_option, place};
-use super::{Cli, EXEC_NAME, base_name};
+use super::grammar::{Place, is_profile_option, parsed, place};
+use super::{Cli, EXEC_NAME, base_name, npm};
 use crate::error::Result;
 use crate::oauth::client::{Client, Preset};
 use crate::oauth::scopes::{ALL, BASIC, Catalog};
@@ -54,6 +54,7 @@ impl Complete {
         let words = if self.shell == Shell::Tcsh { words_of_tcsh(context) } else { self.words };
         let typed = Typed::new(words, self.split);
         let mut command = Cli::command();
+        let is_option = |value: &CompletionCandidate| value.get_value().as_bytes().starts_with(b"-");
         let (at, mut values) = match place(&typed.words, &command) {
             Place::Command(at) => {
                 let names = match self.shell {
@@ -71,14 +72,22 @@ impl Complete {
                 let known = known(context, before);
                 let profiles =
                     matches!(place, Place::Profile).then(|| starting(&known.profiles, typed.last()));
-                command = with_values(command, &known);
-                let last = typed.words.len() - 1;
-                let found = complete(&mut command, typed.words.clone(), last, Some(&context.directory));
-                (None, profiles.into_iter().flatten().chain(found.unwrap_or_default()).collect())
+                command = with_values(command, &known).mut_subcommands(|command| {
+                    let is_npms = npm::WORDS.iter().any(|word| word.name == command.get_name());
+                    if is_npms { command.hide(false) } else { command }
+                });
+                let words = parsed(typed.words.clone(), &command);
+                let last = words.len() - 1;
+                let found = complete(&mut command, words, last, Some(&context.directory));
+                let mut found = found.unwrap_or_default();
+                if matches!(place, Place::Npm) {
+                    // Of what the parser knows, this alone means the same to npm's.
+                    found.retain(|value| !is_option(value) || is_profile_option(value.get_value()));
+                }
+                (None, profiles.into_iter().flatten().chain(found).collect())
             }
         };
         // Options are for who asks for them by a dash, or where there is nothing else.
-        let is_option = |value: &CompletionCandidate| value.get_value().as_bytes().starts_with(b"-");
         if typed.last().is_empty() && values.iter().any(|value| !is_option(value)) {
             values.retain(|value| !is_option(value));
         }

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::chosen::endpoint_of;
-use super::configure::ChosenStore;
 use super::context::Context;
 use super::hook::{Caller, PLACEHOLDER, binary};
+use super::keeping::ChosenStore;
 use crate::directory::Here;
 use crate::doctor::binary::{Binary, twin};
 use crate::doctor::profiles::Looked;
@@ -246,7 +246,13 @@ fn look_at_profiles(context: &Context, answers: bool) -> Result<Vec<Looked>> {
     let store = context.store(false)?;
     let listed = store.list()?.into_iter().map(|listed| {
         let profile = listed.profile.as_ref().ok().filter(|_| !listed.shadowed);
-        let reachable = profile.filter(|profile| profile.store != StoreKind::Keyring || answers);
+        let reachable = profile.filter(|profile| match profile.store {
+            StoreKind::Keyring => answers,
+            // Neither a passphrase nor whatever the person's own commands may ask for.
+            StoreKind::Encrypted(_) => store.is_open(profile),
+            StoreKind::Command(_) => false,
+            StoreKind::File | StoreKind::Npm => true,
+        });
         let found = reachable.map(|profile| store.look(profile));
         let moved = profile.and_then(|profile| store.moved_away(profile));
         let changed = profile.and_then(|profile| changed(&store, profile));

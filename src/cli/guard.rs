@@ -1,16 +1,15 @@
 //! What keeps a credential from the wrong account: the account that a pin file guards. And a warning of what
 //! lies in the directory and outranks the credential, or the account, in the clients that load it.
 
-use std::ffi::OsString;
-
 use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::context::Context;
+use super::handover::Receiver;
 use crate::directory::Guard;
 use crate::directory::hazards::{Scene, look, other_account};
-use crate::environment::ACCOUNT_ID;
+use crate::environment::{ACCOUNT_ID, PROFILE};
 use crate::error::{Error, Result};
-use crate::profile::{Account, AccountId};
+use crate::profile::{Account, AccountId, ProfileName};
 use crate::store::Store;
 use crate::store::settings::Settings;
 
@@ -75,8 +74,8 @@ fn profiles_of(store: &Store, id: &AccountId) -> Vec<(String, Account)> {
     profiles.filter(|(_, account)| account.id == *id).collect()
 }
 
-/// Looks for what in the working directory would outrank the credential of what was `chosen`, for a `command`
-/// that is to get it, or its account: that is said, or, where it is so settled, an error.
+/// Looks for what in the working directory would outrank the credential of what was `chosen`, for a
+/// `receiver` that is to get it, or its account: that is said, or, where it is so settled, an error.
 ///
 /// # Errors
 /// When there is something, and `strict`, else the setting, says so.
@@ -84,17 +83,17 @@ pub fn hazards(
     context: &Context,
     chosen: &Chosen,
     account: Option<&Account>,
-    command: &[OsString],
+    receiver: &Receiver,
     strict: Option<bool>,
 ) -> Result<()> {
     let own = chosen.account();
     let scene = Scene {
         directory: &context.directory,
-        command,
+        command: receiver.command,
         given: chosen.given(),
         account: account.or(own.as_ref()),
         environment: context.text(WRANGLER_ENVIRONMENT),
-        blank_key: false,
+        blank_key: receiver.blank_key,
     };
     let hazards = look(&scene);
     let told = hazards.iter().take(MOST_TOLD).map(|hazard| hazard.told(&context.shown(&hazard.file)));
@@ -129,4 +128,22 @@ pub fn warn_of_wrangler(context: &Context, account: Option<&Account>) {
 pub fn other_account_of_wrangler(context: &Context, account: &Account) -> Option<String> {
     let hazard = other_account(&context.directory, None, context.text(WRANGLER_ENVIRONMENT), account)?;
     Some(hazard.told(&context.shown(&hazard.file)))
+}
+
+/// An inherited account that the command will not see is named, unless an outer `alchemy exec` put it
+/// there: then it is the account of the profile that `ALCHEMY_PROFILE` names.
+pub fn warn_of_other_account(context: &Context, store: &Store, account: Option<&Account>) {
+    let (Some(inherited), Some(account)) = (context.variable(ACCOUNT_ID), account) else { return };
+    if inherited == account.id.as_str() {
+        return;
+    }
+    let outer = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
+    let outer = outer.and_then(|name| store.get(&name).ok().flatten());
+    if outer.is_some_and(|outer| inherited == outer.account.id.as_str()) {
+        return;
+    }
+    context.messages.say(&format!(
+        "{ACCOUNT_ID}={} in the environment is replaced by {account}; --account overrides it for one run",
+        inherited.to_string_lossy()
+    ));
 }

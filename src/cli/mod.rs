@@ -23,13 +23,19 @@ mod env;
 mod exec;
 mod grammar;
 mod guard;
+mod handover;
 mod hook;
 mod hook_env;
 mod hook_session;
+mod import;
+mod keeping;
 mod list;
+mod lock;
 mod login;
 mod logout;
 mod man;
+mod npm;
+mod passphrase;
 mod paste;
 mod plan;
 mod profile;
@@ -51,7 +57,7 @@ use jiff::SignedDuration;
 
 use crate::error::{Error, Kind, Result, lower_first};
 use crate::launch;
-use crate::terminal::{self, Level, Messages};
+use crate::terminal::{self, Level, Messages, time};
 use context::Context;
 
 /// The name under which the binary is `alchemy exec`.
@@ -60,7 +66,7 @@ pub const EXEC_NAME: &str = "alchemy-exec";
 /// Cloudflare credentials for any command.
 #[derive(Parser)]
 #[command(name = "alchemy", version, subcommand_required = true, arg_required_else_help = true)]
-#[command(max_term_width = 100)]
+#[command(max_term_width = 100, after_help = npm::help())]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -98,6 +104,8 @@ enum Command {
     Configure(configure::Configure),
     Login(login::Login),
     Logout(logout::Logout),
+    Unlock(lock::Unlock),
+    Lock(lock::Lock),
     Whoami(whoami::Whoami),
     /// List the profiles
     #[command(visible_alias = "ls")]
@@ -114,10 +122,13 @@ enum Command {
     Allow(allow::Allow),
     Deny(deny::Deny),
     Doctor(doctor::Doctor),
+    Import(import::Import),
     Completions(completions::Completions),
     Man(man::Man),
     #[command(name = "__complete", hide = true)]
     Complete(complete::Complete),
+    #[command(flatten)]
+    Npm(npm::Npm),
 }
 
 impl Command {
@@ -130,6 +141,8 @@ impl Command {
             Self::Configure(configure) => configure.run(context),
             Self::Login(login) => login.run(context),
             Self::Logout(logout) => logout.run(context),
+            Self::Unlock(unlock) => unlock.run(context),
+            Self::Lock(lock) => lock.run(context),
             Self::Whoami(whoami) => whoami.run(context),
             Self::List(list) => list.run(context),
             Self::Profile(profile) => profile.run(context),
@@ -141,9 +154,11 @@ impl Command {
             Self::Allow(allow) => allow.run(context),
             Self::Deny(deny) => deny.run(context),
             Self::Doctor(doctor) => doctor.run(context),
+            Self::Import(import) => import.run(context),
             Self::Completions(completions) => completions.run(context),
             Self::Man(man) => man.run(),
             Self::Complete(complete) => complete.run(context),
+            Self::Npm(npm) => npm.run(context),
         }
     }
 }
@@ -221,16 +236,6 @@ struct MinTtl {
     min_ttl: Option<SignedDuration>,
 }
 
-/// A length of time as people write it: seconds, or with units.
-fn time(text: &str) -> std::result::Result<SignedDuration, Error> {
-    let wrong = || Error::usage("it is no length of time, such as 90, 90s or 15m");
-    let time = match text.trim().parse::<u32>() {
-        Ok(seconds) => SignedDuration::from_secs(seconds.into()),
-        Err(_) => text.trim().parse().map_err(|_| wrong())?,
-    };
-    if time.is_negative() { Err(wrong()) } else { Ok(time) }
-}
-
 /// `Cli` with nothing in it but what must be fast: building the parser of the other commands would cost more
 /// time than everything else that these do.
 #[derive(Parser)]
@@ -293,7 +298,8 @@ pub fn main(mut arguments: Vec<OsString>) -> u8 {
     let is_quick = arguments.get(1).is_some_and(|word| QUICK.iter().any(|quick| word == quick));
     let mut command = if is_quick { QuickCli::command() } else { Cli::command() };
     let arguments = grammar::canonical(arguments, &command);
-    let is_exec = grammar::subcommand(&arguments, &command).is_some_and(|word| word == "exec");
+    let word = grammar::subcommand(&arguments, &command).map(OsStr::to_owned);
+    let is_exec = word.as_deref().is_some_and(|word| word == "exec" || npm::has(word));
     let parsed = command.try_get_matches_from_mut(arguments).and_then(|matches| {
         if is_quick {
             QuickCli::from_arg_matches(&matches).map(Cli::from)
@@ -303,7 +309,10 @@ pub fn main(mut arguments: Vec<OsString>) -> u8 {
     });
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return wrong_usage(&error, is_exec),
+        Err(error) => {
+            let unknown = word.filter(|word| command.find_subcommand(word).is_none());
+            return wrong_usage(&error, unknown.as_deref(), is_exec);
+        }
     };
     let context = Context::read(&cli.global, program);
     match context.and_then(|context| cli.command.run(&context).map_err(|error| (error, context.messages))) {
@@ -344,7 +353,8 @@ fn exit_code(kind: Kind, is_exec: bool) -> u8 {
 }
 
 /// Help and version go to stdout; everything else becomes one line with a hint, like any error.
-fn wrong_usage(error: &clap::Error, is_exec: bool) -> u8 {
+/// `unknown` is the command, where there is none of that name.
+fn wrong_usage(error: &clap::Error, unknown: Option<&OsStr>, is_exec: bool) -> u8 {
     let messages = Messages::new(Level::Normal, false);
     let shown = error.to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
@@ -356,6 +366,10 @@ fn wrong_usage(error: &clap::Error, is_exec: bool) -> u8 {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         // There is nobody left to tell when this cannot be written.
         let _ = std::io::Write::write_all(&mut std::io::stderr(), shown.as_bytes());
+        return exit_code(Kind::Usage, is_exec);
+    }
+    if let (ErrorKind::InvalidSubcommand, Some(word)) = (error.kind(), unknown) {
+        messages.error(&npm::unknown(&word.to_string_lossy(), error.get(ContextKind::SuggestedSubcommand)));
         return exit_code(Kind::Usage, is_exec);
     }
     let first = shown.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");

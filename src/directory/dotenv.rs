@@ -2,9 +2,9 @@
 //!
 //! The rules are those of the npm package `dotenv` (16.3.1, `lib/main.js`, the pattern `LINE`), which
 //! wrangler bundles and version 2 of the npm package repeats (effect's `ConfigProvider.fromDotEnvContents`);
-//! Node's own reader, before version 1, agrees on names and on what is empty (tests/hazards.rs asks them
-//! all). No crate does: what is needed is the line of each name, and just these rules, oddities included.
-//! `$NAME` in a value is not followed.
+//! Node's own reader, for version 1, agrees on what people write (`tests/hazards_clients.rs`). No crate does:
+//! what is needed is the line of each name, and just these rules, oddities included. `$NAME` in a value is not
+//! followed.
 
 /// What a file assigns to a name.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,13 +66,14 @@ fn plain_assignment(text: &str, at: usize) -> Option<(&str, &str, usize)> {
     let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     let after = text.len() - text[at..].trim_start_matches(is_of_name).len();
     let name = &text[at..after];
-    let value_at = match (text[after_space(text, after)..].strip_prefix('='), text[after..].strip_prefix(':'))
-    {
-        _ if name.is_empty() => return None,
-        (Some(rest), _) => text.len() - rest.len(),
-        (None, Some(rest)) if rest.starts_with(is_space) => text.len() - rest.len(),
-        _ => return None,
+    if name.is_empty() {
+        return None;
+    }
+    let rest = match text[after_space(text, after)..].strip_prefix('=') {
+        Some(rest) => rest,
+        None => text[after..].strip_prefix(':')?.strip_prefix(is_space)?,
     };
+    let value_at = text.len() - rest.len();
     let (value, end) = quoted(text, value_at).unwrap_or_else(|| unquoted(text, value_at));
     Some((name, value, end))
 }
@@ -138,7 +139,7 @@ mod tests {
             ("A='1'#x\nB=`2`", &[("A", 1, "1"), ("B", 2, "2")]),
             ("A=\n'1'\nB=\n\nC=3", &[("A", 1, "1"), ("B", 3, ""), ("C", 5, "3")]),
             ("A\n=1", &[("A", 1, "1")]),
-            ("A: 1\nB:2\nC : 3", &[("A", 1, "1")]),
+            ("A: 1\nB:2\nC : 3\nD:\nE=5", &[("A", 1, "1"), ("D", 4, "E=5")]),
             ("A=1#2\nB=\"1#2\"", &[("A", 1, "1"), ("B", 2, "1#2")]),
             ("A B=1\nC=2", &[("C", 2, "2")]),
             ("=1\n-=2\na.b-c=3", &[("-", 2, "2"), ("a.b-c", 3, "3")]),

@@ -9,7 +9,7 @@
 //! `CLOUDFLARE_API_USER_SERVICE_KEY`, as requests go where the base URL says, with our credential. Not looked
 //! at: `.dev.vars`, from which wrangler takes no credential.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -17,15 +17,13 @@ use zeroize::Zeroizing;
 
 use super::dotenv::{self, Entry};
 use super::file::{self, Refusal};
+use super::loads::{Client, Load, Tool, Words};
 use super::wrangler;
 use crate::environment::{ACCOUNT_ID, API_KEY, API_TOKEN, EMAIL};
 use crate::profile::Account;
 
 /// The most that is read of a `.env` file, in bytes.
 const LIMIT: u64 = 1024 * 1024;
-
-/// The most files that a command line may name to be looked through.
-const MOST_FILES: usize = 8;
 
 /// One thing that outranks what a command is given. It never holds a value of the file's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,32 +156,6 @@ fn unread(path: &Path, refusal: &Refusal) -> Option<Hazard> {
     })
 }
 
-/// Who loads such files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Client {
-    Wrangler,
-    Npm1,
-    Npm2,
-}
-
-impl Client {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Wrangler => "wrangler",
-            Self::Npm1 => "npm alchemy 1",
-            Self::Npm2 => "npm alchemy 2",
-        }
-    }
-}
-
-/// What one of them loads; of two files that say the same, the later one counts.
-struct Load {
-    client: Client,
-    files: Vec<PathBuf>,
-    /// It goes before the variables of the process.
-    is_above: bool,
-}
-
 /// What an entry does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Effect {
@@ -279,130 +251,4 @@ fn effects<'a>(
 fn authenticates(headers: &str) -> bool {
     let headers = headers.to_ascii_lowercase();
     ["authorization", "x-auth-"].iter().any(|name| headers.contains(name))
-}
-
-/// Whom a command line starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tool {
-    /// Wrangler, by its name.
-    Wrangler,
-    /// The npm package, of whichever version.
-    Npm,
-    /// A script of a package, which hands its arguments on.
-    Script,
-    /// Something else, that may start any of them.
-    Other,
-}
-
-/// What of a command line says which files are loaded.
-#[derive(Debug, PartialEq, Eq)]
-struct Words<'a> {
-    tool: Tool,
-    /// `--cwd`: wrangler and npm's version 1 go there first.
-    directory: Option<&'a Path>,
-    /// `--env-file`, once or more.
-    files: Vec<&'a OsStr>,
-    /// `--env` of wrangler. `CLOUDFLARE_ENV` chooses no `.env` file of its (measured).
-    environment: Option<&'a str>,
-    /// `--config` of wrangler.
-    config: Option<&'a Path>,
-}
-
-impl<'a> Words<'a> {
-    fn of(command: &'a [OsString]) -> Self {
-        let tool = command.iter().find_map(|word| tool(word)).unwrap_or(match command.first() {
-            Some(first) if RUNNERS.iter().any(|runner| base_name(first) == *runner) => Tool::Script,
-            _ => Tool::Other,
-        });
-        let mut this = Self { tool, directory: None, files: Vec::new(), environment: None, config: None };
-        if tool == Tool::Other {
-            return this; // its options have meanings of their own
-        }
-        let mut words = command.iter().map(OsString::as_os_str).peekable();
-        while let Some(word) = words.next() {
-            let Some((name, attached)) = option(word) else { continue };
-            let mut value = || attached.or_else(|| words.next_if(|next| option(next).is_none()));
-            match name {
-                "--cwd" => this.directory = value().map(Path::new),
-                "-e" | "--env" => this.environment = value().and_then(OsStr::to_str),
-                "-c" | "--config" if tool == Tool::Wrangler => this.config = value().map(Path::new),
-                "--env-file" => {
-                    this.files.extend(value());
-                    // Wrangler takes all the words that follow, with `=` too (measured).
-                    if tool == Tool::Wrangler {
-                        this.files
-                            .extend(std::iter::from_fn(|| words.next_if(|next| option(next).is_none())));
-                    }
-                }
-                _ => {}
-            }
-        }
-        this.files.truncate(MOST_FILES);
-        this
-    }
-
-    /// Who loads what.
-    fn loads(&self, directory: &Path) -> Vec<Load> {
-        let join = |names: &[&OsStr]| names.iter().map(|name| directory.join(name)).collect::<Vec<_>>();
-        let mut defaults: Vec<OsString> = [".env", ".env.local"].map(OsString::from).to_vec();
-        // Wrangler makes a file's name of any text; only a plain one names an environment.
-        let plain = |name: &&str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-        if let Some(environment) = self.environment.filter(plain) {
-            defaults
-                .extend([format!(".env.{environment}").into(), format!(".env.{environment}.local").into()]);
-        }
-        let defaults = join(&defaults.iter().map(OsString::as_os_str).collect::<Vec<_>>());
-        let only_env = vec![directory.join(".env")];
-        let named = join(&self.files);
-        let load = |client, files: &[PathBuf], is_above| Load { client, files: files.to_owned(), is_above };
-        let by_default = [
-            load(Client::Wrangler, &defaults, false),
-            load(Client::Npm1, &only_env, false),
-            load(Client::Npm2, &only_env, false),
-        ];
-        let by_name = [
-            load(Client::Wrangler, &named, false),
-            load(Client::Npm1, &named, false),
-            load(Client::Npm2, &named, true),
-        ];
-        let loads: Vec<Load> = match (self.tool, named.is_empty()) {
-            (_, true) => by_default.into(),
-            // Whom the script hands them on to is not known, nor whether it does.
-            (Tool::Script, false) => by_default.into_iter().chain(by_name).collect(),
-            (_, false) => by_name.into(),
-        };
-        let is_for = |load: &Load| match self.tool {
-            Tool::Wrangler => load.client == Client::Wrangler,
-            Tool::Npm => load.client != Client::Wrangler,
-            Tool::Script | Tool::Other => true,
-        };
-        loads.into_iter().filter(is_for).collect()
-    }
-}
-
-/// Those that run the scripts of packages.
-const RUNNERS: [&str; 7] = ["npm", "npx", "pnpm", "pnpx", "yarn", "bun", "bunx"];
-
-/// Whom a word names: `wrangler`, `node_modules/.bin/wrangler`, `wrangler@4`, `bin/wrangler.js`.
-fn tool(word: &OsStr) -> Option<Tool> {
-    let name = base_name(word).to_str()?;
-    let name = name.split('@').next().unwrap_or_default();
-    match name.strip_suffix(".js").unwrap_or(name) {
-        "wrangler" => Some(Tool::Wrangler),
-        "alchemy" => Some(Tool::Npm),
-        _ => None,
-    }
-}
-
-/// An option, and the value that is attached to it by `=`.
-fn option(word: &OsStr) -> Option<(&str, Option<&OsStr>)> {
-    let text = word.to_str().filter(|text| text.starts_with('-') && text.len() > 1)?;
-    match text.split_once('=') {
-        Some((option, value)) => Some((option, Some(OsStr::new(value)))),
-        None => Some((text, None)),
-    }
-}
-
-fn base_name(word: &OsStr) -> &OsStr {
-    Path::new(word).file_name().unwrap_or(word)
 }

@@ -7,8 +7,10 @@
 
 pub mod bindings;
 mod dotenv;
-mod file;
+pub mod file;
 pub mod hazards;
+mod loads;
+pub mod npm_bin;
 pub mod pin;
 mod records;
 pub mod trust;

@@ -104,9 +104,10 @@ fn of_one(machine: &Machine, looked: &Looked) -> Vec<Finding> {
             findings.push(if error.next_step().is_some() { finding } else { finding.mend(&again) });
         }
     }
-    if profile.store == StoreKind::Keyring && machine.home.credential(name).is_file() {
-        let what = format!("npm has signed in to profile '{name}' anew, beside the keyring");
-        let why = "the next command that needs it takes it over into the keyring";
+    let is_npms = matches!(profile.store, StoreKind::File | StoreKind::Npm);
+    if !is_npms && machine.home.credential(name).is_file() {
+        let what = format!("npm has signed in to profile '{name}' anew, beside the {} store", profile.store);
+        let why = "the next command that needs it takes it over into that store";
         findings.push(Finding::note("newer-sign-in", what).why(why).mend(format!("alchemy whoami {word}")));
     }
     for path in inspect::waiting(machine.home, &profile.name) {

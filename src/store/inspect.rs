@@ -19,13 +19,15 @@ impl Store<'_> {
     /// When it cannot be read or understood.
     pub fn look(&self, profile: &Profile) -> Result<Option<Document>> {
         let name = &profile.name;
-        match profile.store {
+        match &profile.store {
             StoreKind::File => {
                 let path = self.document_path(profile);
                 let parse = |bytes: &Bytes| Document::parse(bytes, &path.display().to_string());
                 atomic::read_settled(&path, atomic::read, parse)
             }
-            StoreKind::Keyring => self.read_keyring(name),
+            StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => {
+                self.read_item(profile, false)
+            }
             StoreKind::Npm => Ok(npm::read(self.home, name)?.map(|(_, document)| document)),
         }
     }
@@ -35,8 +37,9 @@ impl Store<'_> {
     pub fn file(&self, profile: &Profile) -> Option<PathBuf> {
         match profile.store {
             StoreKind::File => Some(self.document_path(profile)),
-            StoreKind::Keyring => None,
+            StoreKind::Encrypted(_) => Some(self.home.encrypted(&profile.name)),
             StoreKind::Npm => Some(self.home.npm_document(&profile.name)),
+            StoreKind::Keyring | StoreKind::Command(_) => None,
         }
     }
 

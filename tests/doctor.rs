@@ -7,7 +7,7 @@ mod support;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
@@ -199,6 +199,17 @@ fn a_document_that_cannot_be_understood_is_a_finding_and_not_the_end() {
     }
 }
 
+#[test]
+fn a_document_that_cannot_be_read_is_left_where_it_is() {
+    let folder = |machine: &mut Machine| {
+        let path = machine.home.alchemy("settings.toml");
+        fs::create_dir(&path).expect("a folder");
+        mode(&path, 0o700);
+    };
+    let machine = planted(folder, &["document-unreadable"]);
+    assert!(machine.doctor(&[]).mend().ends_with("ls -ld ~/.alchemy/settings.toml"));
+}
+
 /// A lock of npm's that nobody has touched for an hour.
 fn stale(machine: &Machine, name: &str) {
     let below = format!("lock/{name}");
@@ -225,6 +236,16 @@ fn a_lock_of_npms_whose_holder_is_dead_is_removed() {
     planted(held, &["npm-lock-held?"]);
 }
 
+/// Whoever holds a lock; ended with the value, also where it is suspended.
+struct Holder(Child);
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn whoever_holds_a_lock_of_ours_is_named() {
     if !has("flock") {
@@ -239,10 +260,10 @@ fn whoever_holds_a_lock_of_ours_is_named() {
         .args(["sh", "-c", "echo held; exec cat"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
-    let mut holder = holder.spawn().expect("started");
-    let mut held = std::io::BufReader::new(holder.stdout.take().expect("a pipe"));
+    let mut holder = Holder(holder.spawn().expect("started"));
+    let mut held = std::io::BufReader::new(holder.0.stdout.take().expect("a pipe"));
     std::io::BufRead::read_line(&mut held, &mut String::new()).expect("held");
-    let pid = Pid::from_raw(i32::try_from(holder.id()).expect("an id"));
+    let pid = Pid::from_raw(i32::try_from(holder.0.id()).expect("an id"));
     let examined = machine.doctor(&[]);
     assert_eq!(examined.ids(), ["lock-held?"]);
     let what = examined.said["findings"][0]["what"].to_string();
@@ -253,7 +274,7 @@ fn whoever_holds_a_lock_of_ours_is_named() {
     let examined = machine.doctor(&[]);
     assert_eq!(examined.ids(), ["lock-suspended"]);
     assert_eq!(machine.after(examined.mend()).ids(), ["lock-held?"]);
-    drop(holder.stdin.take());
-    holder.wait().expect("ended");
+    drop(holder.0.stdin.take());
+    holder.0.wait().expect("ended");
     machine.doctor(&[]).is_healthy();
 }

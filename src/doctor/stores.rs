@@ -31,9 +31,13 @@ pub fn documents(machine: &Machine) -> Vec<Finding> {
         (home.settings(), Settings::load(home).err(), "what it settles is not known, so hooks do nothing"),
     ];
     let finding = |(path, error, why): (PathBuf, Option<Error>, &str)| {
+        let error = error?;
+        if fs::read(&path).is_err() {
+            return Some(Finding::of("document-unreadable", &error).why(why));
+        }
         let mend = format!("mv {0} {0}.broken", machine.word(&path));
         let why = format!("{why}; mend it by hand, or start anew without it");
-        Some(Finding::problem("document-broken", error?.to_string()).why(why).mend(mend))
+        Some(Finding::problem("document-broken", error.to_string()).why(why).mend(mend))
     };
     failed.into_iter().filter_map(finding).collect()
 }

@@ -31,7 +31,7 @@ pub const SET: [&str; 8] =
 
 /// What could outrank, replace or redirect the credential in some client: the scrub list of
 /// `facts/wrangler-cloudflare.md` §4 and design §7.
-pub const SCRUB: [&str; 33] = [
+pub const SCRUB: [&str; 34] = [
     "CLOUDFLARE_API_USER_SERVICE_KEY",
     "CLOUDFLARE_API_HEADERS",
     "CLOUDFLARE_CUSTOM_HEADERS",
@@ -55,6 +55,7 @@ pub const SCRUB: [&str; 33] = [
     "WRANGLER_CF_AUTHORIZATION_TOKEN",
     ACTIVE,
     "ALCHEMY_YES",
+    "ALCHEMY_PASSPHRASE",
     "ALCHEMY_PASSPHRASE_FD",
     "ALCHEMY_PASSPHRASE_COMMAND",
     // lego reads each of its variables from a file as well (design §7).

@@ -1,25 +1,26 @@
-//! Becoming the command: find the executable, then replace this process by it. And the browser, and programs
-//! that outlive us.
+//! Becoming the command: find the executable, then replace this process by it. And the browser, the person's
+//! own commands, and programs that outlive us.
 //!
 //! Nothing else in the house may exec. The command gets its signals, terminal, job control and exit
 //! code because it *is* this process afterwards; there is nobody in between to get them wrong.
 
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
-use std::io::{self, Read};
-use std::os::fd::{AsFd, RawFd};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
-use nix::sys::signal::{SigHandler, Signal, signal};
-use nix::unistd::{execve, setsid};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, killpg, signal};
+use nix::unistd::{Pid, execve, getpgrp, getpid, setpgid, setsid, tcgetpgrp, tcsetpgrp};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Kind, Result, reason};
@@ -143,6 +144,143 @@ pub fn detached(
             }
         }
     }
+}
+
+/// What came of a command of the person's.
+pub enum Piped {
+    /// It ended; with all of its output.
+    Ended(ExitStatus, Zeroizing<Vec<u8>>),
+    /// It wrote more than it may, and was killed.
+    TooLong,
+    /// It had not ended after this time, and was killed.
+    TimedOut(Duration),
+}
+
+/// The time for a command that may have to ask a person something, and for one that may not.
+const FOR_A_PERSON: Duration = Duration::from_secs(60);
+const FOR_A_PROGRAM: Duration = Duration::from_secs(5);
+/// The most that a command of the person's may write.
+const LONGEST: usize = 256 * 1024;
+/// How often to look whether a command has ended whose output somebody else still has open.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Runs a command of the person's by `sh -c` with `input` on its standard input, and takes its output; what it
+/// has to say goes to our standard error. `may_ask`: it gets the terminal, where there is one, and the time that
+/// a person needs; else it has none and gets 5 s. Whatever it has started is killed with it.
+///
+/// # Errors
+/// When there is no shell, or no process to be had.
+pub fn piped(
+    command: &str,
+    environment: Vec<(OsString, OsString)>,
+    input: Zeroizing<Vec<u8>>,
+    may_ask: bool,
+) -> io::Result<Piped> {
+    let terminal = if may_ask { Foreground::take() } else { None };
+    let limit = if terminal.is_some() { FOR_A_PERSON } else { FOR_A_PROGRAM };
+    let tty = terminal.as_ref().map(|terminal| terminal.tty.as_raw_fd());
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", command]).env_clear().envs(environment);
+    shell.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() }).stdout(Stdio::piped());
+    let group = move || {
+        // What is held back here is none of its business (`signals`).
+        SigSet::empty().thread_set_mask()?;
+        match tty {
+            Some(tty) => {
+                setpgid(Pid::from_raw(0), Pid::from_raw(0))?;
+                // SAFETY: it is open in the parent, and so here.
+                let tty = unsafe { BorrowedFd::borrow_raw(tty) };
+                in_background(|| tcsetpgrp(tty, getpid()))?;
+            }
+            None => drop(setsid()?),
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec it makes system calls and allocates nothing.
+    unsafe { shell.pre_exec(group) };
+    let mut child = shell.spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // In a thread, as it may never be read. That it was not is for the exit code to tell.
+        std::thread::Builder::new().spawn(move || drop(stdin.write_all(&input)))?;
+    }
+    let outcome = read_to_end(&mut child, Instant::now() + limit);
+    if !matches!(outcome, Ok(Some(_))) {
+        let group = i32::try_from(child.id()).map(Pid::from_raw);
+        let _ = group.map(|group| killpg(group, Signal::SIGKILL)); // it may have ended just now
+    }
+    let status = child.wait();
+    drop(terminal);
+    Ok(match outcome? {
+        Some(output) if output.len() > LONGEST => Piped::TooLong,
+        Some(output) => Piped::Ended(status?, output),
+        None => Piped::TimedOut(limit),
+    })
+}
+
+/// The output of a child until its end, or a little more than it may be; `None` when that is not reached.
+fn read_to_end(child: &mut Child, until: Instant) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let Some(mut output) = child.stdout.take() else { return Err(io::ErrorKind::BrokenPipe.into()) };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 4096));
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        // Looked at before the pipe is: what it wrote before its end is there then.
+        let has_ended = child.try_wait()?.is_some();
+        let wait = if has_ended { Duration::ZERO } else { left.min(LOOK) };
+        let wait = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(output.as_fd(), PollFlags::POLLIN)], wait) {
+            Ok(0) if has_ended => return Ok(Some(bytes)), // somebody that it has started has the pipe still
+            Ok(0) if left.is_zero() => return Ok(None),
+            Ok(0) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+            Ok(_) => {
+                let mut chunk = Zeroizing::new([0; 4096]);
+                let count = output.read(&mut *chunk)?;
+                bytes.extend_from_slice(&chunk[..count]);
+                if count == 0 || bytes.len() > LONGEST {
+                    // Closed is not ended.
+                    while count == 0 && child.try_wait()?.is_none() {
+                        if until <= Instant::now() {
+                            return Ok(None);
+                        }
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                    return Ok(Some(bytes));
+                }
+            }
+        }
+    }
+}
+
+/// The terminal, which is another process group's for as long as this lives.
+struct Foreground {
+    tty: File,
+    ours: Pid,
+}
+
+impl Foreground {
+    /// `None` without a terminal, and in the background, where it is not ours to give away.
+    fn take() -> Option<Self> {
+        let tty = File::options().read(true).write(true).open("/dev/tty").ok()?;
+        let ours = getpgrp();
+        (tcgetpgrp(&tty) == Ok(ours)).then_some(Self { tty, ours })
+    }
+}
+
+impl Drop for Foreground {
+    fn drop(&mut self) {
+        // A terminal that is gone needs nothing back.
+        let _ = in_background(|| tcsetpgrp(&self.tty, self.ours));
+    }
+}
+
+/// Does what the system stops a process for that is not in the foreground.
+fn in_background(act: impl FnOnce() -> nix::Result<()>) -> nix::Result<()> {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGTTOU);
+    let before = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
+    let outcome = act();
+    before.thread_set_mask()?;
+    outcome
 }
 
 /// Closes what this process was given besides the standard streams, before it opens anything itself: a lock that

@@ -170,6 +170,19 @@ pub fn life(left: SignedDuration) -> String {
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 
+/// A length of time as people write it: seconds, or with units.
+///
+/// # Errors
+/// When it is none, or negative.
+pub fn time(text: &str) -> Result<SignedDuration> {
+    let wrong = || Error::usage("it is no length of time, such as 90, 90s or 15m");
+    let time = match text.trim().parse::<u32>() {
+        Ok(seconds) => SignedDuration::from_secs(seconds.into()),
+        Err(_) => text.trim().parse().map_err(|_| wrong())?,
+    };
+    if time.is_negative() { Err(wrong()) } else { Ok(time) }
+}
+
 /// When something stops working, in words: `in 52m, renews`, `in 3d`, `2h ago`.
 #[must_use]
 pub fn expiry(expires: Timestamp, now: Timestamp, renews: bool) -> String {

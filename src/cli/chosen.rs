@@ -8,11 +8,12 @@ use super::context::{Context, Wanted};
 use super::login::offer;
 use super::{MinTtl, guard};
 use crate::cloudflare::Credential;
+use crate::directory::hazards::Given;
 use crate::environment::{ACCOUNT_ID, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL};
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
 use crate::profile::selection::{Reason, Selection};
-use crate::profile::{Account, Profile};
+use crate::profile::{Account, Method, Profile};
 use crate::secret::Secret;
 use crate::session::{Gate, MIN_TTL, Session, Source, endpoint};
 use crate::store::Store;
@@ -80,6 +81,23 @@ impl Chosen {
             Self::Profile(profile, _) => &profile.also,
             Self::Environment(_) => &[],
         }
+    }
+
+    /// Its own account, where it has one.
+    pub fn account(&self) -> Option<Account> {
+        match self {
+            Self::Profile(profile, _) => Some(profile.account.clone()),
+            Self::Environment(session) => session.account.clone(),
+        }
+    }
+
+    /// What kind of credential it gives.
+    pub fn given(&self) -> Given {
+        let is_key = match self {
+            Self::Profile(profile, _) => profile.method == Method::ApiKey,
+            Self::Environment(session) => matches!(session.credential, Credential::Key { .. }),
+        };
+        if is_key { Given::Key } else { Given::Token }
     }
 
     /// The session for what was chosen, with the asked life in it when it is a grant's. Where the grant is

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::account::{account_by_id, choose_account, new_account};
 use super::client::SignInArguments;
 use super::context::Context;
+use super::keeping::KeepingArguments;
 use super::plan::{Plan, say_ready};
 use super::scopes;
 use super::{Marks, ProfileArgument};
@@ -50,9 +51,6 @@ pub struct Configure {
     /// The account's name, where Cloudflare does not tell it
     #[arg(long, value_name = "NAME")]
     account_name: Option<String>,
-    /// Where to keep the secret [default: ALCHEMY_STORE, or the keyring where one answers]
-    #[arg(long, value_name = "STORE")]
-    store: Option<ChosenStore>,
     /// Show the scopes that can be asked for, and do nothing else
     #[arg(long)]
     list_scopes: bool,
@@ -65,6 +63,8 @@ pub struct Configure {
     #[command(flatten)]
     marks: Marks,
     #[command(flatten)]
+    keeping: KeepingArguments,
+    #[command(flatten)]
     sign_in: SignInArguments,
 }
 
@@ -74,12 +74,6 @@ enum ChosenMethod {
     OAuth,
     ApiToken,
     ApiKey,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum ChosenStore {
-    Keyring,
-    File,
 }
 
 impl Configure {
@@ -94,7 +88,7 @@ impl Configure {
         if self.no_verify {
             self.account_id()?; // before anything is asked for
         }
-        let kept_in = self.store_kind(context, &store, before.as_ref())?;
+        let kept_in = self.keeping.resolve(context, &store, &name, before.as_ref())?;
         if method == ChosenMethod::OAuth {
             return self.sign_in(context, &mut store, name, before, kept_in);
         }
@@ -226,33 +220,6 @@ impl Configure {
                     "--method oauth|api-token|api-key",
                 )?;
                 Ok([ChosenMethod::OAuth, ChosenMethod::ApiToken, ChosenMethod::ApiKey][choice])
-            }
-        }
-    }
-
-    /// The store is chosen once, when the profile is made; a change keeps it unless it is named.
-    fn store_kind(&self, context: &Context, store: &Store, before: Option<&Profile>) -> Result<StoreKind> {
-        let kept = before.map(|before| before.store).filter(|store| *store != StoreKind::Npm);
-        let asked = match (self.store, kept, context.text("ALCHEMY_STORE")) {
-            (None, Some(kept), _) => return Ok(kept),
-            (None, None, Some(named)) => Some(ChosenStore::from_str(named, false).map_err(|_| {
-                Error::usage(format!("ALCHEMY_STORE is '{named}', which is no store"))
-                    .hint("it can be keyring or file")
-            })?),
-            (asked, ..) => asked,
-        };
-        if let Some(ChosenStore::File) = asked {
-            return Ok(StoreKind::File);
-        }
-        match (asked, store.keyring_answers()) {
-            (_, Ok(())) => Ok(StoreKind::Keyring),
-            (Some(_), Err(error)) => Err(Error::new(error.to_string())
-                .hint("unlock or start it, or keep the profile in a file: --store file")),
-            (None, Err(error)) => {
-                context
-                    .messages
-                    .say(&format!("{error}; keeping the secret in a file that only you can read"));
-                Ok(StoreKind::File)
             }
         }
     }

@@ -4,23 +4,26 @@ use std::cell::{Cell, OnceCell};
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::passphrase::{self, Given};
 use super::{Colour, Consent, Global};
 use crate::cloudflare::{Client, Credential};
 use crate::directory::{Ask, Choice, Here, How, pin};
-use crate::environment::{ACTIVE, API_BASE_URL, PROFILE};
+use crate::environment::{self, ACTIVE, API_BASE_URL, PROFILE};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Endpoint, Network};
 use crate::profile::selection::{Named, Reason, Selection, select};
+use crate::secret::Secret;
 use crate::session::{Edge, Gate};
 use crate::shell;
-use crate::store::Store;
 use crate::store::home::Home;
 use crate::store::keyring::{Params, Unlock};
 use crate::store::session_bus::SessionBus;
-use crate::store::settings::{Export, HOOK_EXPORT, Settings};
+use crate::store::settings::{Export, HOOK_EXPORT, KEEP, Settings};
+use crate::store::{Access, Person, Store};
 use crate::terminal::{Level, Messages};
 
 /// What the process was given.
@@ -43,6 +46,7 @@ pub struct Context {
     user_home: PathBuf,
     here: OnceCell<Result<Here>>,
     noted: Cell<bool>,
+    passphrase: Given,
 }
 
 /// The profile that is selected, or asked for.
@@ -86,7 +90,20 @@ impl Context {
         let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let (now, uid) = (Timestamp::now(), nix::unistd::getuid().as_raw());
         let (here, noted) = (OnceCell::new(), Cell::new(false));
-        Ok(Self { variables, home, messages, directory, program, now, uid, user_home, here, noted })
+        let passphrase = Given::of(&variables);
+        Ok(Self {
+            variables,
+            home,
+            messages,
+            directory,
+            program,
+            now,
+            uid,
+            user_home,
+            here,
+            noted,
+            passphrase,
+        })
     }
 
     /// A variable's value; an empty one is an unset one.
@@ -104,16 +121,19 @@ impl Context {
         text
     }
 
-    /// Opens the store. `may_ask`: the keyring may show its dialog, as a person waits at a terminal.
+    /// Opens the store. `may_ask`: the keyring may show its dialog, and a passphrase be asked for, as a person
+    /// waits at a terminal.
     pub fn store(&self, may_ask: bool) -> Result<Store<'_>> {
-        let interactive = may_ask && !self.in_direnv() && crate::terminal::stderr_is_terminal();
+        let may_ask = may_ask && !self.in_direnv();
+        let interactive = may_ask && crate::terminal::stderr_is_terminal();
         let unlock = if interactive { Unlock::Dialog } else { Unlock::Never };
         let bus = SessionBus {
             address: self.variable("DBUS_SESSION_BUS_ADDRESS").map(OsStr::to_owned),
             runtime_dir: self.variable("XDG_RUNTIME_DIR").map(PathBuf::from),
             uid: self.uid,
         };
-        Store::open(&self.home, Params { bus, unlock }, &self.messages)
+        let access = Access { keyring: Params { bus, unlock }, may_ask, person: self };
+        Store::open(&self.home, access, &self.messages)
     }
 
     /// Whether direnv is evaluating an `.envrc`: nobody is asked anything then.
@@ -306,6 +326,32 @@ impl Edge for Context {
 
     fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
         crate::terminal::ask_yes(question, flag)
+    }
+}
+
+impl Person for Context {
+    fn given_passphrase(&self, may_ask: bool) -> Result<Option<(Secret, &'static str)>> {
+        self.passphrase.get(self, may_ask)
+    }
+
+    fn ask(&self, question: &str, flag: &str) -> Result<Secret> {
+        crate::terminal::ask_secret(question, flag)
+    }
+
+    fn keep(&self) -> Result<Duration> {
+        let keep = match self.text(KEEP) {
+            Some(text) => crate::terminal::time(text).map_err(|error| {
+                Error::usage(format!("{KEEP} is '{text}': {error}")).hint("0 is for not at all")
+            })?,
+            None => Settings::load(&self.home)?.keep,
+        };
+        Ok(keep.unsigned_abs())
+    }
+
+    fn environment(&self) -> Vec<(OsString, OsString)> {
+        let mut changes = environment::removal(&[]);
+        changes.unset.extend(passphrase::VARIABLES.map(str::to_owned));
+        environment::apply(self.variables.clone(), &changes)
     }
 }
 

@@ -54,14 +54,16 @@ impl Env {
         guard::warn_of_wrangler(context, session.account.as_ref());
         let changes = changes(&session, &also);
         let masked = terminal::stdout_is_terminal() && !self.reveal;
-        terminal::print(&written(self.format, &changes, masked)?)?;
+        let text = written(self.format, &changes, masked)?;
+        if self.format == Format::GithubActions && context.text("GITHUB_ACTIONS") == Some("true") {
+            mask_in_log(&changes);
+        }
+        terminal::print(&text)?;
         if masked {
             terminal::print(&format!(
                 "# masked, as this is a terminal. {}; --reveal shows the values\n",
                 use_of(self.format)
             ))?;
-        } else if self.format == Format::GithubActions && context.text("GITHUB_ACTIONS") == Some("true") {
-            mask_in_log(&changes);
         }
         Ok(())
     }
@@ -99,13 +101,21 @@ fn use_of(format: Format) -> &'static str {
 }
 
 /// A runner of GitHub Actions takes this line for itself, shows stars, and hides the value in the log
-/// from then on. Its stderr is read for commands like its stdout, which is redirected here.
+/// from then on: before the value is printed, so that it is hidden even where the `>> "$GITHUB_ENV"` was
+/// forgotten. Its stderr is read for commands like its stdout, which is redirected here.
 fn mask_in_log(changes: &Changes) {
     for (_, value) in &changes.set {
         if let Value::Secret(secret) = value {
-            eprintln!("::add-mask::{}", secret.expose());
+            let data = zeroize::Zeroizing::new(command_data(secret.expose()));
+            eprintln!("::add-mask::{}", *data);
         }
     }
+}
+
+/// The value of a workflow command, from which the runner takes `%25` back (`ActionCommand.cs`); it would else
+/// hide another text than the secret. Line ends, which it escapes too, no format for files lets through.
+fn command_data(text: &str) -> String {
+    text.replace('%', "%25")
 }
 
 /// A name that a variable can have in every shell, and under which a token may stand.
@@ -120,4 +130,16 @@ pub fn variable_name(name: &str) -> std::result::Result<String, Error> {
         return Err(Error::usage("it has another meaning, and the token must not stand there"));
     }
     Ok(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runner_gets_the_value_that_it_is_to_hide() {
+        for (text, data) in [("token", "token"), ("100%", "100%25"), ("a%0Ab", "a%250Ab"), ("%25", "%2525")] {
+            assert_eq!(command_data(text), data);
+        }
+    }
 }

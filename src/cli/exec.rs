@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::chosen::Chosen;
 use super::context::Context;
-use super::handover::Handover;
+use super::handover::{Handover, Receiver};
 use crate::environment::apply;
 use crate::error::{Error, Result};
 use crate::launch;
@@ -45,10 +45,17 @@ impl Exec {
 
         let subshell = self.command.is_empty();
         let arguments = if subshell { vec![shell(context)] } else { self.command };
+        let command = if subshell { &[] } else { &arguments[..] };
         let path = context.variable("PATH");
         let program = launch::find(&arguments[0], path, &context.directory)?;
 
-        let (session, changes) = self.handover.of(context, &mut store, &chosen, &self.also)?;
+        let (session, changes) = self.handover.of(
+            context,
+            &mut store,
+            &chosen,
+            &Receiver { command, blank_key: false },
+            &self.also,
+        )?;
         let environment = apply(context.variables.clone(), &changes);
         if subshell {
             let who = session.profile.as_ref().map_or("the environment's credential", ProfileName::as_str);

@@ -68,7 +68,7 @@ pub fn again(
     let plan = Plan {
         again: format!("alchemy login -p {name}"),
         name,
-        kept_in: profile.store,
+        kept_in: profile.store.clone(),
         before: Some(profile),
         arguments,
         marks: Marks::default(),

@@ -21,10 +21,15 @@ pub struct Man {
     out: Option<PathBuf>,
 }
 
-const ENVIRONMENT: [(&str, &str); 15] = [
+const ENVIRONMENT: [(&str, &str); 17] = [
     ("CLOUDFLARE_PROFILE, ALCHEMY_PROFILE", "The profile, when the command line names none."),
     ("ALCHEMY_HOME", "The folder instead of ~/.alchemy; an absolute path."),
-    ("ALCHEMY_STORE", "The store for new profiles: keyring or file."),
+    ("ALCHEMY_STORE", "The store for new profiles: keyring, file, encrypted or command."),
+    (
+        "ALCHEMY_PASSPHRASE_FD, ALCHEMY_PASSPHRASE_COMMAND",
+        "Give the passphrase of an encrypted profile: the number of an open file, or what prints it.",
+    ),
+    ("ALCHEMY_KEEP", "How long the Linux kernel keeps what was decrypted, 0 for not at all; else 15m."),
     ("ALCHEMY_MIN_TTL", "The life that an access token must have left, such as 90, 90s or 15m; else 60s."),
     ("ALCHEMY_CONFIRM", "Answers for a profile that is to be confirmed, by its name."),
     (
@@ -67,15 +72,20 @@ const NPM: &str = "They are handed to the project's own npm alchemy, in node_mod
     the profile that is selected, or that --profile names; create, init and telemetry get none. After -- \
     follows any other command of it.";
 
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("~/.alchemy/config.json", "The profiles, without their secrets."),
     (
         "~/.alchemy/bindings.json, ~/.alchemy/trust.json",
         "The directories that are bound, and the pin files allowed.",
     ),
-    ("~/.alchemy/settings.toml", "What is settled for all shell hooks: export = \"profile\"."),
+    (
+        "~/.alchemy/settings.toml",
+        "What is settled for all shell hooks: export = \"profile\"; for encrypted profiles: keep; and the \
+         commands of the store command.",
+    ),
     (".alchemy.toml", "In a repository: the profile and the account that its people have agreed on."),
     ("~/.alchemy/credentials/", "The secrets of profiles in the file store (0600)."),
+    ("~/.alchemy/encrypted/", "The secrets of profiles in the encrypted store, as files of age."),
     ("~/.alchemy/profiles/", "Profiles of version 2 of the npm package, used where they are."),
     ("~/.alchemy/rescue/", "Renewed sessions that their store refused, until it takes them."),
 ];

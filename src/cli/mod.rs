@@ -26,12 +26,15 @@ mod handover;
 mod hook;
 mod hook_env;
 mod hook_session;
+mod keeping;
 mod list;
+mod lock;
 mod login;
 mod logout;
 mod man;
 mod npm;
 mod npm_words;
+mod passphrase;
 mod paste;
 mod plan;
 mod profile;
@@ -53,7 +56,7 @@ use jiff::SignedDuration;
 
 use crate::error::{Error, Kind, Result, lower_first};
 use crate::launch;
-use crate::terminal::{self, Level, Messages};
+use crate::terminal::{self, Level, Messages, time};
 use context::Context;
 
 /// The name under which the binary is `alchemy exec`.
@@ -100,6 +103,8 @@ enum Command {
     Configure(configure::Configure),
     Login(login::Login),
     Logout(logout::Logout),
+    Unlock(lock::Unlock),
+    Lock(lock::Lock),
     Whoami(whoami::Whoami),
     /// List the profiles
     #[command(visible_alias = "ls")]
@@ -133,6 +138,8 @@ impl Command {
             Self::Configure(configure) => configure.run(context),
             Self::Login(login) => login.run(context),
             Self::Logout(logout) => logout.run(context),
+            Self::Unlock(unlock) => unlock.run(context),
+            Self::Lock(lock) => lock.run(context),
             Self::Whoami(whoami) => whoami.run(context),
             Self::List(list) => list.run(context),
             Self::Profile(profile) => profile.run(context),
@@ -176,6 +183,24 @@ struct Consent {
     yes: bool,
 }
 
+/// What to do where something in the directory goes before the credential.
+#[derive(Args, Clone, Copy, Default)]
+struct Strictness {
+    /// Run nothing where a .env or wrangler's configuration here goes before the credential or account
+    #[arg(long, overrides_with = "no_strict")]
+    strict: bool,
+    /// Only warn of it, also where the setting 'strict' says otherwise
+    #[arg(long, overrides_with = "strict")]
+    no_strict: bool,
+}
+
+impl Strictness {
+    /// What was said on the command line, if anything.
+    fn given(self) -> Option<bool> {
+        (self.strict || self.no_strict).then_some(self.strict)
+    }
+}
+
 /// What a person may say of a profile besides its credential.
 #[derive(Args, Clone, Copy, Default)]
 struct Marks {
@@ -204,16 +229,6 @@ struct MinTtl {
     /// Refresh an OAuth token that lives shorter (90, 90s, 15m) [default: ALCHEMY_MIN_TTL, or 60s]
     #[arg(long, value_name = "TIME", value_parser = time)]
     min_ttl: Option<SignedDuration>,
-}
-
-/// A length of time as people write it: seconds, or with units.
-fn time(text: &str) -> std::result::Result<SignedDuration, Error> {
-    let wrong = || Error::usage("it is no length of time, such as 90, 90s or 15m");
-    let time = match text.trim().parse::<u32>() {
-        Ok(seconds) => SignedDuration::from_secs(seconds.into()),
-        Err(_) => text.trim().parse().map_err(|_| wrong())?,
-    };
-    if time.is_negative() { Err(wrong()) } else { Ok(time) }
 }
 
 /// `Cli` with nothing in it but what must be fast: building the parser of the other commands would cost more

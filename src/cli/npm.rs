@@ -12,7 +12,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 
 use super::chosen::Chosen;
 use super::context::Context;
-use super::handover::Handover;
+use super::handover::{Handover, Receiver};
 use super::npm_words::{ANY, WORDS, Word, asked, has, known};
 use crate::cloudflare::Credential;
 use crate::directory::npm_bin::{self, FileId, NpmBin};
@@ -94,8 +94,10 @@ impl Npm {
         let found = npm_bin::find(&context.directory, context.user_home(), context.uid)?;
         let npm = found.ok_or_else(|| self.not_installed(context))?;
         let handed = handed(context, &npm)?;
+        let arguments: Vec<OsString> =
+            std::iter::once("alchemy".into()).chain(self.arguments.iter().cloned()).collect();
         let environment = if asked.has_credential {
-            self.with_credential(context, &npm, profile.as_deref())?
+            self.with_credential(context, &npm, &arguments, profile.as_deref())?
         } else {
             without_credential(context)?
         };
@@ -103,8 +105,6 @@ impl Npm {
         let environment = environment.chain([(HANDED.into(), handed.into())]).collect();
         let version = npm.version.as_deref().unwrap_or("of an unknown version");
         context.messages.verbose(&format!("running npm's alchemy {version}, {}", npm.program.display()));
-        let mut arguments = self.arguments;
-        arguments.insert(0, "alchemy".into());
         match launch::replace(&npm.program, arguments, environment)? {}
     }
 
@@ -113,6 +113,7 @@ impl Npm {
         &self,
         context: &Context,
         npm: &NpmBin,
+        arguments: &[OsString],
         profile: Option<&str>,
     ) -> Result<Vec<(OsString, OsString)>> {
         let mut store = context.store(true)?;
@@ -130,10 +131,13 @@ impl Npm {
             chosen => chosen?,
         };
         self.check_choice(context, &chosen)?;
-        let (session, mut changes) = self.options.handover.of(context, &mut store, &chosen, &[])?;
-        if !npm.is_version_2() && matches!(session.credential, Credential::Token(_)) {
-            // Version 1 takes a key before a token, and an unset one from `.env`; an empty one is none to it
-            // (`facts/alchemy-npm.md` §1.7). Version 2 takes the token first.
+        // Version 1 takes a key before a token, and an unset one from `.env`; an empty one is none to it
+        // (`facts/alchemy-npm.md` §1.7). Version 2 takes the token first.
+        let blank_key = !npm.is_version_2();
+        let receiver = Receiver { command: arguments, blank_key };
+        let (session, mut changes) =
+            self.options.handover.of(context, &mut store, &chosen, &receiver, &[])?;
+        if blank_key && matches!(session.credential, Credential::Token(_)) {
             changes.blank(API_KEY);
         }
         Ok(apply(context.variables.clone(), &changes))

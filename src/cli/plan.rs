@@ -55,7 +55,7 @@ impl Plan<'_> {
             ))
             .hint("leave --client and the endpoints out, or make another profile: alchemy configure"));
         }
-        store.has_room_for(&self.name, self.kept_in, before)?;
+        store.has_room_for(&self.name, &self.kept_in, before)?;
         let scopes = self.scopes(&client, signed_in)?;
         let endpoint = match before.and_then(|before| before.endpoint.clone()) {
             Some(kept) if context.variable(crate::environment::API_BASE_URL).is_none() => kept,
@@ -69,7 +69,7 @@ impl Plan<'_> {
                 name: self.name.clone(),
                 method: Method::OAuth,
                 account: account(before.as_ref(), &grant, &endpoint)?,
-                store: self.kept_in,
+                store: self.kept_in.clone(),
                 // A loopback API is a test's, and gone tomorrow; it is never kept, and takes no other's place.
                 endpoint: if endpoint.is_loopback() {
                     before.as_ref().and_then(|before| before.endpoint.clone())
@@ -93,7 +93,7 @@ impl Plan<'_> {
     fn by_now(&self, store: &mut Store) -> Result<Option<Profile>> {
         store.reload()?;
         let now = store.get(&self.name);
-        let kind = |profile: &Profile| (profile.method, profile.store);
+        let kind = |profile: &Profile| (profile.method, profile.store.clone());
         match (&self.before, &now) {
             (Some(before), Ok(now)) if now.as_ref().map(kind) != Some(kind(before)) => {
                 let (name, done) = (&self.name, if now.is_some() { "changed" } else { "deleted or renamed" });

@@ -86,7 +86,7 @@ impl Show {
             ("profile", format!("{} ({})", profile.name, selection.reason)),
             ("method", profile.method.to_string()),
             ("account", profile.account.to_string()),
-            ("store", profile.store.to_string()),
+            ("store", store_in_words(&profile.store)),
         ];
         if let Some(endpoint) = &profile.endpoint {
             lines.push(("api", endpoint.to_string()));
@@ -111,6 +111,10 @@ impl Show {
         let text = terminal::fields(&lines);
         terminal::print(&text)
     }
+}
+
+fn store_in_words(store: &StoreKind) -> String {
+    store.detail().map_or_else(|| store.to_string(), |detail| format!("{store} ({detail})"))
 }
 
 #[derive(Args)]

@@ -5,6 +5,7 @@
 
 mod name;
 pub mod selection;
+mod store_kind;
 
 use std::fmt;
 
@@ -14,6 +15,7 @@ use serde::Serialize;
 use crate::http::Endpoint;
 use crate::oauth::client::Client;
 pub use name::ProfileName;
+pub use store_kind::{Commands, Encryption, StoreKind};
 
 /// How a profile proves who it is. The names are the npm package's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -101,36 +103,6 @@ impl fmt::Display for Account {
         } else {
             write!(f, "{} ({})", self.name, self.id)
         }
-    }
-}
-
-/// Where a profile's credential is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StoreKind {
-    /// `credentials/<profile>/cloudflare.json`, version 1 of the npm package's own document.
-    File,
-    /// The operating system's keyring.
-    Keyring,
-    /// `profiles/<profile>/cloudflare.json`, version 2 of the npm package's document.
-    Npm,
-}
-
-impl StoreKind {
-    /// Its name in `config.json` and on the command line.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::File => "file",
-            Self::Keyring => "keyring",
-            Self::Npm => "npm",
-        }
-    }
-}
-
-impl fmt::Display for StoreKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }
 

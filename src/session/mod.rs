@@ -90,15 +90,17 @@ impl Source<'_> {
         Ok(self.of(document))
     }
 
-    /// A session that is there without waiting for anyone: a lock, the network, a keyring. `None` where it
+    /// A session that is there without waiting for anyone: a lock, the network, a keyring, a passphrase. `None` where it
     /// takes [`Source::session`].
     ///
     /// # Errors
     /// When the gate stays closed; those of the store.
     pub fn at_hand(&self) -> Result<Option<Session>> {
         self.gate.pass(self.profile, self.edge)?;
-        if self.profile.store == StoreKind::Keyring {
-            return Ok(None);
+        match self.profile.store {
+            StoreKind::Keyring | StoreKind::Command(_) => return Ok(None),
+            StoreKind::Encrypted(_) if !self.store.is_open(self.profile) => return Ok(None),
+            StoreKind::Encrypted(_) | StoreKind::File | StoreKind::Npm => {}
         }
         match self.store.credential(self.profile)? {
             Document::OAuth(grant) if !refresh::is_fresh(&grant, self.edge.now(), self.min_ttl) => Ok(None),

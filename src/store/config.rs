@@ -15,11 +15,14 @@ use serde_json::{Map, Value};
 use super::atomic::{self, Bytes};
 use super::document::{self, BY_HAND};
 use super::home::Home;
+use super::kept_in::{Identity, StoreCommands, commands, encrypted_to};
 use super::lock::Lock;
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
 use crate::oauth::client::{self, Client, Preset};
-use crate::profile::{Account, AccountId, Method, Profile, ProfileName, SignIn, StoreKind, TokenFacts};
+use crate::profile::{
+    Account, AccountId, Encryption, Method, Profile, ProfileName, SignIn, StoreKind, TokenFacts,
+};
 use crate::terminal::Messages;
 
 /// The newest version of the schema that we know.
@@ -50,6 +53,8 @@ pub struct Entry {
     #[serde(default)]
     metadata: Metadata,
     credential_store: Option<String>,
+    encrypted_to: Option<Identity>,
+    commands: Option<StoreCommands>,
     base_url: Option<String>,
     token_id: Option<String>,
     token_expires: Option<Timestamp>,
@@ -130,16 +135,26 @@ impl Entry {
                 id: AccountId::parse(id).ok_or_else(|| wrong("account id", id))?,
                 name: self.metadata.name.clone().unwrap_or_default(),
             },
-            store: match self.credential_store.as_deref() {
-                None | Some("file") => StoreKind::File,
-                Some("keyring") => StoreKind::Keyring,
-                Some(other) => return Err(wrong("store", other)),
-            },
+            store: self.store_kind().map_err(|value| wrong("store", value))?,
             endpoint: self.base_url.as_deref().map(Endpoint::parse).transpose()?,
             token: self.token_id.clone().map(|id| TokenFacts { id, expires: self.token_expires }),
             also: self.also.clone(),
             confirm: self.confirm,
             sign_in: if method == Method::OAuth { Some(self.sign_in()?) } else { None },
+        })
+    }
+
+    /// Where the credential is kept; else what says so and is none that we know.
+    fn store_kind(&self) -> Result<StoreKind, &str> {
+        Ok(match (self.credential_store.as_deref(), &self.commands) {
+            (None | Some("file"), _) => StoreKind::File,
+            (Some("keyring"), _) => StoreKind::Keyring,
+            (Some("encrypted"), _) => {
+                let identity = self.encrypted_to.clone();
+                StoreKind::Encrypted(identity.map_or(Encryption::Passphrase, Identity::into))
+            }
+            (Some("command"), Some(commands)) => StoreKind::Command(commands.clone().into()),
+            (Some(other), _) => return Err(other),
         })
     }
 
@@ -231,12 +246,15 @@ impl<'a> Edit<'a> {
             as_object(as_object(entry.or_insert(Value::Null)).entry("cloudflare").or_insert(Value::Null));
         let token = profile.token.as_ref();
         let text = |value: Option<String>| value.map(Value::from);
-        let store = (profile.store == StoreKind::Keyring).then(|| profile.store.name().to_owned());
+        // Version 1 of the npm package has one store, and so no word for it.
+        let store = (profile.store != StoreKind::File).then(|| profile.store.name().to_owned());
         let also = (!profile.also.is_empty()).then(|| profile.also.clone().into());
         let fields = [
             ("method", text(Some(profile.method.name().to_owned()))),
             ("metadata", Some(metadata(entry.get("metadata"), &profile.account))),
             ("credentialStore", text(store)),
+            ("encryptedTo", encrypted_to(&profile.store)),
+            ("commands", commands(&profile.store)),
             ("baseUrl", text(profile.endpoint.as_ref().map(ToString::to_string))),
             ("tokenId", text(token.map(|t| t.id.clone()))),
             ("tokenExpires", text(token.and_then(|t| t.expires).map(|at| at.to_string()))),

@@ -1,5 +1,7 @@
 //! A profile's grant under its locks: read again, replaced, never lost.
 
+use zeroize::Zeroizing;
+
 use super::atomic::{self, Prepared};
 use super::credential::{Document, Grant};
 use super::lock::Lock;
@@ -87,14 +89,14 @@ impl<'a> Store<'a> {
     /// Adds npm's lock for the document, where it shares it.
     fn add_npms(&self, locks: &mut ProfileLock, profile: &Profile) -> Result<()> {
         let folder = self.home.locks();
-        let npms = match profile.store {
+        let npms = match &profile.store {
             StoreKind::File if is_shared_with_v1(profile) => {
                 Some((npm_lock::v1(&folder, profile.name.as_str()), Protocol::V1))
             }
             StoreKind::Npm => {
                 Some((npm_lock::v2(&folder, &format!("profile-credentials-{}", profile.name)), Protocol::V2))
             }
-            StoreKind::File | StoreKind::Keyring => None,
+            StoreKind::File | StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => None,
         };
         if let Some((path, protocol)) = npms {
             let what = format!("profile '{}'", profile.name);
@@ -147,7 +149,10 @@ impl HeldGrant<'_, '_> {
         let name = &self.profile.name;
         let stored = self.peek()?;
         let replaces = rescue::digest(stored.refresh.as_ref());
-        let waiting = rescue::read(self.store.home, name);
+        let waiting = rescue::read(self.store.home, name, |bytes| match &self.profile.store {
+            StoreKind::Encrypted(encryption) => self.store.decrypt_rescued(name, encryption, &bytes),
+            _ => Some(bytes),
+        });
         if waiting.is_empty() {
             return Ok(Current { grant: stored, replaces });
         }
@@ -190,8 +195,12 @@ impl HeldGrant<'_, '_> {
     }
 
     fn room(&self) -> Result<Room> {
-        let path = match self.profile.store {
-            StoreKind::Keyring => return Ok(Room(None)),
+        let path = match &self.profile.store {
+            StoreKind::Keyring | StoreKind::Command(_) => return Ok(Room(None)),
+            StoreKind::Encrypted(encryption) => {
+                self.store.ready_to_encrypt(&self.profile.name, encryption)?;
+                self.store.home.encrypted(&self.profile.name)
+            }
             StoreKind::File => self.store.document_path(self.profile),
             StoreKind::Npm => {
                 // One that a killed process left is waited for now, and not with the next pair in our hands.
@@ -215,7 +224,13 @@ impl HeldGrant<'_, '_> {
             generation::moved(self.store.home, &[name]);
             return Ok(());
         };
-        let Ok(path) = rescue::write(self.store.home, name, next, &current.replaces) else {
+        let seal = |bytes: atomic::Bytes| match &self.profile.store {
+            StoreKind::Encrypted(encryption) => {
+                self.store.encrypt(name, encryption, &bytes).map(Zeroizing::new)
+            }
+            _ => Ok(bytes),
+        };
+        let Ok(path) = rescue::write(self.store.home, name, next, &current.replaces, seal) else {
             return Err(error);
         };
         generation::moved(self.store.home, &[name]);
@@ -236,8 +251,8 @@ impl HeldGrant<'_, '_> {
         let name = &self.profile.name;
         match self.profile.store {
             StoreKind::File => self.store.remove_documents(name)?,
-            StoreKind::Keyring => {
-                self.store.delete_from_keyring(name)?;
+            StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => {
+                self.store.delete_item(self.profile)?;
                 self.store.remove_documents(name)?;
             }
             StoreKind::Npm => {
@@ -263,8 +278,15 @@ impl HeldGrant<'_, '_> {
     /// Keeps a grant; one that follows another only in that one's place.
     fn put(&self, room: Room, grant: &Grant, replaces: Option<&str>) -> Result<()> {
         let Profile { name, store, .. } = self.profile;
-        if *store == StoreKind::Keyring {
-            return self.store.write_keyring(name, &document(grant));
+        match store {
+            StoreKind::Keyring | StoreKind::Command(_) => {
+                return self.store.write_item(self.profile, &document(grant));
+            }
+            StoreKind::Encrypted(encryption) => {
+                let write = |sealed: &[u8]| commit(room, sealed);
+                return self.store.write_encrypted(name, encryption, &document(grant), write);
+            }
+            StoreKind::File | StoreKind::Npm => {}
         }
         let is_npms = *store == StoreKind::Npm;
         let _profiles = if is_npms { self.lock_npms_profiles()? } else { None };

@@ -71,6 +71,13 @@ impl Home {
         self.credentials().join(name).join("native.json")
     }
 
+    /// A profile's encrypted credential. It has a folder of its own: the npm package's version 2 moves
+    /// `credentials` away when it migrates.
+    #[must_use]
+    pub fn encrypted(&self, name: &ProfileName) -> PathBuf {
+        self.root.join("encrypted").join(format!("{name}.age"))
+    }
+
     /// Where a new pair of tokens goes that the store refuses, best first.
     #[must_use]
     pub fn rescues(&self, name: &ProfileName) -> Vec<PathBuf> {

@@ -4,12 +4,18 @@
 //! credentials are read here, whichever store holds them.
 
 pub mod atomic;
+pub mod cipher;
+pub mod command;
 pub mod config;
 pub mod credential;
 pub mod document;
+mod encrypted;
 pub mod generation;
 pub mod grant;
 pub mod home;
+mod item;
+mod kept_in;
+mod kernel_keyring;
 #[cfg(target_os = "macos")]
 mod keychain;
 pub mod keyring;
@@ -24,11 +30,14 @@ pub mod settings;
 mod write;
 
 use std::cell::OnceCell;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
 use crate::profile::selection::{Selection, near};
 use crate::profile::{Method, Profile, ProfileName, StoreKind};
+use crate::secret::Secret;
 use crate::shell;
 use crate::terminal::Messages;
 use atomic::Found;
@@ -36,16 +45,49 @@ use config::Config;
 use credential::Document;
 use grant::ProfileLock;
 use home::Home;
-use keyring::{Keyring, KeyringError};
+use keyring::Keyring;
 use lock::Lock;
 use npm_lock::{NpmLock, Protocol};
+
+/// What the stores need of the person who runs us, asked for only when it is needed.
+pub trait Person {
+    /// A passphrase that was given in advance, and the name of the variable that gives it. `may_ask`: a program
+    /// that gives it may ask on the terminal.
+    ///
+    /// # Errors
+    /// When it cannot be had in the way that the variable says.
+    fn given_passphrase(&self, may_ask: bool) -> Result<Option<(Secret, &'static str)>>;
+    /// Asks for a passphrase on the terminal; `flag` gives it without a question.
+    ///
+    /// # Errors
+    /// When nobody is there to be asked.
+    fn ask(&self, question: &str, flag: &str) -> Result<Secret>;
+    /// For how long the kernel keeps what was decrypted; zero for not at all.
+    ///
+    /// # Errors
+    /// When what says so cannot be understood.
+    fn keep(&self) -> Result<Duration>;
+    /// The environment of the person's own commands: without a credential of ours.
+    fn environment(&self) -> Vec<(OsString, OsString)>;
+}
+
+/// How the stores may be opened.
+pub struct Access<'a> {
+    /// The keyring.
+    pub keyring: keyring::Params,
+    /// Whether a person may be asked on the terminal.
+    pub may_ask: bool,
+    /// That person.
+    pub person: &'a dyn Person,
+}
 
 /// The profiles and their credentials in one folder.
 pub struct Store<'a> {
     home: &'a Home,
     config: Config,
-    params: keyring::Params,
+    access: Access<'a>,
     keyring: OnceCell<Keyring>,
+    opened: encrypted::Opened,
     messages: &'a Messages,
 }
 
@@ -64,9 +106,10 @@ impl<'a> Store<'a> {
     ///
     /// # Errors
     /// Those of [`Config::load`].
-    pub fn open(home: &'a Home, params: keyring::Params, messages: &'a Messages) -> Result<Self> {
+    pub fn open(home: &'a Home, access: Access<'a>, messages: &'a Messages) -> Result<Self> {
         let config = Config::load(home)?;
-        Ok(Self { home, config, params, keyring: OnceCell::new(), messages })
+        let (keyring, opened) = (OnceCell::new(), encrypted::Opened::default());
+        Ok(Self { home, config, access, keyring, opened, messages })
     }
 
     /// The folder.
@@ -163,7 +206,7 @@ impl<'a> Store<'a> {
     /// Whether a person waits at a terminal, so that something may be asked.
     #[must_use]
     pub fn may_ask(&self) -> bool {
-        self.params.unlock == keyring::Unlock::Dialog
+        self.access.keyring.unlock == keyring::Unlock::Dialog
     }
 
     /// The profile's credential.
@@ -199,12 +242,14 @@ impl<'a> Store<'a> {
     /// What the store has for the profile, of whatever kind.
     fn stored(&self, profile: &Profile, held: Option<&ProfileLock>) -> Result<Option<Document>> {
         let name = &profile.name;
-        match profile.store {
+        match &profile.store {
             StoreKind::File => self.read_file(&self.document_path(profile), name),
-            StoreKind::Keyring => match self.take_over(profile, held)? {
-                Some(document) => Ok(Some(document)),
-                None => self.read_keyring(name),
-            },
+            StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => {
+                match self.take_over(profile, held)? {
+                    Some(document) => Ok(Some(document)),
+                    None => self.read_item(profile, held.is_none()),
+                }
+            }
             StoreKind::Npm => Ok(npm::read(self.home, name)?.map(|(_, document)| document)),
         }
     }
@@ -276,14 +321,8 @@ impl<'a> Store<'a> {
         atomic::read_settled(path, atomic::read_secret, parse)
     }
 
-    fn read_keyring(&self, name: &ProfileName) -> Result<Option<Document>> {
-        let get = |keyring: &Keyring| keyring.get(&self.keyring_user(name));
-        let bytes = self.with_keyring(name, get)?;
-        bytes.map(|bytes| Document::parse(&bytes, &format!("the keyring's item for '{name}'"))).transpose()
-    }
-
-    /// A credential file beside a profile that is kept in the keyring is a newer sign-in by npm: it is
-    /// moved into the keyring under the lock, read back there, and then removed (design §5).
+    /// A credential file beside a profile that npm cannot read is a newer sign-in by npm: it is
+    /// moved into the profile's store under the lock, read back there, and then removed (design §5).
     fn take_over(&self, profile: &Profile, held: Option<&ProfileLock>) -> Result<Option<Document>> {
         let name = &profile.name;
         let path = self.home.credential(name.as_str());
@@ -292,7 +331,7 @@ impl<'a> Store<'a> {
         }
         let taken = if held.is_none() {
             // Before any lock is taken, as a person may have to be asked to unlock it.
-            self.keyring_answers().map_err(|error| keyring_failed(name, &error))?;
+            self.ready(name, &profile.store)?;
             Some(self.lock_profile(profile)?)
         } else {
             None
@@ -305,70 +344,25 @@ impl<'a> Store<'a> {
         let Some(document) = self.read_file(&path, name)? else { return Ok(None) };
         if document.method() != profile.method {
             self.messages.say(&format!(
-                "{} is ignored: it holds no {}, and profile '{name}' is kept in the keyring",
+                "{} is ignored: it holds no {}, and profile '{name}' is kept in the {} store",
                 path.display(),
-                profile.method
+                profile.method,
+                profile.store
             ));
             return Ok(None);
         }
-        self.write_keyring(name, &document.to_bytes())?;
+        self.write_item(profile, &document.to_bytes())?;
         atomic::remove(&path)?;
         generation::moved(self.home, &[name]);
         self.messages.say(&format!(
-            "moved a newer credential of profile '{name}' from {} into the keyring",
-            path.display()
+            "moved a newer credential of profile '{name}' from {} into the {} store",
+            path.display(),
+            profile.store
         ));
         Ok(Some(document))
-    }
-
-    fn write_keyring(&self, name: &ProfileName, bytes: &[u8]) -> Result<()> {
-        self.with_keyring(name, |keyring| keyring.set(&self.keyring_user(name), bytes))
-    }
-
-    /// Whether a keyring answers, and would take a credential now.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn keyring_answers(&self) -> Result<(), KeyringError> {
-        Keyring::open(&self.params)?.probe()
-    }
-
-    fn with_keyring<T>(
-        &self,
-        name: &ProfileName,
-        call: impl FnOnce(&Keyring) -> std::result::Result<T, KeyringError>,
-    ) -> Result<T> {
-        let keyring = match self.keyring.get() {
-            Some(keyring) => Ok(keyring),
-            None => Keyring::open(&self.params).map(|keyring| self.keyring.get_or_init(|| keyring)),
-        };
-        keyring.and_then(call).map_err(|error| keyring_failed(name, &error))
-    }
-
-    /// The keyring's name for a profile: the profile's own, and in another `ALCHEMY_HOME` with the id
-    /// of that folder before it.
-    fn keyring_user(&self, name: &ProfileName) -> String {
-        match &self.config.keyring_id {
-            Some(id) => format!("{id}/{name}"),
-            None => name.to_string(),
-        }
     }
 
     fn lock(&self, name: &ProfileName) -> Result<Lock> {
         Lock::acquire(&self.home.credential_lock(name), &format!("profile '{name}'"), *self.messages)
     }
-}
-
-fn keyring_failed(name: &ProfileName, error: &KeyringError) -> Error {
-    let in_a_file = format!("alchemy configure -p {name} --store file");
-    Error::new(error.to_string()).hint(match error {
-        KeyringError::Unavailable(_) | KeyringError::TimedOut(_) => {
-            format!("run it in your desktop session, or keep the profile in a file: {in_a_file}")
-        }
-        KeyringError::Locked => {
-            "unlock it (log in to the desktop, or open its manager) and try again".to_owned()
-        }
-        KeyringError::TooLarge { .. } => format!("keep it in a file: {in_a_file}"),
-        KeyringError::Other(_) => format!("try again, or keep the profile in a file: {in_a_file}"),
-    })
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::atomic;
+use super::atomic::{self, Bytes};
 use super::credential::{Document, Grant};
 use super::home::Home;
 use crate::digest::sha256_hex;
@@ -39,11 +39,12 @@ pub fn digest(refresh: Option<&Secret>) -> String {
     refresh.map(|token| sha256_hex(token.expose())).unwrap_or_default()
 }
 
-/// All that wait for this profile. One that cannot be read is of no use, and passed over.
+/// All that wait for this profile, each as `open` decrypts it. One that cannot be read is of no use, and passed
+/// over.
 #[must_use]
-pub fn read(home: &Home, name: &ProfileName) -> Vec<Rescued> {
+pub fn read(home: &Home, name: &ProfileName, open: impl Fn(Bytes) -> Option<Bytes>) -> Vec<Rescued> {
     let parse = |path: PathBuf| {
-        let bytes = atomic::read_secret(&path).ok()??.bytes;
+        let bytes = open(atomic::read_secret(&path).ok()??.bytes)?;
         let Replaces { replaces } = serde_json::from_slice(&bytes).ok()?;
         match Document::parse(&bytes, "the rescue file") {
             Ok(Document::OAuth(grant)) => Some(Rescued { path, grant, replaces }),
@@ -53,16 +54,22 @@ pub fn read(home: &Home, name: &ProfileName) -> Vec<Rescued> {
     home.rescues(name).into_iter().filter_map(parse).collect()
 }
 
-/// Keeps a pair; where it is now.
+/// Keeps a pair, as `seal` encrypts it; where it is now.
 ///
 /// # Errors
 /// When no place takes it; the reason of the last.
-pub fn write(home: &Home, name: &ProfileName, grant: &Grant, replaces: &str) -> Result<PathBuf> {
+pub fn write(
+    home: &Home,
+    name: &ProfileName,
+    grant: &Grant,
+    replaces: &str,
+    seal: impl FnOnce(Bytes) -> Result<Bytes>,
+) -> Result<PathBuf> {
     let document = Document::OAuth(grant.clone()).to_bytes();
     let mut document: Value =
         serde_json::from_slice(&document).map_err(|error| Error::new(error.to_string()))?;
     document["replaces"] = replaces.into();
-    let bytes = Zeroizing::new(format!("{document:#}").into_bytes());
+    let bytes = seal(Zeroizing::new(format!("{document:#}").into_bytes()))?;
     let mut failed = Error::new("there is no place for it");
     for path in home.rescues(name) {
         match atomic::write(&path, &bytes) {

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::config::Edit;
 use super::credential::Document;
 use super::grant::{self, ProfileLock};
-use super::{Store, atomic, generation, keyring_failed, npm, rescue};
+use super::{Store, atomic, generation, npm, rescue};
 use crate::error::{Error, Result};
 use crate::profile::{Method, Profile, ProfileName, StoreKind};
 
@@ -34,6 +34,7 @@ impl Store<'_> {
             };
         }
         let bytes = document.to_bytes();
+        self.ready(name, &profile.store)?;
         let _lock = self.lock_both(profile)?;
         let mut edit = Edit::open(self.home, self.messages)?;
         if profile.store == StoreKind::Keyring && edit.before.keyring_id.is_none() && self.home.is_another {
@@ -45,18 +46,20 @@ impl Store<'_> {
         self.config.keyring_id.clone_from(&prepared.keyring_id);
         let path = self.home.credential(name.as_str());
         let mut others = vec![path.clone(), self.home.native_credential(name.as_str())];
-        if profile.store == StoreKind::Keyring {
-            self.write_keyring(name, &with_headroom(document, &bytes))?;
-        } else {
+        if profile.store == StoreKind::File {
             let path = self.document_path(profile);
             others.retain(|other| *other != path);
             atomic::write(&path, &bytes).inspect_err(|_| remove_folder(&path))?;
             for folder in [Some(self.home.credentials().as_path()), path.parent()].into_iter().flatten() {
                 atomic::tighten_folder(folder)?;
             }
+        } else if profile.store == StoreKind::Keyring {
+            self.write_item(profile, &with_headroom(document, &bytes))?;
+        } else {
+            self.write_item(profile, &bytes)?;
         }
-        // They must be gone before config.json says `keyring`: what lies beside such a profile counts as a
-        // newer sign-in by npm. Set aside, so that they can come back.
+        // They must be gone before config.json names another store: what lies beside such a profile counts as
+        // a newer sign-in by npm. Set aside, so that they can come back.
         let asides = others.iter().map(|other| atomic::set_aside(other)).collect::<Result<Vec<_>>>()?;
         if let Err(error) = prepared.commit() {
             asides.into_iter().for_each(atomic::Aside::restore);
@@ -65,11 +68,10 @@ impl Store<'_> {
         asides.into_iter().try_for_each(atomic::Aside::remove)?;
         rescue::remove(self.home, name);
         remove_folder(&path);
-        if profile.store != StoreKind::Keyring
-            && before.is_some_and(|before| before.store == StoreKind::Keyring)
-            && let Err(error) = self.delete_from_keyring(name)
+        if let Some(before) = before.filter(|before| before.store.name() != profile.store.name())
+            && let Err(error) = self.delete_item(&before)
         {
-            self.messages.say(&format!("the old credential is still in the keyring: {error}"));
+            self.messages.say(&format!("the old credential is still in the {} store: {error}", before.store));
         }
         generation::moved(self.home, &[name]);
         self.reload()
@@ -80,20 +82,24 @@ impl Store<'_> {
     ///
     /// # Errors
     /// When a lock, the store or the disk refuses.
-    pub fn has_room_for(&self, name: &ProfileName, store: StoreKind, before: Option<&Profile>) -> Result<()> {
-        if store == StoreKind::Keyring {
-            self.keyring_answers().map_err(|error| keyring_failed(name, &error))?;
-        }
+    pub fn has_room_for(
+        &self,
+        name: &ProfileName,
+        store: &StoreKind,
+        before: Option<&Profile>,
+    ) -> Result<()> {
+        self.ready(name, store)?;
         let _lock = before.map_or_else(|| self.lock_ours(name), |before| self.lock_profile(before))?;
         let document = match store {
-            StoreKind::Keyring => None,
+            StoreKind::Keyring | StoreKind::Command(_) => None,
+            StoreKind::Encrypted(_) => Some(self.home.encrypted(name)),
             StoreKind::File => Some(self.home.credential(name.as_str())),
             StoreKind::Npm => Some(self.home.npm_document(name)),
         };
         if let Some(document) = document.filter(|path| path.parent().is_some_and(Path::is_dir)) {
             atomic::prepare(&document, &[])?;
         }
-        if store == StoreKind::Npm {
+        if *store == StoreKind::Npm {
             Ok(())
         } else {
             Edit::open(self.home, self.messages)?.prepare().map(drop)
@@ -123,7 +129,7 @@ impl Store<'_> {
     fn unlock(&self, name: &ProfileName) -> Result<()> {
         match self.config.entry(name.as_str()).map(|entry| entry.profile(name)) {
             Some(Ok(profile)) if profile.store == StoreKind::Keyring => {
-                self.with_keyring(name, |keyring| keyring.get(&self.keyring_user(name))).map(drop)
+                self.read_item(&profile, true).map(drop)
             }
             _ => Ok(()),
         }
@@ -178,13 +184,22 @@ impl Store<'_> {
             (self.home.credential(from), self.home.credential(to.as_str())),
             (self.home.native_credential(from), self.home.native_credential(to.as_str())),
         ];
-        match &old_name {
-            Some(old_name) if profile.store == StoreKind::Keyring => {
-                if let Some(document) = self.read_keyring(old_name)? {
-                    self.write_keyring(to, &document.to_bytes())?;
+        match (&old_name, &profile.store) {
+            (Some(old_name), StoreKind::Keyring | StoreKind::Command(_)) => {
+                let old = Profile { name: old_name.clone(), ..profile.clone() };
+                if let Some(document) = self.read_item(&old, false)? {
+                    self.write_item(&profile, &document.to_bytes())?;
                 }
                 prepared.commit()?;
-                self.delete_from_keyring(old_name)?;
+                self.delete_item(&old)?;
+            }
+            (Some(old_name), StoreKind::Encrypted(_)) => {
+                // As it is: a name is no part of what is encrypted.
+                if let Some(found) = atomic::read_secret(&self.home.encrypted(old_name))? {
+                    atomic::write(&self.home.encrypted(to), &found.bytes)?;
+                }
+                prepared.commit()?;
+                self.delete_item(&Profile { name: old_name.clone(), ..profile })?;
             }
             _ => {
                 for (old, new) in &moves {
@@ -212,11 +227,11 @@ impl Store<'_> {
         let _lock = self.lock_as_it_is(name)?;
         let mut edit = Edit::open(self.home, self.messages)?;
         let Some(entry) = edit.before.entry(name.as_str()) else { return Err(self.not_ours(name.as_str())) };
-        let kept_in_keyring = entry.profile(name).is_ok_and(|profile| profile.store == StoreKind::Keyring);
+        let profile = entry.profile(name);
         edit.remove(name.as_str());
         let prepared = edit.prepare()?;
-        if kept_in_keyring {
-            self.delete_from_keyring(name)?;
+        if let Ok(profile) = profile {
+            self.delete_item(&profile)?;
         }
         self.remove_documents(name)?;
         prepared.commit()?;
@@ -231,10 +246,6 @@ impl Store<'_> {
         }
         rescue::remove(self.home, name);
         Ok(())
-    }
-
-    pub(super) fn delete_from_keyring(&self, name: &ProfileName) -> Result<()> {
-        self.with_keyring(name, |keyring| keyring.delete(&self.keyring_user(name))).map(drop)
     }
 
     fn not_ours(&self, name: &str) -> Error {
@@ -284,6 +295,7 @@ fn random_id() -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::item::keyring_failed;
     use crate::store::keyring::KeyringError;
 
     #[test]

@@ -5,14 +5,20 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of the harness")]
 
+pub mod age;
 pub mod authorization;
+pub mod bare_debian;
 pub mod bound;
 pub mod chromium;
 pub mod cloudflare;
+pub mod console;
 pub mod direnv;
+pub mod github;
 pub mod hooked;
 pub mod http;
 pub mod keyring;
+pub mod lint;
+pub mod markdown;
 pub mod npm;
 pub mod oidc;
 pub mod online;
@@ -20,6 +26,7 @@ pub mod person;
 pub mod places;
 pub mod project;
 pub mod pty;
+pub mod release;
 pub mod shared;
 pub mod signed_in;
 pub mod tcsh;

@@ -19,6 +19,19 @@ pub const CONFIGURE: [&str; 10] =
     ["configure", "-p", "prod", "--method", "oauth", "--account", ACME, "--yes", "--scopes", "a,b"];
 /// Signs in to it again.
 pub const LOGIN: [&str; 3] = ["login", "-p", "prod"];
+/// A browser whose person allows everything: it goes where it is sent, and on from there.
+pub const BROWSER: &str = r#"#!/bin/bash
+visit() {
+  rest=${1#http://} host=${rest%%/*}
+  exec 3<>"/dev/tcp/${host%:*}/${host#*:}"
+  printf 'GET /%s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "${rest#*/}" "$host" >&3
+}
+visit "$1"
+while read -r name value; do [[ $name != location: ]] || there=${value%$'\r'}; done <&3
+visit "$there"
+cat <&3
+"#;
+
 /// A home whose commands sign in at the double, as the client [`OWN`].
 pub struct Person {
     pub online: Online,
@@ -92,13 +105,10 @@ impl Person {
     /// Makes `BROWSER` a script that writes down where it is sent, and goes there; the file.
     pub fn browser(&self) -> std::path::PathBuf {
         let (script, opened) = (self.home.path().join("browser"), self.home.path().join("opened"));
+        let (begin, rest) = BROWSER.split_once('\n').expect("two lines");
+        let opened_shown = opened.display();
         let text = format!(
-            "#!/bin/bash\necho \"$1\" > {opened}.new && mv {opened}.new {opened}\n\
-             visit() {{ rest=${{1#http://}} host=${{rest%%/*}}; exec 3<>\"/dev/tcp/${{host%:*}}/${{host#*:}}\"\n\
-             printf 'GET /%s HTTP/1.1\\r\\nHost: %s\\r\\nConnection: close\\r\\n\\r\\n' \"${{rest#*/}}\" \"$host\" >&3; }}\n\
-             visit \"$1\"; while read -r name value; do [[ $name != location: ]] || there=${{value%$'\\r'}}; done <&3\n\
-             visit \"$there\"; cat <&3\n",
-            opened = opened.display()
+            "{begin}\necho \"$1\" > {opened_shown}.new && mv {opened_shown}.new {opened_shown}\n{rest}"
         );
         super::write_program(&script, &text);
         opened

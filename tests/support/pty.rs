@@ -23,6 +23,9 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 /// Between two looks whether the command has ended.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// How wide it is.
+pub const COLUMNS: u16 = 120;
+
 pub const CTRL_C: &str = "\x03";
 pub const CTRL_Z: &str = "\x1a";
 pub const ESC: &str = "\x1b";
@@ -39,6 +42,8 @@ pub struct Terminal {
     shown: Vec<u8>,
     /// How much of [`Self::text`] an [`Self::expect`] has passed.
     passed: usize,
+    /// How much of [`Self::shown`] an [`Self::until`] has passed.
+    taken: usize,
     modes: Termios,
 }
 
@@ -68,7 +73,7 @@ impl Terminal {
         let child = command.spawn().expect("started");
         let master = File::from(pty.master);
         let output = read_in_thread(master.try_clone().expect("another descriptor").into());
-        Self { child, master, slave: Some(pty.slave), output, shown: Vec::new(), passed: 0, modes }
+        Self { child, master, slave: Some(pty.slave), output, shown: Vec::new(), passed: 0, taken: 0, modes }
     }
 
     /// The process id of the command, which leads the session.
@@ -125,6 +130,25 @@ impl Terminal {
             from = from.max(self.shown.len().saturating_sub(bytes.len() - 1));
             assert!(self.read(), "not {times} times in:\n{}", self.text());
         }
+    }
+
+    /// Waits until such bytes come; what came before them, and after those that were waited for before.
+    #[track_caller]
+    pub fn until(&mut self, end: &[u8]) -> Vec<u8> {
+        loop {
+            let news = &self.shown[self.taken..];
+            if let Some(at) = news.windows(end.len()).position(|window| window == end) {
+                let taken = news[..at].to_vec();
+                self.taken += at + end.len();
+                return taken;
+            }
+            assert!(self.read(), "it has ended after:\n{}", self.text());
+        }
+    }
+
+    /// Has [`Self::expect`] look only at what is still to come.
+    pub fn skip(&mut self) {
+        self.passed = self.text().len();
     }
 
     /// What was shown until now, without colours and cursor movements.
@@ -216,7 +240,7 @@ pub fn start_unread(mut command: Command) -> (Child, OwnedFd) {
 }
 
 fn open() -> OpenptyResult {
-    let size = Winsize { ws_row: 40, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+    let size = Winsize { ws_row: 40, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
     let pty = openpty(Some(&size), None).expect("a pseudo-terminal");
     for fd in [&pty.master, &pty.slave] {
         fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("kept from other tests' commands");

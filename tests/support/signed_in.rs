@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, pipe};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use super::authorization::{Authorization, Gate, Pair};
 use super::keyring::{BUS, Keyring};
 use super::online::SECRET;
-use super::{ACME, ALCHEMY, Home, Output, finished, run};
+use super::{ACME, ALCHEMY, Home, Output, age, finished, run, run_with_input};
 
 /// The variable by which a grant of a built-in client goes to the double.
 pub const TOKEN_URL: &str = "ALCHEMY_OAUTH_TOKEN_URL";
@@ -56,7 +57,7 @@ impl SignedIn {
     pub fn profile(&self, name: &str, client: &str, left: i64) -> Pair {
         let pair = self.server.issue(client, &SCOPES);
         if client != V2 {
-            self.describe(name, client, "file");
+            self.describe(name, client, json!({}));
         }
         self.keep(name, client, &pair, in_seconds(left));
         pair
@@ -66,13 +67,37 @@ impl SignedIn {
     pub fn keyring_profile(&mut self, keyring: &Keyring, left: i64) -> Pair {
         self.set(BUS, keyring.address());
         let pair = self.server.issue(OWN, &SCOPES);
-        self.describe("prod", OWN, "keyring");
+        self.describe("prod", OWN, json!({ "credentialStore": "keyring" }));
         keyring.store("prod", &document(OWN, &pair, &in_seconds(left).into()).to_string());
         pair
     }
 
+    /// Makes the profile `prod` in the encrypted store, by the real `age`; its pair, and the file of the identity.
+    pub fn encrypted_profile(&self, left: i64) -> Option<(Pair, PathBuf)> {
+        let identity = age::identity(&self.home)?;
+        let pair = self.server.issue(OWN, &SCOPES);
+        let text = fs::read_to_string(&identity).expect("read");
+        let recipient = text.lines().find_map(|line| line.strip_prefix("# public key: ")).expect("one");
+        let to = json!({ "identity": identity, "recipients": [recipient] });
+        self.describe("prod", OWN, json!({ "credentialStore": "encrypted", "encryptedTo": to }));
+        let document = document(OWN, &pair, &in_seconds(left).into()).to_string();
+        age::encrypt(&self.home, &identity, &document, &self.home.alchemy("encrypted/prod.age"));
+        Some((pair, identity))
+    }
+
+    /// Makes the profile `prod` in the store of these commands, of which the one that writes keeps the grant.
+    pub fn command_profile(&self, commands: &Value, left: i64) -> Pair {
+        let pair = self.server.issue(OWN, &SCOPES);
+        self.describe("prod", OWN, json!({ "credentialStore": "command", "commands": commands }));
+        let write = commands["write"].as_str().expect("a command").replace("{profile}", "prod");
+        let document = document(OWN, &pair, &in_seconds(left).into()).to_string();
+        let mut sh = self.home.command("sh");
+        run_with_input(sh.args(["-c", &write]).envs(&self.variables), &document).expect_code(0);
+        pair
+    }
+
     /// Writes down what is known of a profile, apart from its grant.
-    fn describe(&self, name: &str, client: &str, store: &str) {
+    fn describe(&self, name: &str, client: &str, store: Value) {
         let path = self.home.alchemy("config.json");
         let config = fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let mut config: Value = config.unwrap_or_else(|| json!({ "version": 1, "profiles": {} }));
@@ -83,8 +108,8 @@ impl SignedIn {
         if client != V1 {
             entry["oauth"]["clientId"] = client.into();
         }
-        if store != "file" {
-            entry["credentialStore"] = store.into();
+        if let (Some(entry), Value::Object(store)) = (entry.as_object_mut(), store) {
+            entry.extend(store);
         }
         config["profiles"][name] = json!({ "cloudflare": entry });
         self.home.write("config.json", &config.to_string());

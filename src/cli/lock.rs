@@ -1,0 +1,82 @@
+//! `alchemy unlock` and `alchemy lock`: a passphrase is asked for once, and forgotten again.
+
+use clap::Args;
+
+use super::ProfileArgument;
+use super::context::Context;
+use crate::error::{Error, Result};
+use crate::profile::{Profile, StoreKind};
+use crate::store::Store;
+
+/// Open an encrypted profile once, for hooks and programs that cannot ask
+///
+/// The kernel keeps what was decrypted for 15 minutes, or as settings.toml or ALCHEMY_KEEP says.
+#[derive(Args)]
+pub struct Unlock {
+    #[command(flatten)]
+    profile: ProfileArgument,
+}
+
+impl Unlock {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let store = context.store(true)?;
+        let profile = store.find(&context.select(self.profile.get())?)?;
+        encrypted(&profile)?;
+        store.credential(&profile)?;
+        let name = &profile.name;
+        // Another process is asked for, which this one's own knowledge does not help.
+        context.messages.say(&if context.store(false)?.is_open(&profile) {
+            format!("profile '{name}' is unlocked; to lock it at once: alchemy lock {name}")
+        } else {
+            format!(
+                "the passphrase of profile '{name}' is right, but nothing keeps it: it is asked for each time"
+            )
+        });
+        Ok(())
+    }
+}
+
+/// Forget what is decrypted of encrypted profiles; without a profile, of all
+#[derive(Args)]
+pub struct Lock {
+    #[command(flatten)]
+    profile: ProfileArgument,
+}
+
+impl Lock {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let store = context.store(false)?;
+        let profiles = match self.profile.get() {
+            Some(name) => {
+                let profile = store.find(&context.select(Some(name))?)?;
+                encrypted(&profile)?;
+                vec![profile]
+            }
+            None => all(&store),
+        };
+        let locked: Vec<_> = profiles.iter().filter(|profile| store.relock(&profile.name)).collect();
+        for profile in &locked {
+            context.messages.say(&format!("profile '{}' is locked", profile.name));
+        }
+        if locked.is_empty() {
+            context.messages.say("nothing was unlocked");
+        }
+        Ok(())
+    }
+}
+
+fn all(store: &Store) -> Vec<Profile> {
+    let profiles = store.known().into_iter().filter_map(|(_, profile)| profile);
+    profiles.filter(|profile| encrypted(profile).is_ok()).collect()
+}
+
+fn encrypted(profile: &Profile) -> Result<()> {
+    match profile.store {
+        StoreKind::Encrypted(_) => Ok(()),
+        _ => Err(Error::new(format!(
+            "profile '{}' is kept in the {} store, which has no passphrase of ours",
+            profile.name, profile.store
+        ))
+        .hint("only profiles of the encrypted store are locked: alchemy list")),
+    }
+}

@@ -1,0 +1,106 @@
+//! A passphrase that is given in advance: by a file descriptor, or by a command that prints it. Never by a plain
+//! variable, which every program that is started would have as well.
+
+use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
+use std::os::fd::{BorrowedFd, RawFd};
+
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use zeroize::Zeroizing;
+
+use super::context::Context;
+use crate::error::{Error, Result, reason};
+use crate::launch::{self, Piped};
+use crate::secret::Secret;
+use crate::store::Person;
+
+const FD: &str = "ALCHEMY_PASSPHRASE_FD";
+const COMMAND: &str = "ALCHEMY_PASSPHRASE_COMMAND";
+const PLAIN: &str = "ALCHEMY_PASSPHRASE";
+/// All of them, for what is run in between.
+pub const VARIABLES: [&str; 3] = [FD, COMMAND, PLAIN];
+/// Longer is no passphrase.
+const LONGEST: usize = 4096;
+
+/// What the environment says of it.
+pub struct Given {
+    /// The descriptor, or the text that is none. It is looked at when the process starts, before a file of ours
+    /// can have its number.
+    fd: Option<Result<RawFd, String>>,
+}
+
+impl Given {
+    pub fn of(variables: &[(OsString, OsString)]) -> Self {
+        let value = variables.iter().find(|(name, value)| name == FD && !value.is_empty());
+        Self { fd: value.map(|(_, value)| ours_alone(value)) }
+    }
+
+    /// The passphrase, and the name of the variable that gave it.
+    pub fn get(&self, context: &Context, may_ask: bool) -> Result<Option<(Secret, &'static str)>> {
+        if context.variable(PLAIN).is_some() {
+            context
+                .messages
+                .say(&format!("{PLAIN} is ignored, as every program would have it; use {COMMAND} or {FD}"));
+        }
+        if let Some(fd) = &self.fd {
+            let text = fd.clone().and_then(|fd| read(fd).map_err(|error| reason(&error)));
+            let text = text.map_err(|why| {
+                Error::new(format!("cannot read the passphrase by {FD}: {why}"))
+                    .hint(format!("give the number of an open file: {FD}=3 alchemy … 3<FILE"))
+            })?;
+            return first_line(&text, FD);
+        }
+        let Some(command) = context.text(COMMAND) else { return Ok(None) };
+        let failed = |why: &str| {
+            Error::new(format!("the command by {COMMAND} gives no passphrase: {why}"))
+                .hint("try it by itself: its first line is the passphrase")
+        };
+        match launch::piped(command, context.environment(), Zeroizing::default(), may_ask) {
+            Ok(Piped::Ended(status, output)) if status.success() => first_line(&output, COMMAND),
+            Ok(Piped::Ended(status, _)) => Err(failed(&status.to_string())),
+            Ok(Piped::TimedOut(limit)) => Err(failed(&format!("no end in {} s", limit.as_secs()))),
+            Ok(Piped::TooLong) => Err(failed("its output is too long")),
+            Err(error) => Err(failed(&reason(&error))),
+        }
+    }
+}
+
+/// The descriptor of that number, which what we start does not get.
+fn ours_alone(value: &OsStr) -> Result<RawFd, String> {
+    let fd = value.to_str().and_then(|text| text.parse::<RawFd>().ok()).filter(|fd| *fd >= 0);
+    let fd = fd.ok_or_else(|| format!("'{}' is no number", value.to_string_lossy()))?;
+    // SAFETY: whether it is open is what is asked.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    let flags = if fd > 2 { FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC) } else { FcntlArg::F_GETFD };
+    fcntl(borrowed, flags).map_err(|errno| reason(&errno.into()))?;
+    Ok(fd)
+}
+
+/// What is to be read, to its end or to the end of its first line.
+fn read(fd: RawFd) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST));
+    let mut byte = Zeroizing::new([0]);
+    while text.len() < LONGEST {
+        // SAFETY: it was open when the process started, and is closed nowhere.
+        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+        // A byte at a time: what follows the line is another's to read.
+        match nix::unistd::read(fd, &mut *byte).map_err(std::io::Error::from) {
+            Ok(0) => break,
+            Ok(_) if byte[0] == b'\n' => break,
+            Ok(_) => text.push(byte[0]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(text)
+}
+
+fn first_line(bytes: &[u8], by: &'static str) -> Result<Option<(Secret, &'static str)>> {
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match str::from_utf8(line) {
+        Ok(line) if !line.is_empty() && line.len() < LONGEST => Ok(Some((Secret::from(line.to_owned()), by))),
+        _ => Err(Error::new(format!("the passphrase by {by} is empty, too long, or no text"))
+            .hint("its first line is the passphrase")),
+    }
+}

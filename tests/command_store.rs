@@ -185,6 +185,10 @@ fn what_fails_hangs_or_floods_is_named_and_nothing_of_it_is_shown() {
         ("printf '{\"type\": \"hunter2'", "what 'printf' prints for profile 'prod' is not valid JSON"),
         ("echo hunter2", "what 'echo' prints for profile 'prod' is not valid JSON"),
         ("echo '{\"type\":\"api-token\"}'", "what 'echo' prints for profile 'prod' has no 'apiToken'"),
+        (
+            "while :; do printf ' '; sleep 0.1; done",
+            "'while', which reads the credential of profile 'prod': no end in 5 s",
+        ),
         ("sleep 1000 & sleep 1000", "'sleep', which reads the credential of profile 'prod': no end in 5 s"),
     ];
     for (read, words) in table {

@@ -70,7 +70,7 @@ fn nothing_is_made_of_a_checkout_that_is_no_release() {
     fs::write(checkout.path("new"), "").expect("written");
     refused(&["--local"], "not committed");
     fs::remove_file(checkout.path("new")).expect("removed");
-    refused(&[], "cannot build for aarch64-apple-darwin");
+    refused(&[], "this machine cannot build for ");
     refused(&["--target", "riscv64gc-unknown-linux-gnu"], "cannot build for riscv64gc");
     refused(&["--local", "--url", "http://downloads.example.org"], "https");
 
@@ -169,7 +169,10 @@ fn the_bill_of_materials_names_every_package_that_is_built() {
     let built: BTreeSet<String> =
         tree.lines().map(package).filter(|name| *name != format!("alchemy v{VERSION}")).collect();
     assert!(built.len() > 100, "{built:?}");
-    assert_eq!(listed, built);
+    // It has some more, which a feature that is off would need; but none that only the tests do.
+    let missing: Vec<_> = built.difference(&listed).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert!(!listed.iter().any(|name| name.starts_with("rcgen v")), "{listed:?}");
 }
 
 #[test]
@@ -225,6 +228,10 @@ fn the_debian_package_is_used_on_a_bare_debian_and_leaves_nothing() {
 
     run(&mut debian.root("dpkg --purge alchemy")).expect_code(0);
     debian.run("alchemy exec prod -- true").expect_code(127);
+    debian.run("dpkg --status alchemy").expect_code(1);
+    let named =
+        "find / -path /home -prune -o -path /tmp -prune -o -path /proc -prune -o -name '*alchemy*' -print";
+    assert_eq!(run(&mut debian.root(named)).expect_code(0).stdout, "");
     let after = debian.files();
     let left: Vec<_> = after.symmetric_difference(&before).collect();
     assert!(left.is_empty(), "{left:#?}");
@@ -251,6 +258,10 @@ fn names_resolve_by_whatever_nsswitch_says() {
     fs::remove_file(debian.path("etc/nsswitch.conf")).expect("removed");
     configure(&base).expect_code(0);
 
+    // Whom to trust is what the package recommends ca-certificates for; here it is the machine's own list.
+    let trusted = "etc/ssl/certs/ca-certificates.crt";
+    fs::create_dir_all(debian.path("etc/ssl/certs")).expect("made");
+    fs::copy(Path::new("/").join(trusted), debian.path(trusted)).expect("copied");
     // Another name of /etc/hosts: what answers there speaks no TLS, so that it was found.
     let other = base.replace("http://localhost", "https://api.acme.test");
     let found = configure(&other).expect_code(1).stderr;

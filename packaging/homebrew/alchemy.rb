@@ -26,7 +26,7 @@ class Alchemy < Formula
 
   test do
     assert_match version.to_s, shell_output("#{bin}/alchemy --version")
-    ENV["ALCHEMY_HOME"] = testpath/"alchemy"
+    ENV["ALCHEMY_HOME"] = "#{testpath}/alchemy"
     ENV["CI"] = "true"
     ENV["CLOUDFLARE_API_TOKEN"] = "not-a-token"
     ENV["CLOUDFLARE_ACCOUNT_ID"] = "0" * 32

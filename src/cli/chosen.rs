@@ -174,7 +174,7 @@ pub fn endpoint_of(context: &Context, profile: &Profile) -> (Endpoint, Vec<Strin
 }
 
 /// The same, with what there is to know said.
-fn existing_endpoint(context: &Context, profile: &Profile) -> Endpoint {
+pub fn existing_endpoint(context: &Context, profile: &Profile) -> Endpoint {
     let (endpoint, notes) = endpoint_of(context, profile);
     for note in &notes {
         context.messages.say(note);

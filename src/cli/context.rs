@@ -127,13 +127,17 @@ impl Context {
         let may_ask = may_ask && !self.in_direnv();
         let interactive = may_ask && crate::terminal::stderr_is_terminal();
         let unlock = if interactive { Unlock::Dialog } else { Unlock::Never };
-        let bus = SessionBus {
+        let keyring = Params { bus: self.session_bus(), unlock };
+        Store::open(&self.home, Access { keyring, may_ask, person: self }, &self.messages)
+    }
+
+    /// What is said of the session bus, where the keyring is.
+    pub fn session_bus(&self) -> SessionBus {
+        SessionBus {
             address: self.variable("DBUS_SESSION_BUS_ADDRESS").map(OsStr::to_owned),
             runtime_dir: self.variable("XDG_RUNTIME_DIR").map(PathBuf::from),
             uid: self.uid,
-        };
-        let access = Access { keyring: Params { bus, unlock }, may_ask, person: self };
-        Store::open(&self.home, access, &self.messages)
+        }
     }
 
     /// Whether direnv is evaluating an `.envrc`: nobody is asked anything then.
@@ -259,7 +263,7 @@ impl Context {
         Ok(export == Export::Profile)
     }
 
-    /// The user's home.
+    /// The person's home directory; empty where there is none.
     pub fn user_home(&self) -> &Path {
         &self.user_home
     }

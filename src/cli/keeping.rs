@@ -17,6 +17,13 @@ pub struct KeepingArguments {
     /// Where to keep the secret [default: ALCHEMY_STORE, or the keyring where one answers]
     #[arg(long, value_name = "STORE")]
     store: Option<ChosenStore>,
+    #[command(flatten)]
+    details: KeepingDetails,
+}
+
+/// What two of the stores need to know.
+#[derive(Args, Default)]
+pub struct KeepingDetails {
     /// Encrypt it to an SSH key or age's own identities, by the file of the private key
     #[arg(long, value_name = "PATH")]
     identity: Option<PathBuf>,
@@ -44,6 +51,14 @@ pub enum ChosenStore {
 }
 
 impl KeepingArguments {
+    /// Whether anything of this was said.
+    ///
+    /// # Errors
+    /// When the flags contradict each other.
+    pub fn is_given(&self) -> Result<bool> {
+        Ok(self.asked()?.is_some())
+    }
+
     /// Where to keep the secret of a profile that is this one `before`. The store is chosen once, when the
     /// profile is made; a change keeps it unless another is named.
     ///
@@ -67,8 +82,8 @@ impl KeepingArguments {
         };
         match asked {
             Some(ChosenStore::File) => return Ok(StoreKind::File),
-            Some(ChosenStore::Encrypted) => return self.encrypted(context, store, name),
-            Some(ChosenStore::Command) => return self.command(context),
+            Some(ChosenStore::Encrypted) => return self.details.encrypted(context, store, name),
+            Some(ChosenStore::Command) => return self.details.command(context),
             Some(ChosenStore::Keyring) | None => {}
         }
         match (asked, store.keyring_answers()) {
@@ -87,23 +102,50 @@ impl KeepingArguments {
 
     /// The store by its own flag, or by those that only it has.
     fn asked(&self) -> Result<Option<ChosenStore>> {
-        let Self { store, identity, read_command, write_command, delete_command } = self;
-        let has_command = [read_command, write_command, delete_command].into_iter().any(Option::is_some);
-        let implied = match (identity.is_some(), has_command) {
-            (true, true) => {
-                return Err(Error::usage("--identity is for the store encrypted, the commands for command")
-                    .hint("leave one of them out"));
-            }
-            (true, false) => Some(ChosenStore::Encrypted),
-            (false, true) => Some(ChosenStore::Command),
-            (false, false) => None,
-        };
-        match (store, implied) {
-            (Some(store), Some(implied)) if *store != implied => {
-                Err(Error::usage("--store is another than the one that the other flags are for")
-                    .hint("--identity is for --store encrypted, the commands for --store command"))
-            }
+        match (self.store, self.details.implied()?) {
+            (Some(store), Some(implied)) if store != implied => Err(contradiction()),
             (store, implied) => Ok(store.or(implied)),
+        }
+    }
+}
+
+impl KeepingDetails {
+    /// The store of that name, for a profile that is kept in another.
+    ///
+    /// # Errors
+    /// When the flags contradict each other, or what the store needs is not given.
+    pub fn store_named(
+        &self,
+        context: &Context,
+        store: &Store,
+        profile: &ProfileName,
+        named: &str,
+    ) -> Result<StoreKind> {
+        let chosen = ChosenStore::from_str(named, false).ok();
+        if self.implied()?.is_some_and(|implied| chosen != Some(implied)) {
+            return Err(contradiction());
+        }
+        match chosen {
+            Some(ChosenStore::Keyring) => Ok(StoreKind::Keyring),
+            Some(ChosenStore::File) => Ok(StoreKind::File),
+            Some(ChosenStore::Encrypted) => self.encrypted(context, store, profile),
+            Some(ChosenStore::Command) => self.command(context),
+            None => Ok(StoreKind::Npm),
+        }
+    }
+
+    /// The store that alone has the flags that are given.
+    fn implied(&self) -> Result<Option<ChosenStore>> {
+        let Self { identity, read_command, write_command, delete_command } = self;
+        let has_command = [read_command, write_command, delete_command].into_iter().any(Option::is_some);
+        match (identity.is_some(), has_command) {
+            (true, true) => {
+                Err(Error::usage("--identity is for the store encrypted, the commands for command")
+                    .hint("leave one of them out"))
+            }
+            (true, false) => Ok(Some(ChosenStore::Encrypted)),
+            (false, true) => Ok(Some(ChosenStore::Command)),
+            (false, false) => Ok(None),
         }
     }
 
@@ -143,6 +185,11 @@ impl KeepingArguments {
             delete: given(&self.delete_command, delete, "delete")?,
         }))
     }
+}
+
+fn contradiction() -> Error {
+    Error::usage("--store is another than the one that the other flags are for")
+        .hint("--identity is for --store encrypted, the commands for --store command")
 }
 
 /// How a command is given.

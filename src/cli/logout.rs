@@ -14,7 +14,7 @@ use crate::profile::{Method, Profile, ProfileName, StoreKind};
 use crate::session::{Edge, grant_endpoint};
 use crate::signals::HeldBack;
 use crate::store::credential::Grant;
-use crate::store::grant::HeldGrant;
+use crate::store::grant::Held;
 use crate::store::{Listed, Store};
 use crate::terminal;
 
@@ -99,9 +99,8 @@ fn sign_out(context: &Context, store: &Store, profile: &Profile, local: bool) ->
             return Ok(false);
         }
         _ if local => {}
-        Ok(current) => {
-            revoke_grant(context, profile, &current.grant).map_err(|error| error.or(&by_force(name)))?;
-        }
+        Ok(current) => revoke_grant(context, profile, &current.document.into_grant(name)?)
+            .map_err(|error| error.or(&by_force(name)))?,
         Err(error) => return Err(error),
     }
     held.forget()?;
@@ -123,7 +122,7 @@ pub fn revoke_of(context: &Context, store: &Store, profile: &Profile) -> Result<
     unlock(store, profile)?;
     let _held_back = HeldBack::suspension();
     match hold(store, profile)?.read() {
-        Ok(current) => revoke_grant(context, profile, &current.grant),
+        Ok(current) => revoke_grant(context, profile, &current.document.into_grant(&profile.name)?),
         Err(error) if error.kind() == Kind::SignedOut => Ok(()),
         Err(error) => Err(error),
     }
@@ -141,8 +140,8 @@ fn unlock(store: &Store, profile: &Profile) -> Result<()> {
     }
 }
 
-fn hold<'s, 'a>(store: &'s Store<'a>, profile: &'s Profile) -> Result<HeldGrant<'s, 'a>> {
-    let mut held = store.hold_grant(profile)?;
+fn hold<'s, 'a>(store: &'s Store<'a>, profile: &Profile) -> Result<Held<'s, 'a>> {
+    let mut held = store.hold(profile)?;
     held.share_with_npm()?;
     Ok(held)
 }

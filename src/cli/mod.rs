@@ -18,6 +18,7 @@ mod context;
 mod credential_process;
 mod deny;
 mod direnv;
+mod doctor;
 mod env;
 mod exec;
 mod grammar;
@@ -26,12 +27,14 @@ mod handover;
 mod hook;
 mod hook_env;
 mod hook_session;
+mod import;
 mod keeping;
 mod list;
 mod lock;
 mod login;
 mod logout;
 mod man;
+mod r#move;
 mod npm;
 mod npm_words;
 mod passphrase;
@@ -39,7 +42,9 @@ mod paste;
 mod plan;
 mod profile;
 mod prompt;
+mod r2;
 mod refresh;
+mod rotate;
 mod scopes;
 mod sign_in;
 mod token;
@@ -103,6 +108,7 @@ enum Command {
     Configure(configure::Configure),
     Login(login::Login),
     Logout(logout::Logout),
+    Rotate(rotate::Rotate),
     Unlock(lock::Unlock),
     Lock(lock::Lock),
     Whoami(whoami::Whoami),
@@ -120,6 +126,8 @@ enum Command {
     Use(r#use::Use),
     Allow(allow::Allow),
     Deny(deny::Deny),
+    Doctor(doctor::Doctor),
+    Import(import::Import),
     Completions(completions::Completions),
     Man(man::Man),
     #[command(name = "__complete", hide = true)]
@@ -138,6 +146,7 @@ impl Command {
             Self::Configure(configure) => configure.run(context),
             Self::Login(login) => login.run(context),
             Self::Logout(logout) => logout.run(context),
+            Self::Rotate(rotate) => rotate.run(context),
             Self::Unlock(unlock) => unlock.run(context),
             Self::Lock(lock) => lock.run(context),
             Self::Whoami(whoami) => whoami.run(context),
@@ -150,6 +159,8 @@ impl Command {
             Self::Use(bind) => bind.run(context),
             Self::Allow(allow) => allow.run(context),
             Self::Deny(deny) => deny.run(context),
+            Self::Doctor(doctor) => doctor.run(context),
+            Self::Import(import) => import.run(context),
             Self::Completions(completions) => completions.run(context),
             Self::Man(man) => man.run(),
             Self::Complete(complete) => complete.run(context),
@@ -285,7 +296,8 @@ pub fn main(mut arguments: Vec<OsString>) -> u8 {
     occupy_standard_streams();
     launch::ignore_sigpipe();
     launch::forbid_core_dump();
-    if arguments.first().is_some_and(|name| base_name(name) == EXEC_NAME) {
+    let asks_version = matches!(&arguments[..], [_, word] if word == "--version");
+    if !asks_version && arguments.first().is_some_and(|name| base_name(name) == EXEC_NAME) {
         arguments.insert(1, "exec".into());
     }
     let program = arguments.first().cloned().unwrap_or_default();

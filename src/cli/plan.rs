@@ -8,7 +8,7 @@ use super::scopes::choose;
 use super::sign_in::{NO_REFRESH_TOKEN, discard, sign_in};
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
-use crate::oauth::client::{Client, Preset};
+use crate::oauth::client::Client;
 use crate::oauth::scopes::{self, Catalog, OFFLINE_ACCESS};
 use crate::profile::{Account, Method, Profile, ProfileName, SignIn, StoreKind};
 use crate::store::Store;
@@ -48,7 +48,7 @@ impl Plan<'_> {
         let before = self.before.as_ref();
         let signed_in = before.and_then(|before| before.sign_in.as_ref());
         let client = self.arguments.client.resolve(context, signed_in.map(|it| &it.client))?;
-        if self.kept_in == StoreKind::Npm && !is_npms(&client) {
+        if self.kept_in == StoreKind::Npm && !client.is_v2() {
             return Err(Error::new(format!(
                 "profile '{}' is kept by npm alchemy 2, which knows no client but its own",
                 self.name
@@ -147,12 +147,6 @@ impl Plan<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether version 2 of the npm package can go on with this client's grants.
-fn is_npms(client: &Client) -> bool {
-    let loopback = |url: &Option<Endpoint>| url.as_ref().is_none_or(Endpoint::is_loopback);
-    client.preset() == Some(Preset::Alchemy) && loopback(&client.token_url) && loopback(&client.revoke_url)
 }
 
 /// Says that a profile is made, or changed.

@@ -11,6 +11,7 @@ use super::chosen::Chosen;
 use super::configure::Configure;
 use super::context::Context;
 use super::list::{Life, List, describe};
+use super::r#move::Move;
 use super::refresh::Refresh;
 use super::{Marks, MinTtl, ProfileArgument, logout};
 use crate::cloudflare::identify;
@@ -23,7 +24,7 @@ use crate::session::Gate;
 use crate::store::Store;
 use crate::terminal;
 
-/// Show, change, rename and delete profiles
+/// Show, change, move, rename and delete profiles
 #[derive(Subcommand)]
 pub enum Profile {
     /// List the profiles
@@ -33,6 +34,7 @@ pub enum Profile {
     Show(Show),
     /// Change what is not secret
     Set(Set),
+    Move(Move),
     /// Give a profile another name
     #[command(visible_alias = "mv")]
     Rename(Rename),
@@ -53,6 +55,7 @@ impl Profile {
             Self::List(list) => list.run(context),
             Self::Show(show) => show.run(context),
             Self::Set(set) => set.run(context),
+            Self::Move(to) => to.run(context),
             Self::Rename(rename) => rename.run(context),
             Self::Delete(delete) => delete.run(context),
             Self::Current(current) => current.run(context),

@@ -8,6 +8,7 @@ use super::client::{Client, is_last};
 use super::error::{ApiError, Cause};
 use super::{TokenOwner, TokenState, TokenStatus, User};
 use crate::profile::{Account, AccountId};
+use crate::secret::Secret;
 
 /// Entries asked for at once, the most that Cloudflare gives.
 const PER_PAGE: u64 = 50;
@@ -115,6 +116,25 @@ impl Client<'_> {
             expires_on,
             not_before,
         })
+    }
+
+    /// `PUT …/tokens/{id}/value`: gives a token a new value; from then on the old one is dead. It is sent once:
+    /// see [`ApiError::may_have_happened`].
+    ///
+    /// # Errors
+    /// See [`Cause`].
+    pub fn roll_token(&self, owner: &TokenOwner, id: &str) -> Result<Secret, ApiError> {
+        let what = "roll the token";
+        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+            return Err(self.about(what, ApiError::new(Cause::Refused).detail("an id that is none")));
+        }
+        let answer = match owner {
+            TokenOwner::User => self.put_once(what, &format!("/user/tokens/{id}/value"))?,
+            TokenOwner::Account(account) => {
+                self.put_once(what, &format!("/accounts/{account}/tokens/{id}/value"))?
+            }
+        };
+        serde_json::from_value(answer.result).map_err(|_| self.wrong_shape(what))
     }
 
     fn one<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<T, ApiError> {

@@ -1,4 +1,4 @@
-//! The HTTP client for our own calls: one credential, one endpoint, GET only, with patience.
+//! The HTTP client for our own calls: one credential, one endpoint; for a GET with patience.
 //!
 //! Asynchronous underneath, on a runtime of its own in the calling thread.
 
@@ -6,7 +6,8 @@ use std::cell::Cell;
 use std::future::Future;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::Method;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -99,6 +100,12 @@ impl<'a> Client<'a> {
         self.run(self.try_often(path)).map_err(|error| self.about(what, error))
     }
 
+    /// The result of `PUT path` with an empty object, sent once: what changes something may have done so although
+    /// there is no answer.
+    pub(super) fn put_once(&self, what: &str, path: &str) -> Result<Answer, ApiError> {
+        self.run(self.try_once(Method::PUT, path)).map_err(|error| self.about(what, error))
+    }
+
     /// A failure, with what was tried and who was asked.
     pub(super) fn about(&self, what: &str, error: ApiError) -> ApiError {
         ApiError {
@@ -135,7 +142,7 @@ impl<'a> Client<'a> {
     async fn try_often(&self, path: &str) -> Result<Answer, ApiError> {
         let mut back_off = self.timing.back_off.iter();
         loop {
-            let error = match self.try_once(path).await {
+            let error = match self.try_once(Method::GET, path).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -162,11 +169,15 @@ impl<'a> Client<'a> {
         Some(pause)
     }
 
-    async fn try_once(&self, path: &str) -> Result<Answer, ApiError> {
+    async fn try_once(&self, method: Method, path: &str) -> Result<Answer, ApiError> {
         let limits = Limits { connect: self.timing.connect, request: self.timing.request };
         let unreachable = |error| ApiError::from(Unreachable::new(error, limits));
         let secret = self.credential.secret().expose();
-        let request = self.http.get(format!("{}{path}", self.endpoint));
+        let has_body = method == Method::PUT;
+        let mut request = self.http.request(method, format!("{}{path}", self.endpoint));
+        if has_body {
+            request = request.header(CONTENT_TYPE, "application/json").body("{}");
+        }
         let mut response = request.send().await.map_err(unreachable)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let bad = |detail: &str| failure(Cause::BadAnswer, status, &headers, secret).detail(detail);

@@ -42,6 +42,7 @@ pub struct Problem {
 
 /// A call that failed. It holds no secret, and its texts are safe to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "facts about one failure that go with any other")]
 pub struct ApiError {
     /// What was tried, for instance `list the accounts`.
     pub(super) what: Box<str>,
@@ -65,6 +66,8 @@ pub struct ApiError {
     pub(super) tls: bool,
     /// Trying again can help.
     pub(super) transient: bool,
+    /// There was no connection, so nothing was sent for certain.
+    pub(super) unsent: bool,
 }
 
 impl ApiError {
@@ -81,6 +84,7 @@ impl ApiError {
             retry_after: None,
             tls: false,
             transient: false,
+            unsent: false,
         }
     }
 
@@ -102,6 +106,16 @@ impl ApiError {
         let refused =
             matches!(self.cause, Cause::Unauthorized | Cause::Forbidden | Cause::NotFound | Cause::Refused);
         refused && !self.has_code(6003) && !self.has_code(6111)
+    }
+
+    /// Whether the call may have had its effect all the same: it was sent, and no answer tells.
+    #[must_use]
+    pub fn may_have_happened(&self) -> bool {
+        match self.cause {
+            Cause::Unreachable => !self.unsent,
+            Cause::Server | Cause::BadAnswer => true,
+            _ => false,
+        }
     }
 
     /// What the answer said, and the `cf-ray`: `1000 Invalid API Token, cf-ray 8f…`.
@@ -221,6 +235,7 @@ impl From<Unreachable> for ApiError {
             tls: failure.tls,
             // A certificate does not become good by asking again, and who waited so long waited enough.
             transient: !failure.tls && !failure.timed_out,
+            unsent: failure.unsent,
             ..Self::new(Cause::Unreachable).detail(failure.detail)
         }
     }

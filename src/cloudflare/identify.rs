@@ -12,6 +12,7 @@ use super::error::{ApiError, Cause, DASHBOARD};
 use super::{Credential, TokenOwner, TokenState, TokenStatus};
 use crate::error::{Error, Result};
 use crate::profile::{Account, AccountId};
+use crate::secret::Secret;
 
 /// The most accounts through which the owner of a token is looked for. An account-owned token sees
 /// one; hundreds of calls for a token of another kind would only meet the rate limit.
@@ -70,10 +71,7 @@ pub fn identify(
 ) -> Result<Identity> {
     match credential {
         Credential::Key { .. } => identify_key(client, account_hint),
-        Credential::Token(token) => {
-            let account_first = token.expose().starts_with("cfat_");
-            identify_token(client, account_first, account_hint, now)
-        }
+        Credential::Token(token) => identify_token(client, is_accounts(token), account_hint, now),
     }
 }
 
@@ -264,6 +262,33 @@ fn tolerate<T>(result: Result<T, ApiError>) -> Result<Option<T>> {
         Err(error) if error.is_refusal() => Ok(None),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whose a token is, and what Cloudflare says of it, by the two calls that verify one and no other; `account` is
+/// the one that it may belong to.
+///
+/// # Errors
+/// The last refusal when it is neither the user's nor the account's; when a call fails otherwise.
+pub fn owner_of(
+    client: &Client,
+    token: &Secret,
+    account: Option<&AccountId>,
+) -> Result<(TokenOwner, TokenStatus), ApiError> {
+    let verify = |owner: TokenOwner| client.verify_token(&owner).map(|status| (owner, status));
+    let Some(account) = account.cloned().map(TokenOwner::Account) else { return verify(TokenOwner::User) };
+    let account_first = is_accounts(token);
+    let (first, second) =
+        if account_first { (account, TokenOwner::User) } else { (TokenOwner::User, account) };
+    match verify(first) {
+        Err(error) if error.is_refusal() => verify(second),
+        result => result,
+    }
+}
+
+/// Whether a token says of itself that an account owns it.
+#[must_use]
+pub fn is_accounts(token: &Secret) -> bool {
+    token.expose().starts_with("cfat_")
 }
 
 /// Whether a token that Cloudflare knows can be used at `now`.

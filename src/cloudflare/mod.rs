@@ -1,8 +1,10 @@
-//! The Cloudflare API calls that alchemy itself makes: who a credential is, what it may see.
+//! The Cloudflare API calls that alchemy itself makes: who a credential is, what it may see; and the one that
+//! gives a token a new value.
 //!
 //! Rules kept here:
 //! - Nothing is printed, only handed to a notice function.
-//! - Only GET requests, so that trying again is always safe.
+//! - Only GET requests are tried again. The one that changes something is sent once, and says whether it may
+//!   have been received.
 //! - No secret is part of an error, a notice or a `Debug`; a secret that a server echoes is cut out.
 //! - Text from the server leaves this module with its control characters escaped.
 //!
@@ -19,7 +21,7 @@ use serde::Serialize;
 
 pub use client::{Client, Timing};
 pub use error::{ApiError, Cause, Problem};
-pub use identify::{Identity, Who, accounts_of_user, identify, usable};
+pub use identify::{Identity, Who, accounts_of_user, identify, is_accounts, owner_of, usable};
 
 use crate::profile::AccountId;
 use crate::secret::Secret;

@@ -7,7 +7,7 @@
 
 pub mod bindings;
 mod dotenv;
-mod file;
+pub mod file;
 pub mod hazards;
 mod loads;
 pub mod npm_bin;

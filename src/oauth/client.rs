@@ -114,6 +114,14 @@ impl Client {
         self.preset() == Some(Preset::AlchemyV1)
     }
 
+    /// Whether version 2 of the npm package can go on with its grants, at Cloudflare's own endpoints: those on
+    /// loopback are a test's.
+    #[must_use]
+    pub fn is_v2(&self) -> bool {
+        let loopback = |url: &Option<Endpoint>| url.as_ref().is_none_or(Endpoint::is_loopback);
+        self.preset() == Some(Preset::Alchemy) && loopback(&self.token_url) && loopback(&self.revoke_url)
+    }
+
     /// The authorization endpoint (RFC 6749 §3.1).
     #[must_use]
     pub fn auth_url(&self) -> Endpoint {

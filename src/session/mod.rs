@@ -6,6 +6,7 @@
 
 mod gate;
 mod refresh;
+pub mod rotate;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -85,6 +86,12 @@ impl Source<'_> {
             Document::OAuth(grant) if !refresh::is_fresh(&grant, now, self.min_ttl) => {
                 Document::OAuth(refresh::refreshed(self, &grant, now)?)
             }
+            // A token that was rolled and could not be kept: what the store has is dead, without saying so.
+            Document::ApiToken { .. } if self.store.may_have_rescued(&self.profile.name) => {
+                let mut held = self.store.hold(self.profile)?;
+                held.share_with_npm()?;
+                held.read()?.document
+            }
             document => document,
         };
         Ok(self.of(document))
@@ -104,6 +111,7 @@ impl Source<'_> {
         }
         match self.store.credential(self.profile)? {
             Document::OAuth(grant) if !refresh::is_fresh(&grant, self.edge.now(), self.min_ttl) => Ok(None),
+            Document::ApiToken { .. } if self.store.may_have_rescued(&self.profile.name) => Ok(None),
             document => Ok(Some(self.of(document))),
         }
     }

@@ -17,8 +17,8 @@ use crate::oauth::client::TOKEN_URL;
 use crate::oauth::failure::{BACK_OFF, Failure};
 use crate::oauth::token::{Authority, LONGEST_LIFE, Tokens, expires};
 use crate::signals::HeldBack;
-use crate::store::credential::Grant;
-use crate::store::grant::{Current, HeldGrant};
+use crate::store::credential::{Document, Grant};
+use crate::store::grant::{Current, Held};
 use crate::store::lock::{FailedRefresh, Sent};
 use crate::terminal::life;
 
@@ -115,7 +115,7 @@ struct Refresh<'r> {
 
 impl Refresh<'_> {
     fn run(&self, latest: &mut Grant) -> Result<Grant, Stop> {
-        let mut held = self.source.store.hold_grant(self.source.profile)?;
+        let mut held = self.source.store.hold(self.source.profile)?;
         // Stopped by Ctrl-Z with the locks in hand, it would stop everyone else.
         let suspension = HeldBack::suspension();
         let outcome = self.locked(&mut held, latest);
@@ -124,8 +124,9 @@ impl Refresh<'_> {
         outcome
     }
 
-    fn locked(&self, held: &mut HeldGrant, latest: &mut Grant) -> Result<Grant, Stop> {
-        *latest = held.peek()?;
+    fn locked(&self, held: &mut Held, latest: &mut Grant) -> Result<Grant, Stop> {
+        let name = &self.source.profile.name;
+        *latest = held.peek()?.into_grant(name)?;
         if let Some(grant) = self.changed(latest) {
             return Ok(grant); // Another process of ours did it while we waited.
         }
@@ -137,12 +138,12 @@ impl Refresh<'_> {
         }
         held.share_with_npm()?;
         let current = held.read()?;
-        latest.clone_from(&current.grant);
+        *latest = current.document.clone().into_grant(name)?;
         if let Some(grant) = self.changed(latest) {
             return Ok(grant);
         }
         let lost = note.sent.filter(|sent| sent.token == current.digest());
-        let outcome = self.spend(held, &current, lost);
+        let outcome = self.spend(held, &current, latest, lost);
         if let Err(stop) = &outcome {
             held.lock().change(|note| note.failed = Some(stop.at(self.source.edge.now())));
         }
@@ -156,17 +157,24 @@ impl Refresh<'_> {
     }
 
     /// The grant that another program has put there meanwhile.
-    fn read_again(&self, held: &HeldGrant) -> Option<Grant> {
-        held.read().ok().and_then(|current| self.changed(&current.grant))
+    fn read_again(&self, held: &Held) -> Option<Grant> {
+        let current = held.read().ok()?;
+        self.changed(&current.document.into_grant(&self.source.profile.name).ok()?)
     }
 
     /// Spends the refresh token. `lost` is an earlier try whose answer was not kept.
-    fn spend(&self, held: &HeldGrant, current: &Current, mut lost: Option<Sent>) -> Result<Grant, Stop> {
+    fn spend(
+        &self,
+        held: &Held,
+        current: &Current,
+        grant: &Grant,
+        mut lost: Option<Sent>,
+    ) -> Result<Grant, Stop> {
         let Source { edge, profile, .. } = self.source;
-        let Some(token) = &current.grant.refresh else {
+        let Some(token) = &grant.refresh else {
             return Err(self.over("it has no refresh token", None));
         };
-        let client = current.grant.client(profile).map_err(Stop::Over)?;
+        let client = grant.client(profile).map_err(Stop::Over)?;
         let (kept, usual) = (client.token_url.as_ref(), client.token_url());
         let token_url = grant_endpoint(*edge, "the token endpoint", kept, usual, TOKEN_URL);
         let room = held.reserve(current)?;
@@ -185,8 +193,8 @@ impl Refresh<'_> {
             held.lock().change(|note| note.sent = Some(sent.clone()));
             let failure = match runtime.block_on(authority.refresh(token)) {
                 Ok(tokens) => {
-                    let next = renewed(&current.grant, tokens, at, *edge);
-                    let kept = held.write(room, current, &next);
+                    let next = renewed(grant, tokens, at, *edge);
+                    let kept = held.write(room, current, &Document::OAuth(next.clone()));
                     held.lock().change(|note| (note.sent, note.failed) = (None, None));
                     drop(held_back);
                     if let Err(error) = kept {

@@ -15,14 +15,12 @@ use serde_json::{Map, Value};
 use super::atomic::{self, Bytes};
 use super::document::{self, BY_HAND};
 use super::home::Home;
-use super::kept_in::{Identity, StoreCommands, commands, encrypted_to};
+use super::kept_in::{Identity, StoreCommands, commands, encrypted_to, store_kind};
 use super::lock::Lock;
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
 use crate::oauth::client::{self, Client, Preset};
-use crate::profile::{
-    Account, AccountId, Encryption, Method, Profile, ProfileName, SignIn, StoreKind, TokenFacts,
-};
+use crate::profile::{Account, AccountId, Method, Profile, ProfileName, SignIn, StoreKind, TokenFacts};
 use crate::terminal::Messages;
 
 /// The newest version of the schema that we know.
@@ -127,6 +125,7 @@ impl Entry {
                 .hint(format!("set the profile up again: alchemy configure -p {name}"))
         };
         let id = self.metadata.id.as_deref().unwrap_or_default();
+        let named = self.credential_store.as_deref();
         let method = Method::from_name(&self.method).ok_or_else(|| wrong("method", &self.method))?;
         Ok(Profile {
             name: name.clone(),
@@ -135,26 +134,13 @@ impl Entry {
                 id: AccountId::parse(id).ok_or_else(|| wrong("account id", id))?,
                 name: self.metadata.name.clone().unwrap_or_default(),
             },
-            store: self.store_kind().map_err(|value| wrong("store", value))?,
+            store: store_kind(named, self.encrypted_to.clone(), self.commands.clone())
+                .ok_or_else(|| wrong("store", named.unwrap_or_default()))?,
             endpoint: self.base_url.as_deref().map(Endpoint::parse).transpose()?,
             token: self.token_id.clone().map(|id| TokenFacts { id, expires: self.token_expires }),
             also: self.also.clone(),
             confirm: self.confirm,
             sign_in: if method == Method::OAuth { Some(self.sign_in()?) } else { None },
-        })
-    }
-
-    /// Where the credential is kept; else what says so and is none that we know.
-    fn store_kind(&self) -> Result<StoreKind, &str> {
-        Ok(match (self.credential_store.as_deref(), &self.commands) {
-            (None | Some("file"), _) => StoreKind::File,
-            (Some("keyring"), _) => StoreKind::Keyring,
-            (Some("encrypted"), _) => {
-                let identity = self.encrypted_to.clone();
-                StoreKind::Encrypted(identity.map_or(Encryption::Passphrase, Identity::into))
-            }
-            (Some("command"), Some(commands)) => StoreKind::Command(commands.clone().into()),
-            (Some(other), _) => return Err(other),
         })
     }
 
@@ -311,8 +297,7 @@ impl<'a> Edit<'a> {
         let bytes = serde_json::to_vec_pretty(&self.document)
             .map_err(|error| Error::new(format!("cannot write config.json: {error}")))?;
         let prepared = atomic::prepare(&self.home.config(), &bytes)?;
-        let keyring_id = self.document.get("keyringId").and_then(Value::as_str).map(str::to_owned);
-        Ok(Changed { prepared, keyring_id, _lock: self.lock })
+        Ok(Changed { prepared, _lock: self.lock })
     }
 
     fn object(&mut self, name: &str) -> &mut Map<String, Value> {
@@ -324,8 +309,6 @@ impl<'a> Edit<'a> {
 #[derive(Debug)]
 pub struct Changed {
     prepared: atomic::Prepared,
-    /// The id of this folder's keyring items, as the changed document has it.
-    pub keyring_id: Option<String>,
     _lock: Lock,
 }
 

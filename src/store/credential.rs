@@ -7,10 +7,11 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::atomic::Bytes;
+use crate::digest::sha256_hex;
 use crate::error::{Error, Kind, Result};
 use crate::oauth::client::{Client, Preset};
 use crate::oauth::token::Revocable;
-use crate::profile::{Method, Profile};
+use crate::profile::{Method, Profile, ProfileName};
 use crate::secret::Secret;
 
 /// A profile's secret, as it is kept.
@@ -116,6 +117,29 @@ pub(super) fn refresh_token(refresh: Option<String>) -> Option<Secret> {
 }
 
 impl Document {
+    /// What of the secret that a newer one replaces may be written down: its SHA-256 in hex; empty where
+    /// there is none. Of a grant it is the refresh token, which can be spent once.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let secret = match self {
+            Self::ApiToken { token } => Some(token),
+            Self::ApiKey { key, .. } => Some(key),
+            Self::OAuth(grant) => grant.refresh.as_ref(),
+        };
+        secret.map(|secret| sha256_hex(secret.expose())).unwrap_or_default()
+    }
+
+    /// The grant that it is.
+    ///
+    /// # Errors
+    /// When it is none; `name` is the profile's.
+    pub fn into_grant(self, name: &ProfileName) -> Result<Grant> {
+        match self {
+            Self::OAuth(grant) => Ok(grant),
+            document => Err(Error::new(format!("profile '{name}' is an {}", document.method()))),
+        }
+    }
+
     /// Reads a document. `origin` says where it is from, for the errors.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
-//! A profile's grant under its locks: read again, replaced, never lost.
+//! A profile's credential under its locks: read again, replaced, never lost.
 
 use zeroize::Zeroizing;
 
 use super::atomic::{self, Prepared};
-use super::credential::{Document, Grant};
+use super::credential::Document;
 use super::lock::Lock;
 use super::npm_lock::{self, NpmLock, Protocol};
 use super::{Store, generation, npm, rescue};
@@ -24,54 +24,63 @@ impl ProfileLock {
     }
 }
 
-/// A profile's grant, held so that nobody else can change it.
-pub struct HeldGrant<'s, 'a> {
+/// A profile's credential, held so that nobody else can change it.
+pub struct Held<'s, 'a> {
     store: &'s Store<'a>,
-    profile: &'s Profile,
+    profile: Profile,
     locks: ProfileLock,
 }
 
-/// The grant as it is now.
+/// The credential as it is now.
 pub struct Current {
-    /// The grant.
-    pub grant: Grant,
-    /// The digest of the refresh token that the store has; another one's when this is from the rescue file.
+    /// The credential.
+    pub document: Document,
+    /// The digest of the secret that the store has; another one's when this is from the rescue file.
     replaces: String,
 }
 
 impl Current {
-    /// What of its refresh token may be written down.
+    /// What of its secret may be written down.
     #[must_use]
     pub fn digest(&self) -> String {
-        rescue::digest(self.grant.refresh.as_ref())
+        self.document.digest()
     }
 }
 
-/// Room for the next pair of tokens, taken before the present one is spent.
+/// Room for the next credential, taken before the present one is spent.
 pub struct Room(Option<Prepared>);
 
 /// How much longer than the present document the next may be, in bytes.
 const SLACK: usize = 4096;
 
 impl<'a> Store<'a> {
-    /// Takes our lock of a profile's grant, waiting for whoever has it.
+    /// Takes our lock of a profile's credential, waiting for whoever has it. It may have been moved to another
+    /// store meanwhile: it is held where it is by then.
     ///
     /// # Errors
-    /// When somebody does not give it back within 60 s.
-    pub fn hold_grant<'s>(&'s self, profile: &'s Profile) -> Result<HeldGrant<'s, 'a>> {
-        Ok(HeldGrant { store: self, profile, locks: self.lock_ours(&profile.name)? })
+    /// When somebody does not give it back within 60 s, or `config.json` cannot be read.
+    pub fn hold<'s>(&'s self, profile: &Profile) -> Result<Held<'s, 'a>> {
+        let locks = self.lock_ours(&profile.name)?;
+        let profile = self.elsewhere(profile)?.unwrap_or_else(|| profile.clone());
+        Ok(Held { store: self, profile, locks })
     }
 
     /// Keeps a new grant of a profile of version 2's, in the document that it has there.
     ///
     /// # Errors
     /// When the document is gone, or cannot be written.
-    pub(super) fn put_into_npms(&self, profile: &Profile, grant: &Grant) -> Result<()> {
-        let held = HeldGrant { store: self, profile, locks: self.lock_profile(profile)? };
+    pub(super) fn put_into_npms(&self, profile: &Profile, grant: &Document) -> Result<()> {
+        let held = Held { store: self, profile: profile.clone(), locks: self.lock_profile(profile)? };
         held.put(held.room()?, grant, None)?;
         rescue::remove(self.home, &profile.name);
         generation::moved(self.home, &[&profile.name]);
         Ok(())
+    }
+
+    /// Whether a newer credential may wait in a rescue file: a question that costs a look or two.
+    #[must_use]
+    pub fn may_have_rescued(&self, name: &ProfileName) -> bool {
+        rescue::any(self.home, name)
     }
 
     /// Takes our lock alone.
@@ -104,6 +113,21 @@ impl<'a> Store<'a> {
         }
         Ok(())
     }
+
+    /// Version 2's lock for every change of its documents. It is of all profiles, so that whoever finds it
+    /// left behind need not hold the lock of this one: it has one of ours to itself.
+    pub(super) fn lock_npms_profiles(&self) -> Result<Option<NpmLock>> {
+        let (home, messages, what) = (self.home, *self.messages, "npm's profiles");
+        let ours = Lock::acquire(&[home.lock("npm-profiles")], what, messages)?;
+        NpmLock::acquire(npm_lock::v2(&home.locks(), "profiles"), Protocol::V2, &ours, what, messages)
+    }
+
+    /// Takes Cloudflare out of a profile of version 2's, under its locks. As it does itself, with the secret that
+    /// came of the credential, and that the next deployment gets again.
+    pub(super) fn remove_from_npm(&self, name: &ProfileName) -> Result<()> {
+        atomic::remove(&self.home.npm_state_store(name))?;
+        atomic::remove(&self.home.npm_document(name)).map(drop)
+    }
 }
 
 /// Whether version 1 of the npm package refreshes this profile's grant, too.
@@ -111,36 +135,45 @@ pub(super) fn is_shared_with_v1(profile: &Profile) -> bool {
     profile.method == Method::OAuth && profile.sign_in.as_ref().is_none_or(|sign_in| sign_in.client.is_v1())
 }
 
-impl HeldGrant<'_, '_> {
+impl Held<'_, '_> {
+    /// The profile, as it is under the lock.
+    #[must_use]
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
     /// What the holders of our lock tell each other.
     #[must_use]
     pub fn lock(&self) -> &Lock {
         self.locks.ours()
     }
 
-    /// Takes npm's lock, too, where it shares the document. Whoever finds by [`HeldGrant::peek`] that
+    /// Takes npm's lock, too, where it shares the document. Whoever finds by [`Held::peek`] that
     /// another of ours has done the work needs none of it.
     ///
     /// # Errors
     /// When somebody does not give it back within 60 s.
     pub fn share_with_npm(&mut self) -> Result<()> {
-        self.store.add_npms(&mut self.locks, self.profile)
+        self.store.add_npms(&mut self.locks, &self.profile)
     }
 
-    /// The grant that the store has.
+    /// Takes npm's lock also for what the profile is about to be.
+    ///
+    /// # Errors
+    /// When somebody does not give it back within 60 s.
+    pub(super) fn share_as(&mut self, target: &Profile) -> Result<()> {
+        if self.locks.npm.is_none() { self.store.add_npms(&mut self.locks, target) } else { Ok(()) }
+    }
+
+    /// The credential that the store has.
     ///
     /// # Errors
     /// Those of [`Store::credential`].
-    pub fn peek(&self) -> Result<Grant> {
-        match self.store.read_locked(self.profile, &self.locks)? {
-            Document::OAuth(grant) => Ok(grant),
-            document => {
-                Err(Error::new(format!("profile '{}' is a {}", self.profile.name, document.method())))
-            }
-        }
+    pub fn peek(&self) -> Result<Document> {
+        self.store.read_locked(&self.profile, &self.locks)
     }
 
-    /// The grant: from the rescue file when that has a newer one (which is brought home), else from the
+    /// The credential: from the rescue file when that has a newer one (which is brought home), else from the
     /// store.
     ///
     /// # Errors
@@ -148,28 +181,31 @@ impl HeldGrant<'_, '_> {
     pub fn read(&self) -> Result<Current> {
         let name = &self.profile.name;
         let stored = self.peek()?;
-        let replaces = rescue::digest(stored.refresh.as_ref());
+        let replaces = stored.digest();
         let waiting = rescue::read(self.store.home, name, |bytes| match &self.profile.store {
             StoreKind::Encrypted(encryption) => self.store.decrypt_rescued(name, encryption, &bytes),
             _ => Some(bytes),
         });
         if waiting.is_empty() {
-            return Ok(Current { grant: stored, replaces });
+            return Ok(Current { document: stored, replaces });
         }
-        let newer = waiting.into_iter().filter(|rescued| rescued.replaces == replaces);
-        let Some(rescued) = newer.max_by_key(|rescued| rescued.grant.expires) else {
-            // Somebody has signed in since.
+        let newer = waiting
+            .into_iter()
+            .filter(|rescued| rescued.replaces == replaces && rescued.document.method() == stored.method());
+        let Some(rescued) = newer.max_by_key(rescue::Rescued::age) else {
+            // Somebody has signed in since, or given it another token.
             rescue::remove(self.store.home, name);
-            return Ok(Current { grant: stored, replaces });
+            return Ok(Current { document: stored, replaces });
         };
-        let current = Current { grant: rescued.grant, replaces };
-        let home = self.room().and_then(|room| self.put(room, &current.grant, Some(&current.replaces)));
+        let current = Current { document: rescued.document, replaces };
+        let home = self.room().and_then(|room| self.put(room, &current.document, Some(&current.replaces)));
         if home.is_ok() {
             rescue::remove(self.store.home, name);
             generation::moved(self.store.home, &[name]);
             let digest = current.digest();
             self.store.messages.say(&format!(
-                "the session of profile '{name}' that waited in {} is in its store again",
+                "the {} of profile '{name}' that waited in {} is in its store again",
+                called(&current.document),
                 rescued.path.display()
             ));
             return Ok(Current { replaces: digest, ..current });
@@ -177,14 +213,18 @@ impl HeldGrant<'_, '_> {
         Ok(current)
     }
 
-    /// Takes room for the next pair, so that a full disk shows before the present one is spent.
+    /// Takes room for the next one, so that a full disk shows before the present one is spent.
     ///
     /// # Errors
     /// When neither the store nor a rescue file could take it.
     pub fn reserve(&self, current: &Current) -> Result<Room> {
+        if let StoreKind::Encrypted(encryption) = &self.profile.store {
+            // A rescue file is encrypted, too.
+            self.store.ready_to_encrypt(&self.profile.name, encryption)?;
+        }
         self.room().or_else(|error| {
             self.store.messages.verbose(&format!("{error}; trying the rescue file"));
-            let blank = vec![b' '; document(&current.grant).len() + SLACK];
+            let blank = vec![b' '; current.document.to_bytes().len() + SLACK];
             let mut places = self.store.home.rescues(&self.profile.name).into_iter();
             if places.any(|path| atomic::prepare(&path, &blank).is_ok()) {
                 Ok(Room(None))
@@ -197,14 +237,11 @@ impl HeldGrant<'_, '_> {
     fn room(&self) -> Result<Room> {
         let path = match &self.profile.store {
             StoreKind::Keyring | StoreKind::Command(_) => return Ok(Room(None)),
-            StoreKind::Encrypted(encryption) => {
-                self.store.ready_to_encrypt(&self.profile.name, encryption)?;
-                self.store.home.encrypted(&self.profile.name)
-            }
-            StoreKind::File => self.store.document_path(self.profile),
+            StoreKind::Encrypted(_) => self.store.home.encrypted(&self.profile.name),
+            StoreKind::File => self.store.document_path(&self.profile),
             StoreKind::Npm => {
                 // One that a killed process left is waited for now, and not with the next pair in our hands.
-                drop(self.lock_npms_profiles()?);
+                drop(self.store.lock_npms_profiles()?);
                 self.store.home.npm_document(&self.profile.name)
             }
         };
@@ -213,11 +250,11 @@ impl HeldGrant<'_, '_> {
         Ok(Room(Some(atomic::prepare(&path, &blank)?)))
     }
 
-    /// Makes the next pair durable: in the store, else in a rescue file, which is said.
+    /// Makes the next one durable: in the store, else in a rescue file, which is said.
     ///
     /// # Errors
     /// When neither takes it; the reason of the store.
-    pub fn write(&self, room: Room, current: &Current, next: &Grant) -> Result<()> {
+    pub fn write(&self, room: Room, current: &Current, next: &Document) -> Result<()> {
         let name = &self.profile.name;
         let Err(error) = self.put(room, next, Some(&current.replaces)) else {
             rescue::remove(self.store.home, name);
@@ -235,8 +272,9 @@ impl HeldGrant<'_, '_> {
         };
         generation::moved(self.store.home, &[name]);
         self.store.messages.say(&format!(
-            "the new session of profile '{name}' could not be kept in the {} store ({error}); it is in {} \
+            "the new {} of profile '{name}' could not be kept in the {} store ({error}); it is in {} \
              until that works again",
+            called(next),
             self.profile.store,
             path.display()
         ));
@@ -252,14 +290,12 @@ impl HeldGrant<'_, '_> {
         match self.profile.store {
             StoreKind::File => self.store.remove_documents(name)?,
             StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => {
-                self.store.delete_item(self.profile)?;
+                self.store.delete_item(&self.profile)?;
                 self.store.remove_documents(name)?;
             }
             StoreKind::Npm => {
-                let _profiles = self.lock_npms_profiles()?;
-                // As version 2 does: a secret that came of the grant, and that the next deployment gets again.
-                atomic::remove(&self.store.home.npm_state_store(name))?;
-                atomic::remove(&self.store.home.npm_document(name))?;
+                let _profiles = self.store.lock_npms_profiles()?;
+                self.store.remove_from_npm(name)?;
                 rescue::remove(self.store.home, name);
             }
         }
@@ -267,45 +303,36 @@ impl HeldGrant<'_, '_> {
         Ok(())
     }
 
-    /// Version 2's lock for every change of its documents. It is of all profiles, so that whoever finds it
-    /// left behind need not hold the lock of this one: it has one of ours to itself.
-    fn lock_npms_profiles(&self) -> Result<Option<NpmLock>> {
-        let (home, messages, what) = (self.store.home, *self.store.messages, "npm's profiles");
-        let ours = Lock::acquire(&[home.lock("npm-profiles")], what, messages)?;
-        NpmLock::acquire(npm_lock::v2(&home.locks(), "profiles"), Protocol::V2, &ours, what, messages)
-    }
-
-    /// Keeps a grant; one that follows another only in that one's place.
-    fn put(&self, room: Room, grant: &Grant, replaces: Option<&str>) -> Result<()> {
-        let Profile { name, store, .. } = self.profile;
+    /// Keeps a credential; one that follows another only in that one's place.
+    fn put(&self, room: Room, document: &Document, replaces: Option<&str>) -> Result<()> {
+        let Profile { name, store, .. } = &self.profile;
         match store {
             StoreKind::Keyring | StoreKind::Command(_) => {
-                return self.store.write_item(self.profile, &document(grant));
+                return self.store.write_item(&self.profile, &document.to_bytes());
             }
             StoreKind::Encrypted(encryption) => {
                 let write = |sealed: &[u8]| commit(room, sealed);
-                return self.store.write_encrypted(name, encryption, &document(grant), write);
+                return self.store.write_encrypted(name, encryption, &document.to_bytes(), write);
             }
             StoreKind::File | StoreKind::Npm => {}
         }
         let is_npms = *store == StoreKind::Npm;
-        let _profiles = if is_npms { self.lock_npms_profiles()? } else { None };
+        let _profiles = if is_npms { self.store.lock_npms_profiles()? } else { None };
         if replaces.is_some_and(|replaces| self.is_superseded(replaces)) {
             self.store
                 .messages
-                .verbose(&format!("somebody has signed in to '{name}' meanwhile, which is kept"));
+                .verbose(&format!("'{name}' has got another credential meanwhile, which is kept"));
             return Ok(());
         }
-        let bytes = if is_npms { npm::with_grant(self.store.home, name, grant)? } else { document(grant) };
+        let bytes = if is_npms { npm::with(self.store.home, name, document)? } else { document.to_bytes() };
         commit(room, &bytes)
     }
 
-    /// Whether the store has something else by now than the grant with this refresh token: npm takes none of
-    /// the locks when it signs in.
+    /// Whether the store has something else by now than the credential with this digest: npm takes none of the
+    /// locks when it signs in.
     fn is_superseded(&self, replaces: &str) -> bool {
-        match self.store.stored(self.profile, Some(&self.locks)) {
-            Ok(Some(Document::OAuth(stored))) => rescue::digest(stored.refresh.as_ref()) != replaces,
-            Ok(Some(_)) => true,
+        match self.store.stored(&self.profile, Some(&self.locks)) {
+            Ok(Some(stored)) => stored.method() != self.profile.method || stored.digest() != replaces,
             Ok(None) | Err(_) => false,
         }
     }
@@ -318,6 +345,11 @@ fn commit(room: Room, bytes: &[u8]) -> Result<()> {
     }
 }
 
-fn document(grant: &Grant) -> atomic::Bytes {
-    Document::OAuth(grant.clone()).to_bytes()
+/// What people call such a credential.
+fn called(document: &Document) -> &'static str {
+    match document {
+        Document::OAuth(_) => "session",
+        Document::ApiToken { .. } => "token",
+        Document::ApiKey { .. } => "key",
+    }
 }

@@ -76,6 +76,18 @@ impl Store<'_> {
         Keyring::open(&self.access.keyring)?.probe()
     }
 
+    /// An item of another program in the keyring: see [`Keyring::get_foreign`].
+    ///
+    /// # Errors
+    /// Why it cannot be had.
+    pub fn foreign_item(
+        &self,
+        attributes: &[(&'static str, &str)],
+        collection: Option<&'static str>,
+    ) -> Result<Option<Bytes>, KeyringError> {
+        Keyring::open(&self.access.keyring)?.get_foreign(attributes, collection)
+    }
+
     fn with_keyring<T>(
         &self,
         name: &ProfileName,
@@ -91,7 +103,7 @@ impl Store<'_> {
     /// The keyring's name for a profile: the profile's own, and in another `ALCHEMY_HOME` with the id
     /// of that folder before it.
     fn keyring_user(&self, name: &ProfileName) -> String {
-        match &self.config.keyring_id {
+        match self.keyring_id.get() {
             Some(id) => format!("{id}/{name}"),
             None => name.to_string(),
         }

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::profile::{Commands, Encryption, StoreKind};
@@ -32,6 +32,45 @@ pub(super) struct StoreCommands {
 impl From<StoreCommands> for Commands {
     fn from(StoreCommands { read, write, delete }: StoreCommands) -> Self {
         Self { read, write, delete }
+    }
+}
+
+/// A store, as it is written down where there is no entry: in a note.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Left {
+    store: String,
+    commands: Option<Value>,
+}
+
+impl Left {
+    pub(super) fn of(store: &StoreKind) -> Self {
+        Self { store: store.name().to_owned(), commands: commands(store) }
+    }
+
+    pub(super) fn store(self) -> Option<StoreKind> {
+        let commands = self.commands.and_then(|commands| serde_json::from_value(commands).ok());
+        if self.store == StoreKind::Npm.name() {
+            return Some(StoreKind::Npm);
+        }
+        store_kind(Some(&self.store), None, commands)
+    }
+}
+
+/// The store that an entry names; `None` for one that we do not know.
+pub(super) fn store_kind(
+    name: Option<&str>,
+    identity: Option<Identity>,
+    commands: Option<StoreCommands>,
+) -> Option<StoreKind> {
+    match (name, commands) {
+        (None | Some("file"), _) => Some(StoreKind::File),
+        (Some("keyring"), _) => Some(StoreKind::Keyring),
+        (Some("encrypted"), _) => {
+            Some(StoreKind::Encrypted(identity.map_or(Encryption::Passphrase, Identity::into)))
+        }
+        (Some("command"), Some(commands)) => Some(StoreKind::Command(commands.into())),
+        (Some(_), _) => None,
     }
 }
 

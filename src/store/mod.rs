@@ -9,10 +9,11 @@ pub mod command;
 pub mod config;
 pub mod credential;
 pub mod document;
-mod encrypted;
+pub mod encrypted;
 pub mod generation;
 pub mod grant;
 pub mod home;
+pub mod inspect;
 mod item;
 mod kept_in;
 mod kernel_keyring;
@@ -21,7 +22,9 @@ mod keychain;
 pub mod keyring;
 pub mod lock;
 mod npm;
-mod npm_lock;
+pub mod npm_lock;
+mod place;
+pub mod relocate;
 mod rescue;
 #[cfg(target_os = "linux")]
 mod secret_service;
@@ -87,6 +90,8 @@ pub struct Store<'a> {
     config: Config,
     access: Access<'a>,
     keyring: OnceCell<Keyring>,
+    /// Tells this folder's keyring items from another's. Once it is made, it stays.
+    keyring_id: OnceCell<String>,
     opened: encrypted::Opened,
     messages: &'a Messages,
 }
@@ -108,8 +113,9 @@ impl<'a> Store<'a> {
     /// Those of [`Config::load`].
     pub fn open(home: &'a Home, access: Access<'a>, messages: &'a Messages) -> Result<Self> {
         let config = Config::load(home)?;
+        let keyring_id = config.keyring_id.clone().map(OnceCell::from).unwrap_or_default();
         let (keyring, opened) = (OnceCell::new(), encrypted::Opened::default());
-        Ok(Self { home, config, access, keyring, opened, messages })
+        Ok(Self { home, config, access, keyring, keyring_id, opened, messages })
     }
 
     /// The folder.
@@ -125,8 +131,30 @@ impl<'a> Store<'a> {
     pub fn get(&self, name: &ProfileName) -> Result<Option<Profile>> {
         match self.config.entry(name.as_str()) {
             Some(entry) => entry.profile(name).map(Some),
+            None => match npm::read(self.home, name)? {
+                Some((profile, _)) => Ok(Some(profile)),
+                // It may have been moved out of there since `config.json` was read.
+                None => self.by_now(name),
+            },
+        }
+    }
+
+    /// The profile of that name by now: others may have changed it since `config.json` was read.
+    fn by_now(&self, name: &ProfileName) -> Result<Option<Profile>> {
+        let config = Config::load(self.home)?;
+        if let Some(id) = &config.keyring_id {
+            // It is never another one.
+            let _ = self.keyring_id.set(id.clone());
+        }
+        match config.entry(name.as_str()) {
+            Some(entry) => entry.profile(name).map(Some),
             None => Ok(npm::read(self.home, name)?.map(|(profile, _)| profile)),
         }
+    }
+
+    /// The profile, when its credential is in another store by now.
+    fn elsewhere(&self, profile: &Profile) -> Result<Option<Profile>> {
+        Ok(self.by_now(&profile.name)?.filter(|now| now.store != profile.store))
     }
 
     /// The selected profile.
@@ -226,7 +254,15 @@ impl<'a> Store<'a> {
         let name = &profile.name;
         self.messages
             .verbose(&format!("reading the credential of '{name}' from the {} store", profile.store));
-        let document = self.stored(profile, held)?.ok_or_else(|| self.missing(profile))?;
+        let document = match self.stored(profile, held)? {
+            Some(document) => Some(document),
+            // It may have been moved to another store a moment ago.
+            None => self
+                .elsewhere(profile)?
+                .and_then(|moved| self.stored(&moved, held).transpose())
+                .transpose()?,
+        };
+        let document = document.ok_or_else(|| self.missing(profile))?;
         if document.method() == profile.method {
             Ok(document)
         } else {
@@ -241,17 +277,13 @@ impl<'a> Store<'a> {
 
     /// What the store has for the profile, of whatever kind.
     fn stored(&self, profile: &Profile, held: Option<&ProfileLock>) -> Result<Option<Document>> {
-        let name = &profile.name;
-        match &profile.store {
-            StoreKind::File => self.read_file(&self.document_path(profile), name),
+        let newer = match &profile.store {
             StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => {
-                match self.take_over(profile, held)? {
-                    Some(document) => Ok(Some(document)),
-                    None => self.read_item(profile, held.is_none()),
-                }
+                self.take_over(profile, held)?
             }
-            StoreKind::Npm => Ok(npm::read(self.home, name)?.map(|(_, document)| document)),
-        }
+            StoreKind::File | StoreKind::Npm => None,
+        };
+        newer.map_or_else(|| self.kept(profile, held.is_none()), |newer| Ok(Some(newer)))
     }
 
     /// Where the file store keeps the profile's credential.
@@ -337,6 +369,9 @@ impl<'a> Store<'a> {
             None
         };
         let Some(locks) = held.or(taken.as_ref()) else { return Ok(None) };
+        if taken.is_some() && self.elsewhere(profile)?.is_some() {
+            return Ok(None); // It has been moved there.
+        }
         // Npm may be refreshing what it has just written.
         let npm = npm_lock::v1(&self.home.locks(), name.as_str());
         let what = format!("profile '{name}'");

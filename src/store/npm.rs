@@ -16,9 +16,16 @@ use crate::oauth::client::{Client, Preset};
 use crate::profile::{Account, AccountId, Profile, ProfileName, SignIn, StoreKind};
 use crate::secret::Secret;
 
+/// The format of version 2's documents.
+const FORMAT: &str = "alchemy.profile/v1";
+/// What to do about a profile that cannot be version 2's.
+const STAY: &str = "leave it where it is: npm can use it all the same, through alchemy exec";
+
 #[derive(Deserialize)]
 struct Envelope {
     format: String,
+    #[serde(default)]
+    metadata: Value,
     values: Values,
 }
 
@@ -67,11 +74,11 @@ pub fn read(home: &Home, name: &ProfileName) -> Result<Option<(Profile, Document
     atomic::read_settled(&path, atomic::read, |bytes: &Bytes| parse(bytes, name, &path.display().to_string()))
 }
 
-/// The document with another grant in it. The caller holds version 2's locks.
+/// The document with another credential of its kind in it. The caller holds version 2's locks.
 ///
 /// # Errors
 /// When the document is gone, or is none of version 2's (any more).
-pub fn with_grant(home: &Home, name: &ProfileName, grant: &Grant) -> Result<Bytes> {
+pub fn with(home: &Home, name: &ProfileName, credential: &Document) -> Result<Bytes> {
     let path = home.npm_document(name);
     let gone =
         || Error::new(format!("{} is gone", path.display())).hint(by_npm(name, "edit", " --add Cloudflare"));
@@ -79,13 +86,79 @@ pub fn with_grant(home: &Home, name: &ProfileName, grant: &Grant) -> Result<Byte
     parse(&bytes, name, &path.display().to_string())?;
     let mut document: Value = serde_json::from_slice(&bytes).map_err(|_| gone())?;
     let values = &mut document["values"];
-    values["access"] = grant.access.expose().into();
-    if let Some(refresh) = &grant.refresh {
-        values["refresh"] = refresh.expose().into();
+    match credential {
+        Document::ApiToken { token } => values["apiToken"] = token.expose().into(),
+        Document::ApiKey { key, email } => {
+            values["apiKey"] = key.expose().into();
+            values["email"] = email.as_str().into();
+        }
+        Document::OAuth(grant) => {
+            values["access"] = grant.access.expose().into();
+            if let Some(refresh) = &grant.refresh {
+                values["refresh"] = refresh.expose().into();
+            }
+            values["expires"] = grant.expires.as_millisecond().into();
+            values["scopes"] = json!(grant.scopes);
+        }
     }
-    values["expires"] = grant.expires.as_millisecond().into();
-    values["scopes"] = json!(grant.scopes);
     Ok(Zeroizing::new(format!("{document:#}").into_bytes()))
+}
+
+/// The document of a profile that version 2 does not have yet. The account's name, for which it has no field,
+/// goes into its `metadata`, which version 2 keeps as it is.
+#[must_use]
+pub fn new(profile: &Profile, credential: &Document) -> Bytes {
+    let account = profile.account.id.as_str();
+    let values = match credential {
+        Document::ApiToken { token } => json!({
+            "method": "stored", "credentialType": "apiToken", "apiToken": token.expose(), "accountId": account,
+        }),
+        Document::ApiKey { key, email } => json!({
+            "method": "stored", "credentialType": "apiKey", "apiKey": key.expose(), "email": email,
+            "accountId": account,
+        }),
+        Document::OAuth(grant) => json!({
+            "method": "oauth", "scopes": grant.scopes, "accountId": account, "clientId": grant.client_id(),
+            "access": grant.access.expose(),
+            "refresh": grant.refresh.as_ref().map(Secret::expose).unwrap_or_default(),
+            "expires": grant.expires.as_millisecond(),
+        }),
+    };
+    let metadata = match profile.account.name.as_str() {
+        "" => json!({}),
+        name => json!({ "accountName": name }),
+    };
+    let document =
+        json!({ "format": FORMAT, "provider": "Cloudflare", "metadata": metadata, "values": values });
+    Zeroizing::new(format!("{document:#}").into_bytes())
+}
+
+/// Whether version 2's document can say all that matters of a profile.
+///
+/// # Errors
+/// What it cannot say, and how to do without.
+pub fn can_hold(profile: &Profile) -> Result<()> {
+    let name = &profile.name;
+    let refused = |what: &str, hint: String| {
+        Err(Error::new(format!("profile '{name}' cannot be kept by npm alchemy 2: {what}")).hint(hint))
+    };
+    let set = |flag: &str| format!("do without it first: alchemy profile set {name} {flag}");
+    match profile {
+        Profile { confirm: true, .. } => {
+            refused("it would no longer ask before its secret leaves", set("--no-confirm"))
+        }
+        Profile { also, .. } if !also.is_empty() => {
+            refused("it would no longer repeat its token under further names", set("--no-also"))
+        }
+        Profile { endpoint: Some(endpoint), .. } => refused(
+            &format!("npm knows no api but cloudflare's, and this one is for {endpoint}"),
+            STAY.into(),
+        ),
+        Profile { sign_in: Some(sign_in), .. } if !sign_in.client.is_v2() => {
+            refused("npm goes on with no grant but one of its own client", STAY.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The hint that names version 2's own command for a profile.
@@ -104,11 +177,11 @@ fn parse(bytes: &[u8], name: &ProfileName, origin: &str) -> Result<(Profile, Doc
         // It moves such a document away by itself.
         .hint(by_npm(name, "edit", " --add Cloudflare"))
     })?;
-    if envelope.format != "alchemy.profile/v1" {
+    if envelope.format != FORMAT {
         return Err(Error::new(format!("{origin} is of an unknown format"))
             .hint("use a newer alchemy; this one leaves the file alone"));
     }
-    let values = envelope.values;
+    let Envelope { metadata, values, .. } = envelope;
     // Its migration leaves documents that say little more than that there was something.
     let mend = if values.method.as_deref() == Some("oauth") {
         by_npm(name, "refresh", "")
@@ -137,10 +210,11 @@ fn parse(bytes: &[u8], name: &ProfileName, origin: &str) -> Result<(Profile, Doc
         Values { api_key: Some(key), email: Some(email), .. } => Document::ApiKey { key, email },
         _ => return Err(incomplete()),
     };
+    let account = Account { id, name: metadata["accountName"].as_str().unwrap_or_default().to_owned() };
     let profile = Profile {
         name: name.clone(),
         method: document.method(),
-        account: Account { id, name: String::new() },
+        account,
         store: StoreKind::Npm,
         endpoint: None,
         token: None,

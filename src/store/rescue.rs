@@ -1,31 +1,33 @@
-//! The rescue file: where a new pair of tokens waits that its store refused.
+//! The rescue file: where a new credential waits that its store refused.
 //!
-//! A refresh token can be spent once, so a pair that was issued must be kept somewhere: 0600 in the home,
-//! or in the runtime folder when the home cannot be written. The file says, by a digest, which refresh
-//! token the pair replaces: it is the newer one only as long as the store still has that.
+//! A refresh token can be spent once, and a token's old value is dead when it is rolled, so what was issued
+//! must be kept somewhere: 0600 in the home, or in the runtime folder when the home cannot be written. The
+//! file says, by a digest, which secret it replaces: it is the newer one only as long as the store still has
+//! that.
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::atomic::{self, Bytes};
-use super::credential::{Document, Grant};
+use super::credential::Document;
 use super::home::Home;
-use crate::digest::sha256_hex;
 use crate::error::{Error, Result};
 use crate::profile::ProfileName;
-use crate::secret::Secret;
 
-/// A pair of tokens in a rescue file.
+/// A credential in a rescue file.
 pub struct Rescued {
     /// The file.
     pub path: PathBuf,
-    /// The pair.
-    pub grant: Grant,
-    /// The digest of the refresh token that it replaces.
+    /// The credential.
+    pub document: Document,
+    /// The digest of the secret that it replaces.
     pub replaces: String,
+    written: SystemTime,
 }
 
 #[derive(Deserialize)]
@@ -33,10 +35,22 @@ struct Replaces {
     replaces: String,
 }
 
-/// What of a refresh token may be written down: its SHA-256 in hex; empty where there is none.
+impl Rescued {
+    /// What tells the newest.
+    #[must_use]
+    pub fn age(&self) -> (Option<Timestamp>, SystemTime) {
+        let expires = match &self.document {
+            Document::OAuth(grant) => Some(grant.expires),
+            Document::ApiToken { .. } | Document::ApiKey { .. } => None,
+        };
+        (expires, self.written)
+    }
+}
+
+/// Whether something may wait for this profile: a question that costs no more than a look.
 #[must_use]
-pub fn digest(refresh: Option<&Secret>) -> String {
-    refresh.map(|token| sha256_hex(token.expose())).unwrap_or_default()
+pub fn any(home: &Home, name: &ProfileName) -> bool {
+    home.rescues(name).iter().any(|path| path.exists())
 }
 
 /// All that wait for this profile, each as `open` decrypts it. One that cannot be read is of no use, and passed
@@ -46,28 +60,26 @@ pub fn read(home: &Home, name: &ProfileName, open: impl Fn(Bytes) -> Option<Byte
     let parse = |path: PathBuf| {
         let bytes = open(atomic::read_secret(&path).ok()??.bytes)?;
         let Replaces { replaces } = serde_json::from_slice(&bytes).ok()?;
-        match Document::parse(&bytes, "the rescue file") {
-            Ok(Document::OAuth(grant)) => Some(Rescued { path, grant, replaces }),
-            _ => None,
-        }
+        let written = std::fs::metadata(&path).ok()?.modified().ok()?;
+        let document = Document::parse(&bytes, "the rescue file").ok()?;
+        Some(Rescued { path, document, replaces, written })
     };
     home.rescues(name).into_iter().filter_map(parse).collect()
 }
 
-/// Keeps a pair, as `seal` encrypts it; where it is now.
+/// Keeps a credential, as `seal` encrypts it; where it is now.
 ///
 /// # Errors
 /// When no place takes it; the reason of the last.
 pub fn write(
     home: &Home,
     name: &ProfileName,
-    grant: &Grant,
+    document: &Document,
     replaces: &str,
     seal: impl FnOnce(Bytes) -> Result<Bytes>,
 ) -> Result<PathBuf> {
-    let document = Document::OAuth(grant.clone()).to_bytes();
     let mut document: Value =
-        serde_json::from_slice(&document).map_err(|error| Error::new(error.to_string()))?;
+        serde_json::from_slice(&document.to_bytes()).map_err(|error| Error::new(error.to_string()))?;
     document["replaces"] = replaces.into();
     let bytes = seal(Zeroizing::new(format!("{document:#}").into_bytes()))?;
     let mut failed = Error::new("there is no place for it");

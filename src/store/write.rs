@@ -7,14 +7,12 @@
 
 use std::path::Path;
 
-use zeroize::Zeroizing;
-
 use super::config::Edit;
 use super::credential::Document;
 use super::grant::{self, ProfileLock};
 use super::{Store, atomic, generation, npm, rescue};
 use crate::error::{Error, Result};
-use crate::profile::{Method, Profile, ProfileName, StoreKind};
+use crate::profile::{Profile, ProfileName, StoreKind};
 
 impl Store<'_> {
     /// Makes the profile, or changes it to be this one with this credential.
@@ -28,35 +26,24 @@ impl Store<'_> {
             let known = npm::read(self.home, name)?.and_then(|(known, _)| known.sign_in);
             return match (document, known) {
                 (Document::OAuth(grant), Some(known)) if known.client.id == grant.client_id() => {
-                    self.put_into_npms(profile, grant)
+                    self.put_into_npms(profile, document)
                 }
                 _ => Err(in_npm(name)),
             };
         }
-        let bytes = document.to_bytes();
-        self.ready(name, &profile.store)?;
-        let _lock = self.lock_both(profile)?;
-        let mut edit = Edit::open(self.home, self.messages)?;
-        if profile.store == StoreKind::Keyring && edit.before.keyring_id.is_none() && self.home.is_another {
-            edit.set_keyring_id(&random_id()?);
+        if profile.store != StoreKind::Keyring {
+            self.ready(name, &profile.store)?; // that one says so itself
         }
-        edit.put(profile);
+        let lock = self.lock_both(profile)?;
+        let edit = self.edit_for(profile)?;
         let before = edit.before.entry(name.as_str()).and_then(|entry| entry.profile(name).ok());
         let prepared = edit.prepare()?;
-        self.config.keyring_id.clone_from(&prepared.keyring_id);
         let path = self.home.credential(name.as_str());
         let mut others = vec![path.clone(), self.home.native_credential(name.as_str())];
+        self.keep(profile, document)?;
         if profile.store == StoreKind::File {
             let path = self.document_path(profile);
             others.retain(|other| *other != path);
-            atomic::write(&path, &bytes).inspect_err(|_| remove_folder(&path))?;
-            for folder in [Some(self.home.credentials().as_path()), path.parent()].into_iter().flatten() {
-                atomic::tighten_folder(folder)?;
-            }
-        } else if profile.store == StoreKind::Keyring {
-            self.write_item(profile, &with_headroom(document, &bytes))?;
-        } else {
-            self.write_item(profile, &bytes)?;
         }
         // They must be gone before config.json names another store: what lies beside such a profile counts as
         // a newer sign-in by npm. Set aside, so that they can come back.
@@ -73,8 +60,39 @@ impl Store<'_> {
         {
             self.messages.say(&format!("the old credential is still in the {} store: {error}", before.store));
         }
+        self.wipe_left(lock.ours(), profile);
         generation::moved(self.home, &[name]);
         self.reload()
+    }
+
+    /// Makes a profile that signs in, or changes one to be this, without a session yet.
+    ///
+    /// # Errors
+    /// When a lock, a store or the disk refuses.
+    pub fn put_signed_out(&mut self, profile: &Profile) -> Result<()> {
+        let name = &profile.name;
+        self.unlock(name)?;
+        let _lock = self.lock_both(profile)?;
+        let edit = self.edit_for(profile)?;
+        let replaced = edit.before.entry(name.as_str()).map(|entry| entry.profile(name));
+        let prepared = edit.prepare()?;
+        if let Some(Ok(replaced)) = &replaced {
+            self.delete_item(replaced)?;
+        }
+        if replaced.is_some() {
+            self.remove_documents(name)?;
+        }
+        prepared.commit()?;
+        generation::moved(self.home, &[name]);
+        self.reload()
+    }
+
+    /// `config.json` open, with the profile in it.
+    fn edit_for(&self, profile: &Profile) -> Result<Edit<'_>> {
+        let mut edit = Edit::open(self.home, self.messages)?;
+        self.identify_keyring(profile, &mut edit)?;
+        edit.put(profile);
+        Ok(edit)
     }
 
     /// Whether a new session of a profile, which is this one `before`, could be kept: whoever is to sign in
@@ -104,6 +122,23 @@ impl Store<'_> {
         } else {
             Edit::open(self.home, self.messages)?.prepare().map(drop)
         }
+    }
+
+    /// Gives this folder's keyring items an id, where another folder's could have the same names. Whether it is a
+    /// new one.
+    pub(super) fn identify_keyring(&self, profile: &Profile, edit: &mut Edit) -> Result<bool> {
+        let (id, is_new) = match &edit.before.keyring_id {
+            Some(id) => (id.clone(), false),
+            None if profile.store == StoreKind::Keyring && self.home.is_another => {
+                let id = random_id()?;
+                edit.set_keyring_id(&id);
+                (id, true)
+            }
+            None => return Ok(false),
+        };
+        // It is never another one.
+        let _ = self.keyring_id.set(id);
+        Ok(is_new)
     }
 
     /// The locks of a profile that is about to become this one: npm's, too, where it refreshes what is
@@ -224,10 +259,13 @@ impl Store<'_> {
     /// When there is none, it is kept by the npm package's version 2, or a store refuses.
     pub fn delete(&mut self, name: &ProfileName) -> Result<()> {
         self.unlock(name)?;
-        let _lock = self.lock_as_it_is(name)?;
+        let lock = self.lock_as_it_is(name)?;
         let mut edit = Edit::open(self.home, self.messages)?;
         let Some(entry) = edit.before.entry(name.as_str()) else { return Err(self.not_ours(name.as_str())) };
         let profile = entry.profile(name);
+        if let Ok(profile) = &profile {
+            self.wipe_left(lock.ours(), profile);
+        }
         edit.remove(name.as_str());
         let prepared = edit.prepare()?;
         if let Ok(profile) = profile {
@@ -270,18 +308,8 @@ fn in_npm(name: &ProfileName) -> Error {
         .hint("use its own command: npx alchemy profile")
 }
 
-/// A grant's document with room for the next one, which may be longer: where a keyring takes only so many
-/// bytes, that shows when signing in and not at the first refresh. JSON may end in white space.
-fn with_headroom(document: &Document, bytes: &[u8]) -> atomic::Bytes {
-    let mut padded = Zeroizing::new(bytes.to_vec());
-    if document.method() == Method::OAuth {
-        padded.resize(bytes.len() + bytes.len() / 2, b' ');
-    }
-    padded
-}
-
 /// Removes a credential's folder when nothing is left in it; anything else there is another program's.
-fn remove_folder(document: &Path) {
+pub(super) fn remove_folder(document: &Path) {
     if let Some(folder) = document.parent() {
         let _ = std::fs::remove_dir(folder);
     }
@@ -290,27 +318,4 @@ fn remove_folder(document: &Path) {
 fn random_id() -> Result<String> {
     let bytes = getrandom::u32().map_err(|error| Error::new(format!("no random numbers: {error}")))?;
     Ok(format!("{bytes:08x}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::item::keyring_failed;
-    use crate::store::keyring::KeyringError;
-
-    #[test]
-    fn a_grant_that_its_keyring_would_refuse_one_day_is_refused_when_one_signs_in() {
-        let grant = br#"{ "type": "oauth", "access": "a", "refresh": "r", "expires": 1, "scopes": [] }"#;
-        let document = Document::parse(grant, "it").expect("parses");
-        let padded = with_headroom(&document, grant);
-        assert_eq!(padded.len(), grant.len() + grant.len() / 2, "room for longer tokens");
-        assert_eq!(Document::parse(&padded, "it"), Ok(document));
-        let token = Document::parse(br#"{ "type": "api-token", "apiToken": "t" }"#, "it").expect("parses");
-        assert_eq!(with_headroom(&token, b"xy").as_slice(), b"xy", "which never changes");
-
-        let name = ProfileName::parse("prod").expect("a name");
-        let error = keyring_failed(&name, &KeyringError::TooLarge { limit: 2560 });
-        assert_eq!(error.to_string(), "the keyring takes only 2560 bytes");
-        assert_eq!(error.next_step(), Some("keep it in a file: alchemy configure -p prod --store file"));
-    }
 }

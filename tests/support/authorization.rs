@@ -9,7 +9,6 @@
 #![allow(dead_code, reason = "each test binary uses its own part of the double")]
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,12 +17,11 @@ use reqwest::Url;
 use serde_json::{Value, json};
 
 use super::http::{Faults, Limit, Request, Response, Server, Service, Spoilt};
+pub use super::http::{Gate, Moment};
 
 const AUTH: &str = "/oauth2/auth";
 const TOKEN: &str = "/oauth2/token";
 const REVOKE: &str = "/oauth2/revoke";
-/// A wait that ends only when the test has failed.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// The tokens of a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,34 +80,6 @@ pub struct Asked {
     pub form: BTreeMap<String, String>,
     /// Its header `user-agent`: who asked.
     pub agent: String,
-}
-
-/// The moments of a request for tokens at which a test can step in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moment {
-    /// It was received; nothing was done.
-    Received,
-    /// It had its effect, if no fault kept it from it; the answer was not sent.
-    Done,
-}
-
-/// Where requests wait; dropped, it stands open.
-pub struct Gate {
-    arrived: Receiver<()>,
-    pass: Sender<()>,
-}
-
-impl Gate {
-    /// Waits until one more request is at the gate.
-    #[track_caller]
-    pub fn arrival(&self) {
-        self.arrived.recv_timeout(LIMIT).expect("a request");
-    }
-
-    /// Lets one request pass.
-    pub fn pass(&self) {
-        let _ = self.pass.send(());
-    }
 }
 
 type Hook = dyn Fn(Moment) + Send + Sync;
@@ -188,17 +158,9 @@ impl Authorization {
 
     /// Holds requests for tokens back at a moment, until the test lets them pass.
     pub fn gate(&self, at: Moment) -> Gate {
-        let (arriving, arrived) = channel();
-        let (pass, passing) = channel::<()>();
-        let passing = Mutex::new(passing);
-        self.set_hook(move |moment| {
-            if moment == at {
-                let _ = arriving.send(());
-                // An error is a gate that is gone: it stands open.
-                let _ = lock(&passing).recv();
-            }
-        });
-        Gate { arrived, pass }
+        let (gate, hook) = Gate::new(at);
+        self.set_hook(hook);
+        gate
     }
 
     /// Plans a fault for requests to the token endpoint from now on ([`Fault::Denied`]: to the

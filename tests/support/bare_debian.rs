@@ -5,22 +5,22 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{Output, given, run};
+use super::{Home, Output, given, run};
 
 /// Unpacked for one test, with a person in it who has a home; gone with the value.
 pub struct BareDebian {
-    folder: tempfile::TempDir,
+    home: Home,
 }
 
 impl BareDebian {
     /// `None` where it is not installed, which is said.
     pub fn new() -> Option<Self> {
         let archive = given("ALCHEMY_TEST_DEBIAN_ROOT")?;
-        let this = Self { folder: tempfile::tempdir().expect("a temporary folder") };
+        let this = Self { home: Home::new() };
         let mut tar = Command::new("tar");
-        run(tar.arg("-xpf").arg(archive).arg("-C").arg(this.folder.path())).expect_code(0);
+        run(tar.arg("-xpf").arg(archive).arg("-C").arg(this.home.path())).expect_code(0);
         // A temporary folder is its owner's alone, and here it is `/`.
-        run(Command::new("chmod").arg("755").arg(this.folder.path())).expect_code(0);
+        run(Command::new("chmod").arg("755").arg(this.home.path())).expect_code(0);
         run(&mut this.root("useradd --create-home person")).expect_code(0);
         fs::write(this.path("etc/hosts"), "127.0.0.1 localhost\n127.0.0.1 api.acme.test\n").expect("written");
         Some(this)
@@ -28,7 +28,7 @@ impl BareDebian {
 
     /// A path in it.
     pub fn path(&self, below: &str) -> PathBuf {
-        self.folder.path().join(below)
+        self.home.path().join(below)
     }
 
     /// A command line run by root.
@@ -47,9 +47,9 @@ impl BareDebian {
     }
 
     fn shell(&self, user: &str, home: &str, line: &str) -> Command {
-        let mut command = Command::new("chroot");
-        command.arg(format!("--userspec={user}:{user}")).arg(self.folder.path());
-        command.args(["sh", "-c", &format!("cd; {line}")]).env_clear();
+        let mut command = self.home.command("chroot");
+        command.arg(format!("--userspec={user}:{user}")).arg(self.home.path());
+        command.args(["sh", "-c", &format!("cd; {line}")]).current_dir("/");
         command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.envs([
             ("HOME", home),

@@ -12,13 +12,13 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-pub use super::http::Request;
 use super::http::{Faults, Limit, Response, Server, Service, Spoilt, is_token};
+pub use super::http::{Gate, Moment, Request};
 
 const ROOT: &str = "/client/v4";
 /// Between two bytes of [`Fault::SlowBody`]: any real body then takes over ten seconds.
@@ -174,6 +174,8 @@ fn route(request: &Request) -> (&str, &str) {
     (path.strip_prefix(ROOT).unwrap_or_default(), query)
 }
 
+type Hook = dyn Fn(Moment) + Send + Sync;
+
 /// Whether an access token works.
 type IsActive = Box<dyn Fn(&str) -> bool + Send>;
 
@@ -246,6 +248,23 @@ impl Cloudflare {
         self.server.service.faults.plan(fault)
     }
 
+    /// Steps in at the moments of every request that changes something.
+    pub fn set_hook(&self, hook: impl Fn(Moment) + Send + Sync + 'static) {
+        *self.server.service.hook.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(hook));
+    }
+
+    /// Holds such requests back at a moment, until the test lets them pass.
+    pub fn gate(&self, at: Moment) -> Gate {
+        let (gate, hook) = Gate::new(at);
+        self.set_hook(hook);
+        gate
+    }
+
+    /// Waits until every request that has come in is answered.
+    pub fn settle(&self) {
+        self.server.settle();
+    }
+
     /// Forgets all faults; those under way go on.
     pub fn clear_faults(&self) {
         self.server.service.faults.clear();
@@ -279,6 +298,7 @@ struct State {
 struct Shared {
     state: Mutex<State>,
     faults: Faults<Fault>,
+    hook: Mutex<Option<Arc<Hook>>>,
 }
 
 impl Shared {
@@ -291,6 +311,11 @@ impl Service for Shared {
     /// Records the request, then gives its answer, with the fault that is still to be brought in.
     fn answer(&self, request: Request) -> Response {
         static RAY: AtomicU64 = AtomicU64::new(1);
+        let hook = self.hook.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let hook = hook.filter(|_| request.method != "GET");
+        if let Some(hook) = &hook {
+            hook(Moment::Received);
+        }
         let mut state = self.lock();
         let fault = self.faults.meet(route(&request).0, |_| true);
         let response = match &fault {
@@ -318,6 +343,10 @@ impl Service for Shared {
             _ => None,
         };
         state.requests.push(request);
+        drop(state);
+        if let Some(hook) = &hook {
+            hook(Moment::Done);
+        }
         let ray = format!("{:016x}-TXL", RAY.fetch_add(1, Ordering::Relaxed));
         response.with_header("cf-ray", &ray).spoilt(spoilt)
     }
@@ -506,7 +535,7 @@ impl State {
                 self.rolls += 1;
                 let kind = if *owner == Kind::UserToken { 'u' } else { 'a' };
                 // As long as a real one: prefix, 40 and a checksum of 8 (Cloudflare docs, token formats).
-                let value = format!("cf{kind}t_rolled{:042}", self.rolls);
+                let value = format!("cf{kind}t_hunter2{:041}", self.rolls);
                 self.credentials[index].value.clone_from(&value);
                 Ok(success(&value.into()))
             }

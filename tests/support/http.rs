@@ -9,6 +9,7 @@
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -17,6 +18,8 @@ use serde_json::Value;
 
 const MAX_HEAD: u64 = 64 * 1024;
 const MAX_BODY: u64 = 8 * 1024 * 1024;
+/// How long a test waits for a request.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A request as received.
 #[derive(Clone, Debug)]
@@ -33,6 +36,49 @@ impl Request {
     /// The first header of this (lower-case) name.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The moments of a request at which a test can step in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// It was received; nothing was done.
+    Received,
+    /// It had its effect, if no fault kept it from it; the answer was not sent.
+    Done,
+}
+
+/// Where requests wait; dropped, it stands open.
+pub struct Gate {
+    arrived: Receiver<()>,
+    pass: Sender<()>,
+}
+
+impl Gate {
+    /// A gate, and what has a request wait at it.
+    pub fn new(at: Moment) -> (Self, impl Fn(Moment) + Send + Sync + 'static) {
+        let (arriving, arrived) = channel();
+        let (pass, passing) = channel::<()>();
+        let passing = Mutex::new(passing);
+        let hook = move |moment| {
+            if moment == at {
+                let _ = arriving.send(());
+                // An error is a gate that is gone: it stands open.
+                let _ = passing.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            }
+        };
+        (Self { arrived, pass }, hook)
+    }
+
+    /// Waits until one more request is at the gate.
+    #[track_caller]
+    pub fn arrival(&self) {
+        self.arrived.recv_timeout(LIMIT).expect("a request");
+    }
+
+    /// Lets one request pass.
+    pub fn pass(&self) {
+        let _ = self.pass.send(());
     }
 }
 

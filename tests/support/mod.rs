@@ -18,6 +18,7 @@ pub mod hooked;
 pub mod http;
 pub mod keyring;
 pub mod lint;
+pub mod machine;
 pub mod markdown;
 pub mod npm;
 pub mod oidc;
@@ -30,7 +31,9 @@ pub mod release;
 pub mod shared;
 pub mod signed_in;
 pub mod tcsh;
+pub mod tls;
 pub mod values;
+pub mod wrangler;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

@@ -1,0 +1,73 @@
+//! The keys of R2's S3 interface, which follow from an API token.
+
+use super::chosen::Chosen;
+use super::context::Context;
+use crate::cloudflare::{Credential, owner_of, usable};
+use crate::digest::sha256_hex;
+use crate::error::{Error, Result};
+use crate::profile::{Profile, TokenFacts};
+use crate::secret::Secret;
+use crate::session::Session;
+use crate::store::Store;
+
+/// The keys of a session's token: the access key id is the token's id, the secret the lower-case hex SHA-256 of
+/// its value (`facts/wrangler-cloudflare.md` §3.3).
+pub struct Keys {
+    /// The token's id, and when it stops working.
+    pub token: TokenFacts,
+    /// The secret access key.
+    pub secret: Secret,
+}
+
+impl Keys {
+    /// # Errors
+    /// When the session is of no API token, and when the token's id has to be asked for and is not told.
+    pub fn of(context: &Context, store: &mut Store, chosen: &Chosen, session: &Session) -> Result<Self> {
+        let refused = |what: &str| {
+            Err(Error::new(format!("R2 keys cannot be derived from {what}: they are made from an API token"))
+                .hint("make a profile with an API token that has R2 permissions"))
+        };
+        let token = match &session.credential {
+            Credential::Token(_) if session.grant => return refused("an OAuth session"),
+            Credential::Key { .. } => return refused("a Global API Key"),
+            Credential::Token(token) => token,
+        };
+        let known = match chosen {
+            Chosen::Profile(profile, _) => profile.token.clone(),
+            Chosen::Environment(_) => None,
+        };
+        let facts = match known {
+            Some(facts) => facts,
+            None => ask(context, store, chosen, session, token)?,
+        };
+        Ok(Self { token: facts, secret: sha256_hex(token.expose()).into() })
+    }
+}
+
+/// Asks Cloudflare for the token's id and expiry, once: they are kept with the profile.
+fn ask(
+    context: &Context,
+    store: &mut Store,
+    chosen: &Chosen,
+    session: &Session,
+    token: &Secret,
+) -> Result<TokenFacts> {
+    let notice = |text: &str| context.messages.say(text);
+    let client = context.client(&session.endpoint, &session.credential, &notice)?;
+    let (_, status) = owner_of(&client, token, session.account.as_ref().map(|account| &account.id))?;
+    usable(&status, context.now)?;
+    let facts = TokenFacts { id: status.id, expires: status.expires_on };
+    if let Chosen::Profile(profile, _) = chosen {
+        keep_facts(context, store, profile, &facts);
+    }
+    Ok(facts)
+}
+
+/// Keeps what Cloudflare says of a profile's token. Where it cannot be kept (a profile of npm's, a full disk) it
+/// is asked for again next time.
+pub fn keep_facts(context: &Context, store: &mut Store, profile: &Profile, facts: &TokenFacts) {
+    let kept = facts.clone();
+    if let Err(error) = store.update(&profile.name, |profile| profile.token = Some(kept)) {
+        context.messages.verbose(&format!("the token's id is not kept: {error}"));
+    }
+}

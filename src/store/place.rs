@@ -1,0 +1,116 @@
+//! A credential in one store, whichever it is: read, kept, wiped. Beside `grant.rs`, which replaces one in its
+//! place, nothing else need tell the stores apart.
+
+use zeroize::Zeroizing;
+
+use super::credential::Document;
+use super::write::remove_folder;
+use super::{Store, atomic, npm};
+use crate::error::Result;
+use crate::profile::{Method, Profile, StoreKind};
+
+impl Store<'_> {
+    /// What the profile's store itself has, of whatever kind. `may_ask`: no lock is held that others wait for.
+    pub(super) fn kept(&self, profile: &Profile, may_ask: bool) -> Result<Option<Document>> {
+        let name = &profile.name;
+        match &profile.store {
+            StoreKind::File => self.read_file(&self.document_path(profile), name),
+            StoreKind::Npm => Ok(npm::read(self.home, name)?.map(|(_, document)| document)),
+            StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => {
+                self.read_item(profile, may_ask)
+            }
+        }
+    }
+
+    /// Keeps a credential in the profile's store. The caller holds its locks.
+    pub(super) fn keep(&self, profile: &Profile, document: &Document) -> Result<()> {
+        match &profile.store {
+            StoreKind::Keyring => self.write_item(profile, &with_headroom(document)),
+            StoreKind::Encrypted(_) | StoreKind::Command(_) => self.write_item(profile, &document.to_bytes()),
+            StoreKind::File => {
+                let path = self.document_path(profile);
+                atomic::write(&path, &document.to_bytes()).inspect_err(|_| remove_folder(&path))?;
+                atomic::tighten_folder(&self.home.credentials())?;
+                path.parent().map_or(Ok(()), atomic::tighten_folder)
+            }
+            StoreKind::Npm => {
+                let path = self.home.npm_document(&profile.name);
+                let _profiles = self.lock_npms_profiles()?;
+                atomic::write(&path, &npm::new(profile, document)).inspect_err(|_| remove_folder(&path))
+            }
+        }
+    }
+
+    /// Wipes the credential out of the profile's store, unless that has another than `known` by now: npm takes
+    /// none of the locks when it signs in. Whether it is gone. The caller holds its locks.
+    pub(super) fn wipe(&self, profile: &Profile, known: Option<&Document>) -> Result<bool> {
+        let name = &profile.name;
+        let is_npms = profile.store == StoreKind::Npm;
+        let _profiles = if is_npms { self.lock_npms_profiles()? } else { None };
+        if let Some(known) = known
+            && self.kept(profile, false)?.is_some_and(|kept| !same(&kept, known))
+        {
+            return Ok(false);
+        }
+        match &profile.store {
+            StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => {
+                self.delete_item(profile)?;
+            }
+            StoreKind::File => {
+                for path in [self.home.credential(name.as_str()), self.home.native_credential(name.as_str())]
+                {
+                    atomic::remove(&path)?;
+                    remove_folder(&path);
+                }
+            }
+            StoreKind::Npm => {
+                self.remove_from_npm(name)?;
+                // A folder without any document would be a profile of version 2's all the same.
+                remove_folder(&self.home.npm_document(name));
+                remove_folder(&self.home.npm_state_store(name));
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Whether two credentials are the same, as far as a store can tell.
+pub(super) fn same(one: &Document, other: &Document) -> bool {
+    one.to_bytes() == other.to_bytes()
+}
+
+/// A grant's document with room for the next one, which may be longer: where a keyring takes only so many
+/// bytes, that shows when signing in and not at the first refresh. JSON may end in white space.
+fn with_headroom(document: &Document) -> atomic::Bytes {
+    let bytes = document.to_bytes();
+    let room = if document.method() == Method::OAuth { bytes.len() / 2 } else { 0 };
+    // One that grew would leave an unwiped copy behind.
+    let mut padded = Zeroizing::new(Vec::with_capacity(bytes.len() + room));
+    padded.extend_from_slice(&bytes);
+    padded.resize(bytes.len() + room, b' ');
+    padded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::ProfileName;
+    use crate::store::item::keyring_failed;
+    use crate::store::keyring::KeyringError;
+
+    #[test]
+    fn a_grant_that_its_keyring_would_refuse_one_day_is_refused_when_one_signs_in() {
+        let grant = br#"{ "type": "oauth", "access": "a", "refresh": "r", "expires": 1, "scopes": [] }"#;
+        let document = Document::parse(grant, "it").expect("parses");
+        let (bytes, padded) = (document.to_bytes(), with_headroom(&document));
+        assert_eq!(padded.len(), bytes.len() + bytes.len() / 2, "room for longer tokens");
+        assert_eq!(Document::parse(&padded, "it"), Ok(document));
+        let token = Document::parse(br#"{ "type": "api-token", "apiToken": "t" }"#, "it").expect("parses");
+        assert_eq!(with_headroom(&token), token.to_bytes(), "which never changes");
+
+        let name = ProfileName::parse("prod").expect("a name");
+        let error = keyring_failed(&name, &KeyringError::TooLarge { limit: 2560 });
+        assert_eq!(error.to_string(), "the keyring takes only 2560 bytes");
+        assert_eq!(error.next_step(), Some("keep it in a file: alchemy configure -p prod --store file"));
+    }
+}

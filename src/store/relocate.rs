@@ -1,0 +1,206 @@
+//! A credential on its way from one store to another.
+//!
+//! At every instant the store that `config.json` names has a whole copy: first the new store gets one, which is
+//! read back; then `config.json` names that store; then the old copy goes. Killed in between, one copy too many
+//! is left, never one too few. Where it is, the profile's lock says, and the next change of the profile wipes it.
+//!
+//! Version 2 of the npm package takes a document for a profile whatever `config.json` says, so a grant could be
+//! refreshed there and here as long as both are: its document comes last before, and goes first after, the
+//! change of `config.json`.
+
+use super::atomic::{self, Aside};
+use super::config::Edit;
+use super::credential::Document;
+use super::grant::Held;
+use super::kept_in::Left;
+use super::lock::Lock;
+use super::place::same;
+use super::{Store, generation, npm, rescue};
+use crate::error::{Error, Result};
+use crate::profile::{Profile, ProfileName, StoreKind};
+
+/// Where a credential was, and where it is.
+pub struct Relocated {
+    /// The profile as it is now.
+    pub profile: Profile,
+    /// Its store before; the same where there was nothing to do.
+    pub from: StoreKind,
+}
+
+impl Store<'_> {
+    /// Moves a profile's credential to another store.
+    ///
+    /// # Errors
+    /// When there is no such profile, when the other store cannot hold it or does not take it, or a lock or the
+    /// disk refuses: the credential is where it was then. When the old copy cannot be wiped: then it is in both.
+    pub fn relocate(&mut self, name: &ProfileName, to: StoreKind) -> Result<Relocated> {
+        let found = self.get(name)?.ok_or_else(|| self.unknown(name.as_str(), ""))?;
+        // Before any lock: a person may have to be asked to unlock them.
+        self.stored(&found, None)?;
+        self.ready(name, &to)?;
+        let mut held = self.hold(&found)?;
+        held.share_with_npm()?;
+        let from = held.profile().clone();
+        let target = Profile { store: to, ..from.clone() };
+        let outcome = self.move_held(&mut held, &from, target);
+        drop(held);
+        let reloaded = self.reload();
+        let profile = outcome?;
+        reloaded.map(|()| Relocated { from: from.store.clone(), profile })
+    }
+
+    fn move_held(&self, held: &mut Held, from: &Profile, mut target: Profile) -> Result<Profile> {
+        let document = held.read()?.document;
+        // Where one waits in a rescue file and cannot be brought home, the old one.
+        let stored = self.kept(from, false)?.unwrap_or_else(|| document.clone());
+        self.wipe_left(held.lock(), from);
+        if from.store.name() == target.store.name() {
+            return Ok(from.clone());
+        }
+        held.share_as(&target)?;
+        // Where it could not be removed shows before anything has changed.
+        if from.store == StoreKind::File {
+            atomic::prepare(&self.document_path(from), &[])?;
+        }
+        let mut edit = Edit::open(self.home, self.messages)?;
+        if self.identify_keyring(&target, &mut edit)? {
+            // Written down first: killed after that, the copy would be under a name that nobody knows.
+            edit.prepare()?.commit()?;
+            edit = Edit::open(self.home, self.messages)?;
+        }
+        if let Some(entry) = edit.before.entry(target.name.as_str()) {
+            target = Profile { store: target.store.clone(), ..entry.profile(&target.name)? };
+        }
+        self.must_take(&target, &document)?;
+        if target.store == StoreKind::Npm {
+            edit.remove(target.name.as_str());
+        } else {
+            edit.put(&target);
+        }
+        let prepared = edit.prepare()?;
+
+        leaves(held.lock(), Some(&target.store));
+        let strays = self.keep_verified(&target, &document).and_then(|()| {
+            let strays = self.set_strays_aside(from, &target)?;
+            match prepared.commit() {
+                Ok(()) => Ok(strays),
+                Err(error) => {
+                    strays.into_iter().for_each(Aside::restore);
+                    Err(error)
+                }
+            }
+        });
+        let strays = strays.inspect_err(|_| {
+            if self.wipe(&target, Some(&document)).is_ok() {
+                leaves(held.lock(), None);
+            }
+        })?;
+        leaves(held.lock(), Some(&from.store));
+        generation::moved(self.home, &[&target.name]);
+        let wiped =
+            strays.into_iter().try_for_each(Aside::remove).and_then(|()| self.wipe(from, Some(&stored)));
+        let gone = wiped.map_err(|error| not_wiped(from, &target, &error))?;
+        leaves(held.lock(), None);
+        rescue::remove(self.home, &target.name);
+        if !gone {
+            self.messages.say(&format!(
+                "the {} store has got another credential of '{}' meanwhile, which is left there",
+                from.store, target.name
+            ));
+        }
+        Ok(target)
+    }
+
+    /// Whether the target can be what it is to be.
+    fn must_take(&self, target: &Profile, document: &Document) -> Result<()> {
+        if target.store != StoreKind::Npm {
+            return Ok(());
+        }
+        npm::can_hold(target)?;
+        let name = &target.name;
+        match npm::read(self.home, name)? {
+            Some((_, other)) if !same(&other, document) => Err(Error::new(format!(
+                "npm alchemy 2 has a profile '{name}' of its own, with another credential"
+            ))
+            .hint(format!("give ours another name first: alchemy profile rename {name} NEW"))),
+            _ => Ok(()),
+        }
+    }
+
+    fn keep_verified(&self, target: &Profile, document: &Document) -> Result<()> {
+        let has =
+            |kept: Result<Option<Document>>| kept.map(|kept| kept.is_some_and(|it| same(&it, document)));
+        if has(self.kept(target, false)).unwrap_or(false) {
+            return Ok(()); // It may be npm's, with more in it.
+        }
+        self.keep(target, document)?;
+        if has(self.kept(target, false))? {
+            return Ok(());
+        }
+        let Profile { name, store, .. } = target;
+        Err(Error::new(format!("the {store} store gives back something else than it was given"))
+            .hint(format!("the credential of '{name}' stays where it was")))
+    }
+
+    /// Takes documents of the file store away that are nobody's: beside a profile that is kept elsewhere they would
+    /// count as a newer sign-in by npm.
+    fn set_strays_aside(&self, from: &Profile, target: &Profile) -> Result<Vec<Aside>> {
+        if target.store == StoreKind::File {
+            return Ok(Vec::new());
+        }
+        let name = target.name.as_str();
+        let own = (from.store == StoreKind::File).then(|| self.document_path(from));
+        let documents = [self.home.credential(name), self.home.native_credential(name)];
+        documents
+            .iter()
+            .filter(|path| own.as_ref() != Some(*path))
+            .map(|path| atomic::set_aside(path))
+            .collect()
+    }
+
+    /// Wipes the copy that a move which was killed has left behind. Npm uses its own whatever `config.json` says:
+    /// there only one that is the same as the profile's is a copy.
+    pub(super) fn wipe_left(&self, lock: &Lock, profile: &Profile) {
+        let name = &profile.name;
+        let left = lock.note().left.and_then(Left::store);
+        let Some(left) = left.filter(|left| left.name() != profile.store.name()) else {
+            return leaves(lock, None);
+        };
+        let copy = Profile { store: left.clone(), ..profile.clone() };
+        let wiped = if left == StoreKind::Npm {
+            self.kept(profile, false)
+                .and_then(|own| own.map_or(Ok(false), |own| self.wipe(&copy, Some(&own))))
+        } else {
+            self.wipe(&copy, None)
+        };
+        match wiped {
+            Ok(gone) => {
+                leaves(lock, None);
+                if !gone {
+                    self.messages.say(&format!(
+                        "npm alchemy 2 has a credential of its own for '{name}', which is left there"
+                    ));
+                }
+            }
+            Err(error) => self.messages.say(&format!(
+                "an old copy of the credential of '{name}' is still in the {left} store: {error}"
+            )),
+        }
+    }
+}
+
+/// Writes down which store may have a copy too many.
+fn leaves(lock: &Lock, store: Option<&StoreKind>) {
+    lock.change(|note| note.left = store.map(Left::of));
+}
+
+/// The error of a move that has left its old copy behind.
+fn not_wiped(from: &Profile, target: &Profile, error: &Error) -> Error {
+    let Profile { name, store, .. } = target;
+    let from = &from.store;
+    Error::new(format!(
+        "profile '{name}' is kept in the {store} store now, but its old copy is still in the {from} store: \
+         {error}"
+    ))
+    .hint(format!("wipe it by the same once more: alchemy profile move {name} --store {store}"))
+}

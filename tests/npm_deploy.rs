@@ -155,3 +155,32 @@ fn version_2_finds_its_environment_complete() {
     run(&mut demo.command(&["deploy", "--help"])).expect_code(0);
     assert!(demo.api.requests().is_empty());
 }
+
+/// It is said of `.env` with these words at the end of a line; with `--strict` nothing is run.
+#[track_caller]
+fn is_said_and_refused(demo: &Demo, line: &[&str], words: &str) {
+    let output = run(&mut demo.command(line));
+    assert!(
+        output.stderr.lines().any(|said| said.contains("/.env, line ") && said.ends_with(words)),
+        "{output:?}"
+    );
+    let at = usize::from(line[0] == "exec");
+    let strict = [&line[..at], &["--strict"], &line[at..]].concat();
+    let before = demo.api.requests().len();
+    let refused = run(&mut demo.command(&strict)).expect_code(125);
+    assert!(refused.stderr.contains(words) && refused.stdout.is_empty(), "{refused:?}");
+    assert_eq!(demo.api.requests().len(), before);
+}
+
+#[test]
+fn what_an_env_file_can_do_all_the_same_is_said_and_strict_refuses() {
+    let Some(demo) = Demo::version_1() else { return };
+    let under_exec = ["exec", "prod", "--", "node_modules/.bin/alchemy", "--version"];
+    is_said_and_refused(&demo, &under_exec, "goes before the token in npm alchemy 1");
+    run(&mut demo.command(&["--strict", "-p", "prod", "deploy"])).expect_code(0);
+    assert_eq!(demo.api.namespaces(ACME), ["demo-kv"]);
+
+    let Some(demo) = Demo::version_2() else { return };
+    let check = ["-p", "prod", "provider", "check-env", "--provider", "Cloudflare", "--env-file", ".env"];
+    is_said_and_refused(&demo, &check, "goes before the account in npm alchemy 2");
+}

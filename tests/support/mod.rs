@@ -10,6 +10,7 @@ pub mod bound;
 pub mod chromium;
 pub mod cloudflare;
 pub mod direnv;
+pub mod dotenv;
 pub mod hooked;
 pub mod http;
 pub mod keyring;

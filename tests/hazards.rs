@@ -8,36 +8,9 @@ use std::os::unix::fs::symlink;
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
+use support::dotenv::HARMLESS;
 use support::places::Places;
 use support::{ACME, BETA, Output, write_program};
-
-/// Everything that a `.env` may hold and that is no hazard, in any client, to a token.
-const HARMLESS: &str = "\
-CLOUDFLARE_API_TOKEN=hunter2-other
-CF_API_TOKEN=hunter2-other
-CF_API_KEY=hunter2-other
-CLOUDFLARE_ACCOUNT_ID=fedcba9876543210fedcba9876543210
-CF_ACCOUNT_ID=fedcba9876543210fedcba9876543210
-CLOUDFLARE_ACCOUNT_EMAIL=other@example.com
-CLOUDFLARE_API_BASE_URL=http://127.0.0.1:1
-CLOUDFLARE_BASE_URL=http://127.0.0.1:1
-CF_API_BASE_URL=http://127.0.0.1:1
-CLOUDFLARE_COMPLIANCE_REGION=fedramp_high
-CLOUDFLARE_API_USER_SERVICE_KEY=hunter2-other
-CLOUDFLARE_CUSTOM_HEADERS=Authorization: Bearer hunter2-other
-CLOUDFLARE_API_HEADERS={\"x-trace\":\"1\"}
-CLOUDFLARE_AUTH_PROFILE=other
-CLOUDFLARE_PROFILE=other
-ALCHEMY_PROFILE=other
-WRANGLER_API_ENVIRONMENT=staging
-WRANGLER_CF_AUTHORIZATION_TOKEN=hunter2-other
-CLOUDFLARE_ACCESS_CLIENT_ID=hunter2-other
-CLOUDFLARE_ACCESS_CLIENT_SECRET=hunter2-other
-# CLOUDFLARE_API_KEY=hunter2-other
-NOTE='one
-CLOUDFLARE_API_KEY=hunter2-other
-two'
-";
 
 /// The lines that are said before the command runs, in a directory with these files.
 #[track_caller]

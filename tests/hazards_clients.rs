@@ -8,36 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use support::cloudflare::{Cloudflare, Credential};
+use support::dotenv::HARMLESS;
 use support::npm::{Npm, returned};
-use support::{ACME, BETA, Home, given, run};
+use support::{ACME, BETA, Home, given, run, write_program};
 
-/// What no client takes for anything while it has what `exec` sets, or has no value, or is none.
-const HARMLESS: &str = "\
-CLOUDFLARE_API_TOKEN=hunter2-other
-CF_API_TOKEN=hunter2-other
-CF_API_KEY=hunter2-other
-CLOUDFLARE_ACCOUNT_ID=fedcba9876543210fedcba9876543210
-CF_ACCOUNT_ID=fedcba9876543210fedcba9876543210
-CLOUDFLARE_ACCOUNT_EMAIL=other@example.com
-CLOUDFLARE_API_BASE_URL=http://127.0.0.1:1
-CLOUDFLARE_BASE_URL=http://127.0.0.1:1
-CF_API_BASE_URL=http://127.0.0.1:1
-CLOUDFLARE_COMPLIANCE_REGION=fedramp_high
-CLOUDFLARE_API_USER_SERVICE_KEY=hunter2-other
-CLOUDFLARE_CUSTOM_HEADERS=Authorization: Bearer hunter2-other
-CLOUDFLARE_API_HEADERS={\"x-trace\":\"1\"}
-CLOUDFLARE_AUTH_PROFILE=other
-CLOUDFLARE_PROFILE=other
-ALCHEMY_PROFILE=other
-WRANGLER_API_ENVIRONMENT=staging
-WRANGLER_CF_AUTHORIZATION_TOKEN=hunter2-other
-CLOUDFLARE_ACCESS_CLIENT_ID=hunter2-other
-CLOUDFLARE_ACCESS_CLIENT_SECRET=hunter2-other
-# CLOUDFLARE_API_KEY=hunter2-other
-NOTE='one
-CLOUDFLARE_API_KEY=hunter2-other
-two'
-";
 const KEY: &str = "CLOUDFLARE_API_KEY=hunter2-other\n";
 const EMAIL: &str = "CLOUDFLARE_EMAIL=other@example.com\n";
 const PAIR: &str =
@@ -153,7 +127,7 @@ fn npm_alchemy_1_takes_something_else_exactly_where_that_is_said() {
         let Some(npm) = Npm::v1(&home) else { return };
         // As its `deploy` starts the stack.
         let mut command =
-            npm.command_under_exec(profile, &["--env-file=.env"], "return await environment()", &[]);
+            npm.command_under_exec(profile, &[], &["--env-file=.env"], "return await environment()");
         let output = run(command.current_dir(directory)).expect_code(0);
         let used: Value = returned(&output.stdout);
         let is_ours = used == if profile == "prod" { ours.clone() } else { key.clone() };
@@ -190,11 +164,14 @@ fn npm_alchemy_2_takes_something_else_exactly_where_that_is_said() {
     for (profile, name, text, misleads) in table {
         let (home, directory) = home_with(&[(name, text)]);
         let Some(npm) = Npm::v2(&home) else { return };
-        let (script, more) = match name {
+        // Its own program is started with a file's name; here it is one that starts what follows.
+        fs::create_dir(directory.join("bin")).expect("a folder");
+        write_program(&directory.join("bin/alchemy"), "#!/bin/sh\nshift 2\nexec \"$@\"\n");
+        let (script, before) = match name {
             ".env" => ("return await environment()", &[][..]),
-            _ => ("return await environment('other')", &["alchemy", "--env-file", "other"][..]),
+            _ => ("return await environment('other')", &["bin/alchemy", "--env-file", "other"][..]),
         };
-        let mut command = npm.command_under_exec(profile, &[], script, more);
+        let mut command = npm.command_under_exec(profile, before, &[], script);
         let output = run(command.current_dir(directory)).expect_code(0);
         let used: Value = returned(&output.stdout);
         let is_ours = used == if profile == "prod" { ours.clone() } else { key.clone() };

@@ -13,6 +13,7 @@ pub mod chromium;
 pub mod cloudflare;
 pub mod console;
 pub mod direnv;
+pub mod dotenv;
 pub mod github;
 pub mod hooked;
 pub mod http;

@@ -56,16 +56,16 @@ impl<'a> Npm<'a> {
         command
     }
 
-    /// The same under `alchemy exec`, with options of Node's, and words that follow.
+    /// The same under `alchemy exec`, with words before it, and options of Node's.
     pub fn command_under_exec(
         &self,
         profile: &str,
+        before: &[&str],
         options: &[&str],
         script: &str,
-        more: &[&str],
     ) -> Command {
         let mut command = self.home.alchemy_command(&["exec", profile, "--"]);
-        command.arg(&self.node).args(options).args(self.words(script)).args(more).envs(QUIET);
+        command.args(before).arg(&self.node).args(options).args(self.words(script)).envs(QUIET);
         command
     }
 
@@ -98,6 +98,8 @@ pub fn ended(child: Child) -> Value {
     returned(&finished(child.wait_with_output().expect("finished")).expect_code(0).stdout)
 }
 
+/// What a script returns is the last line that is printed.
+#[track_caller]
 pub fn returned(stdout: &str) -> Value {
     let last = stdout.lines().last().unwrap_or_default();
     serde_json::from_str(last).unwrap_or_else(|error| panic!("{error} in:\n{stdout}"))

@@ -53,7 +53,7 @@ impl Exec {
             context,
             &mut store,
             &chosen,
-            &Receiver { command, blank_key: false },
+            &Receiver { command, blank_key: false, client: None },
             &self.also,
         )?;
         let environment = apply(context.variables.clone(), &changes);

@@ -183,4 +183,7 @@ fn what_an_env_file_can_do_all_the_same_is_said_and_strict_refuses() {
     let Some(demo) = Demo::version_2() else { return };
     let check = ["-p", "prod", "provider", "check-env", "--provider", "Cloudflare", "--env-file", ".env"];
     is_said_and_refused(&demo, &check, "goes before the account in npm alchemy 2");
+    // What misleads version 1 alone is nothing to it.
+    run(&mut demo.command(&["--strict", "-p", "prod", "deploy", "--yes"])).expect_code(0);
+    assert_eq!(demo.api.namespaces(ACME), ["demo-kv"]);
 }

@@ -59,7 +59,7 @@ impl Exec {
             context,
             &mut store,
             &chosen,
-            &Receiver { command, blank_key: false },
+            &Receiver { command, blank_key: false, client: None },
             &self.also,
         )?;
         self.r2.add(context, &mut store, &chosen, &session, &mut changes)?;

@@ -94,6 +94,7 @@ pub fn hazards(
         account: account.or(own.as_ref()),
         environment: context.text(WRANGLER_ENVIRONMENT),
         blank_key: receiver.blank_key,
+        client: receiver.client,
     };
     let hazards = look(&scene);
     let told = hazards.iter().take(MOST_TOLD).map(|hazard| hazard.told(&context.shown(&hazard.file)));

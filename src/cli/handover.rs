@@ -9,6 +9,7 @@ use super::account::account_by_id;
 use super::chosen::{Chosen, inherited_also};
 use super::context::Context;
 use super::{Consent, MinTtl, Strictness, guard};
+use crate::directory::hazards::Client;
 use crate::environment::{Changes, Value, changes};
 use crate::error::Result;
 use crate::session::{CONFIRM, Session};
@@ -34,6 +35,8 @@ pub struct Receiver<'a> {
     pub command: &'a [OsString],
     /// It gets an empty `CLOUDFLARE_API_KEY` beside a token.
     pub blank_key: bool,
+    /// Which client it is, where that is known.
+    pub client: Option<Client>,
 }
 
 impl Handover {

@@ -15,6 +15,7 @@ use super::context::Context;
 use super::handover::{Handover, Receiver};
 use super::npm_words::{ANY, WORDS, Word, asked, has, known};
 use crate::cloudflare::Credential;
+use crate::directory::hazards::Client;
 use crate::directory::npm_bin::{self, FileId, NpmBin};
 use crate::environment::{ACTIVE, API_KEY, apply, removal};
 use crate::error::{Error, Kind, Result};
@@ -134,7 +135,8 @@ impl Npm {
         // Version 1 takes a key before a token, and an unset one from `.env`; an empty one is none to it
         // (`facts/alchemy-npm.md` §1.7). Version 2 takes the token first.
         let blank_key = !npm.is_version_2();
-        let receiver = Receiver { command: arguments, blank_key };
+        let client = npm.version.as_ref().map(|_| if blank_key { Client::Npm1 } else { Client::Npm2 });
+        let receiver = Receiver { command: arguments, blank_key, client };
         let (session, mut changes) =
             self.options.handover.of(context, &mut store, &chosen, &receiver, &[])?;
         if blank_key && matches!(session.credential, Credential::Token(_)) {

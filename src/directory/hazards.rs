@@ -17,7 +17,8 @@ use zeroize::Zeroizing;
 
 use super::dotenv::{self, Entry};
 use super::file::{self, Refusal};
-use super::loads::{Client, Load, Tool, Words};
+pub use super::loads::Client;
+use super::loads::{Load, Tool, Words};
 use super::wrangler;
 use crate::environment::{ACCOUNT_ID, API_KEY, API_TOKEN, EMAIL};
 use crate::profile::Account;
@@ -88,6 +89,8 @@ pub struct Scene<'a> {
     pub environment: Option<&'a str>,
     /// `CLOUDFLARE_API_KEY` is set and empty: version 1 of the npm package takes no other then.
     pub blank_key: bool,
+    /// The one client that the command is, where that is known: what misleads others is none then.
+    pub client: Option<Client>,
 }
 
 /// All that outranks what the command is given, as far as can be seen without running it.
@@ -174,7 +177,7 @@ fn in_env_files(scene: &Scene, loads: &[Load], texts: &[(&Path, Zeroizing<String
     let parsed: Vec<(&Path, Vec<Entry>)> =
         texts.iter().map(|(path, text)| (*path, dotenv::entries(text))).collect();
     let mut found: Vec<(&Path, usize, &'static str, Effect, Vec<&str>)> = Vec::new();
-    for load in loads {
+    for load in loads.iter().filter(|load| scene.client.is_none_or(|client| client == load.client)) {
         // The last entry of a name, also where it has no value.
         let entry = |name: &str| {
             let files = load.files.iter().rev();

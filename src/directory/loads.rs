@@ -21,6 +21,7 @@ pub enum Client {
 
 impl Client {
     /// As people know it.
+    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Wrangler => "wrangler",

@@ -82,6 +82,7 @@ pub fn hazards(machine: &Machine, selected: Option<&Profile>) -> Vec<Finding> {
         account: Some(&account),
         environment: machine.text("CLOUDFLARE_ENV"),
         blank_key: false,
+        client: None,
     };
     let finding = |hazard: Hazard| {
         let file = machine.show(&hazard.file);

@@ -59,7 +59,7 @@ impl Lock {
             }
             None => all(&store),
         };
-        let locked: Vec<_> = profiles.iter().filter(|profile| store.relock(&profile.name)).collect();
+        let locked: Vec<_> = profiles.iter().filter(|profile| store.forget_opened(&profile.name)).collect();
         for profile in &locked {
             context.messages.say(&format!("profile '{}' is locked", profile.name));
         }

@@ -223,15 +223,9 @@ impl Store<'_> {
     }
 
     /// Forgets what this process and the kernel know of a profile's document; whether the kernel kept any.
-    pub(super) fn forget_opened(&self, name: &ProfileName) -> bool {
+    pub fn forget_opened(&self, name: &ProfileName) -> bool {
         self.opened.of.borrow_mut().remove(name);
         kernel_keyring::forget(&self.home.encrypted(name))
-    }
-
-    /// Has the kernel forget what it keeps of an encrypted document. Whether it kept any.
-    #[must_use]
-    pub fn relock(&self, name: &ProfileName) -> bool {
-        self.forget_opened(name)
     }
 
     /// Has a new passphrase chosen for a profile: the one given in advance, else one that is typed twice.

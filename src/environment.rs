@@ -1,5 +1,7 @@
 //! A session as variables to set and to unset (design §7). Pure: values in, values out.
 
+pub mod r2;
+
 use std::ffi::{OsStr, OsString};
 
 use crate::cloudflare::Credential;

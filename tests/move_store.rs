@@ -5,33 +5,76 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use support::age;
 use support::authorization::{Moment, State};
 use support::keyring::{BUS, Keyring};
 use support::npm::{Npm, ended};
-use support::signed_in::{OWN, SignedIn, V1, V2, file, pair_of};
+use support::signed_in::{OWN, SignedIn, V1, V2, file, no_secret_said, pair_of};
 use support::{ACME, Output, finished, with_full_disk};
 
 const TOKEN: &str = "tok-hunter2";
-const MOVES: [&str; 7] = ["keyring", "npm", "file", "npm", "keyring", "file", "keyring"];
+/// Every store; all that go from one to another are in it.
+const STORES: [&str; 5] = ["file", "keyring", "npm", "encrypted", "command"];
+const MOVES: [&str; 12] = [
+    "keyring",
+    "npm",
+    "file",
+    "encrypted",
+    "command",
+    "keyring",
+    "encrypted",
+    "npm",
+    "command",
+    "npm",
+    "encrypted",
+    "file",
+];
 
-/// A home, with a keyring where one can be started.
+/// A home with all that the stores need, where it can be had: a keyring, an identity of age's, and commands.
 fn with_keyring() -> Option<(SignedIn, Keyring)> {
     let keyring = Keyring::start()?;
     let mut online = SignedIn::new();
     online.set(BUS, keyring.address());
+    age::identity(&online.home)?;
+    let folder = online.home.path().join("kept");
+    fs::create_dir(&folder).expect("a folder");
+    let file = folder.join("{profile}");
+    let file = file.display();
+    // The file is replaced whole, as a password manager does.
+    let commands = format!(
+        "[command]\nread = 'cat {file} 2>&-'\nwrite = 'cat >{file}.new && mv {file}.new {file}'\n\
+         delete = 'rm -f {file}'\n"
+    );
+    online.home.write("settings.toml", &commands);
     Some((online, keyring))
+}
+
+/// The arguments that move the profile `prod`.
+fn moving(online: &SignedIn, store: &str) -> Vec<String> {
+    let identity = online.home.path().join("identity.txt").display().to_string();
+    let mut arguments = vec!["profile", "move", "prod", "--store", store];
+    if store == "encrypted" {
+        arguments.extend(["--identity", &identity]);
+    }
+    arguments.into_iter().map(str::to_owned).collect()
+}
+
+/// `alchemy`, about to move the profile `prod`.
+fn mover(online: &SignedIn, store: &str) -> Command {
+    let arguments = moving(online, store);
+    online.command(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Moves the profile `prod`; what it says is one line.
 #[track_caller]
 fn to(online: &SignedIn, store: &str) -> String {
-    let output = online.run(&["profile", "move", "prod", "--store", store]).expect_code(0);
+    let output = no_secret_said(support::run(&mut mover(online, store))).expect_code(0);
     assert_eq!((output.stdout.as_str(), output.stderr.lines().count()), ("", 1), "{}", output.stderr);
     output.stderr
 }
@@ -48,11 +91,17 @@ fn named(online: &SignedIn) -> String {
 /// What is kept of `prod`, in which store.
 fn copies(online: &SignedIn, keyring: &Keyring) -> Vec<(&'static str, Value)> {
     let read = |below: &str| fs::read_to_string(online.home.alchemy(below)).ok();
+    let sealed = online.home.alchemy("encrypted/prod.age");
+    let identity = online.home.path().join("identity.txt");
+    let opened =
+        sealed.exists().then(|| age::decrypt(&online.home, &identity, &sealed).expect_code(0).stdout);
     let documents = [
         ("file", read(&file("prod", V1))),
         ("file", read(&file("prod", OWN))),
         ("keyring", keyring.lookup("prod")),
         ("npm", read(&file("prod", V2))),
+        ("encrypted", opened),
+        ("command", fs::read_to_string(online.home.path().join("kept/prod")).ok()),
     ];
     let parsed = |text: &String| serde_json::from_str(text).expect("it is whole");
     documents.iter().filter_map(|(store, text)| Some((*store, parsed(text.as_ref()?)))).collect()
@@ -244,10 +293,9 @@ fn killed_at_any_moment_one_good_copy_is_left_where_config_json_says() {
     let (mut round, mut killed, mut extra) = (0, 0, 0);
     while killed < 120 {
         round += 1;
-        let at = ["file", "keyring", "npm"].iter().position(|store| named(&online) == *store);
-        let step = 1 + (round as usize / 3) % 2;
-        let store = ["file", "keyring", "npm"][(at.expect("one of ours") + step) % 3];
-        let mut command = online.command(&["profile", "move", "prod", "--store", store]);
+        let at = STORES.iter().position(|store| named(&online) == *store).expect("one of ours");
+        let store = STORES[(at + 1 + (round as usize / 5) % 4) % 5];
+        let mut command = mover(&online, store);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
         thread::sleep(usual.mul_f64(spread(round)));
         child.kill().expect("killed");
@@ -269,10 +317,10 @@ fn killed_at_any_moment_one_good_copy_is_left_where_config_json_says() {
     }
     assert!(extra >= 3, "of {round} rounds {extra} left two copies");
     // The next move wipes what the last has left, also one to where it is.
-    to(&online, &named(&online));
+    let output = no_secret_said(support::run(&mut mover(&online, &named(&online)))).expect_code(0);
+    assert!(output.stderr.contains("already"), "{}", output.stderr);
     let copies = copies(&online, &keyring);
     assert_eq!(copies.len(), 1, "{copies:?}");
-    to(&online, if copies[0].0 == "file" { "keyring" } else { "file" });
 }
 
 #[test]
@@ -295,9 +343,9 @@ fn whoever_reads_it_meanwhile_gets_it() {
                 })
             })
             .collect();
-        for _ in 0..3 {
+        for _ in 0..2 {
             for store in MOVES {
-                online.run(&["profile", "move", "prod", "--store", store]).expect_code(0);
+                to(&online, store);
             }
         }
         over.store(true, Ordering::Relaxed);
@@ -335,7 +383,7 @@ fn many_at_once_move_in_turn() {
     let Some((online, keyring)) = with_keyring() else { return };
     online.home.token_profile("prod", TOKEN);
     let start = |n: usize| {
-        let mut command = online.command(&["profile", "move", "prod", "--store", MOVES[n % MOVES.len()]]);
+        let mut command = mover(&online, MOVES[n % MOVES.len()]);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started")
     };
     let children: Vec<_> = (0..14).map(start).collect();

@@ -7,6 +7,7 @@ use clap::Args;
 use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::context::Context;
+use super::r2::R2Arguments;
 use super::{Consent, MinTtl, guard};
 use crate::environment::{ACCOUNT_ID, PROFILE, Value, apply, changes};
 use crate::error::{Error, Result};
@@ -34,6 +35,8 @@ pub struct Exec {
     /// Repeat the token under another variable's name (CF_API_TOKEN, CF_DNS_API_TOKEN, …)
     #[arg(long, value_name = "NAME", value_parser = super::env::variable_name)]
     also: Vec<String>,
+    #[command(flatten)]
+    r2: R2Arguments,
     #[command(flatten)]
     min_ttl: MinTtl,
     #[command(flatten)]
@@ -63,6 +66,7 @@ impl Exec {
         let mut also = self.also;
         also.extend_from_slice(chosen.also());
         let mut changes = changes(&session, &also);
+        self.r2.add(context, &mut store, &chosen, &session, &mut changes)?;
         if let Chosen::Profile(profile, _) = &chosen
             && profile.confirm
         {

@@ -1,13 +1,17 @@
 //! The keys of R2's S3 interface, which follow from an API token.
 
+use clap::{Args, ValueEnum};
+
 use super::chosen::Chosen;
 use super::context::Context;
 use crate::cloudflare::{Credential, owner_of, usable};
 use crate::digest::sha256_hex;
+use crate::environment::Changes;
+use crate::environment::r2::{self, Jurisdiction};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, TokenFacts};
 use crate::secret::Secret;
-use crate::session::Session;
+use crate::session::{Session, s3_endpoint};
 use crate::store::Store;
 
 /// The keys of a session's token: the access key id is the token's id, the secret the lower-case hex SHA-256 of
@@ -41,6 +45,58 @@ impl Keys {
             None => ask(context, store, chosen, session, token)?,
         };
         Ok(Self { token: facts, secret: sha256_hex(token.expose()).into() })
+    }
+}
+
+/// The keys in a command's environment.
+#[derive(Args, Clone, Copy, Default)]
+pub struct R2Arguments {
+    /// Give it R2's keys and endpoint, too, as aws-cli, the AWS SDKs and rclone (remote r2:) read them
+    #[arg(long)]
+    r2: bool,
+    /// Where its buckets are kept by law
+    #[arg(long, value_name = "PLACE", requires = "r2")]
+    r2_jurisdiction: Option<Place>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Place {
+    Eu,
+    Fedramp,
+}
+
+impl R2Arguments {
+    /// Adds them, where they are asked for.
+    ///
+    /// # Errors
+    /// Those of [`Keys::of`]; when the credential is for no account.
+    pub fn add(
+        self,
+        context: &Context,
+        store: &mut Store,
+        chosen: &Chosen,
+        session: &Session,
+        changes: &mut Changes,
+    ) -> Result<()> {
+        if !self.r2 {
+            return Ok(());
+        }
+        let keys = Keys::of(context, store, chosen, session)?;
+        let Some(account) = &session.account else {
+            return Err(Error::new("R2's endpoint is an account's, and none is known")
+                .hint("name it: --account ID, or CLOUDFLARE_ACCOUNT_ID"));
+        };
+        let place = self.r2_jurisdiction.map(|place| match place {
+            Place::Eu => Jurisdiction::Eu,
+            Place::Fedramp => Jurisdiction::Fedramp,
+        });
+        let usual = r2::endpoint(&account.id, place);
+        let (endpoint, notes) = s3_endpoint(usual, &r2::ENDPOINTS.map(|name| (name, context.text(name))));
+        for note in &notes {
+            context.messages.say(note);
+        }
+        r2::add(changes, &keys.token.id, &keys.secret, &endpoint);
+        Ok(())
     }
 }
 

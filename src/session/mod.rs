@@ -153,6 +153,12 @@ pub fn endpoint(kept: Option<&Endpoint>, variables: &[(&str, Option<&str>)]) -> 
     overridden("the API", "credential", kept, usual, variables)
 }
 
+/// The same for R2's S3 interface, whose keys come of an API token; `usual` is the account's own.
+#[must_use]
+pub fn s3_endpoint(usual: Endpoint, variables: &[(&str, Option<&str>)]) -> (Endpoint, Vec<String>) {
+    overridden("R2's S3 interface", "key", None, usual, variables)
+}
+
 /// The same for `what` of an existing grant's endpoints, of which `usual` is the one without the variable.
 /// What the person should be told is said.
 #[must_use]

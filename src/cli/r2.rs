@@ -92,7 +92,9 @@ impl R2Arguments {
         });
         let usual = r2::endpoint(&account.id, place);
         let (endpoint, notes) = s3_endpoint(usual, &r2::ENDPOINTS.map(|name| (name, context.text(name))));
-        notes.iter().for_each(|note| context.messages.say(note));
+        for note in &notes {
+            context.messages.say(note);
+        }
         r2::add(changes, &keys.token.id, &keys.secret, &endpoint);
         Ok(())
     }

@@ -40,7 +40,7 @@ const SCRUB: [&str; 22] = [
 pub enum Jurisdiction {
     /// The European Union.
     Eu,
-    /// FedRAMP.
+    /// The clouds of the United States' government.
     Fedramp,
 }
 

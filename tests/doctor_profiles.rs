@@ -139,6 +139,20 @@ fn a_credential_that_is_missing_broken_or_of_another_kind() {
 }
 
 #[test]
+fn a_credential_that_only_a_persons_own_commands_know_is_left_alone() {
+    let by_command = |machine: &mut Machine| {
+        fs::remove_dir_all(machine.home.alchemy("credentials/beta")).expect("removed");
+        machine.change("beta", |entry| {
+            entry["credentialStore"] = "command".into();
+            entry["commands"] = json!({ "read": "touch ~/asked", "write": "touch ~/asked" });
+        });
+    };
+    let machine = planted(by_command, &["credential-unasked?"]);
+    assert_eq!(machine.doctor(&[]).mend(), "alchemy whoami beta");
+    assert!(!machine.path("asked").exists());
+}
+
+#[test]
 fn a_session_that_is_over_or_narrower_than_asked() {
     let over = |machine: &mut Machine| {
         let mut document = grant(-60);

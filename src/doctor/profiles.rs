@@ -39,6 +39,7 @@ pub struct Looked {
 pub fn check(machine: &Machine, profiles: &[Looked]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = profiles.iter().flat_map(|looked| of_one(machine, looked)).collect();
     findings.extend(shadowed(profiles));
+    findings.extend(unasked(profiles));
     findings.extend(orphans(machine, profiles));
     if profiles.is_empty() && !machine.home.config().exists() {
         let why = "there is nothing to run a command with yet";
@@ -199,6 +200,19 @@ fn token(now: Timestamp, profile: &Profile) -> Option<Finding> {
         let what = format!("the API token of profile '{name}' expires in {}", life(left));
         Finding::note("token-expires-soon", what).why("Cloudflare refuses it from then on").mend(mend)
     })
+}
+
+/// Credentials that were not looked at, as that would ask a person or run commands of theirs. Of a keyring that
+/// does not answer there is a finding already.
+fn unasked(profiles: &[Looked]) -> Option<Finding> {
+    let kept_otherwise = |profile: &&Profile| profile.store != StoreKind::Keyring;
+    let unasked = profiles.iter().filter(|looked| looked.found.is_none() && !looked.listed.shadowed);
+    let names = unasked.filter_map(|looked| looked.listed.profile.as_ref().ok()).filter(kept_otherwise);
+    let names: Vec<String> = names.map(|profile| profile.name.to_string()).collect();
+    let first = names.first()?;
+    let what = format!("not looked at: the credentials of {}", few(&names));
+    let why = "that would ask for a passphrase, or run the commands that keep them";
+    Some(Finding::note("credential-unasked", what).why(why).mend(format!("alchemy whoami {first}")))
 }
 
 /// Names that both layouts have.

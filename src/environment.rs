@@ -33,7 +33,7 @@ pub const SET: [&str; 8] =
 
 /// What could outrank, replace or redirect the credential in some client: the scrub list of
 /// `facts/wrangler-cloudflare.md` §4 and design §7.
-pub const SCRUB: [&str; 33] = [
+pub const SCRUB: [&str; 34] = [
     "CLOUDFLARE_API_USER_SERVICE_KEY",
     "CLOUDFLARE_API_HEADERS",
     "CLOUDFLARE_CUSTOM_HEADERS",
@@ -57,6 +57,7 @@ pub const SCRUB: [&str; 33] = [
     "WRANGLER_CF_AUTHORIZATION_TOKEN",
     ACTIVE,
     "ALCHEMY_YES",
+    "ALCHEMY_PASSPHRASE",
     "ALCHEMY_PASSPHRASE_FD",
     "ALCHEMY_PASSPHRASE_COMMAND",
     // lego reads each of its variables from a file as well (design §7).
@@ -97,6 +98,14 @@ pub struct Changes {
     pub set: Vec<(String, Value)>,
     /// Variables to remove.
     pub unset: Vec<String>,
+}
+
+impl Changes {
+    /// Sets a variable to nothing instead of removing it: some programs take an unset one from elsewhere.
+    pub fn blank(&mut self, name: &str) {
+        self.unset.retain(|unset| unset != name);
+        self.set.push((name.to_owned(), Value::Plain(String::new())));
+    }
 }
 
 /// Variables that shells, the loader and most programs read, each in its own way.
@@ -141,6 +150,19 @@ pub fn changes(session: &Session, also: &[String]) -> Changes {
         .map(|name| (*name).to_owned())
         .collect();
     Changes { set, unset }
+}
+
+impl Changes {
+    /// Removes further variables, unless they are set.
+    #[must_use]
+    pub fn without(mut self, names: &[String]) -> Self {
+        let is_named = |name: &&String| {
+            self.unset.contains(name) || self.set.iter().any(|(set, _)| set == *name) || !may_repeat(name)
+        };
+        let further: Vec<String> = names.iter().filter(|name| !is_named(name)).cloned().collect();
+        self.unset.extend(further);
+        self
+    }
 }
 
 /// The changes that take away whatever [`changes`] may have set.

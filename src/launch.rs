@@ -207,6 +207,7 @@ pub fn piped(
     if !matches!(outcome, Ok(Some(_))) {
         let group = i32::try_from(child.id()).map(Pid::from_raw);
         let _ = group.map(|group| killpg(group, Signal::SIGKILL)); // it may have ended just now
+        let _ = child.kill(); // and may have left the group
     }
     let status = child.wait();
     drop(terminal);
@@ -223,13 +224,15 @@ fn read_to_end(child: &mut Child, until: Instant) -> io::Result<Option<Zeroizing
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 4096));
     loop {
         let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(None);
+        }
         // Looked at before the pipe is: what it wrote before its end is there then.
         let has_ended = child.try_wait()?.is_some();
         let wait = if has_ended { Duration::ZERO } else { left.min(LOOK) };
         let wait = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
         match poll(&mut [PollFd::new(output.as_fd(), PollFlags::POLLIN)], wait) {
             Ok(0) if has_ended => return Ok(Some(bytes)), // somebody that it has started has the pipe still
-            Ok(0) if left.is_zero() => return Ok(None),
             Ok(0) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
             Ok(_) => {

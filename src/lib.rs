@@ -21,6 +21,8 @@
 //! - [`environment`]: session → variables to set and to unset. [`transition`]: the step that a shell's hook
 //!   takes to them from what the shell has. [`shell`]: both, quoted for a shell or a file format; `shell/`
 //!   holds the scripts themselves.
+//! - [`doctor`]: what can be off on a machine, one file per theme: from values to findings.
+//! - [`import`]: what other tools have, and what becomes of it here.
 //! - [`launch`]: find the executable and become it. Nothing else may exec.
 //! - [`cloudflare`]: the API calls that we make ourselves. [`http`]: what all requests have in common.
 //! - [`terminal`]: messages, questions, tables. [`secret`]: a string that never prints itself.
@@ -34,9 +36,11 @@ pub mod cli;
 pub mod cloudflare;
 pub mod digest;
 pub mod directory;
+pub mod doctor;
 pub mod environment;
 pub mod error;
 pub mod http;
+pub mod import;
 pub mod launch;
 pub mod oauth;
 pub mod profile;

@@ -4,6 +4,7 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -68,7 +69,9 @@ impl Pass {
             return None;
         }
         // The path of gpg-agent's socket is short.
+        let private = fs::Permissions::from_mode(0o700);
         let this = Self { home: Home::new(), gnupg: tempfile::tempdir_in("/tmp").expect("a folder") };
+        fs::set_permissions(this.gnupg.path(), private).expect("made private");
         let key = ["--batch", "--quiet", "--passphrase", "", "--quick-generate-key", "me@example.com"];
         run(this.with(this.home.command("gpg").args(key))).expect_code(0);
         run(this.with(this.home.command("pass").args(["init", "me@example.com"]))).expect_code(0);
@@ -182,6 +185,10 @@ fn what_fails_hangs_or_floods_is_named_and_nothing_of_it_is_shown() {
         ("printf '{\"type\": \"hunter2'", "what 'printf' prints for profile 'prod' is not valid JSON"),
         ("echo hunter2", "what 'echo' prints for profile 'prod' is not valid JSON"),
         ("echo '{\"type\":\"api-token\"}'", "what 'echo' prints for profile 'prod' has no 'apiToken'"),
+        (
+            "while :; do printf ' '; sleep 0.1; done",
+            "'while', which reads the credential of profile 'prod': no end in 5 s",
+        ),
         ("sleep 1000 & sleep 1000", "'sleep', which reads the credential of profile 'prod': no end in 5 s"),
     ];
     for (read, words) in table {
@@ -204,6 +211,17 @@ fn what_a_command_has_started_ends_with_it_when_its_time_is_over() {
         let stat = fs::read_to_string(PathBuf::from("/proc").join(pid).join("stat")).unwrap_or_default();
         assert!(stat.is_empty() || stat.contains(") Z "), "{pid} runs: {stat}");
     }
+}
+
+#[test]
+fn a_profile_whose_document_is_gone_can_be_deleted_and_one_that_cannot_be_deleted_stays() {
+    let home = Home::new();
+    configure(&home, "tok-hunter2", &files()).expect_code(0);
+    fs::remove_file(home.path().join("vault-prod")).expect("removed");
+    home.run(&["profile", "delete", "prod", "--yes"]).expect_code(0);
+    let home = with("delete", "exit 5");
+    home.run(&["profile", "delete", "prod", "--yes"]).expect_error(1, "it failed with code 5");
+    assert_eq!(token(&home), "tok-hunter2");
 }
 
 #[test]
@@ -267,7 +285,10 @@ fn on_a_terminal_a_command_may_ask_and_the_keys_reach_it() {
 fn what_is_written_is_read_back_and_a_lie_is_no_change() {
     let home = Home::new();
     for (write, words) in [
-        ("cat >/dev/null; echo {profile} >/dev/null", "'cat' has kept something else than the credential"),
+        (
+            "cat >/dev/null; echo {profile} >/dev/null",
+            "'cat', which reads the credential of profile 'prod': it failed with code 1",
+        ),
         ("tr h H >vault-{profile}", "'tr' has kept something else than the credential"),
         ("false {profile}", "'false', which writes the credential of profile 'prod': it failed with code 1"),
         (

@@ -14,12 +14,15 @@ use support::{ACME, ALCHEMY, ALCHEMY_EXEC, BETA, Home, given, has, run, write_pr
 const BASH_COMPLETION: &str = "/usr/share/bash-completion/bash_completion";
 
 /// What is typed, and what the line has become when it is run after one TAB.
-const STORY: [(&str, &str); 9] = [
+const STORY: [(&str, &str); 12] = [
     ("alchemy exec stag", "exec staging"),
     ("alchemy token -p stag", "token -p staging"),
     ("alchemy whoami --profile=stag", "whoami --profile=staging"),
+    ("alchemy open stag", "open staging"),
     ("alchemy env --account 01", "env --account 0123456789abcdef0123456789abcdef"),
     ("alchemy cred", "credential-process"),
+    ("alchemy destr", "destroy"),
+    ("alchemy deploy --profile stag", "deploy --profile staging"),
     ("alchemy exec staging -- base6", "exec staging -- base64"),
     ("alchemy exec -p staging base6", "exec -p staging base64"),
     ("alchemy exec staging -- cat lett", "exec staging -- cat letter"),

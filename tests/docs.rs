@@ -7,6 +7,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -18,7 +19,7 @@ use support::console::{Console, is_complete};
 use support::lint;
 use support::markdown::{self, Block, Step, What};
 use support::online::SECRET;
-use support::{ACME, BETA, has, run_with_input};
+use support::{ACME, BETA, has};
 
 /// What is not run, in the order of the files, each time with the reason that stands there. Nothing else may be left
 /// out.
@@ -56,6 +57,8 @@ macro_rules! documents {
 documents! {
     readme: "README.md",
     ci: "docs/ci.md",
+    environment: "docs/environment.md",
+    exit_codes: "docs/exit-codes.md",
     oauth: "docs/oauth.md",
     profiles: "docs/profiles.md",
     security: "docs/security.md",
@@ -107,6 +110,49 @@ fn an_ellipsis_stands_for_what_it_was_written_for() {
 }
 
 #[test]
+fn every_language_has_somebody_who_reads_it() {
+    for (language, sound, faulty) in [
+        ("sh", "echo \"$HOME\"\n", "echo $HOME/*.txt $(ls *.txt\n"),
+        ("fish", "if true; echo a; end\n", "if true; echo a\n"),
+        ("zsh", "[[ -n $a ]] && print a\n", "[[ -n $a && print a\n"),
+        ("nu", "let a = 1\n", "let a = (1\n"),
+        ("elvish", "var a = [1 2]\n", "var a = [1 2\n"),
+        ("tcsh", "if ($?prompt) echo a\n", "foreach x (a b\n"),
+        ("powershell", "$env:A = 'b'\n", "$env:A = 'b\n"),
+        ("toml", "a = 1\n", "a = \n"),
+        ("json", "{ \"a\": 1 }\n", "{ \"a\": 1, }\n"),
+    ] {
+        assert_eq!(lint::read(language, sound, None), Ok(()), "{language}");
+        assert!(lint::read(language, faulty, None).is_err(), "{language}");
+    }
+    let workflow = "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    steps:\n      - run: echo ${{ github.sha }}\n";
+    assert_eq!(lint::read("yaml", workflow, Some("github-workflows")), Ok(()));
+    for faulty in [workflow.replace("runs-on", "runs-of"), workflow.replace("github.sha", "githup.sha")] {
+        assert!(lint::read("yaml", &faulty, Some("github-workflows")).is_err(), "{faulty}");
+    }
+    assert!(lint::read("yaml", "a: { stage: 7 }\n", Some("gitlab-ci")).is_err(), "a stage is a name");
+    assert!(lint::read("yaml", "a: 1\n", None).is_err(), "nothing says what it is");
+    assert!(lint::read("cobol", "", None).is_err(), "nobody reads it");
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    for path in DOCUMENTS {
+        let file = root().join(path);
+        let text = fs::read_to_string(&file).expect("read");
+        for link in markdown::links(&text).iter().filter(|link| !link.contains("://")) {
+            let (target, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if target.is_empty() { file.clone() } else { file.with_file_name(target) };
+            assert!(target.exists(), "{path} links to {link}");
+            if !anchor.is_empty() {
+                let anchors = markdown::anchors(&fs::read_to_string(target).expect("read"));
+                assert!(anchors.iter().any(|known| known == anchor), "{path} links to {link}: {anchors:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn no_document_holds_what_could_be_a_secret() {
     for path in DOCUMENTS {
         let text = fs::read_to_string(root().join(path)).expect("read");
@@ -116,6 +162,42 @@ fn no_document_holds_what_could_be_a_secret() {
             assert!(!word.contains(SECRET), "{path}: {word}");
         }
     }
+}
+
+#[test]
+fn the_variables_of_the_page_are_those_of_the_program() {
+    let (mut known, mut folders) = (BTreeSet::new(), vec![root().join("src"), root().join("shell")]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let text = fs::read_to_string(&path).expect("text");
+                let is_rust = path.extension().is_some_and(|extension| extension == "rs");
+                known.extend(variables(&text, if is_rust { '"' } else { '$' }));
+            }
+        }
+    }
+    let page = variables(&fs::read_to_string(root().join("docs/environment.md")).expect("read"), '`');
+    let missing: Vec<_> = known.difference(&page).collect();
+    let unknown: Vec<_> = page.difference(&known).collect();
+    assert!(missing.is_empty(), "docs/environment.md does not name {missing:?}");
+    assert!(unknown.is_empty(), "docs/environment.md names {unknown:?}, and nothing in src does");
+    assert!(page.len() > 40, "{page:?}");
+}
+
+/// The names of variables in a text that stand just behind a mark.
+fn variables(text: &str, mark: char) -> BTreeSet<String> {
+    let prefixes = ["ALCHEMY_", "CLOUDFLARE_", "CF_", "WRANGLER_"];
+    let names = text.split(mark).skip(1).map(|rest| {
+        let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        rest.trim_start_matches('{').split(|c| !is_name(c)).next().unwrap_or_default()
+    });
+    // What ends so is the beginning of names.
+    let names =
+        names.filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)) && !name.ends_with('_'));
+    names.map(str::to_owned).collect()
 }
 
 fn root() -> &'static Path {
@@ -139,6 +221,9 @@ fn runs(path: &'static str) {
     let mut run = Run { path, faults: String::new(), shown: Vec::new(), skipped: Vec::new() };
     let mut console = Console::start();
     for Step { line, what } in &steps {
+        if !matches!(what, What::Block(_)) {
+            eprintln!("{path}:{line}: a directive"); // known, should it fail
+        }
         let is_here = match what {
             What::Keyring => console.with_keyring(),
             What::Wrangler => console.with_wrangler(),
@@ -196,45 +281,17 @@ impl Run {
         }
         match block.language.as_str() {
             "console" => self.console(console, line, block),
-            "sh" => {
-                self.read_by("shellcheck", &["-s", "bash", "-"], line, block);
-                if block.marks.file.is_none() {
+            language => {
+                if let Err(why) = lint::read(language, &block.text, block.marks.schema.as_deref()) {
+                    return self.fault(line, &why);
+                }
+                if language == "sh" && block.marks.file.is_none() {
                     let shown = console.script(&block.text);
                     if shown.status != block.marks.status.unwrap_or(0) {
                         self.fault(line, &format!("the script ends with {}:\n{}", shown.status, shown.text));
                     }
                 }
             }
-            "yaml" => {
-                if let Err(why) = lint::yaml(&block.text, block.marks.schema.as_deref()) {
-                    self.fault(line, &why);
-                }
-            }
-            "fish" => self.read_by("fish", &["--no-execute", "/dev/stdin"], line, block),
-            "zsh" => self.read_by("zsh", &["-n", "/dev/stdin"], line, block),
-            "toml" => {
-                if let Err(error) = toml::de::DeTable::parse(&block.text) {
-                    self.fault(line, &format!("this is no TOML: {error}"));
-                }
-            }
-            "json" => {
-                if let Err(error) = serde_json::from_str::<serde_json::Value>(&block.text) {
-                    self.fault(line, &format!("this is no JSON: {error}"));
-                }
-            }
-            language => self.fault(line, &format!("nothing reads blocks of the language '{language}' here")),
-        }
-    }
-
-    /// Has a program read a block without running it.
-    fn read_by(&mut self, program: &str, arguments: &[&str], line: usize, block: &Block) {
-        if !has(program) {
-            return;
-        }
-        let mut command = std::process::Command::new(program);
-        let read = run_with_input(command.args(arguments), &block.text);
-        if read.code != 0 {
-            self.fault(line, &format!("{program} reads a fault:\n{}{}", read.stdout, read.stderr));
         }
     }
 

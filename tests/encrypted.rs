@@ -84,7 +84,10 @@ fn a_profile_is_a_private_file_that_age_opens_and_every_command_uses() {
     let shown = home.run(&["profile", "show", "prod"]).expect_code(0).stdout;
     assert!(shown.contains(&format!("encrypted (to {identity})")), "{shown}");
     assert!(home.run(&["list"]).expect_code(0).stdout.contains("encrypted"));
-    assert!(home.run(&["list", "--json"]).expect_code(0).stdout.contains("\"store\": \"encrypted\""));
+    let listed = home.run(&["list", "--json"]).expect_code(0).stdout;
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    assert_eq!(listed[0]["store"], "encrypted");
+    assert_eq!(listed[0]["storeDetail"], format!("to {identity}"));
 }
 
 #[test]
@@ -305,7 +308,7 @@ fn a_damaged_or_hostile_file_is_named_for_what_it_is_and_stays() {
     ];
     for (bytes, words) in table {
         fs::write(home.alchemy(FILE), &bytes).expect("written");
-        run(&mut with_passphrase(&home, &["token", "prod"])).expect_error(1, words);
+        run(&mut with_passphrase(&home, &["token", "prod"])).expect_only_error(1, words);
         assert_eq!(fs::read(home.alchemy(FILE)).expect("read"), bytes);
     }
     // Setting it up again mends it.
@@ -355,6 +358,17 @@ fn twenty_at_once_with_a_grant_that_has_run_out_make_one_request() {
         (outputs[0].stdout.trim_end(), State::Live)
     );
     assert!(!in_a_file(&online.home, &pair.access));
+}
+
+#[test]
+fn a_public_key_that_is_none_is_found_before_the_refresh_token_is_spent() {
+    let online = SignedIn::new();
+    let Some((pair, _)) = online.encrypted_profile(0) else { return };
+    let mut config: Value = serde_json::from_str(&online.home.read("config.json")).expect("JSON");
+    config["profiles"]["prod"]["cloudflare"]["encryptedTo"]["recipients"] = vec!["age1nonsense"].into();
+    online.home.write("config.json", &config.to_string());
+    online.run(&["token", "prod"]).expect_only_error(1, "'age1nonsense' is no public key");
+    assert_eq!(online.server.state_of(&pair.refresh), State::Live);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 use support::age::{self, COMMAND, PASSPHRASE, document};
-use support::authorization::State;
+use support::authorization::{Moment, Pair, State};
 use support::pty::Terminal;
 use support::signed_in::{OWN, SCOPES, SignedIn, in_seconds};
 use support::{ACME, Home, Output, has, run, run_with_input};
@@ -191,12 +191,10 @@ fn every_change_of_a_profile_drops_it() {
     locked.expect_locked();
 }
 
-#[test]
-fn a_grant_is_refreshed_without_asking_and_is_kept_no_longer_for_it() {
-    let mut online = SignedIn::new();
-    if online.encrypted_profile(0).is_none() {
-        return;
-    }
+/// Signed in to `prod`, which is encrypted to [`PASSPHRASE`]; its pair.
+fn signed_in(left: i64) -> Option<(SignedIn, Pair)> {
+    let online = SignedIn::new();
+    online.encrypted_profile(0)?;
     // To a passphrase instead.
     let pair = online.server.issue(OWN, &SCOPES);
     let mut config: Value = serde_json::from_str(&online.home.read("config.json")).expect("JSON");
@@ -208,9 +206,31 @@ fn a_grant_is_refreshed_without_asking_and_is_kept_no_longer_for_it() {
         r#"{{"type":"oauth","access":"{}","refresh":"{}","expires":{},"scopes":["a"],"clientId":"{OWN}"}}"#,
         pair.access,
         pair.refresh,
-        in_seconds(3600)
+        in_seconds(left)
     );
     age::encrypt_to_passphrase(&online.home, &grant, &path);
+    Some((online, pair))
+}
+
+#[test]
+fn twenty_at_once_that_find_what_is_kept_make_one_request_and_ask_nobody() {
+    let Some((mut online, pair)) = signed_in(0) else { return };
+    online.set(COMMAND, PRINTS);
+    online.run(&["unlock", "prod"]).expect_code(0);
+    online.set(COMMAND, "");
+    let gate = online.server.gate(Moment::Received);
+    let (outputs, said) = online.crowd(20, &["credential-process", "prod"], gate);
+    assert!(said.is_empty(), "{said:?}");
+    let token =
+        |output: &Output| serde_json::from_str::<Value>(&output.stdout).expect("JSON")["ApiToken"].clone();
+    assert!(outputs.iter().all(|output| output.code == 0 && token(output) == token(&outputs[0])));
+    assert_eq!((online.server.refreshes(), online.server.state_of(&pair.refresh)), (1, State::Spent));
+    online.run(&["lock"]).expect_code(0);
+}
+
+#[test]
+fn a_grant_is_refreshed_without_asking_and_is_kept_no_longer_for_it() {
+    let Some((mut online, pair)) = signed_in(3600) else { return };
     online.set(COMMAND, PRINTS);
     online.set("ALCHEMY_KEEP", "600s");
     online.run(&["unlock", "prod"]).expect_code(0);
@@ -229,8 +249,16 @@ fn a_grant_is_refreshed_without_asking_and_is_kept_no_longer_for_it() {
         let (time, _) = kept(&online.home).expect("it is kept");
         assert!(["9m", "10m"].contains(&time.as_str()), "{time}");
     }
-    online.run(&["logout", "prod"]).expect_code(0);
+    assert!(online.run(&["list"]).expect_code(0).stdout.contains("renews"));
+    online.run(&["lock", "prod"]).expect_code(0);
+    assert!(online.run(&["list"]).expect_code(0).stdout.contains(" locked"));
+    let mut terminal = Terminal::start(online.command(&["logout", "prod"]));
+    terminal.expect("passphrase of profile 'prod':");
+    terminal.line(PASSPHRASE);
+    terminal.expect("signed out of 'prod'");
+    assert_eq!(terminal.finish().0, 0);
     online.run(&["lock", "prod"]).expect_code(0).expect_nothing_unlocked();
+    assert!(online.run(&["list"]).expect_code(0).stdout.contains("signed out"));
 }
 
 trait Nothing {
@@ -289,6 +317,8 @@ fn a_key_without_a_passphrase_is_kept_nowhere() {
     let identity = ["--identity", identity.to_str().expect("UTF-8")];
     home.run_with_input(&[&arguments[..], &identity].concat(), "tok-hunter2").expect_code(0);
     home.run(&["token", "prod"]).expect_code(0);
+    let said = home.run(&["unlock", "prod"]).expect_code(0).stderr;
+    assert!(said.contains("needs no unlocking: its key has no passphrase"), "{said}");
     home.run(&["lock"]).expect_code(0).expect_nothing_unlocked();
     let path = home.alchemy("encrypted/prod.age");
     age::encrypt(&home, identity[1].as_ref(), &document("tok-hunter2-2"), &path);

@@ -66,6 +66,14 @@ fn the_token_can_be_repeated_under_other_names_for_one_run_or_for_good() {
     home.run(&["profile", "set", "prod", "--also", "CF_DNS_API_TOKEN"]).expect_code(0);
     let kept = printed(&["exec", "prod", "env", "-0"]);
     assert_eq!(kept["CF_DNS_API_TOKEN"], "tok-example");
+    // Nothing of it stays where another profile takes its place, or where it is taken away.
+    home.token_profile("beta", "tok-beta");
+    home.run(&["profile", "set", "prod", "--also", "DNS_TOKEN", "--also", "BOTH"]).expect_code(0);
+    home.run(&["profile", "set", "beta", "--also", "BOTH"]).expect_code(0);
+    let nested = printed(&["exec", "prod", "--", support::ALCHEMY, "exec", "beta", "--", "env", "-0"]);
+    assert_eq!((nested.get("DNS_TOKEN"), nested["BOTH"].as_str()), (None, "tok-beta"));
+    let taken = home.run(&["env", "prod", "--unset"]).expect_code(0).stdout;
+    assert!(taken.contains("DNS_TOKEN") && taken.contains("BOTH"), "{taken}");
     home.run(&["exec", "prod", "--also", "A B", "env"]).expect_error(125, "letters, digits and '_'");
     for name in ["PATH", "ALCHEMY_ACTIVE", "CLOUDFLARE_ACCOUNT_ID", "LD_PRELOAD"] {
         home.run(&["profile", "set", "prod", "--also", name]).expect_error(2, "another meaning");

@@ -112,7 +112,7 @@ fn wranglers_own_account_is_warned_of_in_the_one_line() {
         let said = sh.said();
         let [line] = &said[..] else { panic!("{shell:?}: one line, not {said:?}") };
         assert!(
-            line.starts_with("alchemy: prod (Acme); wrangler will use account fedc"),
+            line.starts_with("alchemy: prod (Acme); ") && line.contains("account_id fedc"),
             "{shell:?}: {line}"
         );
         sh.exit();

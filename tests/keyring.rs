@@ -334,7 +334,10 @@ fn a_newer_sign_in_by_npm_moves_into_the_keyring() {
     assert_eq!(output.stdout, "tok-new\n");
     let said: Vec<&str> = output.stderr.lines().filter(|line| line.contains("moved")).collect();
     let [said] = said[..] else { panic!("{}", output.stderr) };
-    assert!(said.contains("'prod'") && said.contains(FILE) && said.ends_with("into the keyring"), "{said}");
+    assert!(
+        said.contains("'prod'") && said.contains(FILE) && said.ends_with("into the keyring store"),
+        "{said}"
+    );
     assert!(!output.stderr.contains("tok-"), "{}", output.stderr);
     assert_eq!(keyring.lookup("prod"), Some(document("tok-new")));
     assert!(!home.alchemy(FILE).exists());

@@ -4,21 +4,7 @@
 mod support;
 
 use support::Home;
-use tree_sitter::{Node, Parser};
-
-/// The first place that is no PowerShell: its line, and what stands there.
-fn mistake(script: &str) -> Option<(usize, String)> {
-    fn find(node: Node, script: &str) -> Option<(usize, String)> {
-        if node.is_error() || node.is_missing() {
-            return Some((node.start_position().row + 1, script[node.byte_range()].to_owned()));
-        }
-        let mut cursor = node.walk();
-        node.children(&mut cursor).find_map(|child| find(child, script))
-    }
-    let mut parser = Parser::new();
-    parser.set_language(&tree_sitter_powershell::LANGUAGE.into()).expect("a grammar");
-    find(parser.parse(script, None).expect("a tree").root_node(), script)
-}
+use support::lint::powershell_mistake as mistake;
 
 #[test]
 fn what_is_printed_for_powershell_is_powershell() {

@@ -6,13 +6,15 @@ use jiff::SignedDuration;
 use super::account::account_by_id;
 use super::context::{Context, Wanted};
 use super::login::offer;
+use super::pick::{Pick, is_open, pick as picked};
 use super::{MinTtl, guard};
 use crate::cloudflare::Credential;
-use crate::environment::{ACCOUNT_ID, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL};
+use crate::directory::hazards::Given;
+use crate::environment::{ACCOUNT_ID, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL, PROFILE};
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
 use crate::profile::selection::{Reason, Selection};
-use crate::profile::{Account, Profile};
+use crate::profile::{Account, Method, Profile, ProfileName};
 use crate::secret::Secret;
 use crate::session::{Gate, MIN_TTL, Session, Source, endpoint};
 use crate::store::Store;
@@ -39,7 +41,7 @@ impl Chosen {
         let may_fall_back = match selection.reason {
             Reason::Default | Reason::Bound(_) | Reason::Pinned(_) | Reason::Asked(_) => true,
             Reason::CommandLine => is_ci(context) && !context.home.config().exists(),
-            Reason::CloudflareProfile | Reason::AlchemyProfile => false,
+            Reason::CloudflareProfile | Reason::AlchemyProfile | Reason::Picked => false,
         };
         if !may_fall_back || store.get(&selection.name)?.is_some() {
             return Err(unknown);
@@ -54,6 +56,28 @@ impl Chosen {
             }
             None => Err(unknown),
         }
+    }
+
+    /// The same for a command of a person's: who wants to `pick` the profile is asked, and so is who has named
+    /// none, where nothing else gives a credential.
+    pub fn of_or_picked(
+        context: &Context,
+        store: &Store,
+        argument: Option<&str>,
+        pick: Pick,
+    ) -> Result<Self> {
+        if !pick.pick {
+            match Self::of(context, store, argument) {
+                Err(error) if argument.is_some() || !is_open(context, store)? => return Err(error),
+                Ok(chosen) => return Ok(chosen),
+                Err(_) => {}
+            }
+        } else if argument.is_some() {
+            return Err(Error::usage("--pick asks for the profile, and the command line names one")
+                .hint("leave one of them out"));
+        }
+        let (profile, selection) = picked(context, store)?;
+        Ok(Self::Profile(Box::new(profile), selection))
     }
 
     /// The session for what was chosen, for a command that lets its credential out: all of them come
@@ -80,6 +104,23 @@ impl Chosen {
             Self::Profile(profile, _) => &profile.also,
             Self::Environment(_) => &[],
         }
+    }
+
+    /// Its own account, where it has one.
+    pub fn account(&self) -> Option<Account> {
+        match self {
+            Self::Profile(profile, _) => Some(profile.account.clone()),
+            Self::Environment(session) => session.account.clone(),
+        }
+    }
+
+    /// What kind of credential it gives.
+    pub fn given(&self) -> Given {
+        let is_key = match self {
+            Self::Profile(profile, _) => profile.method == Method::ApiKey,
+            Self::Environment(session) => matches!(session.credential, Credential::Key { .. }),
+        };
+        if is_key { Given::Key } else { Given::Token }
     }
 
     /// The session for what was chosen, with the asked life in it when it is a grant's. Where the grant is
@@ -137,6 +178,14 @@ impl Chosen {
             }
         }
     }
+}
+
+/// Where else the token of the profile stands that the environment is already for, by an outer `alchemy exec`
+/// or `alchemy env`: it must not stay there beside another profile's.
+pub fn inherited_also(context: &Context, store: &Store) -> Vec<String> {
+    let name = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
+    let profile = name.and_then(|name| store.get(&name).ok().flatten());
+    profile.map(|profile| profile.also).unwrap_or_default()
 }
 
 pub fn asked_life(context: &Context, asked: &MinTtl) -> Result<SignedDuration> {

@@ -23,8 +23,8 @@ use clap_complete::engine::{
 };
 
 use super::context::Context;
-use super::grammar::{Place, is_profile_option, place};
-use super::{Cli, EXEC_NAME, base_name};
+use super::grammar::{Place, is_profile_option, parsed, place};
+use super::{Cli, EXEC_NAME, base_name, npm_words};
 use crate::error::Result;
 use crate::oauth::client::{Client, Preset};
 use crate::oauth::scopes::{ALL, BASIC, Catalog};
@@ -54,6 +54,7 @@ impl Complete {
         let words = if self.shell == Shell::Tcsh { words_of_tcsh(context) } else { self.words };
         let typed = Typed::new(words, self.split);
         let mut command = Cli::command();
+        let is_option = |value: &CompletionCandidate| value.get_value().as_bytes().starts_with(b"-");
         let (at, mut values) = match place(&typed.words, &command) {
             Place::Command(at) => {
                 let names = match self.shell {
@@ -71,14 +72,22 @@ impl Complete {
                 let known = known(context, before);
                 let profiles =
                     matches!(place, Place::Profile).then(|| starting(&known.profiles, typed.last()));
-                command = with_values(command, &known);
-                let last = typed.words.len() - 1;
-                let found = complete(&mut command, typed.words.clone(), last, Some(&context.directory));
-                (None, profiles.into_iter().flatten().chain(found.unwrap_or_default()).collect())
+                command = with_values(command, &known).mut_subcommands(|command| {
+                    let is_npms = npm_words::WORDS.iter().any(|word| word.name == command.get_name());
+                    if is_npms { command.hide(false) } else { command }
+                });
+                let words = parsed(typed.words.clone(), &command);
+                let last = words.len() - 1;
+                let found = complete(&mut command, words, last, Some(&context.directory));
+                let mut found = found.unwrap_or_default();
+                if matches!(place, Place::Npm) {
+                    // Of what the parser knows, this alone means the same to npm's.
+                    found.retain(|value| !is_option(value) || is_profile_option(value.get_value()));
+                }
+                (None, profiles.into_iter().flatten().chain(found).collect())
             }
         };
         // Options are for who asks for them by a dash, or where there is nothing else.
-        let is_option = |value: &CompletionCandidate| value.get_value().as_bytes().starts_with(b"-");
         if typed.last().is_empty() && values.iter().any(|value| !is_option(value)) {
             values.retain(|value| !is_option(value));
         }
@@ -177,7 +186,8 @@ fn known(context: &Context, before: &[OsString]) -> Known {
         .into_iter()
         .map(|(name, profile)| (name.to_string(), profile.map(described).unwrap_or_default()))
         .collect();
-    let has_option = before.iter().any(|word| is_profile_option(word) || word == "--unset");
+    let no_name = |word: &OsString| is_profile_option(word) || word == "--unset" || word == "--pick";
+    let has_option = before.iter().any(no_name);
     let has_name = before.iter().skip(2).any(|word| profiles.iter().any(|(name, _)| word == name.as_str()));
     Known { profiles, accounts, has_option, has_name }
 }
@@ -201,7 +211,9 @@ fn completer(arg: &Arg, known: &Known) -> Option<ArgValueCompleter> {
     match (arg.get_id().as_str(), takes) {
         ("positional", Some("PROFILE")) if known.has_option => None,
         (_, Some("PROFILE")) => listed(known.profiles.clone()),
-        (_, Some("PROFILE [DIR]")) if !known.has_option && !known.has_name => listed(known.profiles.clone()),
+        (_, Some("PROFILE [DIR]" | "PROFILE [PATH]")) if !known.has_option && !known.has_name => {
+            listed(known.profiles.clone())
+        }
         ("account", _) => listed(known.accounts.clone()),
         ("scopes", _) => Some(ArgValueCompleter::new(scopes)),
         ("client", _) => plain(&[Preset::Alchemy.name(), Preset::AlchemyV1.name()]),

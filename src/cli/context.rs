@@ -124,16 +124,24 @@ impl Context {
     /// Opens the store. `may_ask`: the keyring may show its dialog, and a passphrase be asked for, as a person
     /// waits at a terminal.
     pub fn store(&self, may_ask: bool) -> Result<Store<'_>> {
+        let unlock = if may_ask && self.may_ask() { Unlock::Dialog } else { Unlock::Never };
         let may_ask = may_ask && !self.in_direnv();
-        let interactive = may_ask && crate::terminal::stderr_is_terminal();
-        let unlock = if interactive { Unlock::Dialog } else { Unlock::Never };
-        let bus = SessionBus {
+        let keyring = Params { bus: self.session_bus(), unlock };
+        Store::open(&self.home, Access { keyring, may_ask, person: self }, &self.messages)
+    }
+
+    /// What is said of the session bus, where the keyring is.
+    pub fn session_bus(&self) -> SessionBus {
+        SessionBus {
             address: self.variable("DBUS_SESSION_BUS_ADDRESS").map(OsStr::to_owned),
             runtime_dir: self.variable("XDG_RUNTIME_DIR").map(PathBuf::from),
             uid: self.uid,
-        };
-        let access = Access { keyring: Params { bus, unlock }, may_ask, person: self };
-        Store::open(&self.home, access, &self.messages)
+        }
+    }
+
+    /// Whether a person waits at a terminal, and may be asked what was not asked for.
+    pub fn may_ask(&self) -> bool {
+        !self.in_direnv() && crate::terminal::stderr_is_terminal()
     }
 
     /// Whether direnv is evaluating an `.envrc`: nobody is asked anything then.
@@ -175,10 +183,7 @@ impl Context {
             (None, Some(ask)) => {
                 let selection =
                     Selection { name: ask.name.clone(), reason: Reason::Asked(self.shown(&ask.pin)) };
-                let allow = allow(here, ask);
-                let refusal = Error::new(self.asking(ask))
-                    .hint(format!("to let it select: {allow}; or name the profile: -p {}", ask.name));
-                return Ok(Wanted { selection, refusal: Some(refusal) });
+                return Ok(Wanted { selection, refusal: Some(self.refusal(here, ask)) });
             }
             (None, None) => Selection::of_nothing(),
         };
@@ -197,6 +202,13 @@ impl Context {
     /// What a pin file asks for, and how to let it.
     pub fn request(&self, here: &Here, ask: &Ask) -> String {
         format!("{}; to allow it: {}", self.asking(ask), allow(here, ask))
+    }
+
+    /// Why a pin file that is not allowed selects nothing, and the ways on.
+    pub fn refusal(&self, here: &Here, ask: &Ask) -> Error {
+        let allow = allow(here, ask);
+        Error::new(self.asking(ask))
+            .hint(format!("to let it select: {allow}; or name the profile: -p {}", ask.name))
     }
 
     fn asking(&self, ask: &Ask) -> String {
@@ -253,6 +265,11 @@ impl Context {
             None => Settings::load(&self.home)?.export,
         };
         Ok(export == Export::Profile)
+    }
+
+    /// The person's home directory; empty where there is none.
+    pub fn user_home(&self) -> &Path {
+        &self.user_home
     }
 
     /// A path as people write it: from `~` on, where it is below the user's home.

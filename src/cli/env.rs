@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::account::account_by_id;
-use super::chosen::Chosen;
+use super::chosen::{Chosen, inherited_also};
 use super::context::Context;
 use super::{Consent, MinTtl, ProfileArgument, guard};
 use crate::environment::{Changes, Value, changes, may_repeat, removal};
@@ -43,6 +43,7 @@ impl Env {
     pub fn run(self, context: &Context) -> Result<()> {
         let mut also = self.also;
         if self.unset {
+            also.extend(kept_also(context, self.profile.get()));
             return terminal::print(&written(self.format, &removal(&also), false)?);
         }
         let account = self.account.as_deref().map(account_by_id).transpose()?;
@@ -52,7 +53,7 @@ impl Env {
         let session =
             chosen.release(context, &mut store, account, &self.min_ttl, context.gate(self.consent))?;
         guard::warn_of_wrangler(context, session.account.as_ref());
-        let changes = changes(&session, &also);
+        let changes = changes(&session, &also).without(&inherited_also(context, &store));
         let masked = terminal::stdout_is_terminal() && !self.reveal;
         let text = written(self.format, &changes, masked)?;
         if self.format == Format::GithubActions && context.text("GITHUB_ACTIONS") == Some("true") {
@@ -67,6 +68,21 @@ impl Env {
         }
         Ok(())
     }
+}
+
+/// Where else the token stands of the profile whose variables are to be taken away, as far as is known: the
+/// rest goes away in any case.
+fn kept_also(context: &Context, argument: Option<&str>) -> Vec<String> {
+    let kept = || {
+        let store = context.store(false).ok()?;
+        let profile = store.get(&context.select(argument).ok()?.name).ok()??;
+        Some([profile.also, inherited_also(context, &store)].concat())
+    };
+    let mut names = kept().unwrap_or_default();
+    names.retain(|name| may_repeat(name));
+    names.sort();
+    names.dedup();
+    names
 }
 
 fn written(format: Format, changes: &Changes, masked: bool) -> Result<zeroize::Zeroizing<String>> {

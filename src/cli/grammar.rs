@@ -1,25 +1,85 @@
-//! The grammar of `exec` (design §3), which no option parser has: with `-p`, or when `--` comes first,
+//! The grammar of `exec` (design §3), which no option parser has: with `-p` or `--pick`, or when `--` comes first,
 //! all that follows is the command; otherwise the first word is the profile and the rest the command,
 //! with or without `--`. Nothing after the command's first word is parsed.
 //!
 //! The words are put into the one order that a parser understands: options, `-p PROFILE`, `--`, command.
+//!
+//! And that of the npm package's commands: what stands before one is ours, and nothing after it is parsed. Where
+//! `--` comes first, all that follows is npm's.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use clap::{Arg, Command};
 
-/// The arguments (the program's name first) with those of `exec` in their canonical order; those of
-/// any other command as they are.
-pub fn canonical(mut arguments: Vec<OsString>, command: &Command) -> Vec<OsString> {
-    let Some((start, exec)) = find_subcommand(&arguments, command) else { return arguments };
-    if exec.get_name() != "exec" {
+use super::npm_words;
+
+/// The arguments (the program's name first) with those of `exec` and of npm's commands in their canonical order;
+/// those of any other command as they are.
+pub fn canonical(arguments: Vec<OsString>, command: &Command) -> Vec<OsString> {
+    match find_subcommand(&arguments, command) {
+        Some((start, exec)) if exec.get_name() == "exec" => canonical_exec(arguments, start, command, exec),
+        _ => canonical_npm(arguments, command),
+    }
+}
+
+/// `alchemy WORD OPTIONS -- ARGUMENTS`. With an option before it that is not one of all commands, one of ours comes
+/// before its options, too.
+fn canonical_npm(mut arguments: Vec<OsString>, command: &Command) -> Vec<OsString> {
+    let Some(start) = npms(&arguments, command) else { return arguments };
+    let Some(word) = arguments.get(start).cloned() else { return arguments };
+    let is_any = word == "--";
+    let is_ours = command.find_subcommand(&word).is_some() && !npm_words::has(&word);
+    if start == 1 + options(&arguments[1..], &[command]) && is_ours {
         return arguments;
     }
+    let options: Vec<_> = arguments.drain(1..=start).take(start - 1).collect();
+    if is_any || npm_words::has(&word) {
+        let word = if is_any { npm_words::ANY.into() } else { word };
+        arguments.splice(1..1, [word].into_iter().chain(options).chain(["--".into()]));
+    } else if is_ours {
+        arguments.splice(1..1, [word].into_iter().chain(options));
+        return canonical(arguments, command);
+    } else {
+        // It is the typo that must be reported, and not what stands before it.
+        arguments.insert(1, word);
+    }
+    arguments
+}
+
+/// The words of a line that is being typed as the parser knows them, which has no options of npm's commands before
+/// the command.
+pub fn parsed(mut words: Vec<OsString>, command: &Command) -> Vec<OsString> {
+    let Some((any, (_, before))) = command.find_subcommand(npm_words::ANY).zip(words.split_last()) else {
+        return words;
+    };
+    let start = 1 + extent(before.get(1..).unwrap_or_default(), &[command, any]);
+    if start > before.len() {
+        words.insert(1, npm_words::ANY.into());
+    } else if start == before.len() {
+        words.drain(1..start);
+    }
+    words
+}
+
+/// Where the first word stands that is no option of ours or of npm's commands. The version is asked of us.
+fn npms(arguments: &[OsString], command: &Command) -> Option<usize> {
+    let any = command.find_subcommand(npm_words::ANY)?;
+    let start = 1 + options(arguments.get(1..)?, &[command, any]);
+    let is_version = arguments[1..start].iter().any(|word| word == "--version" || word == "-V");
+    (!is_version).then_some(start)
+}
+
+fn canonical_exec(
+    mut arguments: Vec<OsString>,
+    start: usize,
+    command: &Command,
+    exec: &Command,
+) -> Vec<OsString> {
     let options = |words: &[OsString]| options(words, &[command, exec]);
     let words = arguments.split_off(start + 1);
     let before = options(&words);
-    let has_profile = words[..before].iter().any(|word| is_profile_option(word));
+    let has_profile = words[..before].iter().any(|word| names_profile(word));
     let mut rest = words[before..].to_vec();
     arguments.extend_from_slice(&words[..before]);
     let dashes = rest.first().is_some_and(|word| word == "--");
@@ -61,13 +121,19 @@ pub enum Place {
     Parsed,
     /// Where `exec` has its profile.
     Profile,
+    /// After a command of npm's.
+    Npm,
     /// In the command that `exec` runs, whose first word has this index.
     Command(usize),
 }
 
-/// Where the last of the words (the program's name first) stands, by the grammar of `exec`.
+/// Where the last of the words (the program's name first) stands.
 pub fn place(words: &[OsString], command: &Command) -> Place {
     let Some((last, before)) = words.split_last() else { return Place::Parsed };
+    let npms = npms(before, command).and_then(|start| before.get(start));
+    if npms.is_some_and(|word| word == "--" || npm_words::has(word)) {
+        return Place::Npm;
+    }
     let Some((start, exec)) = find_subcommand(before, command) else { return Place::Parsed };
     let commands = [command, exec];
     let option = last.as_bytes().starts_with(b"-");
@@ -76,7 +142,7 @@ pub fn place(words: &[OsString], command: &Command) -> Place {
     if exec.get_name() != "exec" || end > before.len() {
         return Place::Parsed;
     }
-    let has_profile = before[start + 1..end].iter().any(|word| is_profile_option(word));
+    let has_profile = before[start + 1..end].iter().any(|word| names_profile(word));
     match before.get(end) {
         None if option => Place::Parsed,
         None if has_profile => Place::Command(end),
@@ -149,6 +215,11 @@ fn is_foreign(word: &OsStr, commands: &[&Command]) -> bool {
     }
 }
 
+/// Whether the word says by itself which profile, or that it is to be asked for: no profile follows then.
+fn names_profile(word: &OsStr) -> bool {
+    word == "--pick" || is_profile_option(word)
+}
+
 /// Whether the word names the profile, as an option.
 pub fn is_profile_option(word: &OsStr) -> bool {
     let word = word.as_bytes();
@@ -185,6 +256,7 @@ mod tests {
             ("exec -p ", Place::Parsed),
             ("exec -vp ", Place::Parsed),
             ("exec -p prod ", Place::Command(4)),
+            ("exec --pick ", Place::Command(3)),
             ("exec -pprod wrang", Place::Command(3)),
             ("exec -p prod --acc", Place::Parsed),
             ("exec -p prod wrangler --acc", Place::Command(4)),
@@ -198,6 +270,12 @@ mod tests {
             ("exec prod -- wrangler -- x", Place::Command(4)),
             ("exec prod wrangler ", Place::Command(3)),
             ("exec prod --typo x", Place::Command(3)),
+            ("dep", Place::Parsed),
+            ("deploy ", Place::Npm),
+            ("deploy --profile ", Place::Npm),
+            ("-p prod deploy x", Place::Npm),
+            ("-p deploy ", Place::Parsed),
+            ("-- x", Place::Npm),
         ];
         for (typed, expected) in table {
             assert_eq!(place(&words(typed), &super::super::Cli::command()), expected, "{typed}");
@@ -205,8 +283,24 @@ mod tests {
     }
 
     #[test]
+    fn a_line_is_completed_without_the_options_that_only_npms_commands_have() {
+        let table = [
+            ("dep", "dep"),
+            ("-p prod dep", "dep"),
+            ("-vp prod --account 1 ", ""),
+            ("-p pr", "__npm -p pr"),
+            ("--color al", "__npm --color al"),
+            ("-p", "-p"),
+            ("-p prod deploy x", "-p prod deploy x"),
+        ];
+        for (typed, expected) in table {
+            assert_eq!(parsed(words(typed), &super::super::Cli::command()), words(expected), "{typed}");
+        }
+    }
+
+    #[test]
     fn every_spelling_has_one_meaning() {
-        let table: [(&str, &str); 16] = [
+        let table: [(&str, &str); 35] = [
             ("exec", "exec"),
             ("exec prod", "exec --profile=prod"),
             ("exec prod --", "exec --profile=prod"),
@@ -220,9 +314,28 @@ mod tests {
             ("exec prod --account 1 -- wrangler", "exec --profile=prod --account 1 -- wrangler"),
             ("exec --account 1 prod wrangler", "exec --account 1 --profile=prod -- wrangler"),
             ("-v exec --profile=prod sh -c x", "-v exec --profile=prod -- sh -c x"),
+            ("exec --pick wrangler --pick", "exec --pick -- wrangler --pick"),
+            ("exec prod --pick", "exec --profile=prod --pick"),
             ("exec sh -c x", "exec --profile=sh -- -c x"),
             ("exec prod --account 1 --typo x", "exec --profile=prod --account 1 -- --typo x"),
             ("token prod -- x", "token prod -- x"),
+            ("deploy", "deploy --"),
+            ("deploy -v --profile x -- y", "deploy -- -v --profile x -- y"),
+            ("-p prod deploy --help", "deploy -p prod -- --help"),
+            ("-vp prod --account 1 deploy", "deploy -vp prod --account 1 --"),
+            ("--profile=prod -y plan", "plan --profile=prod -y --"),
+            ("--help deploy", "deploy --help --"),
+            ("--version deploy", "--version deploy"),
+            ("--", "__npm --"),
+            ("-- exec -p x", "__npm -- exec -p x"),
+            ("-q -p prod -- -- x", "__npm -q -p prod -- -- x"),
+            ("-p prod whoami --json", "whoami -p prod --json"),
+            ("-p prod exec -- x", "exec -p prod -- x"),
+            ("-q -p prod exec x -p", "exec -q -p prod -- x -p"),
+            ("-q whoami -p x", "-q whoami -p x"),
+            ("-p prod deplyo --stage x", "deplyo --stage x"),
+            ("deplyo -p prod", "deplyo -p prod"),
+            ("-p deploy", "-p deploy"),
         ];
         for (typed, canonical_form) in table {
             assert_eq!(

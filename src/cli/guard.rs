@@ -1,14 +1,20 @@
-//! What keeps a credential from the wrong account: the account that a pin file guards, and a warning where
-//! wrangler would use another one by itself.
+//! What keeps a credential from the wrong account: the account that a pin file guards. And a warning of what
+//! lies in the directory and outranks the credential, or the account, in the clients that load it.
 
 use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::context::Context;
-use crate::directory::{Guard, wrangler_account};
-use crate::environment::ACCOUNT_ID;
+use super::handover::Receiver;
+use crate::directory::Guard;
+use crate::directory::hazards::{Scene, look, other_account};
+use crate::environment::{ACCOUNT_ID, PROFILE};
 use crate::error::{Error, Result};
-use crate::profile::{Account, AccountId};
+use crate::profile::{Account, AccountId, ProfileName};
 use crate::store::Store;
+use crate::store::settings::Settings;
+
+/// The variable by which wrangler chooses a part of its configuration.
+const WRANGLER_ENVIRONMENT: &str = "CLOUDFLARE_ENV";
 
 /// The account for this run, where a pin file guards one: that one, which must be the `asked` one, or else
 /// the one of what was `chosen`. An environment's credential that names none gets it.
@@ -22,12 +28,8 @@ pub fn account(
     asked: Option<Account>,
 ) -> Result<Option<Account>> {
     let Some(guard) = &context.look()?.sound()?.guard else { return Ok(asked) };
-    let own = || match chosen {
-        Chosen::Profile(profile, _) => Some(profile.account.clone()),
-        Chosen::Environment(session) => session.account.clone(),
-    };
     let is_asked = asked.is_some();
-    match asked.or_else(own) {
+    match asked.or_else(|| chosen.account()) {
         Some(account) if account.id == guard.account => Ok(Some(account)),
         Some(account) => Err(refused(context, store, guard, chosen, &account, is_asked)),
         None => account_by_id(guard.account.as_str()).map(Some),
@@ -72,6 +74,50 @@ fn profiles_of(store: &Store, id: &AccountId) -> Vec<(String, Account)> {
     profiles.filter(|(_, account)| account.id == *id).collect()
 }
 
+/// Looks for what in the working directory would outrank the credential of what was `chosen`, for a
+/// `receiver` that is to get it, or its account: that is said, or, where it is so settled, an error.
+///
+/// # Errors
+/// When there is something, and `strict`, else the setting, says so.
+pub fn hazards(
+    context: &Context,
+    chosen: &Chosen,
+    account: Option<&Account>,
+    receiver: &Receiver,
+    strict: Option<bool>,
+) -> Result<()> {
+    let own = chosen.account();
+    let scene = Scene {
+        directory: &context.directory,
+        command: receiver.command,
+        given: chosen.given(),
+        account: account.or(own.as_ref()),
+        environment: context.text(WRANGLER_ENVIRONMENT),
+        blank_key: receiver.blank_key,
+        client: receiver.client,
+    };
+    let hazards = look(&scene);
+    let told = hazards.iter().take(MOST_TOLD).map(|hazard| hazard.told(&context.shown(&hazard.file)));
+    let told: Vec<String> = told.collect();
+    let Some((last, before)) = told.split_last() else { return Ok(()) };
+    for line in before {
+        context.messages.say(line);
+    }
+    let last = match hazards.len() - told.len() {
+        0 => last.clone(),
+        more => format!("{last}; and {more} more"),
+    };
+    // The setting is not read before there is something to it.
+    if strict.map_or_else(|| Settings::load(&context.home).map(|settings| settings.strict), Ok)? {
+        return Err(Error::new(last).hint("take it out of the file; or, to run all the same: --no-strict"));
+    }
+    context.messages.say(&last);
+    Ok(())
+}
+
+/// The most lines that are said of hazards.
+const MOST_TOLD: usize = 3;
+
 /// Warns where wrangler's own configuration names another account, which it would use in silence.
 pub fn warn_of_wrangler(context: &Context, account: Option<&Account>) {
     if let Some(warning) = account.and_then(|account| other_account_of_wrangler(context, account)) {
@@ -81,12 +127,24 @@ pub fn warn_of_wrangler(context: &Context, account: Option<&Account>) {
 
 /// The warning, where there is something to warn of.
 pub fn other_account_of_wrangler(context: &Context, account: &Account) -> Option<String> {
-    let (id, file) = wrangler_account(&context.directory)?;
-    (!id.eq_ignore_ascii_case(account.id.as_str())).then(|| {
-        format!(
-            "wrangler will use account {id}, by {}, and not {account}: its account_id goes before \
-             CLOUDFLARE_ACCOUNT_ID",
-            context.shown(&file)
-        )
-    })
+    let hazard = other_account(&context.directory, None, context.text(WRANGLER_ENVIRONMENT), account)?;
+    Some(hazard.told(&context.shown(&hazard.file)))
+}
+
+/// An inherited account that the command will not see is named, unless an outer `alchemy exec` put it
+/// there: then it is the account of the profile that `ALCHEMY_PROFILE` names.
+pub fn warn_of_other_account(context: &Context, store: &Store, account: Option<&Account>) {
+    let (Some(inherited), Some(account)) = (context.variable(ACCOUNT_ID), account) else { return };
+    if inherited == account.id.as_str() {
+        return;
+    }
+    let outer = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
+    let outer = outer.and_then(|name| store.get(&name).ok().flatten());
+    if outer.is_some_and(|outer| inherited == outer.account.id.as_str()) {
+        return;
+    }
+    context.messages.say(&format!(
+        "{ACCOUNT_ID}={} in the environment is replaced by {account}; --account overrides it for one run",
+        inherited.to_string_lossy()
+    ));
 }

@@ -1,5 +1,6 @@
 //! `alchemy hook`: print the hook for a shell's rc file, or `use_alchemy` for direnv.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValue;
@@ -14,7 +15,7 @@ use crate::terminal;
 
 /// Where the path of the binary belongs in the scripts. By its name alone it would be npm's `alchemy` wherever
 /// somebody has `node_modules/.bin` in `PATH`.
-const PLACEHOLDER: &str = "__ALCHEMY__";
+pub const PLACEHOLDER: &str = "__ALCHEMY__";
 
 /// Print the hook for a shell's rc file, or use_alchemy for direnv
 ///
@@ -66,21 +67,32 @@ impl ValueEnum for Caller {
 
 impl Hook {
     pub fn run(self, context: &Context) -> Result<()> {
-        // direnv evaluates with bash.
-        let Caller::Shell(shell) = self.caller else {
-            let script = include_str!("../../shell/use_alchemy.sh");
-            return terminal::print(&with_path(script, Shell::Bash, &binary(context)?)?);
-        };
-        let script = match shell {
-            Shell::Bash => include_str!("../../shell/hook.bash"),
-            Shell::Zsh => include_str!("../../shell/hook.zsh"),
-            Shell::Fish => include_str!("../../shell/hook.fish"),
-            Shell::Nu => include_str!("../../shell/hook.nu"),
-            Shell::Elvish => include_str!("../../shell/hook.elv"),
-            Shell::Tcsh => &*hook_tcsh::without_comments(include_str!("../../shell/hook.tcsh")),
-            Shell::Pwsh => include_str!("../../shell/hook.ps1"),
-        };
-        terminal::print(&with_path(script, shell, &binary(context)?)?)
+        terminal::print(&with_path(&self.caller.script(), self.caller.language(), &binary(context)?)?)
+    }
+}
+
+impl Caller {
+    /// Its script, with a placeholder for the path of the binary.
+    pub fn script(self) -> Cow<'static, str> {
+        let Self::Shell(shell) = self else { return include_str!("../../shell/use_alchemy.sh").into() };
+        match shell {
+            Shell::Bash => include_str!("../../shell/hook.bash").into(),
+            Shell::Zsh => include_str!("../../shell/hook.zsh").into(),
+            Shell::Fish => include_str!("../../shell/hook.fish").into(),
+            Shell::Nu => include_str!("../../shell/hook.nu").into(),
+            Shell::Elvish => include_str!("../../shell/hook.elv").into(),
+            Shell::Tcsh => hook_tcsh::without_comments(include_str!("../../shell/hook.tcsh")).into(),
+            Shell::Pwsh => include_str!("../../shell/hook.ps1").into(),
+        }
+    }
+
+    /// The shell that reads it.
+    pub fn language(self) -> Shell {
+        match self {
+            Self::Shell(shell) => shell,
+            // direnv evaluates with bash.
+            Self::Direnv => Shell::Bash,
+        }
     }
 }
 

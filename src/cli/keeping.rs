@@ -51,6 +51,14 @@ pub enum ChosenStore {
 }
 
 impl KeepingArguments {
+    /// Whether anything of this was said.
+    ///
+    /// # Errors
+    /// When the flags contradict each other.
+    pub fn is_given(&self) -> Result<bool> {
+        Ok(self.asked()?.is_some())
+    }
+
     /// Where to keep the secret of a profile that is this one `before`. The store is chosen once, when the
     /// profile is made; a change keeps it unless another is named.
     ///

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use crate::error::{Error, Kind, Result};
-use crate::profile::{Method, Profile, SignIn};
+use crate::profile::{Method, Profile, SignIn, StoreKind};
 use crate::store::credential::Document;
 use crate::store::{Listed, Store};
 use crate::terminal;
@@ -76,6 +76,8 @@ pub enum Life {
     Untold,
     /// There is no session: signing in makes one.
     SignedOut,
+    /// The session is encrypted, and a passphrase is needed to look.
+    Locked,
     /// Where the session is kept cannot be read now; the reason.
     Unknown(Error),
 }
@@ -89,6 +91,10 @@ impl Life {
                 let expires = token.as_ref().and_then(|token| token.expires);
                 return expires.map_or(Self::Unlimited, |expires| Self::Until { expires, renews: false });
             }
+        }
+        // A list is no reason to ask for a passphrase, nor to run what gives it.
+        if matches!(profile.store, StoreKind::Encrypted(_)) && !store.is_open(profile) {
+            return Self::Locked;
         }
         match store.credential(profile) {
             Ok(Document::OAuth(grant)) => {
@@ -106,6 +112,7 @@ impl Life {
             Self::Unlimited => "never".to_owned(),
             Self::Untold => String::new(),
             Self::SignedOut => "signed out".to_owned(),
+            Self::Locked => "locked".to_owned(),
             Self::Unknown(error) => error.to_string(),
         }
     }
@@ -120,7 +127,7 @@ impl Life {
         value["expiresIn"] = json!(expires.map(|at| at.duration_since(now).as_secs()));
         if value["method"] == json!(Method::OAuth) {
             value["signedIn"] = match self {
-                Self::Unknown(_) => Value::Null,
+                Self::Locked | Self::Unknown(_) => Value::Null,
                 life => (!matches!(life, Self::SignedOut)).into(),
             };
         }
@@ -142,7 +149,7 @@ fn as_json(store: &Store, listed: &Listed, current: bool, now: Timestamp) -> Val
 
 /// A profile for programs: everything but its secret, and what that tells.
 pub fn describe(profile: &Profile) -> Value {
-    json!({
+    let mut value = json!({
         "name": profile.name,
         "method": profile.method,
         "account": profile.account,
@@ -154,5 +161,9 @@ pub fn describe(profile: &Profile) -> Value {
         "client": profile.sign_in.as_ref().map(|sign_in| sign_in.client.id.as_ref()),
         "scopes": profile.sign_in.as_ref().map(|sign_in| &sign_in.scopes),
         "missingScopes": profile.sign_in.as_ref().map(SignIn::lacks),
-    })
+    });
+    if let Some(detail) = profile.store.detail() {
+        value["storeDetail"] = detail.into();
+    }
+    value
 }

@@ -5,8 +5,9 @@ use clap::Args;
 use super::ProfileArgument;
 use super::context::Context;
 use crate::error::{Error, Result};
-use crate::profile::{Profile, StoreKind};
+use crate::profile::{Encryption, Profile, StoreKind};
 use crate::store::Store;
+use crate::store::encrypted::opens_by_itself;
 
 /// Open an encrypted profile once, for hooks and programs that cannot ask
 ///
@@ -21,9 +22,13 @@ impl Unlock {
     pub fn run(self, context: &Context) -> Result<()> {
         let store = context.store(true)?;
         let profile = store.find(&context.select(self.profile.get())?)?;
-        encrypted(&profile)?;
+        let encryption = encrypted(&profile)?;
         store.credential(&profile)?;
         let name = &profile.name;
+        if opens_by_itself(encryption) {
+            context.messages.say(&format!("profile '{name}' needs no unlocking: its key has no passphrase"));
+            return Ok(());
+        }
         // Another process is asked for, which this one's own knowledge does not help.
         context.messages.say(&if context.store(false)?.is_open(&profile) {
             format!("profile '{name}' is unlocked; to lock it at once: alchemy lock {name}")
@@ -54,7 +59,7 @@ impl Lock {
             }
             None => all(&store),
         };
-        let locked: Vec<_> = profiles.iter().filter(|profile| store.relock(&profile.name)).collect();
+        let locked: Vec<_> = profiles.iter().filter(|profile| store.forget_opened(&profile.name)).collect();
         for profile in &locked {
             context.messages.say(&format!("profile '{}' is locked", profile.name));
         }
@@ -70,9 +75,9 @@ fn all(store: &Store) -> Vec<Profile> {
     profiles.filter(|profile| encrypted(profile).is_ok()).collect()
 }
 
-fn encrypted(profile: &Profile) -> Result<()> {
-    match profile.store {
-        StoreKind::Encrypted(_) => Ok(()),
+fn encrypted(profile: &Profile) -> Result<&Encryption> {
+    match &profile.store {
+        StoreKind::Encrypted(encryption) => Ok(encryption),
         _ => Err(Error::new(format!(
             "profile '{}' is kept in the {} store, which has no passphrase of ours",
             profile.name, profile.store

@@ -10,7 +10,7 @@ use crate::http;
 use crate::oauth::client::REVOKE_URL;
 use crate::oauth::failure::Failure;
 use crate::oauth::token::revoke;
-use crate::profile::{Method, Profile, StoreKind};
+use crate::profile::{Method, Profile, ProfileName, StoreKind};
 use crate::session::{Edge, grant_endpoint};
 use crate::signals::HeldBack;
 use crate::store::credential::Grant;
@@ -88,6 +88,9 @@ fn sign_out(context: &Context, store: &Store, profile: &Profile, local: bool) ->
     }
     // Dropped after the locks: stopped by Ctrl-Z with them in hand, we would stop everyone else.
     let _held_back;
+    if !local {
+        unlock(store, profile).map_err(|error| error.or(&by_force(name)))?;
+    }
     let held = hold(store, profile)?;
     _held_back = HeldBack::interruptions();
     match held.read() {
@@ -97,7 +100,7 @@ fn sign_out(context: &Context, store: &Store, profile: &Profile, local: bool) ->
         }
         _ if local => {}
         Ok(current) => revoke_grant(context, profile, &current.document.into_grant(name)?)
-            .map_err(|error| error.or(&format!("forget it here alone: alchemy logout -p {name} --local")))?,
+            .map_err(|error| error.or(&by_force(name)))?,
         Err(error) => return Err(error),
     }
     held.forget()?;
@@ -116,11 +119,24 @@ fn sign_out(context: &Context, store: &Store, profile: &Profile, local: bool) ->
 /// # Errors
 /// When the server cannot be asked, or refuses.
 pub fn revoke_of(context: &Context, store: &Store, profile: &Profile) -> Result<()> {
+    unlock(store, profile)?;
     let _held_back = HeldBack::suspension();
     match hold(store, profile)?.read() {
         Ok(current) => revoke_grant(context, profile, &current.document.into_grant(&profile.name)?),
         Err(error) if error.kind() == Kind::SignedOut => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+fn by_force(name: &ProfileName) -> String {
+    format!("forget it here alone: alchemy logout -p {name} --local")
+}
+
+/// Has a person asked for a passphrase now, and not with locks in hand that others wait for.
+fn unlock(store: &Store, profile: &Profile) -> Result<()> {
+    match profile.store {
+        StoreKind::Encrypted(_) if !store.is_open(profile) => store.credential(profile).map(drop),
+        _ => Ok(()),
     }
 }
 

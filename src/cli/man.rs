@@ -6,6 +6,7 @@ use clap::{Args, Command, CommandFactory};
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
 use super::Cli;
+use super::npm_words::{WORDS, Word};
 use crate::error::{Error, Result};
 use crate::terminal;
 
@@ -66,6 +67,10 @@ const ENVIRONMENT_OF_COMMAND: [(&str, &str); 5] = [
     ("CLOUDFLARE_API_BASE_URL, CLOUDFLARE_BASE_URL", "The API that the credential is for."),
     ("ALCHEMY_CREDENTIAL_EXPIRATION", "When the credential expires, where it does (RFC 3339)."),
 ];
+
+const NPM: &str = "They are handed to the project's own npm alchemy, in node_modules/.bin, with the credential of \
+    the profile that is selected, or that --profile names; create, init and telemetry get none. After -- \
+    follows any other command of it.";
 
 const FILES: [(&str, &str); 8] = [
     ("~/.alchemy/config.json", "The profiles, without their secrets."),
@@ -167,6 +172,13 @@ fn render(command: &Command, parent: Option<&Command>, out: &mut Vec<u8>) -> std
 fn sections(command: &Command, parent: Option<&Command>) -> Roff {
     let mut roff = Roff::new();
     if parent.is_none() {
+        roff.control("SH", ["COMMANDS OF NPM'S ALCHEMY"]);
+        roff.text([roman(NPM)]);
+        for Word { name, about, .. } in &WORDS {
+            roff.control("TP", []);
+            roff.text([bold(*name)]);
+            roff.text([roman(*about)]);
+        }
         list(&mut roff, "ENVIRONMENT", &ENVIRONMENT);
         list(&mut roff, "FILES", &FILES);
     }

@@ -18,13 +18,16 @@ mod context;
 mod credential_process;
 mod deny;
 mod direnv;
+mod doctor;
 mod env;
 mod exec;
 mod grammar;
 mod guard;
+mod handover;
 mod hook;
 mod hook_env;
 mod hook_session;
+mod import;
 mod keeping;
 mod list;
 mod lock;
@@ -32,8 +35,12 @@ mod login;
 mod logout;
 mod man;
 mod r#move;
+mod npm;
+mod npm_words;
+mod open;
 mod passphrase;
 mod paste;
+mod pick;
 mod plan;
 mod profile;
 mod prompt;
@@ -65,7 +72,7 @@ pub const EXEC_NAME: &str = "alchemy-exec";
 /// Cloudflare credentials for any command.
 #[derive(Parser)]
 #[command(name = "alchemy", version, subcommand_required = true, arg_required_else_help = true)]
-#[command(max_term_width = 100)]
+#[command(max_term_width = 100, after_help = npm_words::help())]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -107,6 +114,7 @@ enum Command {
     Unlock(lock::Unlock),
     Lock(lock::Lock),
     Whoami(whoami::Whoami),
+    Open(open::Open),
     /// List the profiles
     #[command(visible_alias = "ls")]
     List(list::List),
@@ -121,10 +129,14 @@ enum Command {
     Use(r#use::Use),
     Allow(allow::Allow),
     Deny(deny::Deny),
+    Doctor(doctor::Doctor),
+    Import(import::Import),
     Completions(completions::Completions),
     Man(man::Man),
     #[command(name = "__complete", hide = true)]
     Complete(complete::Complete),
+    #[command(flatten)]
+    Npm(npm::Npm),
 }
 
 impl Command {
@@ -141,6 +153,7 @@ impl Command {
             Self::Unlock(unlock) => unlock.run(context),
             Self::Lock(lock) => lock.run(context),
             Self::Whoami(whoami) => whoami.run(context),
+            Self::Open(open) => open.run(context),
             Self::List(list) => list.run(context),
             Self::Profile(profile) => profile.run(context),
             Self::Hook(hook) => hook.run(context),
@@ -150,9 +163,12 @@ impl Command {
             Self::Use(bind) => bind.run(context),
             Self::Allow(allow) => allow.run(context),
             Self::Deny(deny) => deny.run(context),
+            Self::Doctor(doctor) => doctor.run(context),
+            Self::Import(import) => import.run(context),
             Self::Completions(completions) => completions.run(context),
             Self::Man(man) => man.run(),
             Self::Complete(complete) => complete.run(context),
+            Self::Npm(npm) => npm.run(context),
         }
     }
 }
@@ -180,6 +196,24 @@ struct Consent {
     /// Do not ask, for a profile that is marked 'confirm'
     #[arg(short, long)]
     yes: bool,
+}
+
+/// What to do where something in the directory goes before the credential.
+#[derive(Args, Clone, Copy, Default)]
+struct Strictness {
+    /// Run nothing where a .env or wrangler's configuration here goes before the credential or account
+    #[arg(long, overrides_with = "no_strict")]
+    strict: bool,
+    /// Only warn of it, also where the setting 'strict' says otherwise
+    #[arg(long, overrides_with = "strict")]
+    no_strict: bool,
+}
+
+impl Strictness {
+    /// What was said on the command line, if anything.
+    fn given(self) -> Option<bool> {
+        (self.strict || self.no_strict).then_some(self.strict)
+    }
 }
 
 /// What a person may say of a profile besides its credential.
@@ -266,14 +300,16 @@ pub fn main(mut arguments: Vec<OsString>) -> u8 {
     occupy_standard_streams();
     launch::ignore_sigpipe();
     launch::forbid_core_dump();
-    if arguments.first().is_some_and(|name| base_name(name) == EXEC_NAME) {
+    let asks_version = matches!(&arguments[..], [_, word] if word == "--version");
+    if !asks_version && arguments.first().is_some_and(|name| base_name(name) == EXEC_NAME) {
         arguments.insert(1, "exec".into());
     }
     let program = arguments.first().cloned().unwrap_or_default();
     let is_quick = arguments.get(1).is_some_and(|word| QUICK.iter().any(|quick| word == quick));
     let mut command = if is_quick { QuickCli::command() } else { Cli::command() };
     let arguments = grammar::canonical(arguments, &command);
-    let is_exec = grammar::subcommand(&arguments, &command).is_some_and(|word| word == "exec");
+    let word = grammar::subcommand(&arguments, &command).map(OsStr::to_owned);
+    let is_exec = word.as_deref().is_some_and(|word| word == "exec" || npm_words::has(word));
     let parsed = command.try_get_matches_from_mut(arguments).and_then(|matches| {
         if is_quick {
             QuickCli::from_arg_matches(&matches).map(Cli::from)
@@ -283,7 +319,10 @@ pub fn main(mut arguments: Vec<OsString>) -> u8 {
     });
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return wrong_usage(&error, is_exec),
+        Err(error) => {
+            let unknown = word.filter(|word| command.find_subcommand(word).is_none());
+            return wrong_usage(&error, unknown.as_deref(), is_exec);
+        }
     };
     let context = Context::read(&cli.global, program);
     match context.and_then(|context| cli.command.run(&context).map_err(|error| (error, context.messages))) {
@@ -324,7 +363,8 @@ fn exit_code(kind: Kind, is_exec: bool) -> u8 {
 }
 
 /// Help and version go to stdout; everything else becomes one line with a hint, like any error.
-fn wrong_usage(error: &clap::Error, is_exec: bool) -> u8 {
+/// `unknown` is the command, where there is none of that name.
+fn wrong_usage(error: &clap::Error, unknown: Option<&OsStr>, is_exec: bool) -> u8 {
     let messages = Messages::new(Level::Normal, false);
     let shown = error.to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
@@ -336,6 +376,11 @@ fn wrong_usage(error: &clap::Error, is_exec: bool) -> u8 {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         // There is nobody left to tell when this cannot be written.
         let _ = std::io::Write::write_all(&mut std::io::stderr(), shown.as_bytes());
+        return exit_code(Kind::Usage, is_exec);
+    }
+    if let (ErrorKind::InvalidSubcommand, Some(word)) = (error.kind(), unknown) {
+        messages
+            .error(&npm_words::unknown(&word.to_string_lossy(), error.get(ContextKind::SuggestedSubcommand)));
         return exit_code(Kind::Usage, is_exec);
     }
     let first = shown.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");

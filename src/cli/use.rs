@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::chain;
 use super::context::Context;
+use super::pick::{Pick, is_open, pick};
 use crate::directory::Here;
 use crate::directory::bindings::{Bindings, bind, unbind};
 use crate::error::{Error, Result, reason};
@@ -29,13 +30,15 @@ pub struct Use {
     #[arg(value_name = "PROFILE [DIR]", num_args = 0..)]
     words: Vec<PathBuf>,
     /// The profile, as an option
-    #[arg(short, long, value_name = "PROFILE", conflicts_with_all = ["unset", "list"])]
+    #[arg(short, long, value_name = "PROFILE", conflicts_with_all = ["unset", "list", "pick"])]
     profile: Option<String>,
+    #[command(flatten)]
+    pick: Pick,
     /// Take the binding of a directory away
-    #[arg(long, conflicts_with = "list")]
+    #[arg(long, conflicts_with_all = ["list", "pick"])]
     unset: bool,
     /// List the directories that are bound
-    #[arg(long, conflicts_with = "words")]
+    #[arg(long, conflicts_with_all = ["words", "pick"])]
     list: bool,
     /// Write JSON
     #[arg(long)]
@@ -47,19 +50,29 @@ impl Use {
         let mut words = self.words.into_iter();
         let profile = match self.profile {
             Some(profile) => Some(profile),
-            None if self.unset => None,
+            None if self.unset || self.pick.pick => None,
             None => words.next().map(|word| word.to_string_lossy().into_owned()),
         };
         let directory = words.next();
         if words.next().is_some() {
             return Err(Error::usage("too many words on the command line")
-                .hint("it is: alchemy use PROFILE [DIR], or alchemy use --unset [DIR]"));
+                .hint("it is: alchemy use PROFILE [DIR], or with --pick or --unset: [DIR]"));
         }
         match profile {
             _ if self.list => list(context, self.json),
             _ if self.unset => unset(context, directory.as_deref(), self.json),
             Some(profile) => set(context, &profile, directory.as_deref(), self.json),
-            None => chain::show(context, self.json),
+            None => {
+                let store = context.store(false)?;
+                if !self.pick.pick {
+                    chain::show(context, self.json)?;
+                }
+                if self.pick.pick || (!self.json && is_open(context, &store)?) {
+                    let (profile, _) = pick(context, &store)?;
+                    set(context, profile.name.as_str(), directory.as_deref(), self.json)?;
+                }
+                Ok(())
+            }
         }
     }
 }

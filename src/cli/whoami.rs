@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::chosen::Chosen;
 use super::context::Context;
+use super::pick::Pick;
 use super::{MinTtl, ProfileArgument};
 use crate::cloudflare::{Credential, Identity, Who, identify};
 use crate::error::Result;
@@ -18,6 +19,8 @@ use crate::terminal;
 pub struct Whoami {
     #[command(flatten)]
     profile: ProfileArgument,
+    #[command(flatten)]
+    pick: Pick,
     /// Write JSON
     #[arg(long)]
     json: bool,
@@ -26,7 +29,7 @@ pub struct Whoami {
 impl Whoami {
     pub fn run(self, context: &Context) -> Result<()> {
         let mut store = context.store(true)?;
-        let chosen = Chosen::of(context, &store, self.profile.get())?;
+        let chosen = Chosen::of_or_picked(context, &store, self.profile.get(), self.pick)?;
         let session = chosen.session(context, &mut store, None, &MinTtl::default(), Gate::Inside)?;
         let notice = |text: &str| context.messages.say(text);
         let client = context.client(&session.endpoint, &session.credential, &notice)?;

@@ -1,11 +1,16 @@
-//! What directories say: bindings, pin files, and which of those are trusted (design §4).
+//! What directories say: bindings, pin files, and which of those are trusted (design §4); and what in one
+//! outranks the credential that a command is given.
 //!
 //! The nearest directory upward wins, and in one directory the binding goes before the pin file. A pin
 //! file selects a profile only when it is allowed; the account that it names guards always. A linked git
 //! worktree is covered by the bindings of its main one, as though it stood there.
 
 pub mod bindings;
-mod file;
+pub mod dotenv;
+pub mod file;
+pub mod hazards;
+mod loads;
+pub mod npm_bin;
 pub mod pin;
 mod records;
 pub mod trust;
@@ -22,7 +27,6 @@ use crate::store::home::Home;
 use pin::PinFile;
 use trust::Trust;
 pub use walk::{Finding, Says, walk};
-pub use wrangler::account as wrangler_account;
 
 /// What the directories from one upward say.
 #[derive(Debug, Default)]

@@ -3,10 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use jsonc_parser::ast::Object;
+use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::file;
+use crate::store::document::position;
 
 /// The most that is read of one, in bytes.
 const LIMIT: u64 = 1024 * 1024;
@@ -15,34 +18,68 @@ const LIMIT: u64 = 1024 * 1024;
 /// (`findWranglerConfig` of wrangler 4.164).
 const NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 
-/// The `account_id` of the configuration that wrangler finds in this directory, and the file. `None` when
-/// there is none, or it cannot be understood: that is wrangler's to tell.
+/// An account that the configuration names.
+pub struct Found {
+    /// Its id, as it is written.
+    pub id: String,
+    /// The configuration.
+    pub file: PathBuf,
+    /// The line in it, from 1.
+    pub line: usize,
+}
+
+/// The `account_id` of the configuration that wrangler finds in this directory, or of the one that it is
+/// named, for its `environment`. `None` when there is none, or it cannot be understood: that is wrangler's to
+/// tell.
 #[must_use]
-pub fn account(directory: &Path) -> Option<(String, PathBuf)> {
-    let (path, bytes) = NAMES.iter().find_map(|name| {
-        directory.ancestors().map(|directory| directory.join(name)).find_map(|path| {
-            match file::read(&path, LIMIT, None) {
-                Ok(small) => small.map(|small| (path, Some(small.bytes))),
-                Err(_) => Some((path, None)),
-            }
-        })
-    })?;
+pub fn account(directory: &Path, named: Option<&Path>, environment: Option<&str>) -> Option<Found> {
+    let read = |path: PathBuf| match file::read(&path, LIMIT, None) {
+        Ok(small) => small.map(|small| (path, Some(small.bytes))),
+        Err(_) => Some((path, None)),
+    };
+    let found = match named {
+        Some(named) => read(directory.join(named)),
+        None => NAMES
+            .iter()
+            .find_map(|name| directory.ancestors().map(|directory| directory.join(name)).find_map(read)),
+    };
+    let (file, bytes) = found?;
     let bytes = bytes?;
-    let text = std::str::from_utf8(&bytes).ok()?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let is_toml = path.extension().is_some_and(|extension| extension == "toml");
-    let id = if is_toml { in_toml(text) } else { in_jsonc(text) }?;
+    let whole = std::str::from_utf8(&bytes).ok()?;
+    let text = whole.strip_prefix('\u{feff}').unwrap_or(whole);
+    let is_toml = file.extension().is_some_and(|extension| extension == "toml");
+    let (id, at) = if is_toml { in_toml(text, environment) } else { in_jsonc(text, environment) }?;
+    let (line, _) = position(text.as_bytes(), at);
     // The only ones that wrangler takes; an empty one is none.
     let is_id = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-    is_id.then_some((id, path))
+    is_id.then_some(Found { id, file, line })
 }
 
-fn in_toml(text: &str) -> Option<String> {
+/// The id and where it is: the environment's own, else that of all.
+fn in_toml(text: &str, environment: Option<&str>) -> Option<(String, usize)> {
     let table = DeTable::parse(text).ok()?.into_inner();
-    table.get("account_id")?.get_ref().as_str().map(str::to_owned)
+    let id = |table: &DeTable| {
+        let value = table.get("account_id")?;
+        Some((value.get_ref().as_str()?.to_owned(), value.span().start))
+    };
+    let of_environment = environment.and_then(|name| match table.get("env")?.get_ref() {
+        DeValue::Table(all) => match all.get(name)?.get_ref() {
+            DeValue::Table(own) => id(own),
+            _ => None,
+        },
+        _ => None,
+    });
+    of_environment.or_else(|| id(&table))
 }
 
-fn in_jsonc(text: &str) -> Option<String> {
+fn in_jsonc(text: &str, environment: Option<&str>) -> Option<(String, usize)> {
     let parsed = parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default()).ok()?;
-    Some(parsed.value?.as_object()?.get_string("account_id")?.value.to_string())
+    let value = parsed.value?;
+    let table = value.as_object()?;
+    let id = |table: &Object| {
+        let id = table.get_string("account_id")?;
+        Some((id.value.to_string(), id.start()))
+    };
+    let of_environment = environment.and_then(|name| id(table.get_object("env")?.get_object(name)?));
+    of_environment.or_else(|| id(table))
 }

@@ -6,6 +6,7 @@
 //! it is needed.
 
 mod endpoint;
+pub mod probe;
 mod transport;
 mod trust;
 

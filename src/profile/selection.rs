@@ -20,6 +20,8 @@ pub enum Reason {
     Pinned(String),
     /// This pin file asks for it, which is not allowed to.
     Asked(String),
+    /// A person at the terminal, from the list.
+    Picked,
     /// Nothing selects, so it is `default`.
     Default,
 }
@@ -33,6 +35,7 @@ impl fmt::Display for Reason {
             Self::Bound(directory) => write!(f, "bound at {directory}"),
             Self::Pinned(file) => write!(f, "pinned by {file}"),
             Self::Asked(file) => write!(f, "asked for by {file}"),
+            Self::Picked => f.write_str("picked from the list"),
             Self::Default => f.write_str("by default"),
         }
     }

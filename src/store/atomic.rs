@@ -146,6 +146,18 @@ impl Prepared {
         Ok(self)
     }
 
+    /// Gives it the mode of the document that it replaces, where there is one: it may be for others to read.
+    ///
+    /// # Errors
+    /// When its mode cannot be set.
+    pub fn keeping_mode(self) -> Result<Self> {
+        if let Ok(metadata) = fs::metadata(&self.target) {
+            let set = self.file.as_file().set_permissions(metadata.permissions());
+            set.map_err(|error| Error::io("write", &self.target, &error))?;
+        }
+        Ok(self)
+    }
+
     /// Writes another content into the room that was taken.
     ///
     /// # Errors

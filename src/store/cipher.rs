@@ -123,7 +123,8 @@ fn recipient(text: &str) -> Result<Box<dyn Recipient>> {
     }
     match text.parse::<ssh::Recipient>() {
         Ok(recipient) => Ok(Box::new(recipient)),
-        Err(_) => Err(Error::new(format!("'{text}' is no public key that can be encrypted to"))),
+        Err(_) => Err(Error::new(format!("'{text}' is no public key that can be encrypted to"))
+            .hint("name the file of the private key again: alchemy configure -p PROFILE --identity PATH")),
     }
 }
 

@@ -93,7 +93,15 @@ impl Store<'_> {
             ));
             return Ok(());
         };
-        self.run(name, delete, "deletes", Zeroizing::default())?.success(name, "deletes").map(drop)
+        let deleted = self.run(name, delete, "deletes", Zeroizing::default())?.success(name, "deletes");
+        let Err(error) = deleted else { return Ok(()) };
+        // Most fail as well where there is nothing to delete.
+        match self.read_by_command(name, commands) {
+            Ok(Some(_)) => return Err(error),
+            Ok(None) => {}
+            Err(_) => self.messages.say(&format!("{error}; it cannot be read either, and counts as gone")),
+        }
+        Ok(())
     }
 
     /// Whether the commands can be run at all. That there is nothing to read yet is no failure.

@@ -53,12 +53,16 @@ impl Store<'_> {
             self.messages.say(&format!("{shown} could be read by others; its mode is 0600 now"));
         }
         let digest = sha256_hex(&*found.bytes);
+        let parse = |document: &Bytes| {
+            Document::parse(document, &shown).map(Some).map_err(|error| error.hint(mend(name)))
+        };
         if let Some(document) = self.known_document(name, &path, &digest) {
-            return Document::parse(&document, &shown).map(Some);
+            return parse(&document);
         }
         let document = self.decrypt(name, encryption, &shown, &found.bytes, may_ask)?;
+        let parsed = parse(&document)?;
         self.remember(name, encryption, &digest, &document);
-        Document::parse(&document, &shown).map(Some)
+        Ok(parsed)
     }
 
     /// What is known already of the file with this digest: in this process, or in the kernel.
@@ -80,17 +84,15 @@ impl Store<'_> {
         Some(kept.document)
     }
 
-    /// Whether the document can be had without waiting for a person.
+    /// Whether the document can be had without waiting for a person, or is known not to be there.
     pub(crate) fn is_open(&self, profile: &Profile) -> bool {
         let StoreKind::Encrypted(encryption) = &profile.store else { return false };
-        if let Encryption::Identity { path, .. } = encryption
-            && matches!(cipher::private(path), Ok(Private::Open(_)))
-        {
+        if opens_by_itself(encryption) {
             return true;
         }
         let path = self.home.encrypted(&profile.name);
         let bytes = atomic::read(&path).ok().flatten();
-        bytes.is_some_and(|bytes| self.known_document(&profile.name, &path, &sha256_hex(&*bytes)).is_some())
+        bytes.is_none_or(|bytes| self.known_document(&profile.name, &path, &sha256_hex(&*bytes)).is_some())
     }
 
     /// Decrypts what is encrypted for a profile; `what` is its file, for the messages.
@@ -102,10 +104,7 @@ impl Store<'_> {
         bytes: &[u8],
         may_ask: bool,
     ) -> Result<Bytes> {
-        let damaged = |why: &str| {
-            Error::new(format!("{what} {why}"))
-                .hint(format!("bring back a copy of it, or set the profile up again: alchemy configure -p {name} --store encrypted"))
-        };
+        let damaged = |why: &str| Error::new(format!("{what} {why}")).hint(mend(name));
         let other = |refused: Refused| match refused {
             Refused::Other(why) => damaged(&why),
             Refused::Passphrase => damaged("is encrypted to another key"),
@@ -137,7 +136,7 @@ impl Store<'_> {
         may_ask: bool,
         open: impl Fn(&Secret) -> Result<T, Refused>,
     ) -> Result<T> {
-        let wrong = |why: &str| Error::new(format!("{what} {why}"));
+        let wrong = |why: &str| Error::new(format!("{what} {why}")).hint(mend(name));
         let known = self.opened.of.borrow().get(name).and_then(|known| known.passphrase.clone());
         if let Some(passphrase) = known {
             match open(&passphrase) {
@@ -224,15 +223,9 @@ impl Store<'_> {
     }
 
     /// Forgets what this process and the kernel know of a profile's document; whether the kernel kept any.
-    pub(super) fn forget_opened(&self, name: &ProfileName) -> bool {
+    pub fn forget_opened(&self, name: &ProfileName) -> bool {
         self.opened.of.borrow_mut().remove(name);
         kernel_keyring::forget(&self.home.encrypted(name))
-    }
-
-    /// Has the kernel forget what it keeps of an encrypted document. Whether it kept any.
-    #[must_use]
-    pub fn relock(&self, name: &ProfileName) -> bool {
-        self.forget_opened(name)
     }
 
     /// Has a new passphrase chosen for a profile: the one given in advance, else one that is typed twice.
@@ -323,4 +316,18 @@ impl Store<'_> {
     ) -> Option<Bytes> {
         self.decrypt(name, encryption, "the rescue file", bytes, true).ok()
     }
+}
+
+/// What to do about a file that is no good.
+fn mend(name: &ProfileName) -> String {
+    format!(
+        "bring back a copy of it, or set the profile up again: alchemy configure -p {name} --store encrypted"
+    )
+}
+
+/// Whether it takes no passphrase to decrypt: the key lies in its file as it is.
+#[must_use]
+pub fn opens_by_itself(encryption: &Encryption) -> bool {
+    let Encryption::Identity { path, .. } = encryption else { return false };
+    matches!(cipher::private(path), Ok(Private::Open(_)))
 }

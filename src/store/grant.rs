@@ -218,6 +218,10 @@ impl Held<'_, '_> {
     /// # Errors
     /// When neither the store nor a rescue file could take it.
     pub fn reserve(&self, current: &Current) -> Result<Room> {
+        if let StoreKind::Encrypted(encryption) = &self.profile.store {
+            // A rescue file is encrypted, too.
+            self.store.ready_to_encrypt(&self.profile.name, encryption)?;
+        }
         self.room().or_else(|error| {
             self.store.messages.verbose(&format!("{error}; trying the rescue file"));
             let blank = vec![b' '; current.document.to_bytes().len() + SLACK];
@@ -233,10 +237,7 @@ impl Held<'_, '_> {
     fn room(&self) -> Result<Room> {
         let path = match &self.profile.store {
             StoreKind::Keyring | StoreKind::Command(_) => return Ok(Room(None)),
-            StoreKind::Encrypted(encryption) => {
-                self.store.ready_to_encrypt(&self.profile.name, encryption)?;
-                self.store.home.encrypted(&self.profile.name)
-            }
+            StoreKind::Encrypted(_) => self.store.home.encrypted(&self.profile.name),
             StoreKind::File => self.store.document_path(&self.profile),
             StoreKind::Npm => {
                 // One that a killed process left is waited for now, and not with the next pair in our hands.

@@ -85,11 +85,17 @@ impl Home {
         [Some(usual), self.in_runtime(&format!("rescue-{name}"))].into_iter().flatten().collect()
     }
 
-    /// A file of this home in the runtime folder, where there is one.
-    fn in_runtime(&self, file: &str) -> Option<PathBuf> {
+    /// The folder of this home in the runtime folder, where there is one: for when the home cannot be written.
+    #[must_use]
+    pub fn runtime_folder(&self) -> Option<PathBuf> {
         let mut id = sha256_hex(self.root.as_os_str().as_encoded_bytes());
         id.truncate(16);
-        Some(self.runtime.as_ref()?.join("alchemy").join(id).join(file))
+        Some(self.runtime.as_ref()?.join("alchemy").join(id))
+    }
+
+    /// A file in it.
+    fn in_runtime(&self, file: &str) -> Option<PathBuf> {
+        Some(self.runtime_folder()?.join(file))
     }
 
     /// Version 2's profiles: one folder each.

@@ -76,6 +76,18 @@ impl Store<'_> {
         Keyring::open(&self.access.keyring)?.probe()
     }
 
+    /// An item of another program in the keyring: see [`Keyring::get_foreign`].
+    ///
+    /// # Errors
+    /// Why it cannot be had.
+    pub fn foreign_item(
+        &self,
+        attributes: &[(&'static str, &str)],
+        collection: Option<&'static str>,
+    ) -> Result<Option<Bytes>, KeyringError> {
+        Keyring::open(&self.access.keyring)?.get_foreign(attributes, collection)
+    }
+
     fn with_keyring<T>(
         &self,
         name: &ProfileName,

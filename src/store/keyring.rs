@@ -120,6 +120,20 @@ impl Keyring {
         self.ask(move |platform| found(entry(platform, &user)?.get_secret().map(Zeroizing::new)))
     }
 
+    /// The secret of an item of another program, which has these attributes; in the Secret Service only
+    /// within `collection`, where one is named. `None` if there is none.
+    ///
+    /// # Errors
+    /// Any [`KeyringError`].
+    pub fn get_foreign(
+        &self,
+        attributes: &[(&'static str, &str)],
+        collection: Option<&'static str>,
+    ) -> Answer<Option<Zeroizing<Vec<u8>>>> {
+        let attributes: Vec<_> = attributes.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+        self.ask(move |platform| found(foreign(platform, &attributes, collection).map(Zeroizing::new)))
+    }
+
     /// Stores `secret` for `user`, then reads it back.
     ///
     /// # Errors
@@ -194,6 +208,31 @@ fn found<T>(result: keyring_core::Result<T>) -> keyring_core::Result<Option<T>> 
     match result {
         Err(Error::NoEntry) => Ok(None),
         other => other.map(Some),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn foreign(
+    platform: &Platform,
+    attributes: &[(&'static str, String)],
+    collection: Option<&'static str>,
+) -> keyring_core::Result<Vec<u8>> {
+    let store = platform.0.as_any().downcast_ref::<super::secret_service::Store>();
+    store.ok_or(Error::NoDefaultStore)?.get_foreign(attributes, collection)
+}
+
+/// A keychain knows items by service and account alone, and we open no other than the login keychain.
+#[cfg(not(target_os = "linux"))]
+fn foreign(
+    platform: &Platform,
+    attributes: &[(&'static str, String)],
+    collection: Option<&'static str>,
+) -> keyring_core::Result<Vec<u8>> {
+    match (attributes, collection) {
+        ([("service", service), ("account", account)], None) => {
+            platform.0.build(service, account, None)?.get_secret()
+        }
+        _ => Err(Error::NoEntry),
     }
 }
 

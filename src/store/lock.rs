@@ -5,9 +5,9 @@
 //! stay, because removing one would let two processes hold "the same" lock. What a holder has to tell
 //! the next one, alive or dead, is in the file: its [`Note`].
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::ErrorKind;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
@@ -172,6 +172,41 @@ fn read(file: &File) -> Option<Note> {
     serde_json::Deserializer::from_slice(&bytes).into_iter().next()?.ok()
 }
 
+/// What the last holder of the lock at `path` wrote, held or not. Nothing is changed.
+#[must_use]
+pub fn peek(path: &Path) -> Option<Note> {
+    read(&File::open(path).ok()?)
+}
+
+/// Who holds the lock at `path`, if anybody does: the process's id, where the system tells it.
+///
+/// # Errors
+/// When the file cannot be opened or tried.
+pub fn holder(path: &Path) -> io::Result<Option<Option<i32>>> {
+    let file = File::open(path)?;
+    // Shared, and for a moment: who comes just now tries again in 10 ms.
+    match file.try_lock_shared() {
+        Ok(()) => file.unlock().map(|()| None),
+        Err(TryLockError::WouldBlock) => {
+            let metadata = file.metadata()?;
+            let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
+            Ok(Some(holder_in(&locks, metadata.ino())))
+        }
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// The process that has a `flock` of this inode in `/proc/locks` (proc(5)); 0 is one of another namespace.
+/// The device there is not always that of `stat` (overlayfs, btrfs).
+fn holder_in(locks: &str, inode: u64) -> Option<i32> {
+    locks.lines().find_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let (kind, pid, file) = (words.next()?, words.nth(2)?, words.next()?);
+        let of_file = file.rsplit_once(':').is_some_and(|(_, number)| number.parse() == Ok(inode));
+        (kind == "FLOCK" && of_file).then(|| pid.parse().ok())?.filter(|pid| *pid > 0)
+    })
+}
+
 /// A wait for another process: silent for a second, then said, and at an end after 60 s.
 pub(super) struct Wait<'a> {
     what: &'a str,
@@ -206,5 +241,19 @@ impl<'a> Wait<'a> {
         }
         sleep(pause);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_holder_of_a_lock_is_found_by_its_inode() {
+        let locks = "1: POSIX  ADVISORY  WRITE 7 08:01:55 0 EOF\n2: FLOCK  ADVISORY  WRITE 42 08:01:55 0 EOF\n\
+                     2: -> FLOCK  ADVISORY  WRITE 43 08:01:55 0 EOF\n3: FLOCK  ADVISORY  WRITE 0 00:2f:56 0 EOF\n";
+        assert_eq!(holder_in(locks, 55), Some(42));
+        assert_eq!(holder_in(locks, 56), None);
+        assert_eq!(holder_in("", 55), None);
     }
 }

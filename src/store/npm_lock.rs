@@ -13,8 +13,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use super::atomic;
+use super::home::Home;
 use super::lock::{Lock, Mark, Wait};
 use crate::error::{Error, Result};
+use crate::profile::ProfileName;
 use crate::signals::HeldBack;
 use crate::terminal::Messages;
 
@@ -216,6 +218,66 @@ impl Folder {
             Err(error) => error.kind() == ErrorKind::NotFound,
         }
     }
+}
+
+/// A lock of npm's that is there: held by somebody, or left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// The folder.
+    pub path: PathBuf,
+    /// Whose it is.
+    pub protocol: Protocol,
+    /// How long nobody has touched it.
+    pub age: Duration,
+    /// Whoever made it has died: it was not touched for the protocol's time.
+    pub dead: bool,
+    /// Something is in it that the protocol does not know: npm cannot remove it, and waits for ever.
+    pub stuck: bool,
+}
+
+/// All locks of npm's that are there, sorted by name. Nothing is changed.
+#[must_use]
+pub fn all(lock_folder: &Path) -> Vec<Left> {
+    let folders = fs::read_dir(lock_folder).into_iter().flatten().flatten();
+    let mut found: Vec<Left> = folders
+        .filter_map(|entry| {
+            let name = entry.file_name();
+            let is_v2 = Path::new(&name).extension().is_some_and(|extension| extension == "lock");
+            let protocol = match name.to_str()? {
+                _ if is_v2 => Protocol::V2,
+                name if name.starts_with("cloudflare-") => Protocol::V1,
+                _ => return None,
+            };
+            let metadata = entry.metadata().ok().filter(Metadata::is_dir)?;
+            let age = SystemTime::now().duration_since(metadata.modified().ok()?).unwrap_or_default();
+            let known = |name: &str| protocol == Protocol::V2 && name == "owner";
+            let mut inside = fs::read_dir(entry.path()).into_iter().flatten().flatten();
+            let stuck = inside.any(|entry| !entry.file_name().to_str().is_some_and(known));
+            Some(Left { path: entry.path(), protocol, age, dead: age > protocol.dead_after(), stuck })
+        })
+        .collect();
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+/// Removes one whose holder has died, as the next who needs it would: by taking it, and giving it back.
+///
+/// # Errors
+/// When somebody has taken it meanwhile and does not give it back within 60 s.
+pub fn release(home: &Home, left: &Left, messages: Messages) -> Result<()> {
+    let name = left.path.file_name().unwrap_or_default().to_string_lossy();
+    let key = match left.protocol {
+        Protocol::V1 => name.strip_prefix("cloudflare-"),
+        Protocol::V2 => name.strip_prefix("profile-credentials-").and_then(|name| name.strip_suffix(".lock")),
+    };
+    // Under the lock of ours that guards it: no other process of ours has it then.
+    let ours = match key.and_then(|name| ProfileName::parse(name).ok()) {
+        Some(name) => home.credential_lock(&name),
+        None => vec![home.lock("npm-profiles")],
+    };
+    let what = format!("npm's lock {name}");
+    let ours = Lock::acquire(&ours, &what, messages)?;
+    NpmLock::acquire(left.path.clone(), left.protocol, &ours, &what, messages).map(drop)
 }
 
 /// The time of the last change in nanoseconds of Unix time.

@@ -88,6 +88,27 @@ impl Store {
         })
     }
 
+    /// The secret of an item of another program: the first with these attributes, as `secret-tool` takes it,
+    /// in `collection` where one is named by the end of its path.
+    ///
+    /// # Errors
+    /// `NoEntry` if there is none; else as for our own items.
+    pub fn get_foreign(&self, attributes: &[(&str, String)], collection: Option<&str>) -> Result<Vec<u8>> {
+        let attributes = attributes.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        self.with(|bus| {
+            let (unlocked, locked) = bus.search(&attributes)?;
+            let within = |item: &&Path| {
+                let folder = item.rsplit_once('/').and_then(|(path, _)| path.rsplit_once('/'));
+                collection.is_none_or(|name| folder.is_some_and(|(_, folder)| folder == name))
+            };
+            let item = unlocked.iter().chain(&locked).find(within).ok_or(Error::NoEntry)?;
+            if locked.contains(item) {
+                bus.unlock(item)?;
+            }
+            bus.secret(item)
+        })
+    }
+
     /// Runs `work` on the one connection, which is dropped when it failed: a service that was
     /// started anew knows nothing of an old session.
     fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
@@ -151,6 +172,12 @@ impl Connection {
         let (_, session): (Variant<String>, Path) = self.service("OpenSession", plain)?;
         self.session = Some(session.clone());
         Ok(session)
+    }
+
+    fn secret(&mut self, item: &Path<'static>) -> Result<Vec<u8>> {
+        let session = self.session()?;
+        let (secret,): (Secret,) = self.call(item, ITEM, "GetSecret", (session,))?;
+        Ok(secret.2)
     }
 
     /// The default collection, unlocked.
@@ -279,9 +306,7 @@ impl CredentialApi for ItemCredential {
     fn get_secret(&self) -> Result<Vec<u8>> {
         self.store.with(|bus| {
             let item = self.item(bus)?;
-            let session = bus.session()?;
-            let (secret,): (Secret,) = bus.call(&item, ITEM, "GetSecret", (session,))?;
-            Ok(secret.2)
+            bus.secret(&item)
         })
     }
 

@@ -33,6 +33,8 @@ const USUAL_KEEP: SignedDuration = SignedDuration::from_mins(15);
 pub struct Settings {
     /// What a shell's hook puts into the shell.
     pub export: Export,
+    /// Nothing is run where something in the directory goes before the credential.
+    pub strict: bool,
     /// For how long the kernel keeps what was decrypted; zero for not at all.
     pub keep: SignedDuration,
     /// The commands of the store of that name, for profiles that are made from now on.
@@ -52,12 +54,17 @@ pub struct GivenCommands {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { export: Export::default(), keep: USUAL_KEEP, commands: GivenCommands::default() }
+        Self {
+            export: Export::default(),
+            strict: false,
+            keep: USUAL_KEEP,
+            commands: GivenCommands::default(),
+        }
     }
 }
 
 /// The keys that there are, for whoever has written another.
-const MEND: &str = "it may say export = \"profile\" or \"credential\"; under [encrypted] keep = \"15m\"; under \
+const MEND: &str = "it may say export = \"profile\" or \"credential\", and strict = true or false; under [encrypted] keep = \"15m\"; under \
                     [command] read, write and delete; and nothing else";
 
 impl Export {
@@ -110,6 +117,7 @@ impl Settings {
         let text = || text_of(value.get_ref());
         match key {
             "export" => self.export = Export::parse(text()?, "export")?,
+            "strict" => self.strict = truth_of(value.get_ref())?,
             "encrypted.keep" => self.keep = time(text()?)?,
             "command.read" => self.commands.read = Some(text()?.to_owned()),
             "command.write" => self.commands.write = Some(text()?.to_owned()),
@@ -148,5 +156,12 @@ fn text_of<'a>(value: &'a DeValue) -> Result<&'a str> {
     match value {
         DeValue::String(text) => Ok(text),
         _ => Err(Error::new("the value must be a text in quotes")),
+    }
+}
+
+fn truth_of(value: &DeValue) -> Result<bool> {
+    match value {
+        DeValue::Boolean(truth) => Ok(*truth),
+        _ => Err(Error::new("the value must be true or false")),
     }
 }

@@ -31,11 +31,11 @@ impl Store<'_> {
                 _ => Err(in_npm(name)),
             };
         }
-        self.ready(name, &profile.store)?;
+        if profile.store != StoreKind::Keyring {
+            self.ready(name, &profile.store)?; // that one says so itself
+        }
         let lock = self.lock_both(profile)?;
-        let mut edit = Edit::open(self.home, self.messages)?;
-        self.identify_keyring(profile, &mut edit)?;
-        edit.put(profile);
+        let edit = self.edit_for(profile)?;
         let before = edit.before.entry(name.as_str()).and_then(|entry| entry.profile(name).ok());
         let prepared = edit.prepare()?;
         let path = self.home.credential(name.as_str());
@@ -63,6 +63,36 @@ impl Store<'_> {
         self.wipe_left(lock.ours(), profile);
         generation::moved(self.home, &[name]);
         self.reload()
+    }
+
+    /// Makes a profile that signs in, or changes one to be this, without a session yet.
+    ///
+    /// # Errors
+    /// When a lock, a store or the disk refuses.
+    pub fn put_signed_out(&mut self, profile: &Profile) -> Result<()> {
+        let name = &profile.name;
+        self.unlock(name)?;
+        let _lock = self.lock_both(profile)?;
+        let edit = self.edit_for(profile)?;
+        let replaced = edit.before.entry(name.as_str()).map(|entry| entry.profile(name));
+        let prepared = edit.prepare()?;
+        if let Some(Ok(replaced)) = &replaced {
+            self.delete_item(replaced)?;
+        }
+        if replaced.is_some() {
+            self.remove_documents(name)?;
+        }
+        prepared.commit()?;
+        generation::moved(self.home, &[name]);
+        self.reload()
+    }
+
+    /// `config.json` open, with the profile in it.
+    fn edit_for(&self, profile: &Profile) -> Result<Edit<'_>> {
+        let mut edit = Edit::open(self.home, self.messages)?;
+        self.identify_keyring(profile, &mut edit)?;
+        edit.put(profile);
+        Ok(edit)
     }
 
     /// Whether a new session of a profile, which is this one `before`, could be kept: whoever is to sign in

@@ -270,6 +270,13 @@ impl Cloudflare {
         self.server.service.faults.clear();
     }
 
+    /// The titles of the KV namespaces that were made in an account.
+    pub fn namespaces(&self, account: &str) -> Vec<String> {
+        let state = self.server.service.lock();
+        let own = state.namespaces.iter().filter(|(owner, _)| owner == account);
+        own.map(|(_, title)| title.clone()).collect()
+    }
+
     /// What was received so far, oldest first.
     pub fn requests(&self) -> Vec<Request> {
         self.server.service.lock().requests.clone()
@@ -281,6 +288,8 @@ struct State {
     accounts: Vec<(String, String)>,
     credentials: Vec<Credential>,
     grants: Option<(IsActive, Credential)>,
+    /// KV namespaces that were made: account and title.
+    namespaces: Vec<(String, String)>,
     requests: Vec<Request>,
     rolls: u32,
 }
@@ -487,9 +496,16 @@ impl State {
             ("GET", ["memberships"]) => Err(authentication_error()),
             ("GET", ["zones"]) => Ok(page(Vec::new(), query)),
             ("GET", ["accounts", id, "storage", "kv", "namespaces"]) => {
-                let (id, title) = (hex_id(id), "example");
-                let namespace = json!({ "id": id, "title": title, "supports_url_encoding": true });
-                Ok(page(vec![namespace], query))
+                let own = self.namespaces.iter().filter(|(account, _)| account == id);
+                let titles = ["example"].into_iter().chain(own.map(|(_, title)| title.as_str()));
+                Ok(page(titles.map(|title| namespace_json(id, title)).collect(), query))
+            }
+            ("POST", ["accounts", id, "storage", "kv", "namespaces"]) => {
+                let body: Option<Value> = serde_json::from_slice(&request.body).ok();
+                let title = body.as_ref().and_then(|body| body["title"].as_str());
+                let title = title.ok_or_else(|| error(400, 10019, "invalid request body"))?;
+                self.namespaces.push(((*id).into(), title.into()));
+                Ok(success(&namespace_json(id, title)))
             }
             _ => match tokens {
                 Some(_) if !may(Permission::TokensEdit) => Err(unauthorized()),
@@ -564,6 +580,11 @@ fn account_json((id, name): &(String, String)) -> Value {
         "id": id, "name": name, "type": "standard",
         "created_on": "2026-01-01T00:00:00Z", "settings": { "enforce_twofactor": false },
     })
+}
+
+fn namespace_json(account: &str, title: &str) -> Value {
+    let seed = if title == "example" { account.to_owned() } else { format!("{account} {title}") };
+    json!({ "id": hex_id(&seed), "title": title, "supports_url_encoding": true })
 }
 
 fn membership_json(account: &(String, String)) -> Value {

@@ -87,6 +87,32 @@ impl Keyring {
     /// Unlocks the keyring, as a person does at its dialog.
     #[cfg(target_os = "linux")]
     pub fn unlock(&self) {
+        let collection = dbus::Path::from("/org/freedesktop/secrets/collection/login");
+        self.with_master_password::<_, ()>("UnlockWithMasterPassword", collection);
+    }
+
+    /// Makes a collection of another program, unlocked; its path.
+    #[cfg(target_os = "linux")]
+    pub fn create_collection(&self, label: &str) -> String {
+        let label = dbus::arg::Variant(label);
+        let properties =
+            std::collections::HashMap::from([("org.freedesktop.Secret.Collection.Label", label)]);
+        let (path,): (dbus::Path,) = self.with_master_password("CreateWithMasterPassword", properties);
+        path.to_string()
+    }
+
+    /// Puts a secret into a collection, under attributes, as another program does.
+    pub fn store_in(&self, collection: &str, attributes: &[&str], secret: &str) {
+        let mut command = Command::new("secret-tool");
+        command
+            .args(["store", "--label=of the test", &format!("--collection={collection}")])
+            .args(attributes);
+        run_with_input(command.env(BUS, &self.address), secret).expect_code(0);
+    }
+
+    /// The only way to give a password without a display; it is what the daemon's own tests use.
+    #[cfg(target_os = "linux")]
+    fn with_master_password<A: dbus::arg::Append, R: dbus::arg::ReadAll>(&self, method: &str, what: A) -> R {
         use dbus::Path;
         use dbus::arg::Variant;
         let mut channel = dbus::channel::Channel::open_private(&self.address).expect("a bus");
@@ -99,10 +125,8 @@ impl Keyring {
         let open = call("org.freedesktop.Secret.Service", "OpenSession").append2("plain", Variant(""));
         let (_, session): (Variant<String>, Path) = ask(open).expect("a session").read2().expect("its path");
         let password = (session, Vec::<u8>::new(), b"test-password".to_vec(), "text/plain");
-        let collection = Path::from("/org/freedesktop/secrets/collection/login");
-        // The only way without a display; it is what the daemon's own tests use.
         let private = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface";
-        ask(call(private, "UnlockWithMasterPassword").append2(collection, password)).expect("unlocked");
+        ask(call(private, method).append2(what, password)).expect(method).read_all().expect("an answer")
     }
 
     /// Has its daemon go on.

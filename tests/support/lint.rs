@@ -1,16 +1,74 @@
-//! Linters that know what a file of CI may hold: `check-jsonschema` with the schemas of GitHub and GitLab in it, and
-//! `actionlint` for the expressions of a workflow. `tests/run` installs them.
+//! Who reads a text without running it: the shells themselves, parsers, and for the files of CI linters that know what
+//! may stand there: `check-jsonschema` with the schemas of GitHub and GitLab in it, and `actionlint` for the
+//! expressions of a workflow. `tests/run` installs them.
 
 use std::fs;
 use std::process::Command;
 
-use super::{given, run, run_with_input};
+use tree_sitter::{Node, Parser};
 
-/// Reads YAML by the schema of `github-workflows`, `github-actions` or `gitlab-ci`.
+use super::{given, has, run, run_with_input};
+
+/// Reads a text of a language; what its own program is missing for is left out.
 ///
 /// # Errors
-/// What is wrong with it.
-pub fn yaml(text: &str, schema: Option<&str>) -> Result<(), String> {
+/// What is wrong with it, or that nobody here reads the language.
+pub fn read(language: &str, text: &str, schema: Option<&str>) -> Result<(), String> {
+    match language {
+        // Run, and not only read, by those who know what should come of it.
+        "console" => Ok(()),
+        "sh" => by("shellcheck", &["-s", "bash", "-"], text),
+        "fish" => by("fish", &["--no-execute", "/dev/stdin"], text),
+        "zsh" => by("zsh", &["-n", "/dev/stdin"], text),
+        "nu" => by("nu", &["-n", "--stdin", "-c", "if not ($in | nu-check) { exit 1 }"], text),
+        "elvish" => by("elvish", &["-compileonly", "/dev/stdin"], text),
+        "tcsh" => by("tcsh", &["-f", "-n", "/dev/stdin"], text),
+        "powershell" => {
+            let mistake = powershell_mistake(text);
+            mistake.map_or(Ok(()), |(line, what)| Err(format!("line {line} is no PowerShell: {what}")))
+        }
+        "toml" => {
+            let parsed = toml::de::DeTable::parse(text);
+            parsed.map(drop).map_err(|error| format!("this is no TOML: {error}"))
+        }
+        "json" => {
+            let parsed = serde_json::from_str::<serde_json::Value>(text);
+            parsed.map(drop).map_err(|error| format!("this is no JSON: {error}"))
+        }
+        "yaml" => yaml(text, schema),
+        language => Err(format!("nobody here reads the language '{language}'")),
+    }
+}
+
+/// Has a program read a text on stdin.
+fn by(program: &str, arguments: &[&str], text: &str) -> Result<(), String> {
+    if !has(program) {
+        return Ok(());
+    }
+    let read = run_with_input(Command::new(program).args(arguments), text);
+    if read.code != 0 {
+        return Err(format!("{program} reads a fault:\n{}{}", read.stdout, read.stderr));
+    }
+    Ok(())
+}
+
+/// The first place that is no PowerShell, which can be installed nowhere that the tests run: its line, and what
+/// stands there.
+pub fn powershell_mistake(script: &str) -> Option<(usize, String)> {
+    fn find(node: Node, script: &str) -> Option<(usize, String)> {
+        if node.is_error() || node.is_missing() {
+            return Some((node.start_position().row + 1, script[node.byte_range()].to_owned()));
+        }
+        let mut cursor = node.walk();
+        node.children(&mut cursor).find_map(|child| find(child, script))
+    }
+    let mut parser = Parser::new();
+    parser.set_language(&tree_sitter_powershell::LANGUAGE.into()).expect("a grammar");
+    find(parser.parse(script, None).expect("a tree").root_node(), script)
+}
+
+/// Reads YAML by the schema of `github-workflows`, `github-actions` or `gitlab-ci`.
+fn yaml(text: &str, schema: Option<&str>) -> Result<(), String> {
     let schema = schema.ok_or("say by which schema it is to be read: <!-- test: schema: NAME -->")?;
     let Some(mut check) = python() else { return Ok(()) };
     let folder = tempfile::tempdir().expect("a folder");

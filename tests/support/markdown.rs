@@ -54,7 +54,8 @@ pub struct Marks {
     pub status: Option<i32>,
     /// `file: PATH`: it is the content of that file.
     pub file: Option<String>,
-    /// `keys: TEXT => KEY; …`: what a person presses when that is shown: `enter`, `down`, or what is typed.
+    /// `keys: TEXT => KEY; …`: what a person presses when that is shown by its first command: `enter`, `down`, or
+    /// what is typed.
     pub keys: Vec<(String, String)>,
     /// `schema: NAME`: what a linter must know to read it.
     pub schema: Option<String>,
@@ -129,6 +130,35 @@ pub fn steps(text: &str) -> Result<Vec<Step>, String> {
         return Err("the last directive stands before no block".to_owned());
     }
     Ok(steps)
+}
+
+/// Where the links of a text lead.
+pub fn links(text: &str) -> Vec<String> {
+    let links = Parser::new(text).filter_map(|event| match event {
+        Event::Start(Tag::Link { dest_url, .. }) => Some(dest_url.into_string()),
+        _ => None,
+    });
+    links.collect()
+}
+
+/// What a link to a heading has behind its `#`, as GitHub makes it: small letters, digits, `-` for a blank.
+pub fn anchors(text: &str) -> Vec<String> {
+    let mut anchors = Vec::new();
+    let mut heading: Option<String> = None;
+    for event in Parser::new(text) {
+        match event {
+            Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
+            Event::Text(text) | Event::Code(text) => {
+                let Some(heading) = &mut heading else { continue };
+                let kept = text.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+                let kept = kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c });
+                heading.extend(kept);
+            }
+            Event::End(TagEnd::Heading(_)) => anchors.extend(heading.take()),
+            _ => {}
+        }
+    }
+    anchors
 }
 
 /// The line at an offset, from 1 on.

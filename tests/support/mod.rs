@@ -7,27 +7,34 @@
 
 pub mod age;
 pub mod authorization;
+pub mod bare_debian;
 pub mod bound;
 pub mod chromium;
 pub mod cloudflare;
 pub mod console;
 pub mod direnv;
+pub mod dotenv;
 pub mod github;
 pub mod hooked;
 pub mod http;
 pub mod keyring;
 pub mod lint;
+pub mod machine;
 pub mod markdown;
 pub mod npm;
 pub mod oidc;
 pub mod online;
 pub mod person;
 pub mod places;
+pub mod project;
 pub mod pty;
+pub mod release;
 pub mod shared;
 pub mod signed_in;
 pub mod tcsh;
+pub mod tls;
 pub mod values;
+pub mod wrangler;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

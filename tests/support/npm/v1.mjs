@@ -29,6 +29,13 @@ async function configure(profile, credentials, metadata, scopes) {
   await Provider.set(of(profile), { method: credentials.type, metadata, ...(scopes && { scopes }) });
 }
 
+/** With which credential, and for which account, a stack would be deployed where the environment has one. */
+async function environment() {
+  const { createCloudflareApi } = await load("cloudflare/api");
+  const { credentials, accountId } = await createCloudflareApi();
+  return { ...credentials, accountId };
+}
+
 /** Says `waits` on standard output when it begins to wait for another process. */
 function sayWaiting() {
   const { wait } = Lock.prototype;
@@ -44,6 +51,6 @@ async function ready() {
   for await (const _ of process.stdin);
 }
 
-const names = { Provider, Credentials, of, token, configure, sayWaiting, ready };
+const names = { Provider, Credentials, of, token, configure, environment, sayWaiting, ready };
 const body = new Function(...Object.keys(names), `return (async () => { ${script} })()`);
 console.log(JSON.stringify((await body(...Object.values(names))) ?? null));

@@ -113,6 +113,30 @@ const destroy = (profile) =>
     }),
   );
 
+/** With which credential, and for which account, a stack would be deployed: `--env-file`, else `.env`. */
+const environment = async (file) => {
+  const Option = await dependency("effect/Option");
+  const { ConfigProvider } = await dependency("effect/ConfigProvider");
+  const { presentEnvironment } = await load("Auth/AuthProvider");
+  const { loadConfigProvider } = await load("Util/ConfigProvider");
+  return run(
+    Effect.gen(function* () {
+      const provider = yield* loadConfigProvider(Option.fromNullishOr(file));
+      const { environment, readEnvironment } = registered.Cloudflare;
+      const found = presentEnvironment(environment).pipe(
+        Effect.flatMap((present) => (present ? readEnvironment : Effect.succeed({ type: "profile" }))),
+      );
+      const { type, apiToken, apiKey, email, accountId } = yield* Effect.provideService(
+        found,
+        ConfigProvider,
+        provider,
+      );
+      const shown = Object.entries({ apiToken, apiKey, email }).filter(([, value]) => value);
+      return { type, accountId, ...Object.fromEntries(shown.map(([name, value]) => [name, Redacted.value(value)])) };
+    }),
+  );
+};
+
 /** Says on standard output when it begins to wait for a lock, among much else. */
 function sayWaiting() {
   level = "Debug";
@@ -124,7 +148,7 @@ async function ready() {
   for await (const _ of process.stdin);
 }
 
-const names = { list, show, token, create, rename, configure, remove, destroy, sayWaiting, ready };
+const names = { list, show, token, create, rename, configure, remove, destroy, environment, sayWaiting, ready };
 const body = new Function(...Object.keys(names), `return (async () => { ${script} })()`);
 const result = await body(...Object.values(names));
 // Its messages are on standard output, too: the result is the last line.

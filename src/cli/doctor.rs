@@ -1,0 +1,332 @@
+//! `alchemy doctor`: gather what the themes of [`crate::doctor`] look at, and print, mend and judge what they
+//! find.
+
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::chosen::endpoint_of;
+use super::context::Context;
+use super::hook::{Caller, PLACEHOLDER, binary};
+use super::keeping::ChosenStore;
+use crate::directory::Here;
+use crate::doctor::binary::{Binary, twin};
+use crate::doctor::profiles::Looked;
+use crate::doctor::shells::{Hooks, Printed};
+use crate::doctor::{self, Finding, Level, Machine, environment, network, stores};
+use crate::error::{Error, Result};
+use crate::http::Endpoint;
+use crate::http::probe::probe;
+use crate::launch;
+use crate::profile::selection::select;
+use crate::profile::{Profile, ProfileName, StoreKind};
+use crate::session::Edge;
+use crate::shell::hook::Shell;
+use crate::store::keyring::{Keyring, Params, Unlock};
+use crate::store::settings::{Export, HOOK_EXPORT};
+use crate::store::{Store, generation, inspect};
+use crate::terminal::{self, printable};
+
+/// How long the program beside this one may take to say its version.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Look for what is wrong, and say what mends it
+///
+/// It changes nothing, asks nobody and shows no secret: what it prints can be pasted into an issue. The exit
+/// code is 1 when there is a problem; notes are only to be known.
+#[derive(Args)]
+pub struct Doctor {
+    /// Mend what is safe to mend: modes, locks and files left behind, lines of hooks, what npm moved away
+    #[arg(long)]
+    fix: bool,
+    /// Ask no server
+    #[arg(long)]
+    offline: bool,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Doctor {
+    pub fn run(self, context: &Context) -> Result<()> {
+        let shown = |path: &Path| context.shown(path);
+        let machine = Machine {
+            home: &context.home,
+            user_home: context.user_home(),
+            uid: context.uid,
+            now: context.now,
+            variables: &context.variables,
+            directory: &context.directory,
+            shown: &shown,
+        };
+        let mut examined = Examined::new(context, &machine, None, self.offline);
+        let mut done = Vec::new();
+        let fixes: Vec<_> = examined.findings.iter().filter_map(|finding| finding.fix.clone()).collect();
+        if self.fix && !fixes.is_empty() {
+            for fix in &fixes {
+                // What one of them has mended may be what another needs.
+                let store = context.store(false).ok();
+                match doctor::apply(&machine, fix, store.as_ref(), context.messages) {
+                    Ok(text) => done.push(text),
+                    Err(error) => context.messages.error(&error),
+                }
+            }
+            let asked = examined.asked;
+            examined = Examined::new(context, &machine, Some(asked), self.offline);
+        }
+        if self.json {
+            terminal::print_json(&examined.as_json(&machine, &done))?;
+        } else {
+            terminal::print(&examined.in_words(&machine, &done))?;
+        }
+        let problems = examined.findings.iter().filter(|finding| finding.level == Level::Problem);
+        let mendable = problems.clone().filter(|finding| finding.fix.is_some()).count();
+        match problems.count() {
+            0 => Ok(()),
+            count => {
+                let error = Error::new(match count {
+                    1 => "there is 1 problem".to_owned(),
+                    _ => format!("there are {count} problems"),
+                });
+                Err(match mendable {
+                    0 => error.hint("each has its own command that mends it"),
+                    _ => error.hint(format!("alchemy doctor --fix mends {mendable} of them")),
+                })
+            }
+        }
+    }
+}
+
+/// The machine as it was found.
+struct Examined {
+    facts: Vec<(&'static str, Vec<String>)>,
+    findings: Vec<Finding>,
+    asked: Vec<network::Asked>,
+}
+
+impl Examined {
+    /// Looks at everything. `asked` is what the servers said already.
+    fn new(context: &Context, machine: &Machine, asked: Option<Vec<network::Asked>>, offline: bool) -> Self {
+        let binary = this_binary();
+        let keyring = ask_keyring(context);
+        let profiles = look_at_profiles(context, keyring.answer.is_ok());
+        let here = Here::look(&context.home, &context.directory, context.uid);
+        let known: &[Looked] = profiles.as_deref().unwrap_or_default();
+        let selected = selected(context, here.as_ref().ok(), known);
+        let exists = |name: &str| profiles.is_err() || known.iter().any(|looked| looked.listed.name == name);
+        let hooks = hooks(context);
+        let asked = match asked {
+            Some(asked) => asked,
+            None if offline => Vec::new(),
+            None => ask_servers(context, known),
+        };
+
+        let mut findings = doctor::binary::check(machine, &binary);
+        findings.extend(doctor::home::check(machine));
+        findings.extend(stores::documents(machine));
+        findings.extend(stores::put_aside(machine));
+        let kept = |kind| {
+            let of_kind = known.iter().filter_map(|looked| looked.listed.profile.as_ref().ok());
+            of_kind.filter(move |profile: &&Profile| profile.store == kind)
+        };
+        let in_keyring: Vec<String> =
+            kept(StoreKind::Keyring).map(|profile| profile.name.to_string()).collect();
+        findings.extend(stores::keyring(&keyring, &in_keyring));
+        findings.extend(doctor::locks::check(machine));
+        findings.extend(match &profiles {
+            Ok(profiles) => doctor::profiles::check(machine, profiles),
+            Err(error) => vec![doctor::profiles::unchecked(error)],
+        });
+        let environment = environment::Known {
+            names: profiles.as_ref().ok().map(|all| all.iter().map(|it| it.listed.name.as_str()).collect()),
+            also: known
+                .iter()
+                .filter_map(|looked| looked.listed.profile.as_ref().ok())
+                .flat_map(|profile| profile.also.iter().map(String::as_str))
+                .collect(),
+            account: selected.map(|profile| profile.account.id.as_str()),
+            refused: refused(context),
+        };
+        findings.extend(environment::check(machine, &environment));
+        findings.extend(doctor::directory::here(machine, &here, selected, &exists));
+        findings.extend(doctor::directory::hazards(machine, selected));
+        findings.extend(doctor::directory::bindings(machine, &here, &exists));
+        findings.extend(doctor::directory::trust(machine));
+        findings.extend(doctor::shells::check(machine, &hooks));
+        findings.extend(asked.iter().filter_map(|asked| network::check(machine, asked)));
+        let mut findings: Vec<Finding> = findings.into_iter().map(|finding| machine.tidy(finding)).collect();
+        findings.sort_by_key(|finding| finding.level);
+
+        let system = format!("{} {}", std::env::consts::OS, std::env::consts::ARCH);
+        let stores = known.iter().filter_map(|looked| looked.listed.profile.as_ref().ok()).map(|p| &p.store);
+        let path = binary
+            .path
+            .as_deref()
+            .map_or_else(|_| "at an unknown path".to_owned(), |path| machine.show(path));
+        let facts = vec![
+            ("alchemy", vec![format!("{} ({system}), {path}", binary.version)]),
+            ("home", vec![machine.show(context.home.root())]),
+            ("profiles", vec![stores::counted(stores)]),
+            ("keyring", vec![keyring.in_words()]),
+            ("hooks", doctor::shells::in_words(machine)),
+            ("network", asked.iter().map(|asked| asked.in_words(machine)).collect()),
+        ];
+        Self { facts, findings, asked }
+    }
+
+    fn in_words(&self, machine: &Machine, done: &[String]) -> String {
+        let mut out = String::new();
+        for (name, values) in &self.facts {
+            let values = if values.is_empty() { "none".to_owned() } else { values.join("; ") };
+            let _ = writeln!(out, "{name:9} {}", printable(&values));
+        }
+        for text in done {
+            let _ = writeln!(out, "\nmended: {}", printable(&tidied(machine, text)));
+        }
+        for Finding { id, level, what, why, mend, .. } in &self.findings {
+            let level = if *level == Level::Problem { "problem" } else { "note" };
+            let _ = writeln!(out, "\n{level}: {} [{id}]", printable(what));
+            let _ = writeln!(out, "  why:  {}", printable(why));
+            let _ = writeln!(out, "  mend: {}", printable(mend));
+        }
+        if !self.findings.iter().any(|finding| finding.level == Level::Problem) {
+            out.push_str("\nnothing is wrong\n");
+        }
+        out
+    }
+
+    fn as_json(&self, machine: &Machine, done: &[String]) -> Value {
+        let facts: serde_json::Map<String, Value> =
+            self.facts.iter().map(|(name, values)| ((*name).to_owned(), json!(values))).collect();
+        let findings = self.findings.iter().map(|finding| {
+            let mut value = json!(finding);
+            value["fixable"] = finding.fix.is_some().into();
+            value
+        });
+        let done: Vec<String> = done.iter().map(|text| tidied(machine, text)).collect();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "facts": facts,
+            "findings": findings.collect::<Vec<_>>(),
+            "mended": done,
+        })
+    }
+}
+
+fn tidied(machine: &Machine, text: &str) -> String {
+    machine.tidy(Finding::note("mended", text)).what
+}
+
+fn this_binary() -> Binary {
+    let failed = |error: std::io::Error| Error::io("find", Path::new("/proc/self/exe"), &error);
+    let path = std::env::current_exe().and_then(|path| path.canonicalize()).map_err(failed);
+    let version = |twin: PathBuf| {
+        let said = launch::detached(&twin, &["--version"], PATIENCE).ok().flatten();
+        let said = said.map(|said| String::from_utf8_lossy(&said).into_owned()).unwrap_or_default();
+        said.trim().strip_prefix("alchemy ").unwrap_or_default().to_owned()
+    };
+    let twin = path.as_deref().ok().map(twin).filter(|twin| twin.is_file()).map(version);
+    Binary { version: env!("CARGO_PKG_VERSION"), path, twin }
+}
+
+fn ask_keyring(context: &Context) -> stores::Asked {
+    let started = Instant::now();
+    let params = Params { bus: context.session_bus(), unlock: Unlock::Never };
+    let answer = Keyring::open(&params).and_then(|keyring| keyring.probe());
+    stores::Asked { answer, took: started.elapsed() }
+}
+
+/// All profiles, and what is known of each one's credential. The keyring is asked where it `answers`.
+fn look_at_profiles(context: &Context, answers: bool) -> Result<Vec<Looked>> {
+    let store = context.store(false)?;
+    let listed = store.list()?.into_iter().map(|listed| {
+        let profile = listed.profile.as_ref().ok().filter(|_| !listed.shadowed);
+        let reachable = profile.filter(|profile| match profile.store {
+            StoreKind::Keyring => answers,
+            // Neither a passphrase nor whatever the person's own commands may ask for.
+            StoreKind::Encrypted(_) => store.is_open(profile),
+            StoreKind::Command(_) => false,
+            StoreKind::File | StoreKind::Npm => true,
+        });
+        let found = reachable.map(|profile| store.look(profile));
+        let moved = profile.and_then(|profile| store.moved_away(profile));
+        let changed = profile.and_then(|profile| changed(&store, profile));
+        let note = profile.map(|profile| inspect::note(&context.home, &profile.name)).unwrap_or_default();
+        Looked { listed, found, moved, changed, note }
+    });
+    Ok(listed.collect())
+}
+
+/// When a profile or its credential was changed last: by us, or by whoever wrote its file.
+fn changed(store: &Store, profile: &Profile) -> Option<Timestamp> {
+    let ours = generation::changed(store.home(), &profile.name);
+    let written = store.file(profile).and_then(|file| file.metadata().ok()?.modified().ok());
+    let written = written.and_then(|at| Timestamp::try_from(at).ok());
+    ours.into_iter().chain(written).max()
+}
+
+/// The profile that applies in the working directory, as far as nothing is wrong with that.
+fn selected<'a>(context: &Context, here: Option<&Here>, known: &'a [Looked]) -> Option<&'a Profile> {
+    let by_name = context.with_named(None, select).ok()?.map(|selection| selection.name);
+    let name = by_name.or_else(|| here?.choice.as_ref().map(|choice| choice.name.clone()));
+    let name = name.unwrap_or_else(ProfileName::default);
+    let profiles = known.iter().filter(|looked| !looked.listed.shadowed);
+    profiles.filter_map(|looked| looked.listed.profile.as_ref().ok()).find(|profile| profile.name == name)
+}
+
+/// Variables of ours that cannot be understood, and what they must be.
+fn refused(context: &Context) -> Vec<(&'static str, &'static str)> {
+    let wrong = |name: &'static str, must: &'static str, is_right: &dyn Fn(&str) -> bool| {
+        context
+            .variable(name)
+            .is_some_and(|value| !value.to_str().is_some_and(is_right))
+            .then_some((name, must))
+    };
+    let settings = [
+        wrong("ALCHEMY_MIN_TTL", "a length of time: 90, 90s or 15m", &|text| super::time(text).is_ok()),
+        wrong("ALCHEMY_STORE", "the name of a store", &|text| ChosenStore::from_str(text, false).is_ok()),
+        wrong(HOOK_EXPORT, "'profile' or 'credential'", &|text| Export::parse(text, HOOK_EXPORT).is_ok()),
+    ];
+    settings.into_iter().flatten().collect()
+}
+
+fn hooks(context: &Context) -> Hooks {
+    let printed = |caller: Caller| {
+        let shell = if let Caller::Shell(shell) = caller { Some(shell) } else { None };
+        Printed { shell, template: caller.script().into_owned() }
+    };
+    let saved = [Caller::Shell(Shell::Nu), Caller::Shell(Shell::Fish), Caller::Direnv];
+    let path = context.variable("PATH");
+    Hooks {
+        binary: binary(context).unwrap_or_else(|_| PathBuf::from("alchemy")),
+        placeholder: PLACEHOLDER,
+        printed: saved.map(printed).into(),
+        direnv: launch::find(OsStr::new("direnv"), path, &context.directory).is_ok(),
+    }
+}
+
+/// Asks each server that a profile is for, once; without profiles, Cloudflare's.
+fn ask_servers(context: &Context, known: &[Looked]) -> Vec<network::Asked> {
+    let mut endpoints: Vec<(Endpoint, Vec<String>)> = Vec::new();
+    for profile in known.iter().filter_map(|looked| looked.listed.profile.as_ref().ok()) {
+        let (endpoint, _) = endpoint_of(context, profile);
+        let name = profile.name.to_string();
+        match endpoints.iter_mut().find(|(known, _)| *known == endpoint) {
+            Some((_, names)) => names.push(name),
+            None => endpoints.push((endpoint, vec![name])),
+        }
+    }
+    if endpoints.is_empty() {
+        endpoints.push((Endpoint::cloudflare(), Vec::new()));
+    }
+    let ask = |(endpoint, profiles): (Endpoint, Vec<String>)| {
+        let probe = probe(&endpoint, &context.network());
+        network::Asked { endpoint, profiles, probe, now: Timestamp::now() }
+    };
+    endpoints.into_iter().map(ask).collect()
+}

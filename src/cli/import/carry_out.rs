@@ -1,0 +1,107 @@
+//! Writing what was planned: profiles, then bindings; last, the sign-ins are offered.
+
+use super::Import;
+use super::planned::{Item, Planned};
+use crate::cli::client::SignInArguments;
+use crate::cli::context::Context;
+use crate::cli::login;
+use crate::cli::plan::say_ready;
+use crate::directory::bindings::bind;
+use crate::error::Result;
+use crate::import::{Accounts, Fate, WHY_NO_GRANT};
+use crate::profile::{Account, Encryption, Method, Profile, ProfileName, SignIn, StoreKind};
+use crate::store::Store;
+use crate::terminal;
+
+/// Carries it out.
+pub fn carry_out(import: &Import, context: &Context, store: &mut Store, planned: &Planned) -> Result<()> {
+    let to_make = planned.items.iter().filter_map(|item| match (&item.fate, &item.name, &item.accounts) {
+        (Fate::Make | Fate::Replace(_), Some(name), Accounts::One(account)) => Some((item, name, account)),
+        _ => None,
+    });
+    let (mut kept_in, mut signed_out) = (None::<StoreKind>, Vec::new());
+    let is_store_given = import.keeping.is_given()?;
+    for (item, name, account) in to_make {
+        let before = store.get(name).ok().flatten();
+        let kept = before.as_ref().map(|before| before.store.clone()).filter(|kind| *kind != StoreKind::Npm);
+        // Decided once for all that are new, and said once; but each has a passphrase of its own.
+        let kind = match (kept, &kept_in) {
+            (Some(kept), _) if !is_store_given => kept,
+            (_, Some(kind)) if *kind != StoreKind::Encrypted(Encryption::Passphrase) => kind.clone(),
+            _ => kept_in.insert(import.keeping.resolve(context, store, name, None)?).clone(),
+        };
+        let profile = profile(planned, item, (name, account), kind, before);
+        if let Some(document) = item.found.what.document() {
+            store.put(&profile, &document)?;
+            say_ready(context, &profile);
+            continue;
+        }
+        store.put_signed_out(&profile)?;
+        let scopes = profile.sign_in.as_ref().map_or(0, |sign_in| sign_in.scopes.len());
+        context
+            .messages
+            .say(&format!("profile '{name}' is made: oauth, account {account}, {scopes} scopes, signed out"));
+        signed_out.push(profile);
+    }
+    for bound in &planned.bindings {
+        if let (Fate::Make | Fate::Replace(_), Some(name)) = (&bound.fate, &bound.name) {
+            bind(&context.home, &bound.directory, name, context.messages)?;
+            context.messages.say(&format!("{} uses profile '{name}' now", context.shown(&bound.directory)));
+        }
+    }
+    offer_sign_ins(import, context, store, signed_out)
+}
+
+fn profile(
+    planned: &Planned,
+    item: &Item,
+    (name, account): (&ProfileName, &Account),
+    store: StoreKind,
+    before: Option<Profile>,
+) -> Profile {
+    let endpoint = &planned.endpoint;
+    let sign_in = item.scopes.as_ref().map(|scopes| SignIn {
+        client: planned.client.clone(),
+        scopes: scopes.scopes.clone(),
+        asked: None,
+    });
+    Profile {
+        name: name.clone(),
+        method: item.found.what.method().unwrap_or(Method::OAuth),
+        account: account.clone(),
+        store,
+        // A loopback API is a test's, and gone tomorrow; it is never kept.
+        endpoint: Some(endpoint.clone()).filter(|it| !it.is_cloudflare() && !it.is_loopback()),
+        token: item.token.clone(),
+        sign_in,
+        confirm: before.as_ref().is_some_and(|before| before.confirm),
+        also: before.map(|before| before.also).unwrap_or_default(),
+    }
+}
+
+fn offer_sign_ins(
+    import: &Import,
+    context: &Context,
+    store: &mut Store,
+    signed_out: Vec<Profile>,
+) -> Result<()> {
+    if signed_out.is_empty() {
+        return Ok(());
+    }
+    context.messages.say(&format!("the sign-in of {} is not copied: {WHY_NO_GRANT}", import.tool));
+    for profile in signed_out {
+        let name = profile.name.clone();
+        let now = store.may_ask()
+            && !import.yes
+            && terminal::ask_yes(&format!("sign in to '{name}' now?"), "alchemy login")?;
+        if now {
+            // One that fails leaves the others, and the profile, as they are.
+            match login::again(context, store, profile, &SignInArguments::default(), false) {
+                Ok(()) => continue,
+                Err(error) => context.messages.error(&error),
+            }
+        }
+        context.messages.say(&format!("to sign in: alchemy login -p {name}"));
+    }
+    Ok(())
+}

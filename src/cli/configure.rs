@@ -125,8 +125,12 @@ impl Configure {
 
     /// The same for a profile that signs in with OAuth, asked for by another command.
     pub fn with_oauth(name: &ProfileName, sign_in: SignInArguments) -> Self {
-        let profile = ProfileArgument { profile: Some(name.to_string()), ..ProfileArgument::default() };
-        Self { profile, method: Some(ChosenMethod::OAuth), sign_in, ..Self::default() }
+        Self {
+            profile: ProfileArgument::named(name),
+            method: Some(ChosenMethod::OAuth),
+            sign_in,
+            ..Self::default()
+        }
     }
 
     fn sign_in(

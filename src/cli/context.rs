@@ -19,11 +19,12 @@ use crate::profile::selection::{Named, Reason, Selection, select};
 use crate::secret::Secret;
 use crate::session::{Edge, Gate};
 use crate::shell;
+use crate::store::Store;
+use crate::store::access::{Access, Person};
 use crate::store::home::Home;
 use crate::store::keyring::{Params, Unlock};
 use crate::store::session_bus::SessionBus;
 use crate::store::settings::{Export, HOOK_EXPORT, KEEP, Settings};
-use crate::store::{Access, Person, Store};
 use crate::terminal::{Level, Messages};
 
 /// What the process was given.

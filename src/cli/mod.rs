@@ -8,6 +8,7 @@
 mod account;
 mod activation;
 mod allow;
+mod arguments;
 mod chain;
 mod chosen;
 mod client;
@@ -59,11 +60,11 @@ use std::os::unix::ffi::OsStrExt;
 
 use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use jiff::SignedDuration;
 
 use crate::error::{Error, Kind, Result, lower_first};
 use crate::launch;
 use crate::terminal::{self, Level, Messages, time};
+use arguments::{Consent, Marks, MinTtl, ProfileArgument, Strictness};
 use context::Context;
 
 /// The name under which the binary is `alchemy exec`.
@@ -171,79 +172,6 @@ impl Command {
             Self::Npm(npm) => npm.run(context),
         }
     }
-}
-
-/// The profile that a command is about: by position, or by `-p`.
-#[derive(Args, Default)]
-struct ProfileArgument {
-    /// The profile [default: by CLOUDFLARE_PROFILE, ALCHEMY_PROFILE, the directory, or 'default']
-    #[arg(value_name = "PROFILE")]
-    positional: Option<String>,
-    /// The same, as an option
-    #[arg(short, long = "profile", value_name = "PROFILE", conflicts_with = "positional")]
-    profile: Option<String>,
-}
-
-impl ProfileArgument {
-    fn get(&self) -> Option<&str> {
-        self.profile.as_deref().or(self.positional.as_deref())
-    }
-}
-
-/// The answer in advance for a profile that asks before its secret leaves.
-#[derive(Args, Clone, Copy, Default)]
-struct Consent {
-    /// Do not ask, for a profile that is marked 'confirm'
-    #[arg(short, long)]
-    yes: bool,
-}
-
-/// What to do where something in the directory goes before the credential.
-#[derive(Args, Clone, Copy, Default)]
-struct Strictness {
-    /// Run nothing where a .env or wrangler's configuration here goes before the credential or account
-    #[arg(long, overrides_with = "no_strict")]
-    strict: bool,
-    /// Only warn of it, also where the setting 'strict' says otherwise
-    #[arg(long, overrides_with = "strict")]
-    no_strict: bool,
-}
-
-impl Strictness {
-    /// What was said on the command line, if anything.
-    fn given(self) -> Option<bool> {
-        (self.strict || self.no_strict).then_some(self.strict)
-    }
-}
-
-/// What a person may say of a profile besides its credential.
-#[derive(Args, Clone, Copy, Default)]
-struct Marks {
-    /// Have it ask each time before its secret leaves; shell hooks and direnv get its name only
-    #[arg(long, conflicts_with = "no_confirm")]
-    confirm: bool,
-    /// Have it ask no more
-    #[arg(long)]
-    no_confirm: bool,
-}
-
-impl Marks {
-    fn given(self) -> bool {
-        self.confirm || self.no_confirm
-    }
-
-    /// Whether the profile asks, that did so `before` or did not.
-    fn confirm(self, before: bool) -> bool {
-        if self.given() { self.confirm } else { before }
-    }
-}
-
-/// The life that an OAuth token must have left.
-#[derive(Args, Default)]
-struct MinTtl {
-    /// Refresh an OAuth token that lives shorter (90, 90s, 15m) [default: ALCHEMY_MIN_TTL, or 60s]
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    min_ttl: Option<SignedDuration>,
 }
 
 /// `Cli` with nothing in it but what must be fast: building the parser of the other commands would cost more

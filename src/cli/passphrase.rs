@@ -12,7 +12,7 @@ use super::context::Context;
 use crate::error::{Error, Result, reason};
 use crate::launch::{self, Piped};
 use crate::secret::Secret;
-use crate::store::Person;
+use crate::store::access::Person;
 
 const FD: &str = "ALCHEMY_PASSPHRASE_FD";
 const COMMAND: &str = "ALCHEMY_PASSPHRASE_COMMAND";

@@ -3,6 +3,7 @@
 //! [`Store`] is the one door: profiles are found, made, changed and taken away here, and their
 //! credentials are read here, whichever store holds them.
 
+pub mod access;
 pub mod atomic;
 pub mod cipher;
 pub mod command;
@@ -33,16 +34,14 @@ pub mod settings;
 mod write;
 
 use std::cell::OnceCell;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
 use crate::profile::selection::{Selection, near};
 use crate::profile::{Method, Profile, ProfileName, StoreKind};
-use crate::secret::Secret;
 use crate::shell;
 use crate::terminal::Messages;
+use access::Access;
 use atomic::Found;
 use config::Config;
 use credential::Document;
@@ -51,38 +50,6 @@ use home::Home;
 use keyring::Keyring;
 use lock::Lock;
 use npm_lock::{NpmLock, Protocol};
-
-/// What the stores need of the person who runs us, asked for only when it is needed.
-pub trait Person {
-    /// A passphrase that was given in advance, and the name of the variable that gives it. `may_ask`: a program
-    /// that gives it may ask on the terminal.
-    ///
-    /// # Errors
-    /// When it cannot be had in the way that the variable says.
-    fn given_passphrase(&self, may_ask: bool) -> Result<Option<(Secret, &'static str)>>;
-    /// Asks for a passphrase on the terminal; `flag` gives it without a question.
-    ///
-    /// # Errors
-    /// When nobody is there to be asked.
-    fn ask(&self, question: &str, flag: &str) -> Result<Secret>;
-    /// For how long the kernel keeps what was decrypted; zero for not at all.
-    ///
-    /// # Errors
-    /// When what says so cannot be understood.
-    fn keep(&self) -> Result<Duration>;
-    /// The environment of the person's own commands: without a credential of ours.
-    fn environment(&self) -> Vec<(OsString, OsString)>;
-}
-
-/// How the stores may be opened.
-pub struct Access<'a> {
-    /// The keyring.
-    pub keyring: keyring::Params,
-    /// Whether a person may be asked on the terminal.
-    pub may_ask: bool,
-    /// That person.
-    pub person: &'a dyn Person,
-}
 
 /// The profiles and their credentials in one folder.
 pub struct Store<'a> {

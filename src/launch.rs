@@ -204,7 +204,7 @@ pub fn piped(
         std::thread::Builder::new().spawn(move || drop(stdin.write_all(&input)))?;
     }
     let outcome = read_to_end(&mut child, Instant::now() + limit);
-    if !matches!(outcome, Ok(Some(_))) {
+    if !matches!(&outcome, Ok(Some(output)) if output.len() <= LONGEST) {
         let group = i32::try_from(child.id()).map(Pid::from_raw);
         let _ = group.map(|group| killpg(group, Signal::SIGKILL)); // it may have ended just now
         let _ = child.kill(); // and may have left the group

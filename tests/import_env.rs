@@ -170,3 +170,12 @@ fn names_and_accounts_are_asked_for_where_somebody_can_answer() {
     let (code, shown) = terminal.finish();
     assert!(code == 0 && !shown.contains("hunter2"), "{shown}");
 }
+
+#[test]
+fn the_same_token_for_another_account_is_another_profile() {
+    let online = online();
+    let token = |account| [("CLOUDFLARE_API_TOKEN", TOKEN), ("CLOUDFLARE_ACCOUNT_ID", account)];
+    assert_eq!(planned(&online, &["-p", "acme"], &token(ACME)), ["acme make"]);
+    assert_eq!(planned(&online, &["-p", "beta"], &token(BETA)), ["beta make"]);
+    assert_eq!(planned(&online, &["-p", "other"], &token(BETA)), ["beta there"]);
+}

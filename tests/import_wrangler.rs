@@ -367,6 +367,20 @@ fn a_profile_that_is_replaced_loses_its_old_credential() {
 }
 
 #[test]
+fn a_session_that_belongs_to_nobody_does_not_become_the_profiles() {
+    let this = Wranglers::new();
+    this.person.home.write_private(
+        "credentials/default/native.json",
+        r#"{"type":"oauth","access":"at-hunter2","refresh":"rt-hunter2","expires":4102444800000,"scopes":[],"clientId":"e7e25ec474419def6ba38d2d2638b122"}"#,
+    );
+    this.ended("default");
+    this.planned(&["--account", ACME, "--store", "file"]);
+    assert_eq!(this.profile("default"), json!(["oauth", ACME]));
+    let token = this.person.home.run(&["token", "default"]);
+    token.expect_error(1, "the credential of profile 'default' is missing");
+}
+
+#[test]
 fn in_a_keyring_a_profile_that_is_replaced_goes_and_another_homes_is_not_taken_for_it() {
     let Some(keyring) = Keyring::start() else { return };
     let mut this = Wranglers::new();

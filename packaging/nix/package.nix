@@ -15,6 +15,7 @@ rustPlatform.buildRustPackage {
       ../../Cargo.toml
       ../../Cargo.lock
       ../../build.rs
+      ../../benches
       ../../src
       ../../shell
     ];

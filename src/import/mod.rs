@@ -221,11 +221,17 @@ pub fn target(name: &str, prefix: &str) -> Result<ProfileName, String> {
     ProfileName::parse(name).map_err(|_| "no profile can have its name".to_owned())
 }
 
-/// The profile that holds the same secret.
+/// The profile that holds the same secret, for an account that it `may_be`.
 #[must_use]
-pub fn same_secret<'a>(what: &What, existing: &'a [Existing]) -> Option<&'a str> {
+pub fn same_secret<'a>(
+    what: &What,
+    existing: &'a [Existing],
+    may_be: &dyn Fn(&Account) -> bool,
+) -> Option<&'a str> {
     let (What::Token(secret) | What::Key { key: secret, .. }) = what else { return None };
-    existing.iter().find(|it| it.secret.as_ref() == Some(secret)).map(|it| it.name.as_str())
+    let is_for = |it: &&Existing| it.profile.as_ref().is_none_or(|profile| may_be(&profile.account));
+    let mut same = existing.iter().filter(|it| it.secret.as_ref() == Some(secret));
+    same.find(is_for).map(|it| it.name.as_str())
 }
 
 /// What becomes of something that would be called `name`, by what there is already.
@@ -236,7 +242,11 @@ pub fn fate(what: &What, name: &ProfileName, accounts: &Accounts, existing: &[Ex
         What::Unusable(why) => return Fate::Left(why.clone()),
         _ => {}
     }
-    if let Some(same) = same_secret(what, existing) {
+    let may_be = |pinned: &Account| match accounts {
+        Accounts::One(account) => pinned.id == account.id,
+        Accounts::Several(_) | Accounts::Unknown => true,
+    };
+    if let Some(same) = same_secret(what, existing, &may_be) {
         return Fate::There(same.to_owned());
     }
     let Some(taken) = existing.iter().find(|it| it.name == name.as_str()) else { return Fate::Make };

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::http::Endpoint;
 use crate::oauth::client::Client;
 pub use name::ProfileName;
-pub use store_kind::{Commands, Encryption, StoreKind};
+pub use store_kind::{Commands, Encryption, StoreKind, program};
 
 /// How a profile proves who it is. The names are the npm package's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

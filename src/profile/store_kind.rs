@@ -65,9 +65,24 @@ impl StoreKind {
             Self::File | Self::Keyring | Self::Npm => None,
             Self::Encrypted(Encryption::Passphrase) => Some("to a passphrase".to_owned()),
             Self::Encrypted(Encryption::Identity { path, .. }) => Some(format!("to {}", path.display())),
-            Self::Command(commands) => Some(commands.read.clone()),
+            Self::Command(commands) => Some(program(&commands.read).to_owned()),
         }
     }
+}
+
+/// The program that a command runs: all of it that may be shown, as a variable that it sets or an argument may be a
+/// secret. The shell itself, where it cannot be told.
+#[must_use]
+pub fn program(command: &str) -> &str {
+    let is_set = |word: &&str| {
+        word.split_once('=').is_some_and(|(name, _)| {
+            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        })
+    };
+    // A value in quotes may go on behind the next space.
+    let quoted = |word: &&str| word.contains(['\'', '"', '`', '$', '\\']);
+    let word = command.split_whitespace().find(|word| !is_set(word) || quoted(word));
+    word.filter(|word| !is_set(word)).unwrap_or("sh")
 }
 
 impl fmt::Display for StoreKind {
@@ -79,5 +94,26 @@ impl fmt::Display for StoreKind {
 impl Serialize for StoreKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_command_its_program_is_shown_and_nothing_that_may_be_a_secret() {
+        for (command, shown) in [
+            ("pass show alchemy/{profile}", "pass"),
+            ("BW_SESSION=hunter2 bw get notes {profile}", "bw"),
+            ("A=1 B=hunter2 /usr/bin/op {profile}", "/usr/bin/op"),
+            ("A='x hunter2' op {profile}", "sh"),
+            ("A=$(cat hunter2) op {profile}", "sh"),
+            ("=hunter2", "=hunter2"),
+            ("A=hunter2", "sh"),
+            (" ", "sh"),
+        ] {
+            assert_eq!(program(command), shown, "{command}");
+        }
     }
 }

@@ -21,6 +21,8 @@ use crate::store::lock::Sent;
 /// # Errors
 /// When Cloudflare refuses or does not answer, or the new value cannot be kept; what became of the old one is said.
 pub fn rotated(source: &Source, by: Option<&Credential>) -> Result<TokenFacts> {
+    // A person may have to be asked for a passphrase, and not with locks in hand that others wait for.
+    source.store.credential(source.profile)?;
     let mut held = source.store.hold(source.profile)?;
     // Stopped by Ctrl-Z with the locks in hand, it would stop everyone else.
     let suspension = HeldBack::suspension();

@@ -14,7 +14,7 @@ use super::atomic::Bytes;
 use super::credential::Document;
 use crate::error::{Error, Result, reason};
 use crate::launch::{self, Piped};
-use crate::profile::{Commands, ProfileName};
+use crate::profile::{Commands, ProfileName, program};
 
 /// The codes by which a shell says that it found no program, or none that it may run.
 const NOT_RUN: [i32; 2] = [126, 127];
@@ -114,7 +114,7 @@ impl Store<'_> {
     }
 
     fn run<'c>(&self, name: &ProfileName, command: &'c str, does: &str, input: Bytes) -> Result<Ended<'c>> {
-        let word = first_word(command);
+        let word = program(command);
         let line = command.replace("{profile}", name.as_str());
         let environment = self.access.person.environment();
         let failed = |why: &str| {
@@ -130,17 +130,12 @@ impl Store<'_> {
     }
 }
 
-/// The first word of a command: its program.
-fn first_word(command: &str) -> &str {
-    command.split_whitespace().next().unwrap_or_default()
-}
-
 /// Whether a text can be one of the commands.
 ///
 /// # Errors
 /// What is wrong with it, in words that follow its name.
 pub fn check(command: &str) -> std::result::Result<(), &'static str> {
-    if first_word(command).is_empty() {
+    if command.trim().is_empty() {
         Err("is empty")
     } else if command.contains(['\0', '\n']) {
         Err("is more than one line")

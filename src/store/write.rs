@@ -79,9 +79,11 @@ impl Store<'_> {
         if let Some(Ok(replaced)) = &replaced {
             self.delete_item(replaced)?;
         }
-        if replaced.is_some() {
-            self.remove_documents(name)?;
+        // What nobody owned would be its session from now on.
+        if !matches!(&profile.store, StoreKind::Command(_)) {
+            self.delete_item(profile)?;
         }
+        self.remove_documents(name)?;
         prepared.commit()?;
         generation::moved(self.home, &[name]);
         self.reload()

@@ -9,6 +9,7 @@ use crate::cli::client::ClientArguments;
 use crate::cli::context::Context;
 use crate::cloudflare::{Credential, accounts_of_user, identify};
 use crate::directory::bindings::Bindings;
+use crate::environment::{API_BASE_URL, BASE_URL};
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
 use crate::import::wrangler_scopes::{Mapped, mapped};
@@ -18,6 +19,7 @@ use crate::import::{
 use crate::oauth::client::Client;
 use crate::oauth::scopes::Catalog;
 use crate::profile::{Account, AccountId, ProfileName, TokenFacts};
+use crate::session;
 use crate::store::Store;
 
 /// Everything, with what is to become of it.
@@ -72,7 +74,16 @@ impl Planned {
         source: Source,
         existing: &[Existing],
     ) -> Result<Self> {
-        let endpoint = context.new_endpoint()?;
+        let endpoint = match import.tool {
+            // Its credentials exist already, and are Cloudflare's (design §7).
+            super::Tool::Npm => {
+                let variables = [API_BASE_URL, BASE_URL].map(|name| (name, context.text(name)));
+                let (endpoint, notes) = session::endpoint(None, &variables);
+                notes.iter().for_each(|note| context.messages.say(note));
+                endpoint
+            }
+            _ => context.new_endpoint()?,
+        };
         let client = ClientArguments::default().resolve(context, None)?;
         let can_become = source.found.iter().filter(|found| !matches!(found.what, What::Unusable(_)));
         let count = can_become.count();
@@ -123,7 +134,17 @@ impl Planned {
         item.name = Some(name.clone());
         // Nobody needs to be asked then.
         let is_settled = matches!(item.found.what, What::Stays { .. } | What::Unusable(_));
-        if is_settled || same_secret(&item.found.what, existing).is_some() {
+        let asked = import.account.clone().or_else(|| item.found.account.clone());
+        let may_be = |account: &Account| {
+            asked
+                .as_deref()
+                .is_none_or(|it| account.name == it || AccountId::parse(it).as_ref() == Some(&account.id))
+        };
+        if let Some(same) = same_secret(&item.found.what, existing, &may_be) {
+            item.fate = Fate::There(same.to_owned());
+            return Ok(item);
+        }
+        if is_settled {
             item.fate = fate(&item.found.what, &name, &item.accounts, existing);
             return Ok(item);
         }

@@ -8,8 +8,10 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
 use nix::unistd::{Pid, geteuid};
 use support::machine::By::{Fix, Mend};
 use support::machine::{Machine, mended, mode, planted};
@@ -77,12 +79,67 @@ fn what_others_may_look_into_is_made_private() {
     mended(open, &["mode"], &[Mend, Fix]);
     let closed = |machine: &mut Machine| mode(&machine.home.alchemy("config.json"), 0o400);
     mended(closed, &["mode-own"], &[Mend, Fix]);
+    // A program stays one, wherever it stands.
+    let machine = planted(
+        |machine| {
+            machine.home.write("credentials/prod/helper", "#!/bin/sh\n");
+            mode(&machine.home.alchemy("credentials/prod/helper"), 0o755);
+        },
+        &["mode"],
+    );
+    machine.doctor(&["--fix"]).is_healthy();
+    let helper = fs::metadata(machine.home.alchemy("credentials/prod/helper")).expect("there");
+    assert_eq!(helper.mode() & 0o777, 0o700);
     // Npm's own locks and logs are as npm makes them.
     let npms = |machine: &mut Machine| {
         machine.home.write("logs/2026-01-01-pid1.log", "");
         mode(&machine.home.alchemy("logs"), 0o700);
     };
     planted(npms, &[]);
+}
+
+#[test]
+fn what_somebody_else_keeps_in_the_home_is_left_as_it_is() {
+    let more = |machine: &mut Machine| {
+        machine.home.write("bin/tool", "#!/bin/sh\n");
+        mode(&machine.home.alchemy("bin/tool"), 0o755);
+        mode(&machine.home.alchemy("bin"), 0o755);
+        for name in ["notes.tmp", ".notes.AbC123.tmp"] {
+            machine.home.write(name, "mine");
+            machine.home.age(name);
+        }
+    };
+    let machine = planted(more, &[]);
+    mode(&machine.home.alchemy("config.json"), 0o644);
+    let open = machine.doctor(&[]);
+    assert_eq!(open.mend(), "chmod -R go= ~/.alchemy/config.json");
+    machine.doctor(&["--fix"]).is_healthy();
+    let tool = fs::metadata(machine.home.alchemy("bin/tool")).expect("there");
+    assert_eq!(tool.mode() & 0o777, 0o755);
+    assert_eq!(machine.home.read("notes.tmp"), "mine");
+}
+
+#[test]
+fn a_home_that_is_for_more_is_left_as_it_is() {
+    let mut machine = Machine::new();
+    machine.write("notes/today", "mine");
+    for path in ["notes", "notes/today"] {
+        mode(&machine.path(path), 0o755);
+    }
+    machine.write("config.json", "{}");
+    mode(&machine.path("config.json"), 0o644);
+    machine.write(".config.json.AbC123.tmp", "mine");
+    machine.home.age("../.config.json.AbC123.tmp");
+    machine.offline = true;
+    machine.set("ALCHEMY_HOME", machine.home.path().display().to_string());
+    for arguments in [&[][..], &["--fix"]] {
+        let ids = machine.doctor(arguments).ids();
+        assert!(ids.contains(&"home-shared?".to_owned()), "{ids:?}");
+        assert!(!ids.iter().any(|id| ["mode", "mode-own", "left-behind"].contains(&id.as_str())), "{ids:?}");
+    }
+    let found = |path: &str| fs::metadata(machine.path(path)).expect("there").mode() & 0o777;
+    assert_eq!([found("notes"), found("notes/today"), found("config.json")], [0o755, 0o755, 0o644]);
+    assert!(machine.path(".config.json.AbC123.tmp").exists());
 }
 
 #[test]
@@ -210,6 +267,37 @@ fn a_document_that_cannot_be_read_is_left_where_it_is() {
     assert!(machine.doctor(&[]).mend().ends_with("ls -ld ~/.alchemy/settings.toml"));
 }
 
+#[test]
+fn a_pipe_in_the_place_of_a_document_is_not_waited_for() {
+    for (name, id, exec) in [
+        ("settings.toml", "document-unreadable", false),
+        ("credentials/prod/cloudflare.json", "credential", true),
+    ] {
+        let machine = Machine::new();
+        let path = machine.home.alchemy(name);
+        let _ = fs::remove_file(&path);
+        nix::unistd::mkfifo(&path, Mode::from_bits_truncate(0o600)).expect("a pipe");
+        let limited =
+            |arguments: &[&str]| run(machine.command("timeout").args(["60", "alchemy"]).args(arguments));
+        let doctor = limited(&["doctor", "--json"]);
+        assert_eq!(doctor.code, 1, "{}", doctor.stderr);
+        let why = format!("~/.alchemy/{name}: it is no regular file");
+        assert!(doctor.stdout.contains(&why) && doctor.stdout.contains(id), "{}", doctor.stdout);
+        if exec {
+            let exec = limited(&["exec", "--", "true"]);
+            assert_eq!(exec.code, 125, "{}", exec.stderr);
+            assert!(exec.stderr.contains("it is no regular file"), "{}", exec.stderr);
+        }
+    }
+    // A link to a file is as good as the file.
+    let linked = |machine: &mut Machine| {
+        let path = machine.home.alchemy("config.json");
+        fs::rename(&path, machine.path("config.json")).expect("moved");
+        symlink(machine.path("config.json"), path).expect("a link");
+    };
+    planted(linked, &[]);
+}
+
 /// A lock of npm's that nobody has touched for an hour.
 fn stale(machine: &Machine, name: &str) {
     let below = format!("lock/{name}");
@@ -234,6 +322,16 @@ fn a_lock_of_npms_whose_holder_is_dead_is_removed() {
         fs::create_dir_all(machine.home.alchemy("lock/cloudflare-prod")).expect("a folder");
     };
     planted(held, &["npm-lock-held?"]);
+    let ahead = |machine: &mut Machine| {
+        held(machine);
+        let folder = fs::File::open(machine.home.alchemy("lock/cloudflare-prod")).expect("opened");
+        folder.set_modified(SystemTime::now() + Duration::from_secs(7200)).expect("its time set");
+    };
+    let machine = planted(ahead, &["npm-lock-future"]);
+    let examined = machine.doctor(&[]);
+    let what = examined.said["findings"][0]["what"].to_string();
+    assert!(what.contains("in the future") && what.contains("lock/cloudflare-prod"), "{what}");
+    assert_eq!(machine.after(examined.mend()).ids(), ["npm-lock-held?"]);
 }
 
 /// Whoever holds a lock; ended with the value, also where it is suspended.

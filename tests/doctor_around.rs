@@ -139,12 +139,33 @@ fn the_lines_of_hooks_are_mended() {
     assert_eq!(rc, format!("a=1\n{HOOK}\nb=2\nc=3"));
     assert_eq!(fs::metadata(machine.path(".bashrc")).expect("there").mode() & 0o777, 0o640);
 
+    // Where something around it needs the line, a person must look.
+    for (rc, line) in [
+        (format!("if true; then\n{HOOK}\nelse\n{HOOK}\nfi\n"), 4),
+        (format!("{HOOK}\ntrue && \\\n{HOOK}\nb=2\n"), 3),
+        (format!("{HOOK}\nif true; then\n  a=1\n  {HOOK}\nfi\n"), 4),
+    ] {
+        let machine = planted(|machine| machine.write(".bashrc", &rc), &["hook-twice"]);
+        let mend = machine.doctor(&["--fix"]).mend().to_owned();
+        assert_eq!(mend, format!("take line {line} out of ~/.bashrc by hand"));
+        assert_eq!(fs::read_to_string(machine.path(".bashrc")).expect("read"), rc);
+    }
+
     let old = |machine: &mut Machine| machine.write(".bashrc", "eval \"$(~/old/alchemy hook bash)\"\n");
     mended(old, &["hook-gone"], &[Mend, Fix]);
     let machine = planted(old, &["hook-gone"]);
     machine.doctor(&["--fix"]).is_healthy();
     let shell = run(machine.command("bash").args(["--norc", "-ic", ". ~/.bashrc; type -t __alchemy_hook"]));
     assert_eq!(shell.stdout.trim_end(), "function", "{}", shell.stderr);
+
+    // Wherever the line names it.
+    let tested = |machine: &mut Machine| {
+        machine.write(".bashrc", "[ -x ~/old/alchemy ] && eval \"$(~/old/alchemy hook bash)\"\n");
+    };
+    let machine = planted(tested, &["hook-gone"]);
+    machine.doctor(&["--fix"]).is_healthy();
+    let rc = fs::read_to_string(machine.path(".bashrc")).expect("read");
+    assert!(!rc.contains("old/alchemy"), "{rc}");
 
     let another = |machine: &mut Machine| {
         machine.write("old/alchemy", "");
@@ -179,6 +200,24 @@ fn a_hook_that_was_saved_is_what_this_alchemy_prints() {
         save(machine, &|text| text.replace(&binary, "/opt/gone/alchemy"));
     };
     mended(gone, &["hook-outdated"], &[Mend, Fix]);
+    // What a person has written there is theirs.
+    for (path, text) in [
+        (saved, "alias d = echo\n"),
+        (".config/nushell/autoload/alchemy.nu", "alias d = echo\n"),
+        (".config/fish/conf.d/alchemy.fish", "alias d echo\n"),
+        (".config/direnv/lib/use_alchemy.sh", "# shellcheck shell=bash\nuse_alchemy() { :; }\n"),
+    ] {
+        let machine = planted(|machine| machine.write(path, text), &["hook-foreign?"]);
+        let facts = machine.doctor(&[]).said["facts"]["hooks"].to_string();
+        assert!(!facts.contains(path), "{facts}");
+        assert_eq!(machine.doctor(&["--fix"]).ids(), ["hook-foreign?"]);
+        assert_eq!(fs::read_to_string(machine.path(path)).expect("read"), text);
+    }
+    let path = ".config/direnv/lib/use_alchemy.sh";
+    let other = |machine: &mut Machine| machine.write(path, "use_other() { :; }\n");
+    let machine = planted(other, &["use-alchemy-missing", "hook-foreign?"]);
+    machine.doctor(&["--fix"]);
+    assert_eq!(fs::read_to_string(machine.path(path)).expect("read"), "use_other() { :; }\n");
 }
 
 #[test]
@@ -189,7 +228,10 @@ fn direnv_knows_what_an_envrc_says() {
     let function = ".config/direnv/lib/use_alchemy.sh";
     let missing = |machine: &mut Machine| fs::remove_file(machine.path(function)).expect("removed");
     mended(missing, &["use-alchemy-missing"], &[Mend, Fix]);
-    let old = |machine: &mut Machine| machine.write(function, "use_alchemy() { eval \"$(alchemy env)\"; }\n");
+    let old = |machine: &mut Machine| {
+        let text = fs::read_to_string(machine.path(function)).expect("read");
+        machine.write(function, &text.replace("use_alchemy()", "use_alchemy ()"));
+    };
     mended(old, &["use-alchemy-outdated"], &[Mend, Fix]);
     let without = |machine: &mut Machine| {
         // Everything but direnv.
@@ -230,4 +272,20 @@ fn the_network_is_told_by_what_is_wrong_with_it() {
     let mend = examined.mend().replace("/path/to/your-ca.pem", ca.to_str().expect("UTF-8"));
     // That server does not tell the time.
     assert_eq!(machine.after(&mend).ids(), ["clock-unknown?"]);
+}
+
+#[test]
+fn the_password_of_a_proxy_is_not_shown() {
+    for (proxy, by) in [
+        ("http://me:hunter2#1@127.0.0.1:9", "by the proxy 127.0.0.1:9 (HTTPS_PROXY)"),
+        ("http://me:hun/ter2-hunter2@127.0.0.1:9", "by the proxy 127.0.0.1:9 (HTTPS_PROXY)"),
+        ("me:hunter2", "by the proxy HTTPS_PROXY"),
+    ] {
+        let mut machine = Machine::new();
+        machine.change("beta", |entry| entry["baseUrl"] = "https://api.invalid".into());
+        machine.set("HTTPS_PROXY", proxy);
+        // It looks for secrets itself.
+        let said = machine.doctor(&[]).said.to_string();
+        assert!(said.contains(by) && !said.contains("ter2"), "{said}");
+    }
 }

@@ -173,7 +173,7 @@ impl Examined {
             ("home", vec![machine.show(context.home.root())]),
             ("profiles", vec![stores::counted(stores)]),
             ("keyring", vec![keyring.in_words()]),
-            ("hooks", doctor::shells::in_words(machine)),
+            ("hooks", doctor::shells::in_words(machine, &hooks)),
             ("network", asked.iter().map(|asked| asked.in_words(machine)).collect()),
         ];
         Self { facts, findings, asked }

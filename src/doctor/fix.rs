@@ -4,7 +4,7 @@
 //! protocol; nothing that somebody has put in a place meanwhile is replaced; a file of a shell is read again
 //! before a line of it changes, and keeps its mode.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use nix::fcntl::AT_FDCWD;
 use nix::libc;
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 
-use super::{Fix, Machine, few};
+use super::{Fix, Machine, few, rc};
 use crate::error::{Error, Result};
 use crate::profile::ProfileName;
 use crate::store::{Store, atomic, npm_lock};
@@ -61,6 +61,12 @@ pub fn apply(machine: &Machine, fix: &Fix, store: Option<&Store>, messages: Mess
         Fix::Save { path, text } => {
             if path.exists() {
                 own(path, machine.uid)?;
+                let is_ours =
+                    rc::text(path).is_some_and(|old| old.trim().is_empty() || rc::begin_alike(&old, text));
+                if !is_ours {
+                    let what = format!("{} is not alchemy's any more", path.display());
+                    return Err(Error::new(what).hint("change it by hand"));
+                }
             }
             atomic::prepare(path, text.as_bytes())?.keeping_mode()?.commit()?;
             Ok(format!("wrote {} anew", machine.show(path)))
@@ -99,12 +105,11 @@ fn make_private(path: &Path, uid: u32) -> io::Result<()> {
             if metadata.uid() != uid || !(metadata.is_file() || metadata.is_dir()) {
                 return Err(io::ErrorKind::PermissionDenied.into());
             }
-            file.set_permissions(Permissions::from_mode(if metadata.is_dir() { 0o700 } else { 0o600 }))
+            file.set_permissions(Permissions::from_mode(private(&metadata)))
         }
         // One that its owner may not even read.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            let is_dir = fs::symlink_metadata(path)?.is_dir();
-            let mode = if is_dir { Mode::S_IRWXU } else { Mode::S_IRUSR | Mode::S_IWUSR };
+            let mode = Mode::from_bits_truncate(private(&fs::symlink_metadata(path)?));
             Ok(fchmodat(AT_FDCWD, path, mode, FchmodatFlags::NoFollowSymlink)?)
         }
         // The home itself may be a link, which is the person's own.
@@ -117,6 +122,11 @@ fn make_private(path: &Path, uid: u32) -> io::Result<()> {
             }),
         Err(error) => Err(error),
     }
+}
+
+/// The mode that is right for something: a program stays one.
+fn private(metadata: &Metadata) -> u32 {
+    if metadata.is_dir() { 0o700 } else { metadata.mode() & 0o700 | 0o600 }
 }
 
 /// Refuses a file that is not the person's own.

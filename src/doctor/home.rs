@@ -16,6 +16,10 @@ use crate::error::reason;
 const MANY: usize = 10_000;
 /// How old a temporary file must be to be one that was left behind: no write takes that long.
 const LEFT_BEHIND: Duration = Duration::from_secs(600);
+/// Our files and npm's in the home. What else somebody keeps there is their own.
+const FILES: [&str; 5] = ["config.json", "bindings.json", "trust.json", "settings.toml", "generation"];
+/// Our folders and npm's, with all that is in them.
+const FOLDERS: [&str; 6] = ["stamps", "credentials", "profiles", "encrypted", "rescue", "lock"];
 
 /// What is off with the folder itself and with what is in it.
 #[must_use]
@@ -52,16 +56,72 @@ pub fn check(machine: &Machine) -> Vec<Finding> {
         return vec![Finding::problem("home-no-folder", what).why("nothing can be kept there").mend(mend)];
     }
     let entries = Entries::below(root);
-    findings.extend(entries.unreadable(machine));
     findings.extend(entries.foreign(machine));
-    findings.extend(entries.open(machine));
     findings.extend(entries.links(machine));
-    findings.extend(entries.left_behind(machine));
+    if is_for_more(root, machine.user_home) {
+        let what = format!("{shown} is a folder for more than what alchemy keeps");
+        let why = "so who may look into it, and what was left in it, was not looked at";
+        let mend = "set ALCHEMY_HOME to a folder of its own, or unset it";
+        findings.push(Finding::note("home-shared", what).why(why).mend(mend));
+    } else {
+        findings.extend(entries.unreadable(machine));
+        findings.extend(entries.open(machine));
+        findings.extend(entries.left_behind(machine));
+    }
     findings.extend(disk(machine));
     findings
 }
 
-/// What is in the home, the home itself first, and each folder before what is in it. Links are not followed.
+/// Whether the home is the person's own home directory, is above it, or holds another home of ours.
+fn is_for_more(root: &Path, user_home: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    real(user_home).starts_with(real(root)) || root.join(".alchemy").exists()
+}
+
+/// Whether something is the home itself, or ours or npm's by its name and place.
+fn is_known(root: &Path, path: &Path) -> bool {
+    let Ok(below) = path.strip_prefix(root) else { return false };
+    let mut names = below.iter().map(|name| name.to_str().unwrap_or_default());
+    match (names.next(), names.next()) {
+        (None, _) => true,
+        (Some(name), None) if FILES.contains(&name) => true,
+        (Some(name), None) if written_to(name).is_some_and(|target| FILES.contains(&target)) => true,
+        // The last is where npm's version 2 moves version 1's credentials (§3.3).
+        (Some(folder), _) => FOLDERS.contains(&folder) || folder.starts_with(".profiles-v0-"),
+    }
+}
+
+/// The file for which a temporary one stands beside it: ours is `.FILE.RANDOM.tmp`, and that of npm's version
+/// 2 is `FILE.json.PID.RANDOM.tmp` (`facts/alchemy-npm.md` §3.2).
+fn written_to(name: &str) -> Option<&str> {
+    let (rest, random) = name.strip_suffix(".tmp")?.rsplit_once('.')?;
+    if random.is_empty() || !random.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        return None;
+    }
+    if let Some(target) = rest.strip_prefix('.') {
+        return (!target.is_empty()).then_some(target);
+    }
+    let (target, pid) = rest.rsplit_once('.')?;
+    let is_npms = pid.parse::<u32>().is_ok() && Path::new(target).extension().is_some_and(|it| it == "json");
+    is_npms.then_some(target)
+}
+
+/// A command for those of the home's entries, and all below them, that these paths are in.
+fn command(machine: &Machine, program: &str, change: &str, paths: &[PathBuf]) -> String {
+    let root = machine.home.root();
+    let first = |path: &PathBuf| Some(root.join(path.strip_prefix(root).ok()?.components().next()?));
+    let mut tops: Vec<PathBuf> = paths.iter().filter_map(first).collect();
+    tops.sort();
+    tops.dedup();
+    let itself = paths.iter().any(|path| path == root);
+    let itself = itself.then(|| format!("{program} {change} {}", machine.word(root)));
+    let words: Vec<String> = tops.iter().map(|path| machine.word(path)).collect();
+    let below = (!words.is_empty()).then(|| format!("{program} -R {change} {}", words.join(" ")));
+    [itself, below].into_iter().flatten().collect::<Vec<_>>().join(" && ")
+}
+
+/// What is in the home, the home itself first, and each folder before what is in it. Links are not followed,
+/// and folders that are neither ours nor npm's are not looked into.
 struct Entries {
     found: Vec<(PathBuf, Metadata)>,
     /// Folders that could not be listed.
@@ -76,7 +136,7 @@ impl Entries {
         let mut next = 0;
         while let Some((path, metadata)) = this.found.get(next) {
             next += 1;
-            if !metadata.is_dir() || this.found.len() > MANY {
+            if !metadata.is_dir() || !is_known(root, path) || this.found.len() > MANY {
                 continue;
             }
             let path = path.clone();
@@ -92,9 +152,15 @@ impl Entries {
         this
     }
 
-    /// Files and folders, and no links: those have no mode of their own.
+    /// What is ours or npm's.
+    fn known(&self) -> impl Iterator<Item = &(PathBuf, Metadata)> {
+        let root = self.found.first().map(|(root, _)| root);
+        self.found.iter().filter(move |(path, _)| root.is_some_and(|root| is_known(root, path)))
+    }
+
+    /// The files and folders of that, and no links: those have no mode of their own.
     fn ours(&self) -> impl Iterator<Item = &(PathBuf, Metadata)> {
-        self.found.iter().filter(|(_, metadata)| metadata.is_file() || metadata.is_dir())
+        self.known().filter(|(_, metadata)| metadata.is_file() || metadata.is_dir())
     }
 
     fn unreadable(&self, machine: &Machine) -> Option<Finding> {
@@ -109,37 +175,36 @@ impl Entries {
             return None;
         }
         let what = format!("you may not read and write {}", few(&names(machine, &paths)));
-        let mend = format!("chmod -R u+rwX {}", machine.word(machine.home.root()));
+        let mend = command(machine, "chmod", "u+rwX", &paths);
         let why = "what is in there cannot be used or renewed";
         Some(Finding::problem("mode-own", what).why(why).mend(mend).fix(Fix::Private(paths)))
     }
 
     fn foreign(&self, machine: &Machine) -> Option<Finding> {
-        let foreign = self.found.iter().filter(|(_, metadata)| metadata.uid() != machine.uid);
+        let foreign = self.known().filter(|(_, metadata)| metadata.uid() != machine.uid);
         let foreign: Vec<PathBuf> = foreign.map(|(path, _)| path.clone()).collect();
         (!foreign.is_empty()).then(|| {
             let what = format!("not you but another user owns {}", few(&names(machine, &foreign)));
             let why = "it cannot be written, or is not yours alone (was alchemy or npm once run by sudo?)";
-            let mend = format!("sudo chown -hR {} {}", machine.uid, machine.word(machine.home.root()));
+            let mend = command(machine, "sudo chown -h", &machine.uid.to_string(), &foreign);
             Finding::problem("owner", what).why(why).mend(mend)
         })
     }
 
     /// What others may read or write.
     fn open(&self, machine: &Machine) -> Option<Finding> {
-        let (logs, locks) = (machine.home.root().join("logs"), machine.home.locks());
+        let locks = machine.home.locks();
         let is_npms = |path: &Path| {
-            // Its logs are for showing around, and its locks are folders without a secret, which come and go.
+            // Its locks are folders without a secret, which come and go.
             let below = path.strip_prefix(&locks).ok().and_then(|below| below.components().next());
-            path.parent() == Some(&logs)
-                || below.is_some_and(|first| first.as_os_str() != "native" && locks.join(first).is_dir())
+            below.is_some_and(|first| first.as_os_str() != "native" && locks.join(first).is_dir())
         };
         let open = self.ours().filter(|(path, metadata)| metadata.mode() & 0o077 != 0 && !is_npms(path));
         let open: Vec<PathBuf> = open.map(|(path, _)| path.clone()).collect();
         (!open.is_empty()).then(|| {
             let what = format!("others may look into {}", few(&names(machine, &open)));
             let why = "files must be 0600 and folders 0700: there are secrets, and what leads to them";
-            let mend = format!("chmod -R go= {}", machine.word(machine.home.root()));
+            let mend = command(machine, "chmod", "go=", &open);
             Finding::problem("mode", what).why(why).mend(mend).fix(Fix::Private(open))
         })
     }
@@ -160,8 +225,8 @@ impl Entries {
             let age = metadata.modified().ok().and_then(|at| SystemTime::now().duration_since(at).ok());
             metadata.is_file() && age.is_some_and(|age| age > LEFT_BEHIND)
         };
-        // Ours, and those of npm's version 2.
-        let is_temporary = |path: &Path| path.extension().is_some_and(|extension| extension == "tmp");
+        let is_temporary =
+            |path: &Path| path.file_name().is_some_and(|name| name.to_str().and_then(written_to).is_some());
         let left = self.ours().filter(|(path, metadata)| is_temporary(path) && is_old(metadata));
         let left: Vec<PathBuf> = left.map(|(path, _)| path.clone()).collect();
         (!left.is_empty()).then(|| {
@@ -237,6 +302,43 @@ mod tests {
         ] {
             let found = of_disk(&machine, read_only, no_room, no_files).map(|finding| finding.id);
             assert_eq!(found, id, "{read_only} {no_room} {no_files}");
+        }
+    }
+    #[test]
+    fn what_is_ours_is_told_by_its_name_and_place() {
+        for (below, expected) in [
+            ("", true),
+            ("config.json", true),
+            (".config.json.AbC123.tmp", true),
+            (".config.json.aside.tmp", true),
+            ("config.json.123.ab-c1.tmp", true),
+            ("credentials/prod/cloudflare.json", true),
+            ("lock/native/prod", true),
+            (".profiles-v0-1/credentials/prod/cloudflare.json", true),
+            ("bin/tool", false),
+            ("notes.tmp", false),
+            (".notes.AbC123.tmp", false),
+            ("config.json.bak", false),
+            ("x/config.json", false),
+        ] {
+            assert_eq!(is_known(Path::new("/h"), &Path::new("/h").join(below)), expected, "{below}");
+        }
+    }
+
+    #[test]
+    fn a_temporary_file_is_told_by_a_name_that_only_a_write_gives() {
+        for (name, expected) in [
+            (".cloudflare.json.x1Y.tmp", Some("cloudflare.json")),
+            (".prod.age.aside.tmp", Some("prod.age")),
+            ("cloudflare.json.4711.k3j2h1.tmp", Some("cloudflare.json")),
+            ("cloudflare.json.pid.k3j2h1.tmp", None),
+            ("notes.tmp", None),
+            ("notes.4711.x.tmp", None),
+            (".notes.tmp", None),
+            ("..x.tmp", None),
+            (".cloudflare.json.x.tmp.bak", None),
+        ] {
+            assert_eq!(written_to(name), expected, "{name}");
         }
     }
 }

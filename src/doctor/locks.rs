@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::SignedDuration;
 
@@ -11,6 +12,9 @@ use super::{Finding, Fix, Machine};
 use crate::store::lock;
 use crate::store::npm_lock::{self, Left, Protocol};
 use crate::terminal::life;
+
+/// How far ahead of the clock a lock's time may be: file servers' clocks differ a little.
+const AHEAD: Duration = Duration::from_secs(30);
 
 /// The locks that are held or were left.
 #[must_use]
@@ -91,7 +95,8 @@ fn of_npm(machine: &Machine, left: Left) -> Finding {
         Protocol::V1 => "npm alchemy 1",
         Protocol::V2 => "npm alchemy 2",
     };
-    let age = life(SignedDuration::try_from(left.age).unwrap_or(SignedDuration::MAX));
+    let in_words = |time| life(SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX));
+    let age = in_words(left.age);
     if left.stuck {
         let what = format!("the lock {lock} of {whose} holds something that is not its own");
         let why = "nobody can remove it, so every refresh waits for it in vain";
@@ -104,6 +109,15 @@ fn of_npm(machine: &Machine, left: Left) -> Finding {
         let why = "its holder was killed; the next refresh removes it";
         let mend = format!("rm -r {}", machine.word(&left.path));
         return Finding::problem("npm-lock-stale", what).why(why).mend(mend).fix(Fix::Release(left));
+    }
+    if left.ahead > AHEAD {
+        let what =
+            format!("the time of the lock {lock} of {whose} is {} in the future", in_words(left.ahead));
+        let why =
+            "until then nobody takes it for left behind: whoever needs it waits (was the clock set back?)";
+        return Finding::problem("npm-lock-future", what)
+            .why(why)
+            .mend(format!("touch {}", machine.word(&left.path)));
     }
     let what = format!("{whose}, or an alchemy in its place, holds {lock}, touched {age} ago");
     let why = "a refresh is going on; whoever needs it waits";

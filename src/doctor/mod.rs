@@ -104,7 +104,7 @@ impl Finding {
 /// What is safe to do without asking anybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fix {
-    /// Takes files and folders of the home from everyone else, those above first.
+    /// Takes files and folders of ours or npm's from everyone else, those above first.
     Private(Vec<PathBuf>),
     /// Removes files that killed writes left behind.
     Sweep(Vec<PathBuf>),

@@ -50,7 +50,7 @@ struct Place {
 
 /// The hooks that are installed, in words, for the facts.
 #[must_use]
-pub fn in_words(machine: &Machine) -> Vec<String> {
+pub fn in_words(machine: &Machine, hooks: &Hooks) -> Vec<String> {
     if !machine.user_home.is_absolute() {
         return Vec::new();
     }
@@ -66,17 +66,15 @@ pub fn in_words(machine: &Machine) -> Vec<String> {
             words.push(format!("{} in {at}:{}{order}", place.shell, line.number));
         }
     }
-    let saved = SHELLS
-        .iter()
-        .flat_map(|(shell, name)| saved_at(machine, Some(*shell)).map(move |path| (path, *name)));
-    let saved = saved.chain(saved_at(machine, None).map(|path| (path, "direnv")));
-    words.extend(
-        saved
-            .filter(|(path, name)| {
-                rc::text(path).is_some_and(|text| rc::lines(&text, "alchemy", name).is_empty())
-            })
-            .map(|(path, name)| format!("{name} in {}", machine.show(&path))),
-    );
+    for printed in &hooks.printed {
+        let Some((_, name)) = named(printed) else { continue };
+        let is_saved = |path: &PathBuf| {
+            let text = rc::text(path).filter(|text| rc::lines(text, "alchemy", name).is_empty());
+            text.is_some_and(|text| rc::begin_alike(&text, &printed.template))
+        };
+        let saved = saved_at(machine, printed.shell).filter(is_saved);
+        words.extend(saved.map(|path| format!("{name} in {}", machine.show(&path))));
+    }
     words
 }
 
@@ -107,9 +105,9 @@ fn of_place(machine: &Machine, hooks: &Hooks, place: &Place) -> Vec<Finding> {
         let what =
             format!("the hook is installed twice in {file} (lines {} and {})", first.number, last.number);
         let why = "each shell starts alchemy once more for nothing";
-        let mend = format!("take line {} out of {file}", last.number);
+        let mend = format!("take line {} out of {file} by hand", last.number);
         let finding = Finding::problem("hook-twice", what).why(why);
-        findings.push(if first.text.trim() == last.text.trim() {
+        findings.push(if last.alone && first.text.trim() == last.text.trim() {
             let fix = Fix::Line { path: place.path.clone(), line: last.text.clone(), with: None };
             finding.mend("alchemy doctor --fix").fix(fix)
         } else {
@@ -133,7 +131,7 @@ fn of_place(machine: &Machine, hooks: &Hooks, place: &Place) -> Vec<Finding> {
         let finding = Finding::problem("hook-gone", what).why(why);
         findings.push(match plain(&hooks.binary) {
             Some(binary) => {
-                let with = Some(line.text.replacen(&line.program, binary, 1));
+                let with = Some(rc::with_program(line, machine.user_home, binary));
                 let fix = Fix::Line { path: place.path.clone(), line: line.text.clone(), with };
                 finding.mend("alchemy doctor --fix").fix(fix)
             }
@@ -187,14 +185,25 @@ fn save(machine: &Machine, path: &Path, what: &str) -> String {
     format!("mkdir -p {folder} && alchemy hook {what} > {}", machine.word(path))
 }
 
+/// The shell that reads it, and what `alchemy hook` calls it. direnv evaluates with bash.
+fn named(printed: &Printed) -> Option<(Shell, &'static str)> {
+    match printed.shell {
+        Some(shell) => SHELLS.into_iter().find(|(known, _)| *known == shell),
+        None => Some((Shell::Bash, "direnv")),
+    }
+}
+
 fn of_saved(machine: &Machine, hooks: &Hooks, printed: &Printed, path: &Path) -> Option<Finding> {
     let text = rc::text(path)?;
-    let (shell, name) = match printed.shell {
-        Some(shell) => SHELLS.into_iter().find(|(known, _)| *known == shell)?,
-        None => (Shell::Bash, "direnv"),
-    };
+    let (shell, name) = named(printed)?;
     if !rc::lines(&text, "alchemy", name).is_empty() {
         return None; // It calls the binary, and so is always new.
+    }
+    if !text.trim().is_empty() && !rc::begin_alike(&text, &printed.template) {
+        let what = format!("{} is not alchemy's hook, although it has the name", machine.show(path));
+        let why = "it is your own, so alchemy leaves it as it is";
+        let mend = format!("give it another name, if the hook is to be there: alchemy hook {name}");
+        return Some(Finding::note("hook-foreign", what).why(why).mend(mend));
     }
     let current = printed.template.replace(hooks.placeholder, &word(shell, hooks.binary.to_str()?));
     let what = match embedded(&printed.template, hooks.placeholder, &text) {
@@ -257,9 +266,13 @@ fn direnv(machine: &Machine, hooks: &Hooks) -> Vec<Finding> {
         let what = format!("{says}, and direnv does not know what that is");
         let why = "direnv stops there with an error";
         let text = printed.template.replace(hooks.placeholder, &word(Shell::Bash, binary));
-        let finding =
-            Finding::problem("use-alchemy-missing", what).why(why).mend(save(machine, &path, "direnv"));
-        findings.push(finding.fix(Fix::Save { path, text }));
+        let finding = Finding::problem("use-alchemy-missing", what).why(why);
+        // What is there and defines something else is somebody's own.
+        findings.push(if path.exists() {
+            finding.mend(format!("alchemy hook direnv >> {}", machine.word(&path)))
+        } else {
+            finding.mend(save(machine, &path, "direnv")).fix(Fix::Save { path, text })
+        });
     }
     findings
 }

@@ -4,13 +4,14 @@
 //! disk, renamed over the target, and the folder is flushed too. Killed at any moment, it leaves the
 //! old document or the new one; what it may leave beside it is swept up by the next write.
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
+use nix::libc;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
@@ -30,11 +31,10 @@ pub struct Found {
 /// no such file.
 ///
 /// # Errors
-/// When it exists and cannot be read, or cannot be tightened.
+/// When it exists and cannot be read, or cannot be tightened; when it is no regular file.
 pub fn read_secret(path: &Path) -> Result<Option<Found>> {
-    let Some((file, bytes)) = read_open(path)? else { return Ok(None) };
-    let mode = file.metadata().map_err(|error| Error::io("read", path, &error))?.mode();
-    let tightened = mode & 0o077 != 0;
+    let Some((file, metadata, bytes)) = read_open(path)? else { return Ok(None) };
+    let tightened = metadata.mode() & 0o077 != 0;
     if tightened {
         file.set_permissions(Permissions::from_mode(0o600)).map_err(|error| {
             Error::io("make private", path, &error).hint(format!("chmod 600 {}", path.display()))
@@ -46,22 +46,32 @@ pub fn read_secret(path: &Path) -> Result<Option<Found>> {
 /// Reads a document. `None` when there is no such file.
 ///
 /// # Errors
-/// When it exists and cannot be read.
+/// When it exists and cannot be read, or is no regular file.
 pub fn read(path: &Path) -> Result<Option<Bytes>> {
-    Ok(read_open(path)?.map(|(_, bytes)| bytes))
+    Ok(read_open(path)?.map(|(_, _, bytes)| bytes))
 }
 
-fn read_open(path: &Path) -> Result<Option<(File, Bytes)>> {
-    let mut file = match File::open(path) {
+fn read_open(path: &Path) -> Result<Option<(File, Metadata, Bytes)>> {
+    // A pipe would be waited for until somebody writes into it.
+    let mut file = match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path) {
         Ok(file) => file,
         // A link that leads nowhere (to a disk that is not there now) is not a missing document.
         Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => return Ok(None),
         Err(error) => return Err(Error::io("read", path, &error)),
     };
+    let metadata = file.metadata().map_err(|error| Error::io("read", path, &error))?;
+    if !metadata.is_file() {
+        let error = if metadata.is_dir() {
+            ErrorKind::IsADirectory.into()
+        } else {
+            std::io::Error::other("it is no regular file")
+        };
+        return Err(Error::io("read", path, &error));
+    }
     // Room enough that a growing buffer does not leave unwiped copies behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(8 * 1024));
     file.read_to_end(&mut bytes).map_err(|error| Error::io("read", path, &error))?;
-    Ok(Some((file, bytes)))
+    Ok(Some((file, metadata, bytes)))
 }
 
 /// Reads and parses a document; one that does not parse although it is younger than 2 s is read again

@@ -229,6 +229,8 @@ pub struct Left {
     pub protocol: Protocol,
     /// How long nobody has touched it.
     pub age: Duration,
+    /// How far its time lies ahead of the clock, where it does: until then nobody takes its holder for dead.
+    pub ahead: Duration,
     /// Whoever made it has died: it was not touched for the protocol's time.
     pub dead: bool,
     /// Something is in it that the protocol does not know: npm cannot remove it, and waits for ever.
@@ -249,11 +251,13 @@ pub fn all(lock_folder: &Path) -> Vec<Left> {
                 _ => return None,
             };
             let metadata = entry.metadata().ok().filter(Metadata::is_dir)?;
-            let age = SystemTime::now().duration_since(metadata.modified().ok()?).unwrap_or_default();
+            let (now, touched) = (SystemTime::now(), metadata.modified().ok()?);
+            let age = now.duration_since(touched).unwrap_or_default();
+            let ahead = touched.duration_since(now).unwrap_or_default();
             let known = |name: &str| protocol == Protocol::V2 && name == "owner";
             let mut inside = fs::read_dir(entry.path()).into_iter().flatten().flatten();
             let stuck = inside.any(|entry| !entry.file_name().to_str().is_some_and(known));
-            Some(Left { path: entry.path(), protocol, age, dead: age > protocol.dead_after(), stuck })
+            Some(Left { path: entry.path(), protocol, age, ahead, dead: age > protocol.dead_after(), stuck })
         })
         .collect();
     found.sort_by(|a, b| a.path.cmp(&b.path));

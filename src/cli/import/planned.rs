@@ -79,7 +79,9 @@ impl Planned {
             super::Tool::Npm => {
                 let variables = [API_BASE_URL, BASE_URL].map(|name| (name, context.text(name)));
                 let (endpoint, notes) = session::endpoint(None, &variables);
-                notes.iter().for_each(|note| context.messages.say(note));
+                for note in &notes {
+                    context.messages.say(note);
+                }
                 endpoint
             }
             _ => context.new_endpoint()?,

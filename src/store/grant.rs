@@ -83,6 +83,18 @@ impl<'a> Store<'a> {
         rescue::any(self.home, name)
     }
 
+    /// Has what is beside a profile's store brought home, as whoever reads it does; under these locks, which are
+    /// given back.
+    pub(super) fn bring_home_locked(&self, profile: &Profile, locks: ProfileLock) -> Result<ProfileLock> {
+        let held = Held { store: self, profile: profile.clone(), locks };
+        if self.may_have_rescued(&profile.name) {
+            held.read()?;
+        } else {
+            self.stored(profile, Some(&held.locks))?;
+        }
+        Ok(held.locks)
+    }
+
     /// Takes our lock alone.
     pub(super) fn lock_ours(&self, name: &ProfileName) -> Result<ProfileLock> {
         Ok(ProfileLock { npm: None, ours: self.lock(name)? })

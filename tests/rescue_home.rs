@@ -95,3 +95,50 @@ fn a_profile_whose_newest_credential_cannot_be_brought_home_keeps_its_name() {
     fs::rename(home.alchemy("rescue/live"), home.alchemy("rescue/prod")).expect("moved back");
     assert_eq!(home.snapshot(), before);
 }
+
+#[test]
+fn a_store_that_has_nothing_whole_is_mended_by_the_rescue_file() {
+    // A command that takes what it is given, leaves a part of it, and fails.
+    let truncates = |kept: &str| format!("cat >/dev/null; printf %s '{kept}' >vault-prod; exit 1");
+    for torn in ["", "{\"type\":"] {
+        let home = by_commands();
+        write_by(&home, &truncates(torn));
+        fs::write(home.path().join("vault-prod"), torn).expect("written");
+        rescue(&home);
+        // Meanwhile it serves from where it is.
+        assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout.trim_end(), NEW);
+        assert!(home.alchemy("rescue/prod").exists());
+        home.run(&RENAME).expect_only_error(1, &home.alchemy("rescue/prod").display().to_string());
+        write_by(&home, "cat >vault-{profile}");
+        let output = home.run(&["token", "prod"]).expect_code(0);
+        assert!(output.stderr.contains("is in its store again"), "{}", output.stderr);
+        expect_token(&home, "prod", NEW);
+        home.run(&RENAME).expect_code(0);
+        expect_token(&home, "live", NEW);
+    }
+    let home = Home::new();
+    home.token_profile("prod", OLD);
+    let document = "credentials/prod/cloudflare.json";
+    for torn in [Some("{\"type\": \"api-token\", \"apiT"), None] {
+        match torn {
+            Some(torn) => home.write_private(document, torn),
+            None => fs::remove_file(home.alchemy(document)).expect("removed"),
+        }
+        rescue(&home);
+        expect_token(&home, "prod", NEW);
+        assert!(home.read(document).contains(NEW));
+    }
+}
+
+#[test]
+fn doctor_names_a_command_that_brings_an_api_token_home() {
+    let home = Home::new();
+    home.token_profile("prod", OLD);
+    rescue(&home);
+    let said = home.run(&["doctor"]);
+    let said = format!("{}{}", said.stdout, said.stderr);
+    assert!(said.contains("a newer credential of profile 'prod' waits in"), "{said}");
+    assert!(said.contains("alchemy doctor --fix") && !said.contains("profile refresh prod"), "{said}");
+    home.run(&["doctor", "--fix"]);
+    expect_token(&home, "prod", NEW);
+}

@@ -272,7 +272,7 @@ impl Store<'_> {
     /// Has whatever [`Store::settle`] will need unlocked: before any lock, as a person may have to be asked.
     fn meet(&self, name: &ProfileName) -> Result<()> {
         match self.by_now(name)? {
-            Some(profile) if self.has_beside(&profile) => self.stored(&profile, None).map(drop),
+            Some(profile) if self.has_beside(&profile) => self.unlocked(&profile),
             _ => Ok(()),
         }
     }

@@ -7,7 +7,8 @@ use std::fs;
 
 use alchemy::digest::sha256_hex;
 use serde_json::{Value, json};
-use support::{ACME, Home, run_with_input};
+use support::age::{self, COMMAND};
+use support::{ACME, Home, run, run_with_input};
 
 const OLD: &str = "tok-hunter2-old";
 const NEW: &str = "tok-hunter2-new";
@@ -140,5 +141,44 @@ fn doctor_names_a_command_that_brings_an_api_token_home() {
     assert!(said.contains("a newer credential of profile 'prod' waits in"), "{said}");
     assert!(said.contains("alchemy doctor --fix") && !said.contains("profile refresh prod"), "{said}");
     home.run(&["doctor", "--fix"]);
+    expect_token(&home, "prod", NEW);
+}
+
+/// `prod` with the token [`OLD`], encrypted to an identity of age's.
+fn encrypted() -> Option<Home> {
+    let home = Home::new();
+    let identity = age::identity(&home)?;
+    let arguments = ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--account", ACME, "--yes"];
+    let mut command = home.alchemy_command(&arguments);
+    run_with_input(command.arg("--identity").arg(&identity), OLD).expect_code(0);
+    Some(home)
+}
+
+/// No command uses the old token, and none removes the file that may hold the new one.
+#[track_caller]
+fn expect_refused(home: &Home, words: &str, hint: &str) {
+    let path = home.alchemy("rescue/prod");
+    let before = fs::read(&path).expect("read");
+    for arguments in [&["token", "prod"][..], &["profile", "move", "prod", "--store", "file"], &RENAME] {
+        let output = home.run(arguments).expect_only_error(1, &path.display().to_string());
+        let output = output.expect_hint(hint);
+        assert!(output.stderr.contains(words), "{}", output.stderr);
+        assert_eq!(fs::read(&path).expect("it is still there"), before);
+    }
+}
+
+#[test]
+fn a_rescue_file_that_cannot_be_decrypted_is_named_and_kept() {
+    let (Some(home), Some(other)) = (encrypted(), encrypted()) else { return };
+    let path = home.alchemy("rescue/prod");
+    age::encrypt(&home, &other.path().join("identity.txt"), &waiting(), &path);
+    expect_refused(&home, "is encrypted to another key", "alchemy configure -p prod");
+    fs::remove_file(&path).expect("removed");
+    age::encrypt_to_passphrase(&home, &waiting(), &path);
+    expect_refused(&home, "cannot ask for passphrase", "ALCHEMY_PASSPHRASE_FD");
+    for arguments in [["unlock", "prod"], ["token", "prod"]] {
+        let mut command = home.alchemy_command(&arguments);
+        run(command.env(COMMAND, "echo hunter2 of a person").env("ALCHEMY_KEEP", "0")).expect_code(0);
+    }
     expect_token(&home, "prod", NEW);
 }

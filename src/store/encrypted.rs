@@ -312,9 +312,10 @@ impl Store<'_> {
         &self,
         name: &ProfileName,
         encryption: &Encryption,
+        shown: &str,
         bytes: &[u8],
-    ) -> Option<Bytes> {
-        self.decrypt(name, encryption, "the rescue file", bytes, true).ok()
+    ) -> Result<Bytes> {
+        self.decrypt(name, encryption, shown, bytes, true)
     }
 }
 

@@ -216,10 +216,10 @@ impl Held<'_, '_> {
             Err(error) if !has_none(&error) => return Err(error),
             stored => stored,
         };
-        let waiting = rescue::read(self.store.home, name, |bytes| match &self.profile.store {
-            StoreKind::Encrypted(encryption) => self.store.decrypt_rescued(name, encryption, &bytes),
-            _ => Some(bytes),
-        });
+        let waiting = rescue::read(self.store.home, name, |shown, bytes| match &self.profile.store {
+            StoreKind::Encrypted(encryption) => self.store.decrypt_rescued(name, encryption, shown, &bytes),
+            _ => Ok(bytes),
+        })?;
         let is_any = !waiting.is_empty();
         // Where a write has left nothing whole behind, nothing in the store can be newer.
         let newer = waiting.into_iter().filter(|rescued| {

@@ -12,6 +12,8 @@ pub enum Kind {
     Failed,
     /// A grant is over or gone, and only signing in again helps: as [`Kind::Failed`].
     SignedOut,
+    /// A store has no credential that can be used, but a damaged one, or none: as [`Kind::Failed`].
+    NoCredential,
     /// The command line is wrong: 2, or 125 from `exec`.
     Usage,
     /// The program to run exists and cannot be executed: 126.

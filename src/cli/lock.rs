@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::profile::{Encryption, Profile, StoreKind};
 use crate::store::Store;
 use crate::store::encrypted::opens_by_itself;
+use crate::store::inspect::waiting;
 
 /// Open an encrypted profile once, for hooks and programs that cannot ask
 ///
@@ -23,8 +24,14 @@ impl Unlock {
         let store = context.store(true)?;
         let profile = store.find(&context.select(self.profile.get())?)?;
         let encryption = encrypted(&profile)?;
-        store.credential(&profile)?;
         let name = &profile.name;
+        let read = store.credential(&profile);
+        if waiting(store.home(), name).is_empty() {
+            read?;
+        } else {
+            // It is newer, and locked as well.
+            store.bring_home(&profile)?;
+        }
         if opens_by_itself(encryption) {
             context.messages.say(&format!("profile '{name}' needs no unlocking: its key has no passphrase"));
             return Ok(());

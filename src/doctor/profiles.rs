@@ -112,10 +112,14 @@ fn of_one(machine: &Machine, looked: &Looked) -> Vec<Finding> {
         findings.push(Finding::note("newer-sign-in", what).why(why).mend(format!("alchemy whoami {word}")));
     }
     for path in inspect::waiting(machine.home, &profile.name) {
-        let what = format!("a session of profile '{name}' waits in {}", machine.show(&path));
-        let why = "its store refused it when it was renewed; the one in there is the only one that lives";
-        let finding =
-            Finding::problem("rescue-waiting", what).why(why).mend(format!("alchemy profile refresh {word}"));
+        let what = format!("a newer credential of profile '{name}' waits in {}", machine.show(&path));
+        let why = "its store refused it when it was renewed; the one in that file is the only one that lives";
+        let mend = if profile.method == Method::OAuth {
+            format!("alchemy profile refresh {word}")
+        } else {
+            "alchemy doctor --fix".to_owned()
+        };
+        let finding = Finding::problem("rescue-waiting", what).why(why).mend(mend);
         findings.push(finding.fix(Fix::BringHome(profile.name.clone())));
     }
     findings.extend(token(machine.now, profile));

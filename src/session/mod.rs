@@ -82,15 +82,16 @@ impl Source<'_> {
     pub fn session(&self) -> Result<Session> {
         self.gate.pass(self.profile, self.edge)?;
         let now = self.edge.now();
-        let document = match self.store.credential(self.profile)? {
+        let mut read = self.store.credential(self.profile);
+        // A token that was rolled and could not be kept: what the store has is dead, or torn.
+        if self.store.may_be_rescued(&self.profile.name, &read) {
+            let mut held = self.store.hold(self.profile)?;
+            held.share_with_npm()?;
+            read = held.read().map(|current| current.document);
+        }
+        let document = match read? {
             Document::OAuth(grant) if !refresh::is_fresh(&grant, now, self.min_ttl) => {
                 Document::OAuth(refresh::refreshed(self, &grant, now)?)
-            }
-            // A token that was rolled and could not be kept: what the store has is dead, without saying so.
-            Document::ApiToken { .. } if self.store.may_have_rescued(&self.profile.name) => {
-                let mut held = self.store.hold(self.profile)?;
-                held.share_with_npm()?;
-                held.read()?.document
             }
             document => document,
         };
@@ -109,9 +110,12 @@ impl Source<'_> {
             StoreKind::Encrypted(_) if !self.store.is_open(self.profile) => return Ok(None),
             StoreKind::Encrypted(_) | StoreKind::File | StoreKind::Npm => {}
         }
-        match self.store.credential(self.profile)? {
+        let read = self.store.credential(self.profile);
+        if self.store.may_be_rescued(&self.profile.name, &read) {
+            return Ok(None);
+        }
+        match read? {
             Document::OAuth(grant) if !refresh::is_fresh(&grant, self.edge.now(), self.min_ttl) => Ok(None),
-            Document::ApiToken { .. } if self.store.may_have_rescued(&self.profile.name) => Ok(None),
             document => Ok(Some(self.of(document))),
         }
     }

@@ -126,9 +126,13 @@ impl Refresh<'_> {
 
     fn locked(&self, held: &mut Held, latest: &mut Grant) -> Result<Grant, Stop> {
         let name = &self.source.profile.name;
-        *latest = held.peek()?.into_grant(name)?;
-        if let Some(grant) = self.changed(latest) {
-            return Ok(grant); // Another process of ours did it while we waited.
+        let peeked = held.peek();
+        // What is torn may have its successor in a rescue file.
+        if !self.source.store.may_be_rescued(name, &peeked) {
+            *latest = peeked?.into_grant(name)?;
+            if let Some(grant) = self.changed(latest) {
+                return Ok(grant); // Another process of ours did it while we waited.
+            }
         }
         let note = held.lock().note();
         // One that is still to come was noted before the clock was set back.

@@ -155,9 +155,12 @@ impl Document {
             } else {
                 "is not valid JSON"
             };
-            Error::new(format!("{origin} {what} (line {}, column {})", error.line(), error.column()))
+            Error::of(
+                Kind::NoCredential,
+                format!("{origin} {what} (line {}, column {})", error.line(), error.column()),
+            )
         })?;
-        let lacks = |field: &str| Error::new(format!("{origin} has no '{field}'"));
+        let lacks = |field: &str| Error::of(Kind::NoCredential, format!("{origin} has no '{field}'"));
         match Method::from_name(&fields.r#type) {
             Some(Method::ApiToken) => {
                 Ok(Self::ApiToken { token: fields.api_token.ok_or_else(|| lacks("apiToken"))? })
@@ -173,7 +176,10 @@ impl Document {
                 scopes: fields.scopes,
                 client_id: fields.client_id,
             })),
-            None => Err(Error::new(format!("{origin} has a 'type' that this alchemy does not know"))),
+            None => Err(Error::of(
+                Kind::NoCredential,
+                format!("{origin} has a 'type' that this alchemy does not know"),
+            )),
         }
     }
 

@@ -14,7 +14,7 @@ use super::credential::Document;
 use super::kernel_keyring::{self, Kept};
 use super::{Store, generation};
 use crate::digest::sha256_hex;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::profile::{Encryption, Profile, ProfileName, StoreKind};
 use crate::secret::Secret;
 
@@ -106,7 +106,7 @@ impl Store<'_> {
     ) -> Result<Bytes> {
         let damaged = |why: &str| Error::new(format!("{what} {why}")).hint(mend(name));
         let other = |refused: Refused| match refused {
-            Refused::Other(why) => damaged(&why),
+            Refused::Other(why) => damaged(&why).retold(Kind::NoCredential, format!("{what} {why}")),
             Refused::Passphrase => damaged("is encrypted to another key"),
         };
         if cipher::needs_passphrase(bytes).map_err(other)? {
@@ -312,9 +312,10 @@ impl Store<'_> {
         &self,
         name: &ProfileName,
         encryption: &Encryption,
+        shown: &str,
         bytes: &[u8],
-    ) -> Option<Bytes> {
-        self.decrypt(name, encryption, "the rescue file", bytes, true).ok()
+    ) -> Result<Bytes> {
+        self.decrypt(name, encryption, shown, bytes, true)
     }
 }
 

@@ -7,7 +7,7 @@ use super::credential::Document;
 use super::lock::Lock;
 use super::npm_lock::{self, NpmLock, Protocol};
 use super::{Store, generation, npm, rescue};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::profile::{Method, Profile, ProfileName, StoreKind};
 
 /// The locks of a profile's credential: ours, and inside it npm's for the document. They are given back
@@ -77,10 +77,42 @@ impl<'a> Store<'a> {
         Ok(())
     }
 
+    /// Whether what was read may be over without saying so, or is nothing whole, and a newer one may wait in a
+    /// rescue file. Whether a grant is over, its expiry tells.
+    #[must_use]
+    pub fn may_be_rescued(&self, name: &ProfileName, read: &Result<Document>) -> bool {
+        let is_doubtful = match read {
+            Ok(document) => document.method() == Method::ApiToken,
+            Err(error) => has_none(error),
+        };
+        is_doubtful && self.may_have_rescued(name)
+    }
+
     /// Whether a newer credential may wait in a rescue file: a question that costs a look or two.
     #[must_use]
-    pub fn may_have_rescued(&self, name: &ProfileName) -> bool {
+    pub(super) fn may_have_rescued(&self, name: &ProfileName) -> bool {
         rescue::any(self.home, name)
+    }
+
+    /// Has a profile's store unlocked, also one that has nothing whole: before any lock, as a person may have to be
+    /// asked.
+    pub(super) fn unlocked(&self, profile: &Profile) -> Result<()> {
+        match self.stored(profile, None) {
+            Err(error) if !has_none(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Has what is beside a profile's store brought home, as whoever reads it does; under these locks, which are
+    /// given back.
+    pub(super) fn bring_home_locked(&self, profile: &Profile, locks: ProfileLock) -> Result<ProfileLock> {
+        let held = Held { store: self, profile: profile.clone(), locks };
+        if self.may_have_rescued(&profile.name) {
+            held.read()?;
+        } else {
+            self.stored(profile, Some(&held.locks))?;
+        }
+        Ok(held.locks)
     }
 
     /// Takes our lock alone.
@@ -180,24 +212,29 @@ impl Held<'_, '_> {
     /// Those of [`Store::credential`].
     pub fn read(&self) -> Result<Current> {
         let name = &self.profile.name;
-        let stored = self.peek()?;
-        let replaces = stored.digest();
-        let waiting = rescue::read(self.store.home, name, |bytes| match &self.profile.store {
-            StoreKind::Encrypted(encryption) => self.store.decrypt_rescued(name, encryption, &bytes),
-            _ => Some(bytes),
-        });
-        if waiting.is_empty() {
-            return Ok(Current { document: stored, replaces });
-        }
-        let newer = waiting
-            .into_iter()
-            .filter(|rescued| rescued.replaces == replaces && rescued.document.method() == stored.method());
-        let Some(rescued) = newer.max_by_key(rescue::Rescued::age) else {
-            // Somebody has signed in since, or given it another token.
-            rescue::remove(self.store.home, name);
-            return Ok(Current { document: stored, replaces });
+        let stored = match self.peek() {
+            Err(error) if !has_none(&error) => return Err(error),
+            stored => stored,
         };
-        let current = Current { document: rescued.document, replaces };
+        let waiting = rescue::read(self.store.home, name, |shown, bytes| match &self.profile.store {
+            StoreKind::Encrypted(encryption) => self.store.decrypt_rescued(name, encryption, shown, &bytes),
+            _ => Ok(bytes),
+        })?;
+        let is_any = !waiting.is_empty();
+        // Where a write has left nothing whole behind, nothing in the store can be newer.
+        let newer = waiting.into_iter().filter(|rescued| {
+            rescued.document.method() == self.profile.method
+                && stored.as_ref().map_or(true, |stored| rescued.replaces == stored.digest())
+        });
+        let Some(rescued) = newer.max_by_key(rescue::Rescued::age) else {
+            let document = stored?;
+            if is_any {
+                // Somebody has signed in since, or given it another token.
+                rescue::remove(self.store.home, name);
+            }
+            return Ok(Current { replaces: document.digest(), document });
+        };
+        let current = Current { document: rescued.document, replaces: rescued.replaces };
         let home = self.room().and_then(|room| self.put(room, &current.document, Some(&current.replaces)));
         if home.is_ok() {
             rescue::remove(self.store.home, name);
@@ -336,6 +373,11 @@ impl Held<'_, '_> {
             Ok(None) | Err(_) => false,
         }
     }
+}
+
+/// Whether an error of the store says that nothing whole is in it, and not that it cannot be read now.
+fn has_none(error: &Error) -> bool {
+    matches!(error.kind(), Kind::NoCredential | Kind::SignedOut)
 }
 
 fn commit(room: Room, bytes: &[u8]) -> Result<()> {

@@ -271,7 +271,7 @@ impl<'a> Store<'a> {
         let (kind, again) = if profile.method == Method::OAuth {
             (Kind::SignedOut, format!("sign in again: alchemy login -p {name}"))
         } else {
-            (Kind::Failed, format!("set the profile up again: alchemy configure -p {name}"))
+            (Kind::NoCredential, format!("set the profile up again: alchemy configure -p {name}"))
         };
         let missing = format!("the credential of profile '{name}' is missing from the {store} store");
         let path = self.document_path(profile);

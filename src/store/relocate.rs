@@ -36,7 +36,7 @@ impl Store<'_> {
     pub fn relocate(&mut self, name: &ProfileName, to: StoreKind) -> Result<Relocated> {
         let found = self.get(name)?.ok_or_else(|| self.unknown(name.as_str(), ""))?;
         // Before any lock: a person may have to be asked to unlock them.
-        self.stored(&found, None)?;
+        self.unlocked(&found)?;
         self.ready(name, &to)?;
         let mut held = self.hold(&found)?;
         held.share_with_npm()?;

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::atomic::{self, Bytes};
 use super::credential::Document;
 use super::home::Home;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::profile::ProfileName;
 
 /// A credential in a rescue file.
@@ -53,18 +53,35 @@ pub fn any(home: &Home, name: &ProfileName) -> bool {
     home.rescues(name).iter().any(|path| path.exists())
 }
 
-/// All that wait for this profile, each as `open` decrypts it. One that cannot be read is of no use, and passed
-/// over.
-#[must_use]
-pub fn read(home: &Home, name: &ProfileName, open: impl Fn(Bytes) -> Option<Bytes>) -> Vec<Rescued> {
-    let parse = |path: PathBuf| {
-        let bytes = open(atomic::read_secret(&path).ok()??.bytes)?;
-        let Replaces { replaces } = serde_json::from_slice(&bytes).ok()?;
-        let written = std::fs::metadata(&path).ok()?.modified().ok()?;
-        let document = Document::parse(&bytes, "the rescue file").ok()?;
-        Some(Rescued { path, document, replaces, written })
-    };
-    home.rescues(name).into_iter().filter_map(parse).collect()
+/// All that wait for this profile, each as `open` decrypts it. One that holds no credential is of no use, and
+/// passed over.
+///
+/// # Errors
+/// When one that is there cannot be read or decrypted: it may hold the only credential that lives.
+pub fn read(
+    home: &Home,
+    name: &ProfileName,
+    open: impl Fn(&str, Bytes) -> Result<Bytes>,
+) -> Result<Vec<Rescued>> {
+    let mut waiting = Vec::new();
+    for path in home.rescues(name).into_iter().filter(|path| path.exists()) {
+        let shown = path.display().to_string();
+        let unread = |error: Error| {
+            let why = format!("the newest credential of profile '{name}' may wait in {shown}: {error}");
+            error.retold(Kind::Failed, why)
+        };
+        let Some(found) = atomic::read_secret(&path).map_err(unread)? else { continue };
+        let bytes = open(&shown, found.bytes).map_err(unread)?;
+        waiting.extend(parse(path, &bytes));
+    }
+    Ok(waiting)
+}
+
+fn parse(path: PathBuf, bytes: &Bytes) -> Option<Rescued> {
+    let Replaces { replaces } = serde_json::from_slice(bytes).ok()?;
+    let written = std::fs::metadata(&path).ok()?.modified().ok()?;
+    let document = Document::parse(bytes, "the rescue file").ok()?;
+    Some(Rescued { path, document, replaces, written })
 }
 
 /// Keeps a credential, as `seal` encrypts it; where it is now.

@@ -10,7 +10,7 @@ use std::path::Path;
 use super::config::Edit;
 use super::credential::Document;
 use super::grant::{self, ProfileLock};
-use super::{Store, atomic, generation, npm, rescue};
+use super::{Store, atomic, generation, inspect, npm, rescue};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
 
@@ -191,7 +191,8 @@ impl Store<'_> {
     /// Gives a profile another name. The old one need not be a [`ProfileName`].
     ///
     /// # Errors
-    /// When there is none of the old name or one of the new, or a store refuses.
+    /// When there is none of the old name or one of the new, a newer credential waits in a rescue file and cannot
+    /// be brought home, or a store refuses.
     pub fn rename(&mut self, from: &str, to: &ProfileName) -> Result<()> {
         // A name that npm let through may hold '/', but must not lead out of the folder.
         let inside = !from.is_empty()
@@ -200,11 +201,18 @@ impl Store<'_> {
             return Err(self.unknown(from, ""));
         }
         let old_name = ProfileName::parse(from).ok();
-        old_name.iter().try_for_each(|name| self.unlock(name))?;
+        if let Some(name) = &old_name {
+            self.unlock(name)?;
+            self.meet(name)?;
+        }
         let mut names: Vec<_> = old_name.iter().chain([to]).collect();
         names.sort(); // the same order in every process
         names.dedup();
-        let _locks = names.into_iter().map(|name| self.lock_as_it_is(name)).collect::<Result<Vec<_>>>()?;
+        let mut held = Vec::new();
+        for name in names {
+            let locks = self.lock_as_it_is(name)?;
+            held.push(if name == to { locks } else { self.settle(name, locks)? });
+        }
         let mut edit = Edit::open(self.home, self.messages)?;
         let Some(entry) = edit.before.entry(from) else { return Err(self.not_ours(from)) };
         if from == to.as_str() {
@@ -214,6 +222,7 @@ impl Store<'_> {
             return Err(Error::new(format!("there is already a profile '{to}'"))
                 .hint(format!("delete it first: alchemy profile delete {to}")));
         }
+        self.none_waits(to)?;
         let profile = entry.profile(to)?;
         edit.rename(from, to.as_str());
         let prepared = edit.prepare()?;
@@ -253,6 +262,43 @@ impl Store<'_> {
         }
         generation::moved(self.home, &old_name.iter().chain([to]).collect::<Vec<_>>());
         self.reload()
+    }
+
+    /// Whether a newer credential may be beside a profile's store: a look or two.
+    fn has_beside(&self, profile: &Profile) -> bool {
+        let takes_over = !matches!(profile.store, StoreKind::File | StoreKind::Npm);
+        self.may_have_rescued(&profile.name)
+            || takes_over && self.home.credential(profile.name.as_str()).exists()
+    }
+
+    /// Has whatever [`Store::settle`] will need unlocked: before any lock, as a person may have to be asked.
+    fn meet(&self, name: &ProfileName) -> Result<()> {
+        match self.by_now(name)? {
+            Some(profile) if self.has_beside(&profile) => self.unlocked(&profile),
+            _ => Ok(()),
+        }
+    }
+
+    /// Brings home what is beside the store of whatever has this name, and wipes what a killed move has left:
+    /// both are found by the name.
+    fn settle(&self, name: &ProfileName, mut locks: ProfileLock) -> Result<ProfileLock> {
+        if let Some(profile) = self.by_now(name)?.filter(|profile| profile.store != StoreKind::Npm) {
+            if self.has_beside(&profile) {
+                locks = self.bring_home_locked(&profile, locks)?;
+            }
+            self.wipe_left(locks.ours(), &profile);
+        }
+        self.none_waits(name).map(|()| locks)
+    }
+
+    /// Makes sure that no rescue file has this name: it may hold the only credential that lives.
+    fn none_waits(&self, name: &ProfileName) -> Result<()> {
+        let Some(path) = inspect::waiting(self.home, name).pop() else { return Ok(()) };
+        let path = path.display();
+        Err(Error::new(format!(
+            "{path} may hold the newest credential of profile '{name}', and is not in its store; nothing was renamed"
+        ))
+        .hint("see what keeps it from there: alchemy doctor"))
     }
 
     /// Deletes a profile and its credential.

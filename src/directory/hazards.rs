@@ -119,27 +119,28 @@ pub fn look(scene: &Scene) -> Vec<Hazard> {
     hazards.extend(in_env_files(scene, &loads, &texts));
     if let (Some(account), true) = (scene.account, words.tool != Tool::Npm) {
         let environment = words.environment.or(scene.environment);
-        hazards.extend(other_account(&directory, words.config, environment, account));
+        hazards.extend(other_accounts(&directory, words.config, environment, account));
     }
     hazards
 }
 
-/// Wrangler's configuration, where it names another account than this one, which wrangler would use in
-/// silence.
+/// Wrangler's configurations that name another account than this one, which wrangler would use in silence.
 #[must_use]
-pub fn other_account(
+pub fn other_accounts(
     directory: &Path,
     config: Option<&Path>,
     environment: Option<&str>,
     account: &Account,
-) -> Option<Hazard> {
-    let found = wrangler::account(directory, config, environment)?;
-    (!found.id.eq_ignore_ascii_case(account.id.as_str())).then(|| Hazard {
+) -> Vec<Hazard> {
+    let found = wrangler::accounts(directory, config, environment).into_iter();
+    let others = found.filter(|found| !found.id.eq_ignore_ascii_case(account.id.as_str()));
+    let hazard = |found: wrangler::Found| Hazard {
         file: found.file,
         line: Some(found.line),
         variable: Some("account_id"),
         effect: format!("{} goes before account {account} in wrangler", found.id),
-    })
+    };
+    others.map(hazard).collect()
 }
 
 /// A file that its readers may read, and we do not. One that they cannot read, such as a folder, does

@@ -115,6 +115,27 @@ fn what_a_shells_hook_has_set_for_another_directory_does_not_go_by() {
 }
 
 #[test]
+fn a_token_of_the_environment_does_not_stand_in_for_a_profile_that_a_clone_asks_for() {
+    let places = Places::new();
+    places.directory("clone/.git");
+    install(&places.path("clone"), "0.94.0");
+    let token = ("CLOUDFLARE_API_TOKEN", "own-hunter2");
+    for name in ["prod", "missing"] {
+        places.pin("clone", format!("profile = \"{name}\""));
+        for more in [&[token][..], &[token, ("CI", "false")]] {
+            let error = places.run_with("clone", &["deploy"], more);
+            let words = format!("~/clone/.alchemy.toml asks for profile '{name}' and is not allowed yet");
+            error.expect_only_error(125, &words).expect_hint("alchemy allow");
+        }
+    }
+    let ci = [token, ("CI", "true")];
+    let output = run(places.command("clone", &["deploy"]).envs(ci)).expect_code(0);
+    assert_eq!(environment(&output.stdout)["CLOUDFLARE_API_TOKEN"], "own-hunter2");
+    places.done("clone", &["deny"]);
+    places.run_with("clone", &["deploy"], &[token]).expect_only_error(125, "is denied");
+}
+
+#[test]
 fn what_exec_or_env_has_set_does_not_reach_those_that_need_no_credential() {
     let places = Places::new();
     places.home.key_profile("legacy", "hunter2-key", "me@example.com");

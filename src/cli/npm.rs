@@ -10,7 +10,7 @@ use std::fs;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 
-use super::chosen::Chosen;
+use super::chosen::{Chosen, is_ci};
 use super::context::Context;
 use super::handover::{Handover, Receiver};
 use super::npm_words::{ANY, WORDS, Word, asked, has, known};
@@ -120,8 +120,9 @@ impl Npm {
         let mut store = context.store(true)?;
         if profile.is_none() && !context.names_profile() {
             let here = context.here()?;
-            // What is above it and selects for other programs does not vouch for this one.
-            if let (Some(_), Some(ask)) = (&here.choice, &here.asks) {
+            // What is above it and selects for other programs does not vouch for this one; nor does a credential
+            // in the environment, which stands in only in CI (design §4).
+            if let Some(ask) = here.asks.as_ref().filter(|_| here.choice.is_some() || !is_ci(context)) {
                 return Err(context.refusal(here, ask));
             }
         }

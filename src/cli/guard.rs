@@ -89,6 +89,7 @@ pub fn hazards(
     let own = chosen.account();
     let scene = Scene {
         directory: &context.directory,
+        home: context.user_home(),
         command: receiver.command,
         given: chosen.given(),
         account: account.or(own.as_ref()),

@@ -79,6 +79,8 @@ impl Given {
 pub struct Scene<'a> {
     /// The working directory.
     pub directory: &'a Path,
+    /// The person's home directory.
+    pub home: &'a Path,
     /// The command with its arguments; none for a shell, in which any may follow.
     pub command: &'a [OsString],
     /// The credential.
@@ -97,8 +99,8 @@ pub struct Scene<'a> {
 #[must_use]
 pub fn look(scene: &Scene) -> Vec<Hazard> {
     let words = Words::of(scene.command);
-    let directory = words.directory.map_or_else(|| scene.directory.to_owned(), |to| scene.directory.join(to));
-    let loads = words.loads(&directory);
+    let directories = words.directories(scene.directory, scene.home);
+    let loads: Vec<Load> = directories.iter().flat_map(|directory| words.loads(directory)).collect();
     let mut files: Vec<&Path> = Vec::new();
     for file in loads.iter().flat_map(|load| &load.files) {
         if !files.contains(&file.as_path()) {
@@ -119,7 +121,11 @@ pub fn look(scene: &Scene) -> Vec<Hazard> {
     hazards.extend(in_env_files(scene, &loads, &texts));
     if let (Some(account), true) = (scene.account, words.tool != Tool::Npm) {
         let environment = words.environment.or(scene.environment);
-        hazards.extend(other_accounts(&directory, words.config, environment, account));
+        for directory in &directories {
+            let others = other_accounts(directory, words.config, environment, account);
+            let others: Vec<Hazard> = others.into_iter().filter(|other| !hazards.contains(other)).collect();
+            hazards.extend(others);
+        }
     }
     hazards
 }
@@ -188,6 +194,7 @@ fn in_env_files(scene: &Scene, loads: &[Load], texts: &[(&Path, Zeroizing<String
         for ((file, entry), variable, effect) in effects(scene, load, &entry) {
             let same = (file, entry.line, variable, effect);
             match found.iter_mut().find(|(f, l, v, e, _)| (*f, *l, *v, *e) == same) {
+                Some((.., clients)) if clients.contains(&load.client.name()) => {}
                 Some((.., clients)) => clients.push(load.client.name()),
                 None => found.push((file, entry.line, variable, effect, vec![load.client.name()])),
             }

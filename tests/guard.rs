@@ -9,7 +9,7 @@ use std::os::unix::fs::symlink;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use support::places::Places;
-use support::{ACME, BETA, Home, Output, run};
+use support::{ACME, BETA, Home, Output, run, write_program};
 
 /// Every command that lets a credential out, with the code of its failures.
 const RELEASING: [(&[&str], i32); 4] = [
@@ -161,6 +161,54 @@ fn an_account_of_wranglers_own_configuration_that_differs_is_a_warning() {
         let other = ["exec", "--account", OTHER, "prod", "true"];
         assert_eq!(run(&mut places.command(&directory, &other)).stderr, "", "asked for");
         assert_eq!(run(&mut places.command(&directory, &["-q", "exec", "prod", "true"])).stderr, "");
+    }
+}
+
+#[test]
+fn a_generated_configuration_of_wranglers_counts_beside_the_persons_own() {
+    let places = Places::new();
+    let said = |directory: &str, command: &[&str]| run(&mut places.command(directory, command)).stderr;
+    let exec = &["exec", "prod", "--", "true"][..];
+    let (own, other) =
+        (format!("{{ \"account_id\": \"{ACME}\" }}"), format!("{{ \"account_id\": \"{OTHER}\" }}"));
+    places.write("code/wrangler.json", &own);
+    places.write("code/dist/wrangler.json", &other);
+    places.write(
+        "code/.wrangler/deploy/config.json",
+        "{ // by Vite\n \"configPath\": \"../../dist/wrangler.json\",\n}",
+    );
+    let line = format!(
+        "alchemy: ~/code/dist/wrangler.json, line 1: account_id {OTHER} goes before account Acme ({ACME})"
+    );
+    places.directory("code/sub");
+    places.directory("bin");
+    write_program(&places.path("bin/wrangler"), "#!/bin/sh\n");
+    for directory in ["code", "code/sub"] {
+        for command in [exec, &["env", "prod"]] {
+            let said = said(directory, command);
+            assert!(said.starts_with(&line) && said.lines().count() == 1, "{directory} {command:?}: {said}");
+        }
+    }
+    places
+        .run("code", &["exec", "--strict", "prod", "../bin/wrangler", "deploy"])
+        .expect_only_error(125, "~/code/dist/wrangler.json, line 1");
+    // The one that wrangler is named goes before both; else each is said.
+    let named = ["exec", "--strict", "prod", "--", "../bin/wrangler", "deploy", "-c", "wrangler.json"];
+    assert_eq!(said("code", &named), "");
+    places.write("code/wrangler.json", &other);
+    assert_eq!(said("code", exec).lines().count(), 2);
+    places.write("code/wrangler.json", &own);
+    for wrong in [
+        "",
+        "{",
+        "{}",
+        "{\"configPath\":7}",
+        "{\"configPath\":\"../../none\"}",
+        "{\"configPath\":\"\"}",
+        "[]",
+    ] {
+        places.write("code/.wrangler/deploy/config.json", wrong);
+        assert_eq!(said("code", exec), "", "{wrong}");
     }
 }
 

@@ -146,6 +146,74 @@ fn the_files_are_those_that_the_command_will_load_and_the_last_of_them_counts() 
 }
 
 #[test]
+fn scripts_of_packages_are_followed_to_where_they_run() {
+    let places = Places::new();
+    places.directory("repo/.git");
+    places.directory("repo/p/src");
+    places.write("package.json", "{}");
+    places.write("repo/package.json", "{}");
+    places.write("repo/p/package.json", "{\"scripts\":{\"d\":\"wrangler deploy\"}}");
+    places.write("repo/p/.env", PAIR);
+    let ran = places.path("ran");
+    places.directory("bin");
+    for name in ["npm", "pnpm", "yarn", "bun", "npx", "make"] {
+        write_program(&places.path("bin").join(name), &format!("#!/bin/sh\n: >{}\n", ran.display()));
+    }
+    let path = format!("{}:{}", places.text("bin"), std::env::var("PATH").expect("set"));
+    let run = |directory: &str, line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        places.run_with(
+            directory,
+            &[&["exec", "--strict", "prod", "--"], &words[..]].concat(),
+            &[("PATH", &path)],
+        )
+    };
+    let refused = [
+        ("repo/p/src", "npm run d"),
+        ("repo/p/src", "env CI=1 npm test"),
+        ("repo/p/src", "pnpm d"),
+        ("repo/p/src", "yarn d"),
+        ("repo/p/src", "yarn wrangler deploy"),
+        ("repo/p/src", "bun run d"),
+        ("repo", "npm --prefix p run d"),
+        ("repo", "npm run d --prefix=p"),
+        ("repo", "npm -C p run d"),
+        ("repo", "pnpm --dir p/src d"),
+        ("repo", "yarn --cwd p d"),
+        ("repo", "bun run --cwd p d"),
+        ("repo/other", "npm --prefix ../p run d"),
+    ];
+    for (directory, line) in refused {
+        let words = "~/repo/p/.env, line 1: CLOUDFLARE_API_KEY goes before the token in wrangler";
+        run(directory, line).expect_only_error(125, words);
+        assert!(!ran.exists(), "{line}");
+    }
+    for (directory, line) in [
+        ("repo", "npm run d"),
+        ("repo/other", "npm run d"),
+        ("repo/p/src", "npx wrangler deploy"),
+        ("repo/p/src", "pnpm exec wrangler deploy"),
+        ("repo/p/src", "make npm"),
+    ] {
+        assert_eq!(run(directory, line).expect_code(0).stderr, "", "{line}");
+    }
+    // Both count; and what is above the repository is not the project's.
+    places.write("repo/p/src/.env.local", HEADERS);
+    let said = run("repo/p/src", "npm run d").expect_code(125).stderr;
+    assert!(
+        said.contains("~/repo/p/src/.env.local, line 1") && said.contains("~/repo/p/.env, line 1"),
+        "{said}"
+    );
+    fs::remove_file(places.path("repo/package.json")).expect("removed");
+    places.write(".env", PAIR);
+    assert_eq!(run("repo/other", "npm run d").expect_code(0).stderr, "");
+    // Wrangler's own configuration, too.
+    fs::remove_file(places.path("repo/p/.env")).expect("removed");
+    places.write("repo/p/wrangler.json", format!("{{\"account_id\":\"{BETA}\"}}"));
+    run("repo", "npm --prefix p run d").expect_only_error(125, "~/repo/p/wrangler.json, line 1: account_id");
+}
+
+#[test]
 fn a_file_that_npm_alchemy_2_is_named_goes_before_everything() {
     let account = format!("CLOUDFLARE_API_TOKEN=x\nCLOUDFLARE_ACCOUNT_ID={BETA}\nCLOUDFLARE_API_KEY=x\n");
     let other = [("other", account.as_str())];

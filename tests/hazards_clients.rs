@@ -36,17 +36,17 @@ fn home_with(files: &[(&str, &str)]) -> (Home, PathBuf) {
     (home, directory)
 }
 
-/// Wrangler in a directory with a file: whether it sent nothing but our credential for our account, and what
+/// Wrangler in a directory with these files: whether it sent nothing but our credential for our account, and what
 /// was said before.
 fn wrangler(
     node: &Path,
     modules: &Path,
-    file: (&str, &str),
+    files: &[(&str, &str)],
     profile: &str,
     words: &[&str],
     variables: &[(&str, &str)],
 ) -> (bool, String) {
-    let (home, directory) = home_with(&[file]);
+    let (home, directory) = home_with(files);
     let api = Cloudflare::start();
     api.account(ACME, "Acme");
     api.add(Credential::user_token("tok-hunter2-prod"));
@@ -96,15 +96,42 @@ fn wrangler_sends_something_else_exactly_where_that_is_said() {
         ("wrangler.toml", &config, "prod", &["kv", "namespace", "list", "-e", "staging"], true),
     ];
     for (name, text, profile, words, misleads) in table {
-        let (ours, said) = wrangler(&node, &modules, (name, text), profile, words, &[]);
+        let (ours, said) = wrangler(&node, &modules, &[(name, text)], profile, words, &[]);
         let warns = said.contains(&format!("{name}, line "));
         assert_eq!((!ours, warns), (misleads, misleads), "{name} {text:?} {words:?}: {said}");
     }
     // By a variable it chooses a part of its configuration, and no `.env` file.
     let staging = [("CLOUDFLARE_ENV", "staging")];
     for (name, text, misleads) in [(".env.staging", HEADERS, false), ("wrangler.toml", &config, true)] {
-        let (ours, said) = wrangler(&node, &modules, (name, text), "prod", kv, &staging);
+        let (ours, said) = wrangler(&node, &modules, &[(name, text)], "prod", kv, &staging);
         assert_eq!((!ours, said.contains(", line ")), (misleads, misleads), "{name}: {said}");
+    }
+}
+
+#[test]
+fn wrangler_deploys_to_the_account_of_a_generated_configuration_where_that_is_said() {
+    let (Some(node), Some(modules)) = (given("ALCHEMY_TEST_NODE"), given("ALCHEMY_TEST_NODE_MODULES")) else {
+        return;
+    };
+    let of = |account: &str| {
+        format!(
+            "{{\"name\":\"x\",\"main\":\"index.js\",\"compatibility_date\":\"2025-01-01\",\
+             \"account_id\":\"{account}\"}}"
+        )
+    };
+    let code = "export default { fetch() { return new Response('x') } }";
+    for (account, misleads) in [(BETA, true), (ACME, false)] {
+        let (own, generated) = (of(ACME), of(account));
+        let files = [
+            ("wrangler.json", own.as_str()),
+            ("index.js", code),
+            ("dist/wrangler.json", &generated),
+            ("dist/index.js", code),
+            (".wrangler/deploy/config.json", "{\"configPath\":\"../../dist/wrangler.json\"}"),
+        ];
+        let (ours, said) = wrangler(&node, &modules, &files, "prod", &["deploy"], &[]);
+        let warns = said.contains("~/code/dist/wrangler.json, line 1: account_id");
+        assert_eq!((!ours, warns), (misleads, misleads), "{account}: {said}");
     }
 }
 

@@ -115,6 +115,63 @@ fn what_a_shells_hook_has_set_for_another_directory_does_not_go_by() {
 }
 
 #[test]
+fn a_token_of_the_environment_does_not_stand_in_for_a_profile_that_a_clone_asks_for() {
+    let places = Places::new();
+    places.directory("clone/.git");
+    install(&places.path("clone"), "0.94.0");
+    let token = ("CLOUDFLARE_API_TOKEN", "own-hunter2");
+    for name in ["prod", "missing"] {
+        places.pin("clone", format!("profile = \"{name}\""));
+        for more in [&[token][..], &[token, ("CI", "false")]] {
+            let error = places.run_with("clone", &["deploy"], more);
+            let words = format!("~/clone/.alchemy.toml asks for profile '{name}' and is not allowed yet");
+            error.expect_only_error(125, &words).expect_hint("alchemy allow");
+        }
+    }
+    let ci = [token, ("CI", "true")];
+    let output = run(places.command("clone", &["deploy"]).envs(ci)).expect_code(0);
+    assert_eq!(environment(&output.stdout)["CLOUDFLARE_API_TOKEN"], "own-hunter2");
+    places.done("clone", &["deny"]);
+    places.run_with("clone", &["deploy"], &[token]).expect_only_error(125, "is denied");
+}
+
+#[test]
+fn what_exec_or_env_has_set_does_not_reach_those_that_need_no_credential() {
+    let places = Places::new();
+    places.home.key_profile("legacy", "hunter2-key", "me@example.com");
+    places.home.run(&["profile", "set", "prod", "--also", "CF_API_TOKEN"]).expect_code(0);
+    places.directory("code/.git");
+    install(&places.path("code"), "0.94.0");
+    let shell = format!("eval \"$({ALCHEMY} env prod)\" && exec {ALCHEMY} init");
+    for word in ["create", "init", "telemetry"] {
+        for (directory, line) in [
+            ("code", &["exec", "prod", "--also", "TF_VAR_token", "--", ALCHEMY, word][..]),
+            ("code", &["exec", "legacy", "--", ALCHEMY, word]),
+            ("code", &["exec", "prod", "sh", "-c", &shell]),
+        ] {
+            let output = run(&mut places.command(directory, line)).expect_code(0);
+            let got = environment(&output.stdout);
+            for (name, value) in &got {
+                assert!(!value.contains("hunter2") && !name.starts_with("CLOUDFLARE_"), "{line:?}: {name}");
+            }
+            assert!(!got.contains_key("ALCHEMY_PROFILE") && got.contains_key("PATH"), "{line:?}");
+        }
+    }
+    let shell = shell.replace("exec ", "exec env HERE=1 ");
+    let output = run(places.home.command("sh").args(["-c", &shell]).current_dir(places.path("code")));
+    let got = environment(&output.expect_code(0).stdout);
+    assert!(got.contains_key("HERE") && !got.values().any(|value| value.contains("hunter2")));
+    // A person's own stays, and a profile's name alone is no secret.
+    for (variables, left) in [
+        (&[("CLOUDFLARE_API_TOKEN", "own-hunter2")][..], "CLOUDFLARE_API_TOKEN"),
+        (&[("ALCHEMY_PROFILE", "prod"), ("CLOUDFLARE_ACCOUNT_ID", ACME)], "CLOUDFLARE_ACCOUNT_ID"),
+    ] {
+        let output = run(places.command("code", &["init"]).envs(variables.iter().copied())).expect_code(0);
+        assert!(environment(&output.stdout).contains_key(left), "{left}");
+    }
+}
+
+#[test]
 fn nothing_runs_that_others_can_change() {
     let places = Places::new();
     let project = |name: &str| {

@@ -83,7 +83,7 @@ impl Activation {
         } else {
             self.session(context, &store, &profile, active)?
         };
-        self.remarks.extend(guard::other_account_of_wrangler(context, &profile.account));
+        self.remarks.extend(guard::other_accounts_of_wrangler(context, &profile.account));
         let mut target = target(choice, &profile, session.as_ref());
         if self.is_late && holds && target.active == active && still_lives(context, &profile) {
             target.has_secret = true; // it stays until the new one is there

@@ -213,7 +213,8 @@ pub fn existing_endpoint(context: &Context, profile: &Profile) -> Endpoint {
     endpoint
 }
 
-fn is_ci(context: &Context) -> bool {
+/// Whether nobody is there, by what the services of that kind say.
+pub fn is_ci(context: &Context) -> bool {
     context
         .text("CI")
         .is_some_and(|ci| !matches!(ci.to_ascii_lowercase().as_str(), "false" | "0" | "no" | "off"))

@@ -6,7 +6,7 @@ use super::chosen::Chosen;
 use super::context::Context;
 use super::handover::Receiver;
 use crate::directory::Guard;
-use crate::directory::hazards::{Scene, look, other_account};
+use crate::directory::hazards::{Scene, look, other_accounts};
 use crate::environment::{ACCOUNT_ID, PROFILE};
 use crate::error::{Error, Result};
 use crate::profile::{Account, AccountId, ProfileName};
@@ -89,6 +89,7 @@ pub fn hazards(
     let own = chosen.account();
     let scene = Scene {
         directory: &context.directory,
+        home: context.user_home(),
         command: receiver.command,
         given: chosen.given(),
         account: account.or(own.as_ref()),
@@ -120,15 +121,14 @@ const MOST_TOLD: usize = 3;
 
 /// Warns where wrangler's own configuration names another account, which it would use in silence.
 pub fn warn_of_wrangler(context: &Context, account: Option<&Account>) {
-    if let Some(warning) = account.and_then(|account| other_account_of_wrangler(context, account)) {
-        context.messages.say(&warning);
-    }
+    let warnings = account.map(|account| other_accounts_of_wrangler(context, account));
+    warnings.iter().flatten().for_each(|warning| context.messages.say(warning));
 }
 
-/// The warning, where there is something to warn of.
-pub fn other_account_of_wrangler(context: &Context, account: &Account) -> Option<String> {
-    let hazard = other_account(&context.directory, None, context.text(WRANGLER_ENVIRONMENT), account)?;
-    Some(hazard.told(&context.shown(&hazard.file)))
+/// The warnings, where there is something to warn of.
+pub fn other_accounts_of_wrangler(context: &Context, account: &Account) -> Vec<String> {
+    let hazards = other_accounts(&context.directory, None, context.text(WRANGLER_ENVIRONMENT), account);
+    hazards.iter().map(|hazard| hazard.told(&context.shown(&hazard.file))).collect()
 }
 
 /// An inherited account that the command will not see is named, unless an outer `alchemy exec` put it

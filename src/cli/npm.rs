@@ -10,14 +10,14 @@ use std::fs;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 
-use super::chosen::Chosen;
+use super::chosen::{Chosen, is_ci};
 use super::context::Context;
 use super::handover::{Handover, Receiver};
 use super::npm_words::{ANY, WORDS, Word, asked, has, known};
 use crate::cloudflare::Credential;
 use crate::directory::hazards::Client;
 use crate::directory::npm_bin::{self, FileId, NpmBin};
-use crate::environment::{ACTIVE, API_KEY, apply, removal};
+use crate::environment::{ACTIVE, API_KEY, API_TOKEN, PROFILE, apply, removal};
 use crate::error::{Error, Kind, Result};
 use crate::launch;
 use crate::profile::ProfileName;
@@ -120,8 +120,9 @@ impl Npm {
         let mut store = context.store(true)?;
         if profile.is_none() && !context.names_profile() {
             let here = context.here()?;
-            // What is above it and selects for other programs does not vouch for this one.
-            if let (Some(_), Some(ask)) = (&here.choice, &here.asks) {
+            // What is above it and selects for other programs does not vouch for this one; nor does a credential
+            // in the environment, which stands in only in CI (design §4).
+            if let Some(ask) = here.asks.as_ref().filter(|_| here.choice.is_some() || !is_ci(context)) {
                 return Err(context.refusal(here, ask));
             }
         }
@@ -226,13 +227,24 @@ fn handed(context: &Context, npm: &NpmBin) -> Result<String> {
     Ok(format!("{before} {file}").trim_start().to_owned())
 }
 
-/// The environment as the person has it. What a shell's hook has put there is ours.
+/// The environment as the person has it. What a shell's hook, an outer `exec` or `env` has put there is ours: a
+/// credential beside the name of the profile that it is of. One without is the person's own, and stays.
 fn without_credential(context: &Context) -> Result<Vec<(OsString, OsString)>> {
-    let Some(active) = context.text(ACTIVE) else { return Ok(context.variables.clone()) };
-    let name = active.rsplit_once(':').and_then(|(_, name)| ProfileName::parse(name).ok());
+    let secrets: Vec<&OsStr> =
+        [API_TOKEN, API_KEY].iter().filter_map(|name| context.variable(name)).collect();
+    let active = context.text(ACTIVE).map(|active| active.rsplit_once(':').map_or("", |(_, name)| name));
+    let of_profile = if secrets.is_empty() { None } else { context.text(PROFILE) };
+    if active.is_none() && of_profile.is_none() {
+        return Ok(context.variables.clone());
+    }
     let store = context.store(false)?;
-    let profile = name.and_then(|name| store.get(&name).ok().flatten());
-    let mut changes = removal(&profile.map(|profile| profile.also).unwrap_or_default());
+    let names = active.into_iter().chain(of_profile).filter_map(|name| ProfileName::parse(name).ok());
+    let profiles = names.filter_map(|name| store.get(&name).ok().flatten());
+    let mut also: Vec<String> = profiles.flat_map(|profile| profile.also).collect();
+    // `exec --also` repeats it under names that are kept nowhere.
+    let repeats = context.variables.iter().filter(|(_, value)| secrets.contains(&value.as_os_str()));
+    also.extend(repeats.filter_map(|(name, _)| name.to_str().map(str::to_owned)));
+    let mut changes = removal(&also);
     changes.unset.push(ACTIVE.to_owned());
     Ok(apply(context.variables.clone(), &changes))
 }

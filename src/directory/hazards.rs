@@ -79,6 +79,8 @@ impl Given {
 pub struct Scene<'a> {
     /// The working directory.
     pub directory: &'a Path,
+    /// The person's home directory.
+    pub home: &'a Path,
     /// The command with its arguments; none for a shell, in which any may follow.
     pub command: &'a [OsString],
     /// The credential.
@@ -97,8 +99,8 @@ pub struct Scene<'a> {
 #[must_use]
 pub fn look(scene: &Scene) -> Vec<Hazard> {
     let words = Words::of(scene.command);
-    let directory = words.directory.map_or_else(|| scene.directory.to_owned(), |to| scene.directory.join(to));
-    let loads = words.loads(&directory);
+    let directories = words.directories(scene.directory, scene.home);
+    let loads: Vec<Load> = directories.iter().flat_map(|directory| words.loads(directory)).collect();
     let mut files: Vec<&Path> = Vec::new();
     for file in loads.iter().flat_map(|load| &load.files) {
         if !files.contains(&file.as_path()) {
@@ -119,27 +121,32 @@ pub fn look(scene: &Scene) -> Vec<Hazard> {
     hazards.extend(in_env_files(scene, &loads, &texts));
     if let (Some(account), true) = (scene.account, words.tool != Tool::Npm) {
         let environment = words.environment.or(scene.environment);
-        hazards.extend(other_account(&directory, words.config, environment, account));
+        for directory in &directories {
+            let others = other_accounts(directory, words.config, environment, account);
+            let others: Vec<Hazard> = others.into_iter().filter(|other| !hazards.contains(other)).collect();
+            hazards.extend(others);
+        }
     }
     hazards
 }
 
-/// Wrangler's configuration, where it names another account than this one, which wrangler would use in
-/// silence.
+/// Wrangler's configurations that name another account than this one, which wrangler would use in silence.
 #[must_use]
-pub fn other_account(
+pub fn other_accounts(
     directory: &Path,
     config: Option<&Path>,
     environment: Option<&str>,
     account: &Account,
-) -> Option<Hazard> {
-    let found = wrangler::account(directory, config, environment)?;
-    (!found.id.eq_ignore_ascii_case(account.id.as_str())).then(|| Hazard {
+) -> Vec<Hazard> {
+    let found = wrangler::accounts(directory, config, environment).into_iter();
+    let others = found.filter(|found| !found.id.eq_ignore_ascii_case(account.id.as_str()));
+    let hazard = |found: wrangler::Found| Hazard {
         file: found.file,
         line: Some(found.line),
         variable: Some("account_id"),
         effect: format!("{} goes before account {account} in wrangler", found.id),
-    })
+    };
+    others.map(hazard).collect()
 }
 
 /// A file that its readers may read, and we do not. One that they cannot read, such as a folder, does
@@ -187,6 +194,7 @@ fn in_env_files(scene: &Scene, loads: &[Load], texts: &[(&Path, Zeroizing<String
         for ((file, entry), variable, effect) in effects(scene, load, &entry) {
             let same = (file, entry.line, variable, effect);
             match found.iter_mut().find(|(f, l, v, e, _)| (*f, *l, *v, *e) == same) {
+                Some((.., clients)) if clients.contains(&load.client.name()) => {}
                 Some((.., clients)) => clients.push(load.client.name()),
                 None => found.push((file, entry.line, variable, effect, vec![load.client.name()])),
             }

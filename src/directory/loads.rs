@@ -3,7 +3,10 @@
 //! Where the words do not say it, all may be: a script, a shell or another program may start any of them.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::path::{Path, PathBuf};
+
+use super::npm_bin::top;
 
 /// The most files that a command line may name to be looked through.
 const MOST_FILES: usize = 8;
@@ -59,6 +62,11 @@ pub enum Tool {
 pub struct Words<'a> {
     /// Whom it starts.
     pub tool: Tool,
+    /// It is run as a script of the package, in that one's directory. Those of other packages of a workspace
+    /// are not looked for.
+    pub in_package: bool,
+    /// `--prefix` and its like: what runs the scripts goes there first.
+    pub start: Option<&'a Path>,
     /// `--cwd`: wrangler and npm's version 1 go there first.
     pub directory: Option<&'a Path>,
     /// `--env-file`, once or more.
@@ -76,29 +84,42 @@ impl<'a> Words<'a> {
         let is_before = |word: &&OsString| {
             option(word).is_some() || is_one(word, &RUNNERS) || is_one(word, &BEFORE) || is_assignment(word)
         };
-        let tool = match command.iter().find(|word| !is_before(word)).and_then(|word| tool(word)) {
-            Some(tool) => tool,
-            None if command.first().is_some_and(|first| is_one(first, &RUNNERS)) => Tool::Script,
-            None => Tool::Other,
+        let runner = Runner::of(command);
+        let (first, start) = runner.as_ref().map_or((0, None), |runner| (runner.first, runner.start));
+        let is_named = |(_, word): &(usize, &OsString)| !is_before(word) && start != Some(Path::new(word));
+        let named = command.iter().enumerate().skip(first).find(is_named);
+        let named = named.and_then(|(at, word)| Some((at, tool(word)?)));
+        let (at, tool) = match (named, &runner) {
+            (Some(named), _) => named,
+            (None, Some(runner)) => (runner.end, Tool::Script),
+            (None, None) => (0, Tool::Other),
         };
-        let mut this = Self { tool, directory: None, files: Vec::new(), environment: None, config: None };
+        let mut this = Self {
+            tool,
+            in_package: runner.as_ref().is_some_and(|runner| runner.in_package),
+            start,
+            directory: None,
+            files: Vec::new(),
+            environment: None,
+            config: None,
+        };
         if tool == Tool::Other {
             return this; // its options have meanings of their own
         }
-        let mut words = command.iter().map(OsString::as_os_str).peekable();
-        while let Some(word) = words.next() {
+        let mut words = command.iter().map(OsString::as_os_str).enumerate().peekable();
+        while let Some((place, word)) = words.next() {
             let Some((name, attached)) = option(word) else { continue };
-            let mut value = || attached.or_else(|| words.next_if(|next| option(next).is_none()));
+            let mut next = || words.next_if(|(_, next)| option(next).is_none()).map(|(_, next)| next);
+            let mut value = || attached.or_else(&mut next);
             match name {
-                "--cwd" => this.directory = value().map(Path::new),
+                "--cwd" if place >= at => this.directory = value().map(Path::new),
                 "-e" | "--env" => this.environment = value().and_then(OsStr::to_str),
                 "-c" | "--config" if tool == Tool::Wrangler => this.config = value().map(Path::new),
                 "--env-file" => {
                     this.files.extend(value());
                     // Wrangler takes all the words that follow, with `=` too (measured).
                     if tool == Tool::Wrangler {
-                        this.files
-                            .extend(std::iter::from_fn(|| words.next_if(|next| option(next).is_none())));
+                        this.files.extend(std::iter::from_fn(next));
                     }
                 }
                 _ => {}
@@ -108,7 +129,18 @@ impl<'a> Words<'a> {
         this
     }
 
-    /// Who loads what.
+    /// The directories that it may run in, of which the first is where it is started.
+    pub fn directories(&self, started: &Path, home: &Path) -> Vec<PathBuf> {
+        let start = self.start.map_or_else(|| started.to_owned(), |to| started.join(to));
+        // By its real path: what is above `..` is not known by words.
+        let start = if self.start.is_some() { fs::canonicalize(&start).unwrap_or(start) } else { start };
+        let package = if self.in_package { package(&start, home) } else { None };
+        let package = package.filter(|package| *package != start).map(Path::to_owned);
+        let join = |at: PathBuf| self.directory.map_or_else(|| at.clone(), |to| at.join(to));
+        [start].into_iter().chain(package).map(join).collect()
+    }
+
+    /// Who loads what, when it runs in this directory.
     pub fn loads(&self, directory: &Path) -> Vec<Load> {
         let join = |names: &[&OsStr]| names.iter().map(|name| directory.join(name)).collect::<Vec<_>>();
         let mut defaults: Vec<OsString> = [".env", ".env.local"].map(OsString::from).to_vec();
@@ -147,7 +179,64 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Those that run the scripts of packages.
+/// The nearest directory with a package, up to the root of the repository or the home.
+fn package<'a>(directory: &'a Path, home: &Path) -> Option<&'a Path> {
+    let top = top(directory, home);
+    let mut within = directory.ancestors().take_while(|at| at.starts_with(top));
+    within.find(|at| at.join("package.json").is_file())
+}
+
+/// What runs the scripts of packages, as a command line says it.
+struct Runner<'a> {
+    /// Its place among the words.
+    first: usize,
+    /// Where its own words end.
+    end: usize,
+    in_package: bool,
+    start: Option<&'a Path>,
+}
+
+impl<'a> Runner<'a> {
+    fn of(command: &'a [OsString]) -> Option<Self> {
+        // After `env`.
+        let is_before =
+            |word: &OsString| base_name(word) == "env" || is_assignment(word) || option(word).is_some();
+        let first = command.iter().position(|word| !is_before(word))?;
+        let name = RUNNERS.iter().find(|name| base_name(&command[first]) == **name)?;
+        let is_manager = MANAGERS.contains(name);
+        let (mut start, mut end, mut verb) = (None, command.len(), None);
+        let mut words = command.iter().map(OsString::as_os_str).enumerate().skip(first + 1).peekable();
+        while let Some((at, word)) = words.next() {
+            match option(word) {
+                _ if word == "--" => {
+                    end = at;
+                    break;
+                }
+                Some(("--prefix" | "-C" | "--dir" | "--cwd", attached)) if is_manager => {
+                    let next = || words.next().map(|(_, next)| next);
+                    start = attached.or_else(next).map(Path::new);
+                }
+                Some(_) => {}
+                // What follows is the program's.
+                None if tool(word).is_some() => {
+                    end = at;
+                    break;
+                }
+                None => verb = verb.or(Some(word)),
+            }
+        }
+        let is_program = verb.is_some_and(|verb| PROGRAMS.iter().any(|program| verb == *program));
+        Some(Self { first, end, in_package: is_manager && !is_program, start })
+    }
+}
+
+/// Those of them that run a package's scripts in its directory.
+const MANAGERS: [&str; 4] = ["npm", "pnpm", "yarn", "bun"];
+
+/// Their words by which they run a program where they are.
+const PROGRAMS: [&str; 3] = ["exec", "dlx", "x"];
+
+/// Those that run the scripts or the programs of packages.
 const RUNNERS: [&str; 7] = ["npm", "npx", "pnpm", "pnpx", "yarn", "bun", "bunx"];
 
 /// Words that stand between them and the program.
@@ -204,6 +293,9 @@ mod tests {
             ("npm run deploy -- --env staging", Tool::Script),
             ("bun run --cwd packages/alchemy deploy", Tool::Script),
             ("/opt/node/bin/npm test", Tool::Script),
+            ("env CI=1 npm test", Tool::Script),
+            ("npm --prefix wrangler run x", Tool::Script),
+            ("yarn --cwd p wrangler deploy", Tool::Wrangler),
             ("./deploy.sh wrangler", Tool::Other),
             ("grep -r wrangler", Tool::Other),
             ("wrangler/deploy", Tool::Other),
@@ -216,11 +308,46 @@ mod tests {
     }
 
     #[test]
+    fn scripts_run_in_the_directory_of_their_package_or_in_the_one_that_is_named() {
+        let table: [(&str, bool, Option<&str>, Option<&str>); 17] = [
+            ("npm run d", true, None, None),
+            ("npm t", true, None, None),
+            ("env CI=1 npm start", true, None, None),
+            ("npm --prefix p run d", true, Some("p"), None),
+            ("npm run d --prefix=p -- --cwd q", true, Some("p"), Some("q")),
+            ("npm -C p test -- --prefix q", true, Some("p"), None),
+            ("pnpm --dir p d", true, Some("p"), None),
+            ("pnpm -C p exec wrangler deploy --cwd q", false, Some("p"), Some("q")),
+            ("yarn --cwd p d", true, Some("p"), None),
+            ("yarn wrangler deploy --cwd q", true, None, Some("q")),
+            ("bun run --cwd p d", true, Some("p"), None),
+            ("bun x wrangler deploy", false, None, None),
+            ("npm exec -- wrangler deploy", false, None, None),
+            ("npx --prefix p wrangler --cwd q", false, None, Some("q")),
+            ("wrangler deploy --cwd q", false, None, Some("q")),
+            ("make --dir p npm", false, None, None),
+            ("npm --prefix", true, None, None),
+        ];
+        for (line, in_package, start, directory) in table {
+            let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            let words = Words::of(&words);
+            let (start, directory) = (start.map(Path::new), directory.map(Path::new));
+            assert_eq!(
+                (words.in_package, words.start, words.directory),
+                (in_package, start, directory),
+                "{line}"
+            );
+        }
+    }
+
+    #[test]
     fn options_are_read_with_their_values_in_either_form() {
         let words = "wrangler deploy -e staging --cwd=sub -c other.toml --env-file a b --env-file=c d --x";
         let words: Vec<OsString> = words.split(' ').map(OsString::from).collect();
         let expected = Words {
             tool: Tool::Wrangler,
+            in_package: false,
+            start: None,
             directory: Some(Path::new("sub")),
             files: ["a", "b", "c", "d"].map(OsStr::new).to_vec(),
             environment: Some("staging"),

@@ -77,6 +77,7 @@ pub fn hazards(machine: &Machine, selected: Option<&Profile>) -> Vec<Finding> {
     let given = if profile.method == Method::ApiKey { Given::Key } else { Given::Token };
     let scene = Scene {
         directory: machine.directory,
+        home: machine.user_home,
         command: &[],
         given,
         account: Some(&account),

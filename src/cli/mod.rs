@@ -282,7 +282,7 @@ fn failed(error: &Error, messages: Messages, is_exec: bool) -> u8 {
 fn exit_code(kind: Kind, is_exec: bool) -> u8 {
     match kind {
         Kind::Closed => 0,
-        Kind::Failed | Kind::SignedOut | Kind::Usage if is_exec => 125,
+        Kind::Failed | Kind::SignedOut | Kind::NoCredential | Kind::Usage if is_exec => 125,
         Kind::Failed | Kind::SignedOut | Kind::NoCredential => 1,
         Kind::Usage => 2,
         Kind::NotExecutable => 126,

@@ -31,9 +31,12 @@ pub struct Found {
 /// no such file.
 ///
 /// # Errors
-/// When it exists and cannot be read, or cannot be tightened; when it is no regular file.
+/// When it exists and cannot be read, or cannot be tightened.
 pub fn read_secret(path: &Path) -> Result<Option<Found>> {
-    let Some((file, metadata, bytes)) = read_open(path)? else { return Ok(None) };
+    // What a person's own pipe gives is waited for.
+    let Some((file, metadata, bytes)) = read_open(path, 0, |metadata| !metadata.is_dir())? else {
+        return Ok(None);
+    };
     let tightened = metadata.mode() & 0o077 != 0;
     if tightened {
         file.set_permissions(Permissions::from_mode(0o600)).map_err(|error| {
@@ -43,24 +46,36 @@ pub fn read_secret(path: &Path) -> Result<Option<Found>> {
     Ok(Some(Found { bytes, tightened }))
 }
 
+/// The same without tightening anything.
+///
+/// # Errors
+/// When it exists and cannot be read.
+pub fn read_waiting(path: &Path) -> Result<Option<Bytes>> {
+    Ok(read_open(path, 0, |metadata| !metadata.is_dir())?.map(|(_, _, bytes)| bytes))
+}
+
 /// Reads a document. `None` when there is no such file.
 ///
 /// # Errors
 /// When it exists and cannot be read, or is no regular file.
 pub fn read(path: &Path) -> Result<Option<Bytes>> {
-    Ok(read_open(path)?.map(|(_, _, bytes)| bytes))
+    // A pipe would be waited for until somebody writes into it.
+    Ok(read_open(path, libc::O_NONBLOCK, Metadata::is_file)?.map(|(_, _, bytes)| bytes))
 }
 
-fn read_open(path: &Path) -> Result<Option<(File, Metadata, Bytes)>> {
-    // A pipe would be waited for until somebody writes into it.
-    let mut file = match OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path) {
+fn read_open(
+    path: &Path,
+    flags: i32,
+    is_document: impl Fn(&Metadata) -> bool,
+) -> Result<Option<(File, Metadata, Bytes)>> {
+    let mut file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
         // A link that leads nowhere (to a disk that is not there now) is not a missing document.
         Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => return Ok(None),
         Err(error) => return Err(Error::io("read", path, &error)),
     };
     let metadata = file.metadata().map_err(|error| Error::io("read", path, &error))?;
-    if !metadata.is_file() {
+    if !is_document(&metadata) {
         let error = if metadata.is_dir() {
             ErrorKind::IsADirectory.into()
         } else {

@@ -33,6 +33,7 @@ pub mod session_bus;
 pub mod settings;
 mod write;
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
@@ -221,15 +222,17 @@ impl<'a> Store<'a> {
         let name = &profile.name;
         self.messages
             .verbose(&format!("reading the credential of '{name}' from the {} store", profile.store));
-        let document = match self.stored(profile, held)? {
-            Some(document) => Some(document),
-            // It may have been moved to another store a moment ago.
-            None => self
-                .elsewhere(profile)?
-                .and_then(|moved| self.stored(&moved, held).transpose())
-                .transpose()?,
+        let mut at = Cow::Borrowed(profile);
+        let document = loop {
+            match self.stored(&at, held) {
+                Ok(Some(document)) => break document,
+                // It may have been moved to another store a moment ago, and again while we looked there.
+                outcome => match self.elsewhere(&at)? {
+                    Some(moved) => at = Cow::Owned(moved),
+                    None => return Err(outcome.map_or_else(|error| error, |_| self.missing(profile))),
+                },
+            }
         };
-        let document = document.ok_or_else(|| self.missing(profile))?;
         if document.method() == profile.method {
             Ok(document)
         } else {

@@ -71,7 +71,9 @@ pub fn names(home: &Home) -> Result<Vec<ProfileName>> {
 /// When the document cannot be read, is none of version 2's, or is not complete.
 pub fn read(home: &Home, name: &ProfileName) -> Result<Option<(Profile, Document)>> {
     let path = home.npm_document(name);
-    atomic::read_settled(&path, atomic::read, |bytes: &Bytes| parse(bytes, name, &path.display().to_string()))
+    atomic::read_settled(&path, atomic::read_waiting, |bytes: &Bytes| {
+        parse(bytes, name, &path.display().to_string())
+    })
 }
 
 /// The document with another credential of its kind in it. The caller holds version 2's locks.
@@ -82,7 +84,7 @@ pub fn with(home: &Home, name: &ProfileName, credential: &Document) -> Result<By
     let path = home.npm_document(name);
     let gone =
         || Error::new(format!("{} is gone", path.display())).hint(by_npm(name, "edit", " --add Cloudflare"));
-    let bytes = atomic::read(&path)?.ok_or_else(gone)?;
+    let bytes = atomic::read_waiting(&path)?.ok_or_else(gone)?;
     parse(&bytes, name, &path.display().to_string())?;
     let mut document: Value = serde_json::from_slice(&bytes).map_err(|_| gone())?;
     let values = &mut document["values"];

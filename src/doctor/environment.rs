@@ -207,7 +207,7 @@ mod tests {
             uid: 1000,
             now: jiff::Timestamp::UNIX_EPOCH,
             variables: &variables,
-            directory: Path::new("/work/acme/src"),
+            directory: Path::new("/code/acme/src"),
             shown: &|path| path.display().to_string(),
         };
         let known = Known {
@@ -224,7 +224,7 @@ mod tests {
     fn what_is_set_by_hand_is_told_from_what_the_hook_has_set() {
         let hooked = [
             (PROFILE, "prod"),
-            (ACTIVE, "/work/acme:prod"),
+            (ACTIVE, "/code/acme:prod"),
             (API_TOKEN, "hunter2"),
             (ACCOUNT_ID, "AAAA"),
             (API_BASE_URL, "http://127.0.0.1:1"),
@@ -242,7 +242,7 @@ mod tests {
             (vec![(ACCOUNT_ID, "bbbb")], vec!["env-account?"]),
             (vec![(PROFILE, "prod"), ("CLOUDFLARE_PROFILE", "beta")], vec!["env-two-profiles!"]),
             (vec![(PROFILE, "prd")], vec!["env-profile-missing!"]),
-            (vec![(ACTIVE, "/work/beta:beta")], vec!["env-active?"]),
+            (vec![(ACTIVE, "/code/beta:beta")], vec!["env-active?"]),
         ] {
             assert_eq!(ids(&variables), expected, "{variables:?}");
         }

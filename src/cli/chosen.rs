@@ -180,12 +180,15 @@ impl Chosen {
     }
 }
 
-/// Where else the token of the profile stands that the environment is already for, by an outer `alchemy exec`
-/// or `alchemy env`: it must not stay there beside another profile's.
+/// The profile that the environment is already for, by an outer `alchemy exec` or `alchemy env`.
+pub fn outer(context: &Context, store: &Store) -> Option<Profile> {
+    let name = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok())?;
+    store.get(&name).ok().flatten()
+}
+
+/// Where else the token of that profile stands: it must not stay there beside another profile's.
 pub fn inherited_also(context: &Context, store: &Store) -> Vec<String> {
-    let name = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
-    let profile = name.and_then(|name| store.get(&name).ok().flatten());
-    profile.map(|profile| profile.also).unwrap_or_default()
+    outer(context, store).map(|profile| profile.also).unwrap_or_default()
 }
 
 pub fn asked_life(context: &Context, asked: &MinTtl) -> Result<SignedDuration> {

@@ -2,14 +2,14 @@
 //! lies in the directory and outranks the credential, or the account, in the clients that load it.
 
 use super::account::account_by_id;
-use super::chosen::Chosen;
+use super::chosen::{Chosen, outer};
 use super::context::Context;
 use super::handover::Receiver;
 use crate::directory::Guard;
 use crate::directory::hazards::{Scene, look, other_accounts};
-use crate::environment::{ACCOUNT_ID, PROFILE};
+use crate::environment::ACCOUNT_ID;
 use crate::error::{Error, Result};
-use crate::profile::{Account, AccountId, ProfileName};
+use crate::profile::{Account, AccountId};
 use crate::store::Store;
 use crate::store::settings::Settings;
 
@@ -132,15 +132,13 @@ pub fn other_accounts_of_wrangler(context: &Context, account: &Account) -> Vec<S
 }
 
 /// An inherited account that the command will not see is named, unless an outer `alchemy exec` put it
-/// there: then it is the account of the profile that `ALCHEMY_PROFILE` names.
+/// there: then it is the account of that one's profile.
 pub fn warn_of_other_account(context: &Context, store: &Store, account: Option<&Account>) {
     let (Some(inherited), Some(account)) = (context.variable(ACCOUNT_ID), account) else { return };
     if inherited == account.id.as_str() {
         return;
     }
-    let outer = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
-    let outer = outer.and_then(|name| store.get(&name).ok().flatten());
-    if outer.is_some_and(|outer| inherited == outer.account.id.as_str()) {
+    if outer(context, store).is_some_and(|outer| inherited == outer.account.id.as_str()) {
         return;
     }
     context.messages.say(&format!(

@@ -5,10 +5,11 @@ mod support;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use alchemy::environment::{SCRUB, SET};
 use support::authorization::Moment;
+use support::pty::Terminal;
 use support::signed_in::SignedIn;
 use support::{ACME, ALCHEMY_EXEC, BETA, Home, environment, run, write_program};
 
@@ -22,7 +23,7 @@ fn prod() -> Home {
 fn the_environment_differs_by_exactly_the_documented_variables() {
     let home = prod();
     home.key_profile("legacy", "key-example", "me@example.com");
-    let inherited = |command: &mut std::process::Command| {
+    let inherited = |command: &mut Command| {
         for name in SET
             .iter()
             .chain(&SCRUB)
@@ -190,6 +191,40 @@ fn signals_are_the_commands_as_the_caller_left_them() {
             run(sh.args(["-c", &line, support::ALCHEMY])).expect_code(0).stdout
         };
         assert_eq!(shown("\"$0\" exec prod --"), shown(""), "{caller}");
+    }
+}
+
+/// Names the file into which a test, started by itself, writes how its programs are started.
+const STARTED: &str = "ALCHEMY_TEST_STARTED";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn whoever_starts_the_tests_their_programs_start_as_after_a_login() {
+    let home = Home::new();
+    let look = ["-c", "umask; grep -E '^Sig(Blk|Ign)' /proc/self/status"];
+    if let Some(file) = std::env::var_os(STARTED) {
+        let mut all = run(Command::new("sh").args(look)).stdout;
+        all += &run(home.command("sh").args(look)).stdout;
+        let mut on_a_terminal = home.command("sh");
+        on_a_terminal.args(look);
+        all += &Terminal::start(on_a_terminal).finish().1;
+        std::fs::write(file, all).expect("written");
+        return;
+    }
+    let file = home.path().join("started");
+    let (this, name) = (std::env::current_exe().expect("this test"), std::thread::current());
+    for umask in ["000", "077"] {
+        let line = format!("trap '' INT QUIT HUP TSTP TTIN TTOU CHLD ALRM; umask {umask}; exec \"$@\"");
+        let mut caller = home.command("sh");
+        caller.args(["-c", &line, "sh"]).arg(&this).args(["--exact", name.name().expect("a test's")]);
+        run(caller.env(STARTED, &file)).expect_code(0);
+        let all = std::fs::read_to_string(&file).expect("written");
+        assert_eq!(all.matches("0022\n").count(), 3, "umask {umask}: {all}");
+        let masks = all.lines().filter_map(|line| line.strip_prefix("Sig")?.split_once(":\t"));
+        // The C library keeps 32 and 33 for itself, and ignores them in what it starts.
+        let of_people = |mask: &str| u64::from_str_radix(mask, 16).expect("a number") & 0x7fff_ffff;
+        let minded: Vec<_> = masks.map(|(_, mask)| of_people(mask)).collect();
+        assert_eq!(minded, [0; 6], "umask {umask}: {all}");
     }
 }
 

@@ -18,7 +18,7 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serde_json::Value;
 use support::authorization::{Fault, Gate, Moment, State};
-use support::pty::{as_after_login, start_unread};
+use support::pty::start_unread;
 use support::signed_in::{OWN, SCOPES, SignedIn, V1, V2, in_seconds, pair_of};
 
 /// When something happens to a refresh.
@@ -114,7 +114,6 @@ fn a_signal_waits_until_the_new_pair_is_kept() {
         let (online, usual) = prod(client);
         let start = || {
             let mut command = online.job(&["token", "prod"]);
-            as_after_login(&mut command);
             quiet(command.process_group(0)).spawn().expect("started")
         };
         let rounds = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGTSTP];

@@ -19,6 +19,7 @@ pub mod hooked;
 pub mod http;
 pub mod keyring;
 pub mod lint;
+pub mod login;
 pub mod machine;
 pub mod markdown;
 pub mod npm;

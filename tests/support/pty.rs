@@ -250,7 +250,6 @@ fn open() -> OpenptyResult {
 
 /// Has the command, which [`super::Home::command`] made, take the terminal as that of its session.
 fn take_terminal(command: &mut Command, slave: &OwnedFd) {
-    as_after_login(command);
     let slave = slave.as_raw_fd();
     let take = move || {
         // SAFETY: an ioctl without memory of ours; the descriptor lives in the caller beyond the spawn.
@@ -261,20 +260,6 @@ fn take_terminal(command: &mut Command, slave: &OwnedFd) {
     };
     // SAFETY: between fork and exec it makes one system call and allocates nothing.
     unsafe { command.pre_exec(take) };
-}
-
-/// Has the command mind the keys' signals: a caller in the background (`tests/run &`) has them ignored.
-pub fn as_after_login(command: &mut Command) {
-    let mind = || {
-        for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGHUP]
-        {
-            // SAFETY: the default action is no handler of ours.
-            unsafe { libc::signal(signal, libc::SIG_DFL) };
-        }
-        Ok(())
-    };
-    // SAFETY: between fork and exec it makes system calls and allocates nothing.
-    unsafe { command.pre_exec(mind) };
 }
 
 /// The text without control sequences; one whose end is still to come is left out, too.

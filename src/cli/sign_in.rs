@@ -46,7 +46,7 @@ pub fn sign_in(
 ) -> Result<(SignIn, Grant)> {
     // What can fail without a person fails before one is bothered.
     let authority = Authority::new(&client, client.token_url(), &context.network())?;
-    http::runtime()?.block_on(async {
+    http::run(async {
         let listener = bind(context, &client).await;
         let request = Arc::new(Request::new(&client, redirect_uri(&client, listener.as_ref())?, &scopes)?);
         let mut ways = Ways {
@@ -92,17 +92,16 @@ pub fn sign_in(
                 }))
             }
         }
-    })
+    })?
 }
 
 /// Revokes a grant that is not wanted after all. That it cannot be is no failure: it runs out by itself.
 pub fn discard(context: &Context, client: &Client, grant: &Grant) {
     let Some(url) = client.revoke_url() else { return };
     let network = context.network();
-    let revoked = http::runtime()
-        .and_then(|runtime| runtime.block_on(revoke(client, &url, &network, grant.revocable())));
+    let revoked = http::run(revoke(client, &url, &network, grant.revocable()));
     context.messages.verbose(match revoked {
-        Ok(Ok(())) => "the new grant is revoked again",
+        Ok(Ok(Ok(()))) => "the new grant is revoked again",
         _ => "the new grant could not be revoked; nobody has it",
     });
 }

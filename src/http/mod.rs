@@ -7,6 +7,7 @@
 
 mod endpoint;
 pub mod probe;
+mod resolver;
 mod transport;
 mod trust;
 
@@ -68,6 +69,7 @@ pub(crate) fn client(
         .user_agent(concat!("alchemy/", env!("CARGO_PKG_VERSION")))
         .default_headers(headers)
         .redirect(reqwest::redirect::Policy::none())
+        .dns_resolver(resolver::Resolver)
         .connect_timeout(limits.connect)
         .timeout(limits.request);
     if endpoint.is_loopback() {
@@ -86,16 +88,50 @@ pub(crate) fn client(
     })
 }
 
-/// A runtime in the calling thread: `reqwest::blocking` would start a thread of its own.
+/// Does requests in the calling thread until `work` is done: `reqwest::blocking` would start a thread of its own.
 ///
 /// # Errors
-/// When the system gives none.
-pub(crate) fn runtime() -> Result<Runtime> {
-    Builder::new_current_thread().enable_all().build().map_err(|error| {
-        let reason = crate::error::reason(&error);
-        Error::new(format!("cannot prepare for the network: {reason}"))
-            .hint("look for limits on open files and threads (ulimit -a)")
-    })
+/// When the system gives no runtime.
+pub(crate) fn run<T>(work: impl Future<Output = T>) -> Result<T> {
+    Ok(Requests::new()?.run(work))
+}
+
+/// Where requests run that may share a connection. It ends at once: nothing that hangs in it is waited for, so that
+/// no lock is held for longer than the limits of a request say.
+pub(crate) struct Requests {
+    /// Always there until the value is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Requests {
+    /// Prepares to do requests in the calling thread.
+    ///
+    /// # Errors
+    /// When the system gives no runtime.
+    pub(crate) fn new() -> Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| {
+            let reason = crate::error::reason(&error);
+            Error::new(format!("cannot prepare for the network: {reason}"))
+                .hint("look for limits on open files and threads (ulimit -a)")
+        })?;
+        Ok(Self { runtime: Some(runtime) })
+    }
+
+    /// Does `work` to its end.
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(work),
+            None => unreachable!("the runtime is taken only on drop"),
+        }
+    }
+}
+
+impl Drop for Requests {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// The body of an answer, at most `limit` bytes of it.

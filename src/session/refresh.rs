@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Edge, Source, grant_endpoint};
 use crate::error::{Error, Kind, Result};
-use crate::http;
+use crate::http::Requests;
 use crate::oauth::client::TOKEN_URL;
 use crate::oauth::failure::{BACK_OFF, Failure};
 use crate::oauth::token::{Authority, LONGEST_LIFE, Tokens, expires};
@@ -184,7 +184,7 @@ impl Refresh<'_> {
         let room = held.reserve(current)?;
         edge.messages().verbose(&format!("refreshing the session of '{}' at {token_url}", profile.name));
         let authority = Authority::new(&client, token_url, &edge.network())?;
-        let runtime = http::runtime()?;
+        let requests = Requests::new()?;
 
         let begun = Instant::now();
         let mut pauses = BACK_OFF.into_iter();
@@ -195,7 +195,7 @@ impl Refresh<'_> {
             let at = edge.now();
             let sent = Sent { token: current.digest(), at, unanswered: false };
             held.lock().change(|note| note.sent = Some(sent.clone()));
-            let failure = match runtime.block_on(authority.refresh(token)) {
+            let failure = match requests.run(authority.refresh(token)) {
                 Ok(tokens) => {
                     let next = renewed(grant, tokens, at, *edge);
                     let kept = held.write(room, current, &Document::OAuth(next.clone()));

@@ -33,6 +33,7 @@
 //! environment except through a value that it was given.
 
 pub mod cli;
+pub mod clients;
 pub mod cloudflare;
 pub mod digest;
 pub mod directory;

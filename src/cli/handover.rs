@@ -9,7 +9,7 @@ use super::account::account_by_id;
 use super::chosen::{Chosen, inherited_also};
 use super::context::Context;
 use super::{Consent, MinTtl, Strictness, guard};
-use crate::directory::hazards::Client;
+use crate::clients::hazards::Client;
 use crate::environment::{Changes, Value, changes};
 use crate::error::Result;
 use crate::session::{CONFIRM, Session};

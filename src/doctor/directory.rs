@@ -1,8 +1,8 @@
 //! The directories: what the working directory selects and guards, and what is written down of others.
 
 use super::{Finding, Machine};
+use crate::clients::hazards::{Given, Hazard, Scene, look};
 use crate::directory::bindings::Bindings;
-use crate::directory::hazards::{Given, Hazard, Scene, look};
 use crate::directory::trust::Trusted;
 use crate::directory::{Ask, Here, How, pin};
 use crate::error::Error;

@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::dotenv::{self, Entry};
-use super::file::{self, Refusal};
 pub use super::loads::Client;
 use super::loads::{Load, Tool, Words};
-use super::wrangler;
+use crate::directory::dotenv::{self, Entry};
+use crate::directory::file::{self, Refusal};
+use crate::directory::wrangler;
 use crate::environment::{ACCOUNT_ID, API_KEY, API_TOKEN, EMAIL};
 use crate::profile::Account;
 

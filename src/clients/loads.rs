@@ -6,7 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::npm_bin::top;
+use crate::directory::npm_bin::top;
 
 /// The most files that a command line may name to be looked through.
 const MOST_FILES: usize = 8;

@@ -19,7 +19,7 @@ pub use super::loads::Client;
 use super::loads::{Load, Tool, Words};
 use crate::directory::dotenv::{self, Entry};
 use crate::directory::file::{self, Refusal};
-use crate::directory::wrangler;
+use crate::directory::wrangler::{self, Configuration};
 use crate::environment::{ACCOUNT_ID, API_KEY, API_TOKEN, EMAIL};
 use crate::profile::Account;
 
@@ -138,15 +138,26 @@ pub fn other_accounts(
     environment: Option<&str>,
     account: &Account,
 ) -> Vec<Hazard> {
-    let found = wrangler::accounts(directory, config, environment).into_iter();
-    let others = found.filter(|found| !found.id.eq_ignore_ascii_case(account.id.as_str()));
-    let hazard = |found: wrangler::Found| Hazard {
-        file: found.file,
-        line: Some(found.line),
-        variable: Some("account_id"),
-        effect: format!("{} goes before account {account} in wrangler", found.id),
+    let named = |config| wrangler::named(directory.join(config));
+    let own = config.map_or_else(|| wrangler::own(directory), named);
+    let generated = if config.is_none() { wrangler::redirected(directory) } else { None };
+    let all = [own.map(|own| (own, environment)), generated.map(|generated| (generated, None))];
+    let hazard = |(configuration, environment): (Configuration, Option<&str>)| {
+        let (line, variable, effect) = match &configuration.accounts {
+            Err(why) => (None, None, format!("{why}, so nobody knows which account wrangler takes from it")),
+            Ok(accounts) => {
+                let named = accounts.of(environment)?;
+                let effect = match named.id.as_deref() {
+                    Some(id) if id.eq_ignore_ascii_case(account.id.as_str()) => return None,
+                    Some(id) => format!("{id} goes before account {account} in wrangler"),
+                    None => format!("is no account ID, and goes before account {account} in wrangler"),
+                };
+                (Some(named.line), Some("account_id"), effect)
+            }
+        };
+        Some(Hazard { file: configuration.file, line, variable, effect })
     };
-    others.map(hazard).collect()
+    all.into_iter().flatten().filter_map(hazard).collect()
 }
 
 /// A file that its readers may read, and we do not. One that they cannot read, such as a folder, does

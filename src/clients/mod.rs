@@ -2,3 +2,4 @@
 
 pub mod hazards;
 mod loads;
+pub mod programs;

@@ -1,5 +1,8 @@
 //! What other programs read, and what of it overrides the credential or the account that a command is given.
 
+pub mod cloudflare_cfg;
 pub mod hazards;
+pub mod jsonc;
 mod loads;
 pub mod programs;
+pub mod turbo;

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 
-use alchemy::environment::{SCRUB, SET};
+use alchemy::environment::{SET, removed};
 use support::authorization::Moment;
 use support::pty::Terminal;
 use support::signed_in::SignedIn;
@@ -25,9 +25,9 @@ fn the_environment_differs_by_exactly_the_documented_variables() {
     home.key_profile("legacy", "key-example", "me@example.com");
     let inherited = |command: &mut Command| {
         for name in SET
-            .iter()
-            .chain(&SCRUB)
-            .filter(|name| !matches!(**name, "CLOUDFLARE_API_BASE_URL" | "CLOUDFLARE_BASE_URL"))
+            .into_iter()
+            .chain(removed())
+            .filter(|name| !matches!(*name, "CLOUDFLARE_API_BASE_URL" | "CLOUDFLARE_BASE_URL"))
         {
             command.env(name, "inherited");
         }
@@ -36,6 +36,7 @@ fn the_environment_differs_by_exactly_the_documented_variables() {
     let cloudflare = "https://api.cloudflare.com/client/v4";
     let common = [
         ("CLOUDFLARE_ACCOUNT_ID", ACME),
+        ("CLOUDFLARE_DEFAULT_ACCOUNT_ID", ACME),
         ("CLOUDFLARE_API_BASE_URL", cloudflare),
         ("CLOUDFLARE_BASE_URL", cloudflare),
     ];
@@ -52,7 +53,7 @@ fn the_environment_differs_by_exactly_the_documented_variables() {
         let mut command = home.command("env");
         inherited(command.arg("-0"));
         let mut expected = environment(&run(&mut command).expect_code(0).stdout);
-        expected.retain(|name, _| !SET.contains(&name.as_str()) && !SCRUB.contains(&name.as_str()));
+        expected.retain(|name, _| !SET.contains(&name.as_str()) && !removed().contains(&name.as_str()));
         expected.extend(own.iter().chain(&common).map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
         assert_eq!(after, expected, "{profile}");
     }

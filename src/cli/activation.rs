@@ -9,7 +9,7 @@ use super::hook_session::{Outcome, Sources};
 use super::{MinTtl, guard};
 use crate::directory::Choice;
 use crate::environment::{
-    ACCOUNT_ID, ACTIVE, API_KEY, API_TOKEN, Changes, EXPIRATION, PROFILE, Value, changes,
+    ACCOUNT_ID, ACTIVE, API_KEY, API_TOKEN, Changes, DEFAULT_ACCOUNT_ID, EXPIRATION, PROFILE, Value, changes,
 };
 use crate::error::{Error, Kind, Result};
 use crate::profile::{Profile, ProfileName};
@@ -219,8 +219,13 @@ fn target(choice: &Choice, profile: &Profile, session: Option<&Session>) -> Targ
 }
 
 /// What says which profile it is, without its secret.
-pub fn named(profile: &Profile) -> [(String, String); 2] {
-    [(ACCOUNT_ID.to_owned(), profile.account.id.to_string()), (PROFILE.to_owned(), profile.name.to_string())]
+pub fn named(profile: &Profile) -> [(String, String); 3] {
+    let account = profile.account.id.to_string();
+    [
+        (ACCOUNT_ID.to_owned(), account.clone()),
+        (DEFAULT_ACCOUNT_ID.to_owned(), account),
+        (PROFILE.to_owned(), profile.name.to_string()),
+    ]
 }
 
 /// What to take away from a shell: not what answers for alchemy itself there, which is no client's.

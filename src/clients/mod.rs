@@ -4,4 +4,5 @@ pub mod cloudflare_cfg;
 pub mod hazards;
 pub mod jsonc;
 mod loads;
+pub mod programs;
 pub mod turbo;

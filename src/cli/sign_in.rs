@@ -24,6 +24,7 @@ use crate::oauth::scopes::OFFLINE_ACCESS;
 use crate::oauth::token::{Authority, Tokens, expires, revoke};
 use crate::profile::SignIn;
 use crate::session::Edge;
+use crate::signals::HeldBack;
 use crate::store::credential::Grant;
 use crate::terminal::stderr_is_terminal;
 
@@ -68,13 +69,16 @@ pub fn sign_in(
         context.messages.verbose(&format!("exchanging the code at {}", client.token_url()));
         let sent = context.now();
         let mut pauses = BACK_OFF.into_iter();
-        let tokens = loop {
+        let (tokens, _held_back) = loop {
             let (verifier, redirect_uri) = request.proof();
+            // A code can be spent once.
+            let held_back = HeldBack::interruptions();
             match authority.exchange(&code, verifier, redirect_uri).await {
                 Err(Failure::Unsent { lasting: false, .. } | Failure::Busy { .. }) if pauses.len() > 0 => {
+                    drop(held_back);
                     sleep(pauses.next().unwrap_or_default()).await;
                 }
-                tokens => break tokens,
+                tokens => break (tokens, held_back),
             }
         };
         match tokens {

@@ -47,7 +47,7 @@ impl Messages {
     /// Says what a person should know.
     pub fn say(&self, text: &str) {
         if self.level >= Level::Normal {
-            Self::write(&format!("alchemy: {}\n", printable(text)));
+            print_to_stderr(&format!("alchemy: {}\n", printable(text)));
         }
     }
 
@@ -60,13 +60,13 @@ impl Messages {
     /// Says what is being done.
     pub fn verbose(&self, text: &str) {
         if self.level >= Level::Verbose {
-            Self::write(&format!("alchemy: {}\n", printable(text)));
+            print_to_stderr(&format!("alchemy: {}\n", printable(text)));
         }
     }
 
     /// Says what a person cannot do without, however little is to be said: on a line of its own.
     pub fn always(&self, text: &str) {
-        Self::write(&format!("{}\n", printable(text)));
+        print_to_stderr(&format!("{}\n", printable(text)));
     }
 
     /// Reports an error, with its hint on a line of its own.
@@ -76,14 +76,15 @@ impl Messages {
         if let Some(hint) = error.next_step() {
             let _ = writeln!(lines, "{dim}hint:{plain} {}", printable(hint));
         }
-        Self::write(&lines);
+        print_to_stderr(&lines);
     }
+}
 
-    /// In one piece: many of our processes may share a terminal.
-    fn write(lines: &str) {
-        // Nobody is left to be told when stderr is closed.
-        let _ = io::stderr().lock().write_all(lines.as_bytes());
-    }
+/// Writes to stderr what is not a message: help, or lines for a program that reads it. In one piece, as many of our
+/// processes may share a terminal.
+pub fn print_to_stderr(lines: &str) {
+    // Nobody is left to be told when stderr is closed.
+    let _ = io::stderr().lock().write_all(lines.as_bytes());
 }
 
 /// Writes data to stdout.

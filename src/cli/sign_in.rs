@@ -34,7 +34,8 @@ pub const NO_REFRESH_TOKEN: &str =
 /// How long a person may take.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// Signs in with this client for these scopes. `again` is the command that tries once more, for the hints.
+/// Signs in with this client for these scopes. `again` is the command that tries once more, for the hints. Signals
+/// are held back from the exchange of the code on, until the grant is kept or revoked.
 ///
 /// # Errors
 /// When consent is denied, nobody answers within five minutes, or the exchange fails.
@@ -44,7 +45,7 @@ pub fn sign_in(
     scopes: Vec<String>,
     arguments: &SignInArguments,
     again: &str,
-) -> Result<(SignIn, Grant)> {
+) -> Result<(SignIn, Grant, HeldBack)> {
     // What can fail without a person fails before one is bothered.
     let authority = Authority::new(&client, client.token_url(), &context.network())?;
     http::run(async {
@@ -69,7 +70,7 @@ pub fn sign_in(
         context.messages.verbose(&format!("exchanging the code at {}", client.token_url()));
         let sent = context.now();
         let mut pauses = BACK_OFF.into_iter();
-        let (tokens, _held_back) = loop {
+        let (tokens, held_back) = loop {
             let (verifier, redirect_uri) = request.proof();
             // A code can be spent once.
             let held_back = HeldBack::interruptions();
@@ -85,7 +86,8 @@ pub fn sign_in(
             Ok(tokens) => {
                 let lacks_refresh = Page::Failed(NO_REFRESH_TOKEN.to_owned());
                 show(arrival, if tokens.refresh.is_some() { Page::SignedIn } else { lacks_refresh }).await;
-                Ok(granted(context, client, scopes, tokens, sent))
+                let (sign_in, grant) = granted(context, client, scopes, tokens, sent);
+                Ok((sign_in, grant, held_back))
             }
             Err(failure) => {
                 let error = Error::new(format!("cannot sign in at {}: {failure}", authority.host()));

@@ -24,6 +24,7 @@ use nix::unistd::{Pid, execve, getpgrp, getpid, setpgid, setsid, tcgetpgrp, tcse
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Kind, Result, reason};
+use crate::signals;
 
 /// Finds the program to run, as `execvp` would: a name with a slash is a path, any other is looked
 /// for in `path`.
@@ -201,7 +202,7 @@ pub fn piped(
     let mut child = shell.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         // In a thread, as it may never be read. That it was not is for the exit code to tell.
-        std::thread::Builder::new().spawn(move || drop(stdin.write_all(&input)))?;
+        signals::thread("input", move || drop(stdin.write_all(&input)))?;
     }
     let outcome = read_to_end(&mut child, Instant::now() + limit);
     if !matches!(&outcome, Ok(Some(output)) if output.len() <= LONGEST) {

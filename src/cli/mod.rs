@@ -302,8 +302,7 @@ fn wrong_usage(error: &clap::Error, unknown: Option<&OsStr>, is_exec: bool) -> u
         };
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        // There is nobody left to tell when this cannot be written.
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), shown.as_bytes());
+        terminal::print_to_stderr(&shown);
         return exit_code(Kind::Usage, is_exec);
     }
     if let (ErrorKind::InvalidSubcommand, Some(word)) = (error.kind(), unknown) {

@@ -23,6 +23,7 @@ pub use endpoint::Endpoint;
 pub(crate) use transport::Unreachable;
 
 use crate::error::{Error, Result, lower_first};
+use crate::terminal::printable;
 use trust::Trust;
 
 /// The most characters of a server's text that are shown.
@@ -150,21 +151,10 @@ pub(crate) async fn body(response: &mut reqwest::Response, limit: usize) -> reqw
     Ok(body)
 }
 
-/// Text of others, safe to show: without the secret, control characters (and those that turn the
-/// direction of writing) escaped, cut to 200 characters.
+/// Text of others, safe to show ([`printable`]): without the secret, cut to 200 characters.
 pub(crate) fn tame(text: &str, secret: &str) -> String {
     let text = if secret.is_empty() { text.to_owned() } else { text.replace(secret, "[secret]") };
-    let turns =
-        |c: char| matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut tamed = String::new();
-    for c in text.trim().chars() {
-        if c.is_control() || turns(c) {
-            tamed.extend(c.escape_default());
-        } else {
-            tamed.push(c);
-        }
-    }
-    cut(tamed)
+    cut(printable(text.trim()))
 }
 
 /// The text, cut to what is shown of a server's.

@@ -9,13 +9,12 @@
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
-use std::thread;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::oneshot;
 
 use crate::error::reason;
-use crate::signals::HeldBack;
+use crate::signals;
 
 /// Resolves names for a client of [`super::client`].
 #[derive(Debug, Clone, Copy)]
@@ -50,12 +49,7 @@ async fn look_up(host: String) -> io::Result<Vec<SocketAddr>> {
         // The request may have reached its limit, and be gone.
         let _ = answer.send(addresses);
     };
-    let started = {
-        // The thread inherits what is held back: no signal may reach the process through it.
-        let _held_back = HeldBack::all();
-        thread::Builder::new().name("resolver".to_owned()).spawn(work)
-    };
-    started.map_err(|error| io::Error::other(NoThread(error)))?;
+    signals::thread("resolver", work).map_err(|error| io::Error::other(NoThread(error)))?;
     answered.await.unwrap_or_else(|_| Err(io::Error::other("the look-up ended without an answer")))
 }
 

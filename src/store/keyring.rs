@@ -11,6 +11,8 @@ use keyring_core::{CredentialStore, Entry, Error};
 use zeroize::Zeroizing;
 
 use super::session_bus::SessionBus;
+use crate::error::reason;
+use crate::signals;
 
 /// The service name of all our entries.
 pub const SERVICE: &str = "alchemy-cli";
@@ -190,8 +192,7 @@ impl Keyring {
         let platform = platform(&self.params.bus, unlock)?;
         let (sender, answer) = mpsc::sync_channel(1);
         let run = move || drop(sender.send(call(&platform))); // too late an answer is dropped
-        let thread = std::thread::Builder::new().spawn(run);
-        thread.map_err(|e| KeyringError::Other(e.to_string()))?;
+        signals::thread("keyring", run).map_err(|e| KeyringError::Other(reason(&e)))?;
         match answer.recv_timeout(unlock.limit()) {
             Ok(result) => Ok(result?),
             Err(RecvTimeoutError::Timeout) => Err(KeyringError::TimedOut(unlock.limit().as_secs())),

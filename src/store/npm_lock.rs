@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use super::atomic;
@@ -17,7 +17,7 @@ use super::home::Home;
 use super::lock::{Lock, Mark, Wait};
 use crate::error::{Error, Result};
 use crate::profile::ProfileName;
-use crate::signals::HeldBack;
+use crate::signals;
 use crate::terminal::Messages;
 
 /// How often to look whether a lock is free.
@@ -110,10 +110,8 @@ impl NpmLock {
                 }
             }
         };
-        // It inherits what is held back, so that no signal reaches the process through it.
-        let _held_back = HeldBack::all();
         // Without a thread it lives for the protocol's time, which is mostly enough.
-        if let Ok(thread) = thread::Builder::new().name("heartbeat".to_owned()).spawn(beat) {
+        if let Ok(thread) = signals::thread("heartbeat", beat) {
             self.heartbeat = Some((stop, thread));
         }
         self

@@ -320,12 +320,25 @@ fn restore_sigpipe() {
     }
 }
 
+/// Keeps other processes of the same user from reading the secret out of this one: no debugger attaches to it,
+/// its memory and environment in `/proc` are root's, and no core dump of it is written. The command that this
+/// process becomes is open to its user again, like any other.
+pub fn shield_memory() {
+    forbid_core_dump();
+    // `execve` sets it back (prctl(2)). From here on most of `/proc/PID` belongs to root; the process itself may still
+    // open what is in its own `/proc/self/fd`, where `/dev/stdin` and `/dev/fd` lead.
+    #[cfg(target_os = "linux")]
+    // The only error is a wrong value.
+    let _ = nix::sys::prctl::set_dumpable(false);
+}
+
 /// How large a core dump was allowed to be when this process started; 0 for none.
 static CORE_LIMIT: AtomicU64 = AtomicU64::new(0);
 
 /// Allows no core dump of this process: one would have the secret, and be in the working directory, which may be
-/// a repository. The command gets back what we were given: [`replace`].
-pub fn forbid_core_dump() {
+/// a repository. It is forbidden by its size as well, where the system has nothing else. The command gets back what we
+/// were given: [`replace`].
+fn forbid_core_dump() {
     if let Ok((soft @ 1.., hard)) = getrlimit(Resource::RLIMIT_CORE)
         && setrlimit(Resource::RLIMIT_CORE, 0, hard).is_ok()
     {

@@ -51,6 +51,11 @@ impl Messages {
         }
     }
 
+    /// Says what is lost, or may be, or what of a secret stays where it should not: also where little is to be said.
+    pub fn loss(&self, text: &str) {
+        Self::write(&format!("alchemy: {}\n", printable(text)));
+    }
+
     /// Whether what is being done is said.
     #[must_use]
     pub fn is_verbose(&self) -> bool {

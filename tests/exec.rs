@@ -4,14 +4,17 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use alchemy::environment::{SET, removed};
+use nix::unistd::geteuid;
 use support::authorization::Moment;
 use support::pty::Terminal;
 use support::signed_in::SignedIn;
-use support::{ACME, ALCHEMY_EXEC, BETA, Home, environment, run, write_program};
+use support::{ACME, ALCHEMY_EXEC, BETA, Home, environment, has, run, write_program};
 
 fn prod() -> Home {
     let home = Home::new();
@@ -193,6 +196,56 @@ fn signals_are_the_commands_as_the_caller_left_them() {
         };
         assert_eq!(shown("\"$0\" exec prod --"), shown(""), "{caller}");
     }
+}
+
+/// Root may read everything: where the tests are root's, everything here is done by this user.
+const NOT_ROOT: u32 = 65534;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_other_process_of_its_user_reads_the_secret_out_of_it_and_the_command_is_like_any_other() {
+    let signed_in = SignedIn::prod(-60);
+    let binary = signed_in.home.path().join("alchemy");
+    run(signed_in.home.command("cp").arg(support::ALCHEMY).arg(&binary)).expect_code(0);
+    let is_root = geteuid().is_root();
+    if is_root {
+        let owner = format!("{NOT_ROOT}:{NOT_ROOT}");
+        run(signed_in.home.command("chown").arg("-R").arg(owner).arg(signed_in.home.path())).expect_code(0);
+    }
+    let of_a_user = |program: &OsStr, arguments: &[&str]| {
+        let mut command = signed_in.home.command(program);
+        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if is_root {
+            command.gid(NOT_ROOT).uid(NOT_ROOT);
+        }
+        command
+    };
+    let look_into = |pid: u32| {
+        // A debugger would do with any of them.
+        let look = "cat /proc/$0/environ || cat /proc/$0/maps || ls /proc/$0/fd/0 || : >>/proc/$0/mem";
+        run(&mut of_a_user("sh".as_ref(), &["-c", look, &pid.to_string()]))
+    };
+    let gate = signed_in.server.gate(Moment::Received);
+    let print = ["exec", "prod", "--", "cat", "/proc/self/environ", "-"];
+    let mut waiting = of_a_user(binary.as_os_str(), &print);
+    let mut waiting = waiting.stdin(Stdio::piped()).spawn().expect("started");
+    gate.arrival();
+    let seen = look_into(waiting.id()).expect_code(2);
+    assert!(seen.stdout.is_empty() && seen.stderr.matches("ermission denied").count() == 4, "{seen:?}");
+    if has("strace") {
+        let attached = run(&mut of_a_user("strace".as_ref(), &["-p", &waiting.id().to_string()]));
+        attached.expect_code(1);
+    }
+    gate.pass();
+    waiting.stdin.take().expect("a pipe").write_all(b"typed").expect("written");
+    let output = support::finished(waiting.wait_with_output().expect("finished")).expect_code(0);
+    assert!(output.stdout.contains("CLOUDFLARE_API_TOKEN=at-hunter2-") && output.stdout.ends_with("typed"));
+    // The look sees what can be seen.
+    let mut other = of_a_user("sleep".as_ref(), &["600"]).spawn().expect("started");
+    let seen = look_into(other.id());
+    other.kill().expect("killed");
+    other.wait().expect("ended");
+    assert!(seen.expect_code(0).stdout.contains("PATH="));
 }
 
 /// Names the file into which a test, started by itself, writes how its programs are started.

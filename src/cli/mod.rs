@@ -227,7 +227,7 @@ pub unsafe fn arguments(count: c_int, arguments: *const *const c_char) -> Vec<Os
 pub fn main(mut arguments: Vec<OsString>) -> u8 {
     occupy_standard_streams();
     launch::ignore_sigpipe();
-    launch::forbid_core_dump();
+    launch::shield_memory();
     let asks_version = matches!(&arguments[..], [_, word] if word == "--version");
     if !asks_version && arguments.first().is_some_and(|name| base_name(name) == EXEC_NAME) {
         arguments.insert(1, "exec".into());

@@ -59,7 +59,7 @@ pub fn edit<T: Record, R>(
         let bytes = serde_json::to_vec_pretty(&document)
             .map_err(|error| Error::new(format!("cannot write {origin}: {error}")))?;
         // Whoever watches by whole seconds (direnv) sees every change.
-        atomic::prepare(path, &bytes)?.a_second_later()?.commit()?;
+        atomic::prepare(path, &bytes)?.a_second_later()?.commit()?.say(&messages);
         generation::moved(home, &[]);
     }
     Ok(result)

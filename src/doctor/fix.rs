@@ -16,7 +16,8 @@ use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 use super::{Fix, Machine, few, rc};
 use crate::error::{Error, Result};
 use crate::profile::ProfileName;
-use crate::store::{Store, atomic, npm_lock};
+use crate::store::atomic::{self, Changed};
+use crate::store::{Store, npm_lock};
 use crate::terminal::Messages;
 
 /// Mends it; what was done. `store` is there where `config.json` can be understood.
@@ -68,11 +69,11 @@ pub fn apply(machine: &Machine, fix: &Fix, store: Option<&Store>, messages: Mess
                     return Err(Error::new(what).hint("change it by hand"));
                 }
             }
-            atomic::prepare(path, text.as_bytes())?.keeping_mode()?.commit()?;
+            atomic::prepare(path, text.as_bytes())?.keeping_mode()?.commit()?.say(&messages);
             Ok(format!("wrote {} anew", machine.show(path)))
         }
         Fix::Line { path, line, with } => {
-            change_line(path, line.as_bytes(), with.as_deref(), machine.uid)?;
+            change_line(path, line.as_bytes(), with.as_deref(), machine.uid)?.say(&messages);
             // Not the line itself: whatever else stands in it is nobody's business.
             let done = if with.is_some() { "corrected the hook" } else { "removed the second hook" };
             Ok(format!("{done} in {}", machine.show(path)))
@@ -140,7 +141,7 @@ fn own(path: &Path, uid: u32) -> Result<()> {
 }
 
 /// Replaces the last line that is this one, or takes it out. All else stays byte for byte.
-fn change_line(path: &Path, line: &[u8], with: Option<&str>, uid: u32) -> Result<()> {
+fn change_line(path: &Path, line: &[u8], with: Option<&str>, uid: u32) -> Result<Changed> {
     own(path, uid)?;
     let bytes = fs::read(path).map_err(|error| Error::io("read", path, &error))?;
     let mut lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();

@@ -22,8 +22,6 @@ use crate::store::grant::{Current, Held};
 use crate::store::lock::{FailedRefresh, Sent};
 use crate::terminal::life;
 
-/// The life that makes a token that somebody else has just got good enough, whatever was asked for.
-const ENOUGH: SignedDuration = SignedDuration::from_secs(10);
 /// After this long no further try is begun, so that whoever waits for the lock outlasts us.
 const NO_MORE_TRIES: Duration = Duration::from_secs(25);
 
@@ -154,9 +152,11 @@ impl Refresh<'_> {
         outcome
     }
 
-    /// The grant, when it is another than the one that was too short, and lives.
+    /// The grant, when it is another than the one that was too short, and lives: somebody got it while we waited,
+    /// and the next would live no longer. Where all live for seconds, each of many that wait would else get one
+    /// of its own.
     fn changed(&self, grant: &Grant) -> Option<Grant> {
-        let fresh = is_fresh(grant, self.source.edge.now(), ENOUGH);
+        let fresh = is_fresh(grant, self.source.edge.now(), SignedDuration::from_millis(1));
         (grant.access != self.first.access && fresh).then(|| grant.clone())
     }
 
@@ -193,13 +193,13 @@ impl Refresh<'_> {
             // From here until the new pair is durable.
             let held_back = HeldBack::interruptions();
             let at = edge.now();
-            let sent = Sent { token: current.digest(), at, unanswered: false };
+            let sent = Sent { token: current.digest(), at, unanswered: false, unkept: false };
             held.lock().change(|note| note.sent = Some(sent.clone()));
             let failure = match requests.run(authority.refresh(token)) {
                 Ok(tokens) => {
                     let next = renewed(grant, tokens, at, *edge);
                     let kept = held.write(room, current, &Document::OAuth(next.clone()));
-                    held.lock().change(|note| (note.sent, note.failed) = (None, None));
+                    held.lock().change(|note| note.failed = None);
                     drop(held_back);
                     if let Err(error) = kept {
                         self.say_lost(&error);
@@ -249,9 +249,13 @@ impl Refresh<'_> {
     fn over(&self, why: &str, lost: Option<&Sent>) -> Stop {
         let name = &self.source.profile.name;
         let mut message = format!("the session of profile '{name}' is over: {why}");
-        if let Some(Sent { at, unanswered, .. }) = lost {
+        if let Some(Sent { at, unanswered, unkept, .. }) = lost {
             let at = at.strftime("%Y-%m-%d %H:%M:%SZ");
-            let how = if *unanswered { "got no answer" } else { "was killed before its answer was kept" };
+            let how = match (unkept, unanswered) {
+                (true, _) => "got a new session that could be kept nowhere",
+                (_, true) => "got no answer",
+                _ => "was killed before its answer was kept",
+            };
             let _ = write!(message, "; the refresh at {at} {how}");
         }
         Stop::Over(
@@ -268,7 +272,7 @@ impl Refresh<'_> {
     /// Neither store nor rescue file took the pair, although there was room a moment ago.
     fn say_lost(&self, error: &Error) {
         let name = &self.source.profile.name;
-        self.source.edge.messages().say(&format!(
+        self.source.edge.messages().loss(&format!(
             "the new session of profile '{name}' could be kept nowhere ({error}): it serves this command \
              alone, then sign in again: alchemy login -p {name}"
         ));

@@ -70,12 +70,12 @@ impl Rotation<'_> {
 
         // From here until the new value is durable.
         let held_back = HeldBack::interruptions();
-        let sent = Sent { token: self.current.digest(), at: edge.now(), unanswered: false };
+        self.held.announce(self.current);
+        let sent = Sent { token: self.current.digest(), at: edge.now(), unanswered: false, unkept: false };
         self.held.lock().change(|note| note.sent = Some(sent.clone()));
         let error = match client.roll_token(&owner, &facts.id) {
             Ok(token) => {
                 let kept = self.held.write(room, self.current, &Document::ApiToken { token });
-                self.held.lock().change(|note| note.sent = None);
                 drop(held_back);
                 return kept
                     .map(|()| facts)
@@ -88,9 +88,15 @@ impl Rotation<'_> {
             drop(held_back);
             return Err(self.unanswered(&own, &error));
         }
-        self.held.lock().change(|note| note.sent = None);
+        self.not_rolled();
         drop(held_back);
         Err(self.refused(error))
+    }
+
+    /// Nothing has become of it: the token is what it was.
+    fn not_rolled(&self) {
+        self.held.lock().change(|note| note.sent = None);
+        self.held.retract();
     }
 
     fn profile(&self) -> &Profile {
@@ -135,7 +141,7 @@ impl Rotation<'_> {
         let name = &self.profile().name;
         match self.verify(own) {
             Ok(_) => {
-                self.held.lock().change(|note| note.sent = None);
+                self.not_rolled();
                 Error::new(format!("{error}; the old value of profile '{name}' still works"))
                     .hint(format!("try again: alchemy rotate {name}"))
             }

@@ -5,16 +5,20 @@
 //! old document or the new one; what it may leave beside it is swept up by the next write.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
-use std::io::{ErrorKind, Read, Seek, Write};
+use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use nix::libc;
+use tempfile::PersistError;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, reason};
+use crate::terminal::Messages;
 
 /// A document's bytes; wiped when dropped, as it may hold a secret.
 pub type Bytes = Zeroizing<Vec<u8>>;
@@ -79,7 +83,7 @@ fn read_open(
         let error = if metadata.is_dir() {
             ErrorKind::IsADirectory.into()
         } else {
-            std::io::Error::other("it is no regular file")
+            io::Error::other("it is no regular file")
         };
         return Err(Error::io("read", path, &error));
     }
@@ -123,11 +127,52 @@ pub fn read_settled<R, T>(
     }
 }
 
+/// A change that is made, and that no failure after it takes back.
+///
+/// A rename or a removal is there at once for every process. What can still fail is to have the disk confirm it,
+/// and that is no reason to undo anything: it is only said. So the functions of this file return an error only
+/// where nothing was changed, and this value where something was.
+#[must_use = "what the disk has not confirmed must be said"]
+#[derive(Debug)]
+pub struct Changed {
+    path: PathBuf,
+    unconfirmed: Option<io::Error>,
+}
+
+impl Changed {
+    /// Flushes the folder of a document that was just renamed or removed.
+    fn flushed(path: &Path) -> Self {
+        Self { path: path.to_owned(), unconfirmed: sync_folder(path).err() }
+    }
+
+    /// This change, made after an earlier one: what either leaves unconfirmed is to be said.
+    fn after(self, earlier: Option<Self>) -> Self {
+        match earlier {
+            Some(earlier) if self.unconfirmed.is_none() => {
+                Self { unconfirmed: earlier.unconfirmed, ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// Says that the disk did not confirm the change, where it did not.
+    pub fn say(self, messages: &Messages) {
+        if let Some(error) = self.unconfirmed {
+            messages.loss(&format!(
+                "{} is changed, but its disk did not confirm that ({}): after a power failure it may be as it was \
+                 before",
+                self.path.display(),
+                reason(&error)
+            ));
+        }
+    }
+}
+
 /// Replaces a document, or makes it. The caller holds the lock that guards it.
 ///
 /// # Errors
-/// When the disk is full or the folder cannot be written; the old document is still there then.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+/// When the disk is full or the folder cannot be written; nothing was changed then.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<Changed> {
     prepare(path, bytes)?.commit()
 }
 
@@ -136,6 +181,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 pub struct Prepared {
     file: tempfile::NamedTempFile,
     target: PathBuf,
+    /// The folder was made for it.
+    folder: Option<Changed>,
+    /// It was made by [`reserve`].
+    is_successor: bool,
 }
 
 /// Writes a document beside its place. The caller holds the lock that guards it.
@@ -143,19 +192,58 @@ pub struct Prepared {
 /// # Errors
 /// When the disk is full or the folder cannot be written.
 pub fn prepare(path: &Path, bytes: &[u8]) -> Result<Prepared> {
-    // A symbolic link stays one: its target is replaced.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let failed = |error: &std::io::Error| Error::io("write", path, error);
-    let folder = target.parent().unwrap_or(Path::new("/"));
-    make_folder(folder)?;
+    let target = real_target(path);
     sweep(&target);
+    prepare_named(path, target, false, bytes)
+}
+
+/// Takes room for the successor of a document, at a place where it is found again when we are killed before it
+/// is in its place: see [`left_successor`]. The caller holds the lock that guards the document, and has taken home
+/// what an earlier one may have left there.
+///
+/// # Errors
+/// When the disk is full or the folder cannot be written.
+pub fn reserve(path: &Path, bytes: &[u8]) -> Result<Prepared> {
+    let target = real_target(path);
+    sweep(&target);
+    let _ = fs::remove_file(beside(&target, SUCCESSOR));
+    prepare_named(path, target, true, bytes)
+}
+
+/// Where the successor of a document is until it takes its place: [`reserve`].
+#[must_use]
+pub fn left_successor(path: &Path) -> PathBuf {
+    beside(&real_target(path), SUCCESSOR)
+}
+
+/// Puts the successor that a killed process has left into its place.
+///
+/// # Errors
+/// When the file system refuses; both are as they were then.
+pub fn adopt_successor(path: &Path) -> Result<Changed> {
+    let target = real_target(path);
+    fs::rename(beside(&target, SUCCESSOR), &target).map_err(|error| Error::io("write", path, &error))?;
+    Ok(Changed::flushed(&target))
+}
+
+/// A symbolic link stays one: its target is replaced.
+fn real_target(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn prepare_named(path: &Path, target: PathBuf, is_successor: bool, bytes: &[u8]) -> Result<Prepared> {
+    let failed = |error: &io::Error| Error::io("write", path, error);
+    let folder = target.parent().unwrap_or(Path::new("/"));
+    let made = make_folder(folder)?;
+    let (name, random) = if is_successor { (SUCCESSOR, 0) } else { ("", RANDOM) };
     let mut file = tempfile::Builder::new()
-        .prefix(&temporary_prefix(&target))
+        .prefix(&format!("{}{name}", temporary_prefix(&target)))
+        .rand_bytes(random)
         .suffix(TEMPORARY_SUFFIX)
         .tempfile_in(folder)
         .map_err(|error| failed(&error))?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(|error| failed(&error))?;
-    Ok(Prepared { file, target })
+    file.write_all(bytes).and_then(|()| sync_file(file.as_file())).map_err(|error| failed(&error))?;
+    Ok(Prepared { file, target, folder: made, is_successor })
 }
 
 impl Prepared {
@@ -190,10 +278,11 @@ impl Prepared {
     pub fn refill(mut self, bytes: &[u8]) -> Result<Self> {
         let mut refill = || {
             let file = self.file.as_file_mut();
+            // Its length first: killed after the last byte, what is there is whole, with nothing behind it.
+            file.set_len(bytes.len() as u64)?;
             file.rewind()?;
             file.write_all(bytes)?;
-            file.set_len(bytes.len() as u64)?;
-            file.sync_all()
+            sync_file(file)
         };
         match refill() {
             Ok(()) => Ok(self),
@@ -201,82 +290,156 @@ impl Prepared {
         }
     }
 
-    /// Puts the document into its place.
+    /// Puts the document into its place. What was set aside, or left for it by a killed process, is superseded and
+    /// goes.
     ///
     /// # Errors
-    /// When the file system refuses; the old document is still there then.
-    pub fn commit(self) -> Result<()> {
-        let failed = |error: &std::io::Error| Error::io("write", &self.target, error);
-        self.file.persist(&self.target).map_err(|error| failed(&error.error))?;
-        sync_folder(&self.target).map_err(|error| failed(&error))
+    /// When the file system refuses; nothing was changed then.
+    pub fn commit(self) -> Result<Changed> {
+        let Self { file, target, folder, is_successor } = self;
+        if let Err(PersistError { error, file }) = file.persist(&target) {
+            if is_successor {
+                // It may be the only copy: whoever looks for it finds it there.
+                drop(file.into_temp_path().keep());
+            }
+            return Err(Error::io("write", &target, &error));
+        }
+        let changed = Changed::flushed(&target).after(folder);
+        remove_superseded(&target);
+        Ok(changed)
     }
 }
 
-/// A document under another name, from which it can come back.
+/// A document under another name. Dropped, it is back in its place: whoever set it aside and ends early, by an
+/// error or a panic, loses nothing. When the process is killed, whoever reads it next puts it back
+/// ([`restore`]).
+#[must_use = "dropped, it is back in its place"]
+#[derive(Debug)]
 pub struct Aside {
     path: PathBuf,
-    aside: PathBuf,
+    discarded: bool,
 }
 
-/// Takes a document, where there is one, out of its place without destroying it. Left behind by a
-/// crash, it is swept up like a temporary file.
+/// Takes a document, where there is one, out of its place without destroying it. One that a killed process had
+/// set aside counts as the document where there is no other.
 ///
 /// # Errors
-/// When it exists and cannot be renamed.
+/// When it exists and cannot be renamed; nothing was changed then.
 pub fn set_aside(path: &Path) -> Result<Aside> {
-    let name = format!("{}aside{TEMPORARY_SUFFIX}", temporary_prefix(path));
-    let aside = path.with_file_name(name);
-    match fs::rename(path, &aside) {
+    match fs::rename(path, aside(path)) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("rename", path, &error)),
-        _ => Ok(Aside { path: path.to_owned(), aside }),
+        _ => Ok(Aside { path: path.to_owned(), discarded: false }),
+    }
+}
+
+/// Where a document is while it is set aside.
+#[must_use]
+pub fn aside(path: &Path) -> PathBuf {
+    beside(path, ASIDE)
+}
+
+/// Puts a document back that a killed process has set aside, unless something has taken its place. Whether
+/// anything was there to be put back. The caller holds the lock that guards it.
+///
+/// # Errors
+/// When it cannot be renamed; it is still aside then.
+pub fn restore(path: &Path) -> Result<Option<Changed>> {
+    match rename_new(&aside(path), path) {
+        Ok(()) => Ok(Some(Changed::flushed(path))),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => Ok(None),
+        Err(error) => Err(Error::io("bring back", path, &error)),
     }
 }
 
 impl Aside {
-    /// Puts it back. Called when something else has failed, which is what the person is told.
-    pub fn restore(self) {
-        let _ = fs::rename(&self.aside, &self.path);
-    }
-
     /// Destroys it.
     ///
     /// # Errors
-    /// When it exists and cannot be removed.
-    pub fn remove(self) -> Result<()> {
-        remove(&self.aside).map(|_| ())
+    /// When it exists and cannot be removed. It stays aside then, and is not put back.
+    pub fn discard(mut self) -> Result<Option<Changed>> {
+        self.discarded = true;
+        let _ = fs::remove_file(left_successor(&self.path));
+        remove_one(&aside(&self.path))
     }
 }
 
-/// Removes a document, and what a killed write of it left. Whether there was one. The caller holds the
-/// lock that guards it.
+impl Drop for Aside {
+    fn drop(&mut self) {
+        if !self.discarded {
+            // Something else has failed, and that is what the person is told. Where this fails, too, it stays
+            // where the next reader finds it.
+            let _ = restore(&self.path);
+        }
+    }
+}
+
+/// Renames a file or a folder to a name that nothing has.
 ///
 /// # Errors
-/// When it exists and cannot be removed.
-pub fn remove(path: &Path) -> Result<bool> {
+/// [`ErrorKind::AlreadyExists`] when something has it; [`ErrorKind::Unsupported`] where the system or its file
+/// system cannot tell that in the same moment.
+pub fn rename_exclusively(from: &Path, to: &Path) -> io::Result<()> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(()),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Err(ErrorKind::Unsupported.into()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// As [`rename_exclusively`]; where that is not to be had, after a look.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    match rename_exclusively(from, to) {
+        Err(error) if error.kind() == ErrorKind::Unsupported => match fs::symlink_metadata(to) {
+            Ok(_) => Err(ErrorKind::AlreadyExists.into()),
+            Err(_) => fs::rename(from, to),
+        },
+        outcome => outcome,
+    }
+}
+
+/// Removes a document, what was set aside of it, and what killed writes of it left. `None` where there was no
+/// document. The caller holds the lock that guards it.
+///
+/// # Errors
+/// When it exists and cannot be removed; it is still there then.
+pub fn remove(path: &Path) -> Result<Option<Changed>> {
+    // First, as one that stayed would be taken for the last copy of what is gone.
+    remove_superseded(path);
     sweep(path);
+    remove_one(path)
+}
+
+/// Removes a file. `None` where there was none.
+fn remove_one(path: &Path) -> Result<Option<Changed>> {
     match fs::remove_file(path) {
-        Ok(()) => {
-            sync_folder(path).map_err(|error| Error::io("remove", path, &error))?;
-            Ok(true)
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Ok(()) => Ok(Some(Changed::flushed(path))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("remove", path, &error)),
     }
 }
 
-/// Makes a folder and those above it, each 0700.
+/// Makes a folder and those above it, each 0700; `None` where it is there. The folders that they are made in are
+/// flushed: what is durable in a folder that is not is gone with it.
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn make_folder(folder: &Path) -> Result<()> {
+pub fn make_folder(folder: &Path) -> Result<Option<Changed>> {
     if folder.is_dir() {
-        return Ok(());
+        return Ok(None);
     }
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|error| Error::io("make the folder", folder, &error))
+    let failed = |error: &io::Error| Error::io("make the folder", folder, error);
+    let mut missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    let mut changed = None;
+    while let Some(next) = missing.pop() {
+        match DirBuilder::new().mode(0o700).create(next) {
+            Ok(()) => changed = Some(Changed::flushed(next).after(changed)),
+            // Another process was faster.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && next.is_dir() => {}
+            Err(error) => return Err(failed(&error)),
+        }
+    }
+    // Where it exists, and is none.
+    if folder.is_dir() { Ok(changed) } else { Err(failed(&ErrorKind::NotADirectory.into())) }
 }
 
 /// Makes a folder of ours private again where npm, or a umask, left it open.
@@ -294,26 +457,123 @@ pub fn tighten_folder(folder: &Path) -> Result<()> {
 }
 
 /// Flushes the folder that a document stands in: only then is a rename or a removal durable.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+fn sync_folder(path: &Path) -> io::Result<()> {
+    sync_file(&File::open(path.parent().unwrap_or(Path::new("/")))?)
+}
+
+/// Flushes a file or a folder, on file systems that can (fsync(2): `EINVAL` where they cannot).
+fn sync_file(file: &File) -> io::Result<()> {
+    match file.sync_all() {
+        Err(error)
+            if matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOTSUP | libc::ENOSYS))
+                || error.kind() == ErrorKind::Unsupported =>
+        {
+            Ok(())
+        }
+        outcome => outcome,
+    }
 }
 
 const TEMPORARY_SUFFIX: &str = ".tmp";
+/// So many random characters are in the name of a temporary file.
+const RANDOM: usize = 6;
+/// What stands in their place in the name of a document that is set aside: shorter, so that the names never meet.
+const ASIDE: &str = "aside";
+/// What stands there in the name of a document's successor.
+const SUCCESSOR: &str = "next";
 
 fn temporary_prefix(target: &Path) -> String {
     format!(".{}.", target.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// The place beside a document by that name.
+fn beside(target: &Path, name: &str) -> PathBuf {
+    target.with_file_name(format!("{}{name}{TEMPORARY_SUFFIX}", temporary_prefix(target)))
+}
+
+/// Whether something of that name, beside a document, is what is left of a write of it that was killed: a temporary
+/// file of the document itself, and not of another one whose name begins alike.
+fn is_temporary(name: &str, prefix: &str) -> bool {
+    let random = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(TEMPORARY_SUFFIX));
+    random.is_some_and(|random| random.len() == RANDOM && random.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 /// Removes what a killed write left. Nobody else is writing: the caller holds the lock. That a file
 /// cannot be removed is no reason to fail the write.
 fn sweep(target: &Path) {
     let prefix = temporary_prefix(target);
-    let leftover = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with(&prefix) && name.ends_with(TEMPORARY_SUFFIX)
-    };
     let Some(Ok(entries)) = target.parent().map(fs::read_dir) else { return };
-    for path in entries.flatten().map(|entry| entry.path()).filter(leftover) {
-        let _ = fs::remove_file(path);
+    for entry in entries.flatten() {
+        if entry.file_name().to_str().is_some_and(|name| is_temporary(name, &prefix)) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Removes what a document, now in its place or gone for good, has left under its two other names.
+fn remove_superseded(target: &Path) {
+    for name in [ASIDE, SUCCESSOR] {
+        // Mostly there is none.
+        let _ = fs::remove_file(beside(target, name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_sweeps_what_was_left_of_its_own_document_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        let (left, kept) = (
+            [".prod.a1B2c3.tmp", ".prod.ZZZZZZ.tmp"],
+            [".prod.eu.a1B2c3.tmp", ".prod.aside.tmp", ".prod.next.tmp", "prod.a1B2c3.tmp", ".prod.tmp", ".prod.x.tmp"],
+        );
+        left.iter().chain(&kept).for_each(|name| fs::write(at(name), "x").expect("written"));
+        drop(prepare(&at("prod"), b"new").expect("prepared"));
+        assert!(left.iter().all(|name| !at(name).exists()));
+        assert!(kept.iter().all(|name| at(name).exists()), "also the last copy of something");
+        assert_eq!(write(&at("prod"), b"new").expect("written").unconfirmed.map(|e| e.kind()), None);
+        assert!(!at(".prod.aside.tmp").exists() && !at(".prod.next.tmp").exists(), "both are superseded");
+        assert!(at(".prod.eu.a1B2c3.tmp").exists(), "somebody writes that one just now");
+    }
+
+    #[test]
+    fn what_is_set_aside_comes_back_unless_it_is_discarded() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("it");
+        let text = || fs::read_to_string(&path).ok();
+        fs::write(&path, "old").expect("written");
+        let set = set_aside(&path).expect("set aside");
+        assert_eq!(text(), None);
+        drop(set);
+        assert_eq!(text().as_deref(), Some("old"));
+        // As if killed: whoever comes next counts it as the document.
+        std::mem::forget(set_aside(&path).expect("set aside"));
+        drop(set_aside(&path).expect("set aside again"));
+        assert_eq!(text().as_deref(), Some("old"));
+        // What has taken its place meanwhile is the newer one.
+        let set = set_aside(&path).expect("set aside");
+        fs::write(&path, "new").expect("written");
+        drop(set);
+        assert_eq!(text().as_deref(), Some("new"));
+        assert!(restore(&path).expect("nothing to do").is_none());
+        drop(set_aside(&path).expect("set aside").discard().expect("removed"));
+        assert!(text().is_none() && !aside(&path).exists());
+        assert!(restore(&path).expect("nothing to do").is_none());
+    }
+
+    #[test]
+    fn a_folder_is_made_with_those_above_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let deep = folder.path().join("a/b/c");
+        assert!(make_folder(&deep).expect("made").is_some());
+        assert!(make_folder(&deep).expect("there").is_none());
+        for made in [&deep, &folder.path().join("a")] {
+            assert_eq!(fs::metadata(made).expect("there").mode() & 0o777, 0o700);
+        }
+        fs::write(deep.join("file"), "").expect("written");
+        assert!(make_folder(&deep.join("file/d")).is_err());
     }
 }

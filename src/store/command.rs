@@ -88,7 +88,7 @@ impl Store<'_> {
 
     pub(super) fn delete_by_command(&self, name: &ProfileName, commands: &Commands) -> Result<()> {
         let Some(delete) = &commands.delete else {
-            self.messages.say(&format!(
+            self.messages.loss(&format!(
                 "the credential of profile '{name}' stays where its command has put it: there is none that deletes"
             ));
             return Ok(());
@@ -99,7 +99,7 @@ impl Store<'_> {
         match self.read_by_command(name, commands) {
             Ok(Some(_)) => return Err(error),
             Ok(None) => {}
-            Err(_) => self.messages.say(&format!("{error}; it cannot be read either, and counts as gone")),
+            Err(_) => self.messages.loss(&format!("{error}; it cannot be read either, and counts as gone")),
         }
         Ok(())
     }

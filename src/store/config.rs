@@ -6,17 +6,19 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::atomic::{self, Bytes};
+use super::atomic::{self, Bytes, Prepared};
 use super::document::{self, BY_HAND};
 use super::home::Home;
 use super::kept_in::{Identity, StoreCommands, commands, encrypted_to, store_kind};
 use super::lock::Lock;
+use super::marks::Marks;
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
 use crate::oauth::client::{self, Client, Preset};
@@ -36,6 +38,9 @@ pub struct Config {
     profiles: HashMap<String, Providers>,
     /// Tells this folder's keyring items from those of another `ALCHEMY_HOME`; absent in `~/.alchemy`.
     pub keyring_id: Option<String>,
+    /// What restricts the profiles.
+    #[serde(skip)]
+    pub marks: Marks,
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,9 +97,46 @@ impl Config {
     /// When it cannot be read, is not JSON, is of another shape (with line and column), or of a
     /// version that is newer than we know.
     pub fn load(home: &Home) -> Result<Self> {
+        // In this order: a mark goes last, when the profile that it restricts is gone.
+        let config = Self::load_alone(home)?;
+        Ok(Self { marks: Marks::load(home)?, ..config })
+    }
+
+    /// Reads the file without the marks, for whoever wants to know whether it can be understood.
+    ///
+    /// # Errors
+    /// Those of [`Config::load`].
+    pub fn load_alone(home: &Home) -> Result<Self> {
         let path = home.config();
         let parse = |bytes: &Bytes| parse(&path.display().to_string(), bytes);
         Ok(atomic::read_settled(&path, atomic::read, parse)?.unwrap_or_default())
+    }
+
+    /// The profile of that name, with what restricts it. `None` when the file says nothing of it.
+    ///
+    /// # Errors
+    /// Those of [`Entry::profile`] and of [`Marks::restrict`].
+    pub fn profile(&self, name: &ProfileName) -> Option<Result<Profile>> {
+        let profile = self.unmarked(name.as_str(), name)?;
+        Some(profile.and_then(|profile| self.marked(profile)))
+    }
+
+    /// What the file says of `entry`, as a profile of that name, without what restricts it: for whoever lets no
+    /// secret out, but changes, moves or deletes it.
+    ///
+    /// # Errors
+    /// Those of [`Entry::profile`].
+    pub fn unmarked(&self, entry: &str, name: &ProfileName) -> Option<Result<Profile>> {
+        Some(self.entry(entry)?.profile(name))
+    }
+
+    /// A profile, with what restricts it, whichever layout it is from.
+    ///
+    /// # Errors
+    /// Those of [`Marks::restrict`].
+    pub fn marked(&self, mut profile: Profile) -> Result<Profile> {
+        self.marks.restrict(&mut profile)?;
+        Ok(profile)
     }
 
     /// The names of all profiles that have a Cloudflare side, sorted; also those that are no
@@ -115,11 +157,11 @@ impl Config {
 }
 
 impl Entry {
-    /// The entry as a profile.
+    /// The entry as a profile, without what [`Marks`] restrict.
     ///
     /// # Errors
     /// When a field holds what no version of the schema allows; the profile and the field are named.
-    pub fn profile(&self, name: &ProfileName) -> Result<Profile> {
+    fn profile(&self, name: &ProfileName) -> Result<Profile> {
         let wrong = |field: &str, value: &str| {
             Error::new(format!("profile '{name}' has an unknown {field} '{value}' in config.json"))
                 .hint(format!("set the profile up again: alchemy configure -p {name}"))
@@ -195,13 +237,15 @@ fn parse(origin: &str, bytes: &[u8]) -> Result<Config> {
     document::parse(origin, bytes, VERSION, |config: &Config| config.version)
 }
 
-/// The document open for a change, under its lock.
+/// The document open for a change, under its lock; and with it, what restricts the profiles.
 #[derive(Debug)]
 pub struct Edit<'a> {
     home: &'a Home,
     document: Map<String, Value>,
     /// The document as it was read, under the lock.
     pub before: Config,
+    marks: Marks,
+    messages: Messages,
     lock: Lock,
 }
 
@@ -221,12 +265,31 @@ impl<'a> Edit<'a> {
         };
         let (before, document) = atomic::read_settled(&path, atomic::read, parse)?
             .unwrap_or_else(|| (Config::default(), Map::from_iter([("version".to_owned(), VERSION.into())])));
-        Ok(Self { home, document, before, lock })
+        let before = Config { marks: Marks::load(home)?, ..before };
+        let mut edit = Self { home, document, marks: before.marks.clone(), before, messages: *messages, lock };
+        edit.take_marks_over();
+        Ok(edit)
+    }
+
+    /// Has what restricts profiles stand where nobody else drops it.
+    fn take_marks_over(&mut self) {
+        let marked = self.before.profiles.iter().filter(|(_, providers)| {
+            providers.cloudflare.as_ref().is_some_and(|entry| entry.confirm)
+        });
+        let marked: Vec<String> = marked.map(|(name, _)| name.clone()).collect();
+        for name in &marked {
+            self.marks.take(name);
+            let providers = self.object("profiles").get_mut(name).map(as_object);
+            if let Some(entry) = providers.and_then(|providers| providers.get_mut("cloudflare")) {
+                as_object(entry).shift_remove("confirm");
+            }
+        }
     }
 
     /// Puts the profile's fields into its entry, which is made when it is missing. What we do not
     /// know there stays.
     pub fn put(&mut self, profile: &Profile) {
+        self.marks.set(profile);
         let entry = self.object("profiles").entry(profile.name.as_str());
         let entry =
             as_object(as_object(entry.or_insert(Value::Null)).entry("cloudflare").or_insert(Value::Null));
@@ -245,7 +308,6 @@ impl<'a> Edit<'a> {
             ("tokenId", text(token.map(|t| t.id.clone()))),
             ("tokenExpires", text(token.and_then(|t| t.expires).map(|at| at.to_string()))),
             ("also", also),
-            ("confirm", profile.confirm.then_some(Value::Bool(true))),
             // Version 1 of the npm package signs in again only where it finds scopes.
             ("scopes", profile.sign_in.as_ref().map(|sign_in| sign_in.scopes.clone().into())),
             ("oauth", profile.sign_in.as_ref().and_then(oauth)),
@@ -262,7 +324,13 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// Takes a profile's Cloudflare side out, and the profile when nothing else is in it.
+    /// Takes what restricts a profile out, too, that is about to be no more in any layout.
+    pub fn unmark(&mut self, name: &str) {
+        self.marks.remove(name);
+    }
+
+    /// Takes a profile's Cloudflare side out, and the profile when nothing else is in it. What restricts it stays,
+    /// as another layout may have it: see [`Edit::unmark`].
     pub fn remove(&mut self, name: &str) {
         let profiles = self.object("profiles");
         let left = profiles.get_mut(name).map(as_object).is_some_and(|providers| {
@@ -275,11 +343,12 @@ impl<'a> Edit<'a> {
     }
 
     /// Gives a profile, with everything in it, another name at the same place.
-    pub fn rename(&mut self, from: &str, to: &str) {
+    pub fn rename(&mut self, from: &str, to: &ProfileName) {
+        self.marks.rename(from, to);
         let profiles = self.object("profiles");
         *profiles = std::mem::take(profiles)
             .into_iter()
-            .map(|(name, value)| (if name == from { to.to_owned() } else { name }, value))
+            .map(|(name, value)| (if name == from { to.to_string() } else { name }, value))
             .collect();
     }
 
@@ -293,11 +362,17 @@ impl<'a> Edit<'a> {
     ///
     /// # Errors
     /// When it cannot be written; the old one is still there then.
-    pub fn prepare(self) -> Result<Changed> {
+    pub fn prepare(self) -> Result<PreparedEdit> {
         let bytes = serde_json::to_vec_pretty(&self.document)
             .map_err(|error| Error::new(format!("cannot write config.json: {error}")))?;
-        let prepared = atomic::prepare(&self.home.config(), &bytes)?;
-        Ok(Changed { prepared, _lock: self.lock })
+        let Self { home, before: Config { marks: before, .. }, marks: after, messages, lock, .. } = self;
+        let between = before.and(&after);
+        let stricter = (between != before)
+            .then(|| between.to_bytes().and_then(|bytes| atomic::prepare(&home.marks(), &bytes)))
+            .transpose()?;
+        let config = atomic::prepare(&home.config(), &bytes)?;
+        let looser = (between != after).then_some(after);
+        Ok(PreparedEdit { config, stricter, before, looser, path: home.marks(), messages, lock })
     }
 
     fn object(&mut self, name: &str) -> &mut Map<String, Value> {
@@ -307,18 +382,68 @@ impl<'a> Edit<'a> {
 
 /// The changed document, on the disk beside the old one, still under the lock.
 #[derive(Debug)]
-pub struct Changed {
-    prepared: atomic::Prepared,
-    _lock: Lock,
+pub struct PreparedEdit {
+    config: Prepared,
+    /// What restricts the profiles from before the change until after it: whatever does before or after.
+    stricter: Option<Prepared>,
+    /// What restricted them before.
+    before: Marks,
+    /// What restricts them after it, where that is less.
+    looser: Option<Marks>,
+    path: PathBuf,
+    messages: Messages,
+    lock: Lock,
 }
 
-impl Changed {
-    /// Puts it in the old one's place.
+impl PreparedEdit {
+    /// Puts it in the old one's place. What restricts a profile no longer goes when that which this returns is
+    /// dropped: after whatever it restricted.
     ///
     /// # Errors
-    /// When the file system refuses; the old one is still there then.
-    pub fn commit(self) -> Result<()> {
-        self.prepared.commit()
+    /// When the file system refuses; nothing was changed then.
+    pub fn commit(self) -> Result<MarksToLoosen> {
+        let Self { config, stricter, before, looser, path, messages, lock } = self;
+        let to = |looser| MarksToLoosen { path, looser, messages, lock: Some(lock) };
+        let is_stricter = stricter.is_some();
+        if let Some(stricter) = stricter {
+            stricter.commit()?.say(&messages);
+        }
+        match config.commit() {
+            Ok(changed) => changed.say(&messages),
+            Err(error) => {
+                drop(to(is_stricter.then_some(before))); // as it was
+                return Err(error);
+            }
+        }
+        let mut marks = to(looser);
+        if marks.looser.is_none() {
+            marks.lock = None; // nothing more to do under it
+        }
+        Ok(marks)
+    }
+}
+
+/// Takes away what restricts profiles no longer, under the lock of `config.json`, when it is dropped. Killed before
+/// that, they are restricted still.
+#[must_use = "dropped, it takes away what restricts a profile no longer"]
+#[derive(Debug)]
+pub struct MarksToLoosen {
+    path: PathBuf,
+    looser: Option<Marks>,
+    messages: Messages,
+    /// Held, and never asked.
+    lock: Option<Lock>,
+}
+
+impl Drop for MarksToLoosen {
+    fn drop(&mut self) {
+        let Some(marks) = self.looser.take() else { return };
+        match marks.to_bytes().and_then(|bytes| atomic::write(&self.path, &bytes)) {
+            Ok(changed) => changed.say(&self.messages),
+            Err(error) => self.messages.loss(&format!(
+                "a profile is still restricted as it was before ({error}); to have it otherwise, do the same again"
+            )),
+        }
     }
 }
 

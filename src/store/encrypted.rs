@@ -8,7 +8,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::atomic::{self, Bytes};
+use super::atomic::{self, Bytes, Changed};
 use super::cipher::{self, Private, Refused};
 use super::credential::Document;
 use super::kernel_keyring::{self, Kept};
@@ -299,10 +299,10 @@ impl Store<'_> {
         name: &ProfileName,
         encryption: &Encryption,
         document: &Bytes,
-        write: impl FnOnce(&[u8]) -> Result<()>,
+        write: impl FnOnce(&[u8]) -> Result<Changed>,
     ) -> Result<()> {
         let sealed = self.encrypt(name, encryption, document)?;
-        write(&sealed)?;
+        write(&sealed)?.say(self.messages);
         self.remember(name, encryption, &sha256_hex(&sealed), document);
         Ok(())
     }

@@ -36,7 +36,7 @@ pub fn changed(home: &Home, name: &ProfileName) -> Option<Timestamp> {
 
 fn move_on(path: &Path) -> io::Result<()> {
     if let Some(folder) = path.parent() {
-        atomic::make_folder(folder).map_err(io::Error::other)?;
+        drop(atomic::make_folder(folder).map_err(io::Error::other)?);
     }
     let file =
         OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)?;

@@ -1,10 +1,12 @@
 //! A profile's credential under its locks: read again, replaced, never lost.
 
+use std::path::{Path, PathBuf};
+
 use zeroize::Zeroizing;
 
-use super::atomic::{self, Prepared};
+use super::atomic::{self, Changed, Prepared};
 use super::credential::Document;
-use super::lock::Lock;
+use super::lock::{Lock, Sent};
 use super::npm_lock::{self, NpmLock, Protocol};
 use super::{Store, generation, npm, rescue};
 use crate::error::{Error, Kind, Result};
@@ -103,11 +105,16 @@ impl<'a> Store<'a> {
         }
     }
 
+    /// The successor that a killed process may have left beside a profile's credential.
+    pub(super) fn left_successor(&self, profile: &Profile) -> Option<PathBuf> {
+        self.file(profile).map(|path| atomic::left_successor(&path)).filter(|left| left.exists())
+    }
+
     /// Has what is beside a profile's store brought home, as whoever reads it does; under these locks, which are
     /// given back.
     pub(super) fn bring_home_locked(&self, profile: &Profile, locks: ProfileLock) -> Result<ProfileLock> {
         let held = Held { store: self, profile: profile.clone(), locks };
-        if self.may_have_rescued(&profile.name) {
+        if self.may_have_rescued(&profile.name) || self.left_successor(profile).is_some() {
             held.read()?;
         } else {
             self.stored(profile, Some(&held.locks))?;
@@ -157,8 +164,12 @@ impl<'a> Store<'a> {
     /// Takes Cloudflare out of a profile of version 2's, under its locks. As it does itself, with the secret that
     /// came of the credential, and that the next deployment gets again.
     pub(super) fn remove_from_npm(&self, name: &ProfileName) -> Result<()> {
-        atomic::remove(&self.home.npm_state_store(name))?;
-        atomic::remove(&self.home.npm_document(name)).map(drop)
+        for path in [self.home.npm_state_store(name), self.home.npm_document(name)] {
+            if let Some(changed) = atomic::remove(&path)? {
+                changed.say(self.messages);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -220,21 +231,31 @@ impl Held<'_, '_> {
             StoreKind::Encrypted(encryption) => self.store.decrypt_rescued(name, encryption, shown, &bytes),
             _ => Ok(bytes),
         })?;
-        let is_any = !waiting.is_empty();
+        let is_any = !waiting.credentials.is_empty();
         // Where a write has left nothing whole behind, nothing in the store can be newer.
-        let newer = waiting.into_iter().filter(|rescued| {
+        let newer = waiting.credentials.into_iter().filter(|rescued| {
             rescued.document.method() == self.profile.method
                 && stored.as_ref().map_or(true, |stored| rescued.replaces == stored.digest())
         });
         let Some(rescued) = newer.max_by_key(rescue::Rescued::age) else {
             let document = stored?;
-            if is_any {
+            let current = Current { replaces: document.digest(), document };
+            if let Some(adopted) = self.adopt_successor(&current)? {
+                rescue::remove(self.store.home, name);
+                return Ok(adopted);
+            }
+            let is_unsettled = waiting.is_announced && self.says_unsettled(&current);
+            if is_any || waiting.is_announced && !is_unsettled {
                 // Somebody has signed in since, or given it another token.
                 rescue::remove(self.store.home, name);
             }
-            return Ok(Current { replaces: document.digest(), document });
+            return Ok(current);
         };
         let current = Current { document: rescued.document, replaces: rescued.replaces };
+        if let Some(adopted) = self.adopt_successor(&current)? {
+            rescue::remove(self.store.home, name);
+            return Ok(adopted);
+        }
         let home = self.room().and_then(|room| self.put(room, &current.document, Some(&current.replaces)));
         if home.is_ok() {
             rescue::remove(self.store.home, name);
@@ -248,6 +269,77 @@ impl Held<'_, '_> {
             return Ok(Current { replaces: digest, ..current });
         }
         Ok(current)
+    }
+
+    /// Brings home the successor that a process of ours had written whole, and was killed before it was in its
+    /// place. It is that only where the note says that this very secret was sent to be replaced: room for the
+    /// successor is made anew for each, before.
+    fn adopt_successor(&self, current: &Current) -> Result<Option<Current>> {
+        let Profile { name, .. } = &self.profile;
+        let is_sent = self.lock().note().sent.is_some_and(|sent| sent.token == current.digest());
+        let Some(path) = self.store.file(&self.profile).filter(|_| is_sent) else { return Ok(None) };
+        let left = atomic::left_successor(&path);
+        let Some(document) = self.read_successor(&left)? else { return Ok(None) };
+        if document.method() != self.profile.method || document.digest() == current.digest() {
+            return Ok(None);
+        }
+        let is_npms = self.profile.store == StoreKind::Npm;
+        let _profiles = if is_npms { self.store.lock_npms_profiles()? } else { None };
+        atomic::adopt_successor(&path)?.say(self.store.messages);
+        self.lock().change(|note| (note.sent, note.failed) = (None, None));
+        generation::moved(self.store.home, &[name]);
+        self.store.messages.say(&format!(
+            "the new {} of profile '{name}', which a killed process had left in {}, is in its store now",
+            called(&document),
+            left.display()
+        ));
+        Ok(Some(Current { replaces: document.digest(), document }))
+    }
+
+    /// The successor in a file beside the store's; `None` where there is none, or none that is whole.
+    fn read_successor(&self, left: &Path) -> Result<Option<Document>> {
+        let Profile { name, store, .. } = &self.profile;
+        let Some(bytes) = atomic::read(left)?.filter(|bytes| !bytes.iter().all(u8::is_ascii_whitespace))
+        else {
+            return Ok(None);
+        };
+        let shown = left.display().to_string();
+        match store {
+            StoreKind::Npm => Ok(npm::parse(&bytes, name, &shown).ok().map(|(_, document)| document)),
+            StoreKind::Encrypted(encryption) => {
+                match self.store.decrypt_rescued(name, encryption, &shown, &bytes) {
+                    Ok(bytes) => Ok(Document::parse(&bytes, &shown).ok()),
+                    // It was not written to its end.
+                    Err(error) if has_none(&error) => Ok(None),
+                    Err(error) => Err(error),
+                }
+            }
+            _ => Ok(Document::parse(&bytes, &shown).ok()),
+        }
+    }
+
+    /// Says, where a rotation of this very token was killed before its new value was kept, that it may be dead.
+    fn says_unsettled(&self, current: &Current) -> bool {
+        let sent = self.lock().note().sent.filter(|sent| sent.token == current.digest());
+        let Some(Sent { at, .. }) = &sent else { return false };
+        let name = &self.profile.name;
+        self.store.messages.loss(&format!(
+            "a rotation of profile '{name}' at {} ended before its new value was kept: where Cloudflare refuses the \
+             token, roll it by another profile (alchemy rotate {name} --with PROFILE) or give a new one (alchemy \
+             configure -p {name})",
+            at.strftime("%Y-%m-%d %H:%M:%SZ")
+        ));
+        true
+    }
+
+    /// Tells those who read the token meanwhile that it is about to be rolled: they wait for what comes of it.
+    pub fn announce(&self, current: &Current) {
+        rescue::announce(self.store.home, &self.profile.name, &current.digest(), self.store.messages);
+    }
+
+    /// Takes back what was announced, as nothing has come of it.
+    pub fn retract(&self) {
+        rescue::remove(self.store.home, &self.profile.name);
     }
 
     /// Takes room for the next one, so that a full disk shows before the present one is spent.
@@ -272,28 +364,26 @@ impl Held<'_, '_> {
     }
 
     fn room(&self) -> Result<Room> {
-        let path = match &self.profile.store {
-            StoreKind::Keyring | StoreKind::Command(_) => return Ok(Room(None)),
-            StoreKind::Encrypted(_) => self.store.home.encrypted(&self.profile.name),
-            StoreKind::File => self.store.document_path(&self.profile),
-            StoreKind::Npm => {
-                // One that a killed process left is waited for now, and not with the next pair in our hands.
-                drop(self.store.lock_npms_profiles()?);
-                self.store.home.npm_document(&self.profile.name)
-            }
-        };
+        let Some(path) = self.store.file(&self.profile) else { return Ok(Room(None)) };
+        if self.profile.store == StoreKind::Npm {
+            // One that a killed process left is waited for now, and not with the next pair in our hands.
+            drop(self.store.lock_npms_profiles()?);
+        }
         let length = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
         let blank = vec![b' '; usize::try_from(length).unwrap_or_default() + SLACK];
-        Ok(Room(Some(atomic::prepare(&path, &blank)?)))
+        Ok(Room(Some(atomic::reserve(&path, &blank)?)))
     }
 
-    /// Makes the next one durable: in the store, else in a rescue file, which is said.
+    /// Makes the next one durable: in the store, else in a rescue file, which is said. What was noted of the
+    /// present one's being sent is settled by it.
     ///
     /// # Errors
     /// When neither takes it; the reason of the store.
     pub fn write(&self, room: Room, current: &Current, next: &Document) -> Result<()> {
         let name = &self.profile.name;
+        let is_settled = || self.lock().change(|note| note.sent = None);
         let Err(error) = self.put(room, next, Some(&current.replaces)) else {
+            is_settled();
             rescue::remove(self.store.home, name);
             generation::moved(self.store.home, &[name]);
             return Ok(());
@@ -304,11 +394,27 @@ impl Held<'_, '_> {
             }
             _ => Ok(bytes),
         };
-        let Ok(path) = rescue::write(self.store.home, name, next, &current.replaces, seal) else {
-            return Err(error);
+        let rescued =
+            rescue::write(self.store.home, name, next, &current.replaces, self.store.messages, seal);
+        // What could not be put into its place lies whole beside it all the same, where the next of us finds it.
+        let left = self.store.file(&self.profile).map(|path| atomic::left_successor(&path));
+        let is_left = |left: &PathBuf| self.read_successor(left).ok().flatten().as_ref() == Some(next);
+        let path = match (rescued, left) {
+            (Ok(path), left) => {
+                is_settled();
+                if let Some(left) = left {
+                    let _ = std::fs::remove_file(left);
+                }
+                path
+            }
+            (Err(_), Some(left)) if is_left(&left) => left,
+            (Err(_), _) => {
+                self.lock().change(|note| note.sent.iter_mut().for_each(|sent| sent.unkept = true));
+                return Err(error);
+            }
         };
         generation::moved(self.store.home, &[name]);
-        self.store.messages.say(&format!(
+        self.store.messages.loss(&format!(
             "the new {} of profile '{name}' could not be kept in the {} store ({error}); it is in {} \
              until that works again",
             called(next),
@@ -362,7 +468,8 @@ impl Held<'_, '_> {
             return Ok(());
         }
         let bytes = if is_npms { npm::with(self.store.home, name, document)? } else { document.to_bytes() };
-        commit(room, &bytes)
+        commit(room, &bytes)?.say(self.store.messages);
+        Ok(())
     }
 
     /// Whether the store has something else by now than the credential with this digest: npm takes none of the
@@ -380,7 +487,7 @@ fn has_none(error: &Error) -> bool {
     matches!(error.kind(), Kind::NoCredential | Kind::SignedOut)
 }
 
-fn commit(room: Room, bytes: &[u8]) -> Result<()> {
+fn commit(room: Room, bytes: &[u8]) -> Result<Changed> {
     match room.0 {
         Some(prepared) => prepared.refill(bytes)?.commit(),
         None => Err(Error::new("the store could not be written just now")),

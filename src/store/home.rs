@@ -40,6 +40,12 @@ impl Home {
         self.root.join("config.json")
     }
 
+    /// What restricts the profiles, by their names.
+    #[must_use]
+    pub fn marks(&self) -> PathBuf {
+        self.root.join("marks.json")
+    }
+
     /// Which directories use which profiles.
     #[must_use]
     pub fn bindings(&self) -> PathBuf {

@@ -7,7 +7,7 @@ use super::atomic::{self, Bytes};
 use super::credential::Document;
 use super::home::Home;
 use super::lock::Note;
-use super::{Store, generation, lock, npm};
+use super::{Store, generation, lock, npm, rescue};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
 
@@ -23,7 +23,11 @@ impl Store<'_> {
             StoreKind::File => {
                 let path = self.document_path(profile);
                 let parse = |bytes: &Bytes| Document::parse(bytes, &path.display().to_string());
-                atomic::read_settled(&path, atomic::read, parse)
+                match atomic::read_settled(&path, atomic::read, parse)? {
+                    Some(document) => Ok(Some(document)),
+                    // The next command puts it back.
+                    None => atomic::read_settled(&atomic::aside(&path), atomic::read, parse),
+                }
             }
             StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => {
                 self.read_item(profile, false)
@@ -63,12 +67,16 @@ impl Store<'_> {
             return Err(Error::new(format!("{} is no regular file", moved.display())));
         }
         if let Some(folder) = path.parent() {
-            atomic::make_folder(folder)?;
+            atomic::make_folder(folder)?.into_iter().for_each(|made| made.say(self.messages));
             atomic::tighten_folder(folder)?;
         }
         // A link does not replace what somebody has put there meanwhile; a rename would.
         fs::hard_link(&moved, &path).map_err(|error| Error::io("bring back", &moved, &error))?;
-        atomic::remove(&moved)?;
+        // It is back: that it is there, too, takes nothing of that away.
+        match atomic::remove(&moved) {
+            Ok(changed) => changed.into_iter().for_each(|changed| changed.say(self.messages)),
+            Err(error) => self.messages.loss(&format!("a copy is still in {}: {error}", moved.display())),
+        }
         generation::moved(self.home, &[name]);
         Ok(moved)
     }
@@ -89,10 +97,10 @@ impl Store<'_> {
     }
 }
 
-/// The rescue files of a profile that are there.
+/// The rescue files of a profile that are there, and hold a credential.
 #[must_use]
 pub fn waiting(home: &Home, name: &ProfileName) -> Vec<PathBuf> {
-    home.rescues(name).into_iter().filter(|path| path.exists()).collect()
+    rescue::waiting(home, name)
 }
 
 /// What the last refresh of a profile noted.

@@ -50,7 +50,9 @@ impl Store<'_> {
             }
             StoreKind::Encrypted(_) => {
                 self.forget_opened(name);
-                atomic::remove(&self.home.encrypted(name)).map(drop)
+                let removed = atomic::remove(&self.home.encrypted(name))?;
+                removed.into_iter().for_each(|changed| changed.say(self.messages));
+                Ok(())
             }
             StoreKind::Command(commands) => self.delete_by_command(name, commands),
             StoreKind::File | StoreKind::Npm => Ok(()),

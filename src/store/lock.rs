@@ -51,6 +51,9 @@ pub struct Sent {
     pub at: Timestamp,
     /// Its sender has waited for the answer in vain; else it is still waiting, or was killed.
     pub unanswered: bool,
+    /// Its answer came, and could be kept nowhere.
+    #[serde(default)]
+    pub unkept: bool,
 }
 
 /// A refresh that failed, for a reason that meets everyone alike who asked before it had.
@@ -148,7 +151,7 @@ fn open_first(paths: &[PathBuf]) -> Result<(&Path, File)> {
 /// Opens the file to lock: to write where that is allowed, else to read, which is enough for a lock on
 /// a home that cannot be written.
 fn open(path: &Path) -> Result<File> {
-    let made = path.parent().map_or(Ok(()), atomic::make_folder);
+    let made = path.parent().map_or(Ok(()), |folder| atomic::make_folder(folder).map(drop));
     let write = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path);
     let failed = |error: &std::io::Error| Error::io("open the lock", path, error);
     match (made, write) {

@@ -22,10 +22,12 @@ mod kernel_keyring;
 mod keychain;
 pub mod keyring;
 pub mod lock;
+pub mod marks;
 mod npm;
 pub mod npm_lock;
 mod place;
 pub mod relocate;
+mod replaced;
 mod rescue;
 #[cfg(target_os = "linux")]
 mod secret_service;
@@ -97,10 +99,10 @@ impl<'a> Store<'a> {
     /// # Errors
     /// When there is one that cannot be read.
     pub fn get(&self, name: &ProfileName) -> Result<Option<Profile>> {
-        match self.config.entry(name.as_str()) {
-            Some(entry) => entry.profile(name).map(Some),
+        match self.config.profile(name) {
+            Some(profile) => profile.map(Some),
             None => match npm::read(self.home, name)? {
-                Some((profile, _)) => Ok(Some(profile)),
+                Some((profile, _)) => self.config.marked(profile).map(Some),
                 // It may have been moved out of there since `config.json` was read.
                 None => self.by_now(name),
             },
@@ -114,9 +116,9 @@ impl<'a> Store<'a> {
             // It is never another one.
             let _ = self.keyring_id.set(id.clone());
         }
-        match config.entry(name.as_str()) {
-            Some(entry) => entry.profile(name).map(Some),
-            None => Ok(npm::read(self.home, name)?.map(|(profile, _)| profile)),
+        match config.profile(name) {
+            Some(profile) => profile.map(Some),
+            None => npm::read(self.home, name)?.map(|(profile, _)| config.marked(profile)).transpose(),
         }
     }
 
@@ -169,7 +171,7 @@ impl<'a> Store<'a> {
             self.names().iter().filter_map(|name| ProfileName::parse(name).ok()).collect();
         names.sort();
         names.dedup();
-        let entry = |name: &ProfileName| self.config.entry(name.as_str())?.profile(name).ok();
+        let entry = |name: &ProfileName| self.config.profile(name)?.ok();
         names.into_iter().map(|name| (name.clone(), entry(&name))).collect()
     }
 
@@ -179,9 +181,9 @@ impl<'a> Store<'a> {
     /// When a folder cannot be listed.
     pub fn list(&self) -> Result<Vec<Listed>> {
         let own = self.config.names().into_iter().map(|name| {
-            let profile = match (ProfileName::parse(name), self.config.entry(name)) {
-                (Ok(name), Some(entry)) => entry.profile(&name),
-                _ => Err(Error::new("its name is not one that can be used")
+            let profile = match ProfileName::parse(name).ok().and_then(|name| self.config.profile(&name)) {
+                Some(profile) => profile,
+                None => Err(Error::new("its name is not one that can be used")
                     .hint(format!("alchemy profile rename '{name}' NEW"))),
             };
             Listed { name: name.to_owned(), profile, shadowed: false }
@@ -189,7 +191,7 @@ impl<'a> Store<'a> {
         let mut listed: Vec<_> = own.collect();
         for name in npm::names(self.home)? {
             let profile = npm::read(self.home, &name).and_then(|read| match read {
-                Some((profile, _)) => Ok(profile),
+                Some((profile, _)) => self.config.marked(profile),
                 None => Err(Error::new("it was removed just now")),
             });
             let shadowed = self.config.entry(name.as_str()).is_some();
@@ -357,7 +359,10 @@ impl<'a> Store<'a> {
             return Ok(None);
         }
         self.write_item(profile, &document.to_bytes())?;
-        atomic::remove(&path)?;
+        // Where it cannot be removed, nothing goes on: the next one would take it for newer than what came of it.
+        if let Some(changed) = atomic::remove(&path)? {
+            changed.say(self.messages);
+        }
         generation::moved(self.home, &[name]);
         self.messages.say(&format!(
             "moved a newer credential of profile '{name}' from {} into the {} store",

@@ -168,7 +168,11 @@ fn by_npm(name: &ProfileName, command: &str, more: &str) -> String {
     format!("with npm's own command: npx alchemy profile {command} --profile {name}{more}")
 }
 
-fn parse(bytes: &[u8], name: &ProfileName, origin: &str) -> Result<(Profile, Document)> {
+/// A document of version 2's, as a profile with its credential.
+///
+/// # Errors
+/// When it is none of version 2's, or is not complete.
+pub fn parse(bytes: &[u8], name: &ProfileName, origin: &str) -> Result<(Profile, Document)> {
     // The parser's words would quote what it found, which may be the secret.
     let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| {
         Error::new(format!(

@@ -1,11 +1,13 @@
 //! A credential in one store, whichever it is: read, kept, wiped. Beside `grant.rs`, which replaces one in its
 //! place, nothing else need tell the stores apart.
 
+use std::path::Path;
+
 use zeroize::Zeroizing;
 
 use super::credential::Document;
 use super::write::remove_folder;
-use super::{Store, atomic, npm};
+use super::{Store, atomic, generation, npm};
 use crate::error::Result;
 use crate::profile::{Method, Profile, StoreKind};
 
@@ -14,12 +16,53 @@ impl Store<'_> {
     pub(super) fn kept(&self, profile: &Profile, may_ask: bool) -> Result<Option<Document>> {
         let name = &profile.name;
         match &profile.store {
-            StoreKind::File => self.read_file(&self.document_path(profile), name),
+            StoreKind::File => self.read_file_store(profile, !may_ask),
             StoreKind::Npm => Ok(npm::read(self.home, name)?.map(|(_, document)| document)),
             StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => {
                 self.read_item(profile, may_ask)
             }
         }
+    }
+
+    /// What the file store has. `held`: the profile's locks are.
+    fn read_file_store(&self, profile: &Profile, held: bool) -> Result<Option<Document>> {
+        let path = self.document_path(profile);
+        match self.read_file(&path, &profile.name)? {
+            None if atomic::aside(&path).exists() => {
+                let _locks = if held { None } else { Some(self.lock_profile(profile)?) };
+                self.put_back(profile)?;
+                self.read_file(&path, &profile.name)
+            }
+            document => Ok(document),
+        }
+    }
+
+    /// Puts a document back that a killed command has set aside, where it is still what `config.json` names. The
+    /// caller holds the profile's locks.
+    pub(super) fn put_back(&self, profile: &Profile) -> Result<()> {
+        let path = self.document_path(profile);
+        let is_named = |now: &Profile| now.store == StoreKind::File && self.document_path(now) == path;
+        if !atomic::aside(&path).exists() || !self.by_now(&profile.name)?.as_ref().is_some_and(is_named) {
+            return Ok(());
+        }
+        if let Some(changed) = atomic::restore(&path)? {
+            changed.say(self.messages);
+            generation::moved(self.home, &[&profile.name]);
+            self.messages.say(&format!(
+                "the credential of profile '{}' is in its place again: a command that had set it aside was killed",
+                profile.name
+            ));
+        }
+        Ok(())
+    }
+
+    /// Removes a document of the file store.
+    pub(super) fn remove_document(&self, path: &Path) -> Result<()> {
+        if let Some(changed) = atomic::remove(path)? {
+            changed.say(self.messages);
+        }
+        remove_folder(path);
+        Ok(())
     }
 
     /// Keeps a credential in the profile's store. The caller holds its locks.
@@ -29,14 +72,21 @@ impl Store<'_> {
             StoreKind::Encrypted(_) | StoreKind::Command(_) => self.write_item(profile, &document.to_bytes()),
             StoreKind::File => {
                 let path = self.document_path(profile);
-                atomic::write(&path, &document.to_bytes()).inspect_err(|_| remove_folder(&path))?;
-                atomic::tighten_folder(&self.home.credentials())?;
-                path.parent().map_or(Ok(()), atomic::tighten_folder)
+                // Before there is anything in them.
+                if let Some(folder) = path.parent() {
+                    atomic::make_folder(folder)?.into_iter().for_each(|made| made.say(self.messages));
+                    atomic::tighten_folder(&self.home.credentials())?;
+                    atomic::tighten_folder(folder)?;
+                }
+                let written = atomic::write(&path, &document.to_bytes()).inspect_err(|_| remove_folder(&path));
+                written.map(|changed| changed.say(self.messages))
             }
             StoreKind::Npm => {
                 let path = self.home.npm_document(&profile.name);
                 let _profiles = self.lock_npms_profiles()?;
-                atomic::write(&path, &npm::new(profile, document)).inspect_err(|_| remove_folder(&path))
+                let written =
+                    atomic::write(&path, &npm::new(profile, document)).inspect_err(|_| remove_folder(&path));
+                written.map(|changed| changed.say(self.messages))
             }
         }
     }
@@ -59,8 +109,7 @@ impl Store<'_> {
             StoreKind::File => {
                 for path in [self.home.credential(name.as_str()), self.home.native_credential(name.as_str())]
                 {
-                    atomic::remove(&path)?;
-                    remove_folder(&path);
+                    self.remove_document(&path)?;
                 }
             }
             StoreKind::Npm => {

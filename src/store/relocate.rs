@@ -65,11 +65,11 @@ impl Store<'_> {
         let mut edit = Edit::open(self.home, self.messages)?;
         if self.identify_keyring(&target, &mut edit)? {
             // Written down first: killed after that, the copy would be under a name that nobody knows.
-            edit.prepare()?.commit()?;
+            drop(edit.prepare()?.commit()?);
             edit = Edit::open(self.home, self.messages)?;
         }
-        if let Some(entry) = edit.before.entry(target.name.as_str()) {
-            target = Profile { store: target.store.clone(), ..entry.profile(&target.name)? };
+        if let Some(now) = edit.before.profile(&target.name) {
+            target = Profile { store: target.store.clone(), ..now? };
         }
         self.must_take(&target, &document)?;
         if target.store == StoreKind::Npm {
@@ -80,25 +80,23 @@ impl Store<'_> {
         let prepared = edit.prepare()?;
 
         leaves(held.lock(), Some(&target.store));
-        let strays = self.keep_verified(&target, &document).and_then(|()| {
+        let mut is_new = true;
+        let made = self.keep_verified(&target, &document).and_then(|kept| {
+            is_new = kept;
             let strays = self.set_strays_aside(from, &target)?;
-            match prepared.commit() {
-                Ok(()) => Ok(strays),
-                Err(error) => {
-                    strays.into_iter().for_each(Aside::restore);
-                    Err(error)
-                }
-            }
+            prepared.commit().map(|marks| (strays, marks))
         });
-        let strays = strays.inspect_err(|_| {
-            if self.wipe(&target, Some(&document)).is_ok() {
+        let (strays, marks) = made.inspect_err(|_| {
+            if !is_new || self.wipe(&target, Some(&document)).is_ok() {
                 leaves(held.lock(), None);
             }
         })?;
+        // It has moved: nothing from here on takes that back.
+        drop(marks);
         leaves(held.lock(), Some(&from.store));
         generation::moved(self.home, &[&target.name]);
-        let wiped =
-            strays.into_iter().try_for_each(Aside::remove).and_then(|()| self.wipe(from, Some(&stored)));
+        self.discard(strays, &target.name);
+        let wiped = self.wipe(from, Some(&stored));
         let gone = wiped.map_err(|error| not_wiped(from, &target, &error))?;
         leaves(held.lock(), None);
         rescue::remove(self.home, &target.name);
@@ -127,15 +125,16 @@ impl Store<'_> {
         }
     }
 
-    fn keep_verified(&self, target: &Profile, document: &Document) -> Result<()> {
+    /// Keeps the credential in its new store too, which gives it back; whether that did not have it before.
+    fn keep_verified(&self, target: &Profile, document: &Document) -> Result<bool> {
         let has =
             |kept: Result<Option<Document>>| kept.map(|kept| kept.is_some_and(|it| same(&it, document)));
         if has(self.kept(target, false)).unwrap_or(false) {
-            return Ok(()); // It may be npm's, with more in it.
+            return Ok(false); // It may be npm's, with more in it.
         }
         self.keep(target, document)?;
         if has(self.kept(target, false))? {
-            return Ok(());
+            return Ok(true);
         }
         let Profile { name, store, .. } = target;
         Err(Error::new(format!("the {store} store gives back something else than it was given"))
@@ -182,7 +181,7 @@ impl Store<'_> {
                     ));
                 }
             }
-            Err(error) => self.messages.say(&format!(
+            Err(error) => self.messages.loss(&format!(
                 "an old copy of the credential of '{name}' is still in the {left} store: {error}"
             )),
         }

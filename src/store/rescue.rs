@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -18,6 +18,7 @@ use super::credential::Document;
 use super::home::Home;
 use crate::error::{Error, Kind, Result};
 use crate::profile::ProfileName;
+use crate::terminal::Messages;
 
 /// A credential in a rescue file.
 pub struct Rescued {
@@ -30,9 +31,30 @@ pub struct Rescued {
     written: SystemTime,
 }
 
+/// What waits for a profile.
+#[derive(Default)]
+pub struct Waiting {
+    /// Credentials.
+    pub credentials: Vec<Rescued>,
+    /// That one is about to come: see [`announce`].
+    pub is_announced: bool,
+}
+
 #[derive(Deserialize)]
 struct Replaces {
     replaces: String,
+}
+
+/// A file that holds no credential, but says that one is about to come.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Announcement {
+    announced: bool,
+    replaces: String,
+}
+
+fn is_announcement(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<Announcement>(bytes).is_ok_and(|it| it.announced)
 }
 
 impl Rescued {
@@ -62,17 +84,30 @@ pub fn read(
     home: &Home,
     name: &ProfileName,
     open: impl Fn(&str, Bytes) -> Result<Bytes>,
-) -> Result<Vec<Rescued>> {
-    let mut waiting = Vec::new();
-    for path in home.rescues(name).into_iter().filter(|path| path.exists()) {
+) -> Result<Waiting> {
+    let mut waiting = Waiting::default();
+    // Also one that a killed process has written whole, and not put into its place: it says itself what it replaces.
+    let paths = home.rescues(name).into_iter();
+    for (path, is_left) in paths.flat_map(|path| [(atomic::left_successor(&path), true), (path, false)]) {
+        if !path.exists() {
+            continue;
+        }
         let shown = path.display().to_string();
         let unread = |error: Error| {
             let why = format!("the newest credential of profile '{name}' may wait in {shown}: {error}");
             error.retold(Kind::Failed, why)
         };
         let Some(found) = atomic::read_secret(&path).map_err(unread)? else { continue };
-        let bytes = open(&shown, found.bytes).map_err(unread)?;
-        waiting.extend(parse(path, &bytes));
+        if is_announcement(&found.bytes) {
+            waiting.is_announced = true;
+            continue;
+        }
+        match open(&shown, found.bytes) {
+            Ok(bytes) => waiting.credentials.extend(parse(path, &bytes)),
+            // It was not written to its end.
+            Err(error) if is_left && error.kind() == Kind::NoCredential => {}
+            Err(error) => return Err(unread(error)),
+        }
     }
     Ok(waiting)
 }
@@ -93,6 +128,7 @@ pub fn write(
     name: &ProfileName,
     document: &Document,
     replaces: &str,
+    messages: &Messages,
     seal: impl FnOnce(Bytes) -> Result<Bytes>,
 ) -> Result<PathBuf> {
     let mut document: Value =
@@ -101,18 +137,37 @@ pub fn write(
     let bytes = seal(Zeroizing::new(format!("{document:#}").into_bytes()))?;
     let mut failed = Error::new("there is no place for it");
     for path in home.rescues(name) {
-        match atomic::write(&path, &bytes) {
-            Ok(()) => return Ok(path),
+        match atomic::reserve(&path, &bytes).and_then(atomic::Prepared::commit) {
+            Ok(changed) => {
+                changed.say(messages);
+                return Ok(path);
+            }
             Err(error) => failed = error,
         }
     }
     Err(failed)
 }
 
+/// Says, where those look who read an API token, that this one may be dead in a moment, and that another is about
+/// to come. That it cannot be said is no reason not to go on.
+pub fn announce(home: &Home, name: &ProfileName, replaces: &str, messages: &Messages) {
+    let announcement = Announcement { announced: true, replaces: replaces.to_owned() };
+    let Ok(bytes) = serde_json::to_vec(&announcement) else { return };
+    let written = home.rescues(name).iter().find_map(|path| atomic::write(path, &bytes).ok());
+    written.into_iter().for_each(|changed| changed.say(messages));
+}
+
+/// The rescue files of a profile that are there, and hold a credential.
+#[must_use]
+pub fn waiting(home: &Home, name: &ProfileName) -> Vec<PathBuf> {
+    let holds_none = |path: &PathBuf| matches!(atomic::read(path), Ok(Some(bytes)) if is_announcement(&bytes));
+    home.rescues(name).into_iter().filter(|path| path.exists() && !holds_none(path)).collect()
+}
+
 /// Removes what waits for this profile, when it is home or over.
 pub fn remove(home: &Home, name: &ProfileName) {
     for path in home.rescues(name) {
         // One that stays is found to be over the next time.
-        let _ = atomic::remove(&path);
+        drop(atomic::remove(&path));
     }
 }

@@ -5,11 +5,15 @@
 //! `config.json` is written beside the old one, where a full disk shows; then the credential; then the
 //! new `config.json` takes the old one's place; last, a credential in another store goes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::config::Edit;
+use super::atomic::Aside;
+use super::config::{Edit, MarksToLoosen, PreparedEdit};
 use super::credential::Document;
 use super::grant::{self, ProfileLock};
+use super::home::Home;
+use super::lock::Lock;
+use super::replaced::Replaced;
 use super::{Store, atomic, generation, inspect, npm, rescue};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
@@ -35,58 +39,125 @@ impl Store<'_> {
             self.ready(name, &profile.store)?; // that one says so itself
         }
         let lock = self.lock_both(profile)?;
+        self.replace(profile, document, lock.ours())?;
+        drop(lock);
+        self.reload_changed();
+        Ok(())
+    }
+
+    /// Puts a profile and its credential in the place of what has its name, under its lock.
+    fn replace(&self, profile: &Profile, document: &Document, lock: &Lock) -> Result<()> {
+        let name = &profile.name;
         let edit = self.edit_for(profile)?;
-        let before = edit.before.entry(name.as_str()).and_then(|entry| entry.profile(name).ok());
+        let before = edit.before.unmarked(name.as_str(), name).and_then(Result::ok);
+        if let Some(before) = before.as_ref().filter(|before| before.store == StoreKind::File) {
+            self.put_back(before)?;
+        }
         let prepared = edit.prepare()?;
         let path = self.home.credential(name.as_str());
         let mut others = vec![path.clone(), self.home.native_credential(name.as_str())];
+        let mut replaced = self.about_to_replace(profile);
         self.keep(profile, document)?;
+        replaced.is_changed();
         if profile.store == StoreKind::File {
             let path = self.document_path(profile);
             others.retain(|other| *other != path);
         }
         // They must be gone before config.json names another store: what lies beside such a profile counts as
-        // a newer sign-in by npm. Set aside, so that they can come back.
+        // a newer sign-in by npm.
         let asides = others.iter().map(|other| atomic::set_aside(other)).collect::<Result<Vec<_>>>()?;
-        if let Err(error) = prepared.commit() {
-            asides.into_iter().for_each(atomic::Aside::restore);
-            return Err(error);
-        }
-        asides.into_iter().try_for_each(atomic::Aside::remove)?;
+        let marks = prepared.commit()?;
+        // The change is made: nothing from here on takes it back, or calls it failed.
+        replaced.forget();
+        self.discard(asides, name);
         rescue::remove(self.home, name);
         remove_folder(&path);
         if let Some(before) = before.filter(|before| before.store.name() != profile.store.name())
             && let Err(error) = self.delete_item(&before)
         {
-            self.messages.say(&format!("the old credential is still in the {} store: {error}", before.store));
+            self.say_left(name, &before.store, &error);
         }
-        self.wipe_left(lock.ours(), profile);
+        self.wipe_left(lock, profile);
+        drop(marks);
         generation::moved(self.home, &[name]);
-        self.reload()
+        Ok(())
+    }
+
+    /// Destroys what was set aside; what stays is said.
+    pub(super) fn discard(&self, asides: Vec<Aside>, name: &ProfileName) {
+        for aside in asides {
+            match aside.discard() {
+                Ok(changed) => changed.into_iter().for_each(|changed| changed.say(self.messages)),
+                Err(error) => self.say_left(name, &StoreKind::File, &error),
+            }
+        }
+    }
+
+    /// Says that an old credential stays where it should not.
+    fn say_left(&self, name: &ProfileName, store: &StoreKind, error: &Error) {
+        self.messages.loss(&format!("an old credential of '{name}' is still in the {store} store: {error}"));
+    }
+
+    /// Reads `config.json` again after a change, which is made whether this works or not.
+    fn reload_changed(&mut self) {
+        if let Err(error) = self.reload() {
+            self.messages.say(&error.to_string());
+        }
     }
 
     /// Makes a profile that signs in, or changes one to be this, without a session yet.
     ///
     /// # Errors
-    /// When a lock, a store or the disk refuses.
+    /// When a lock, a store or the disk refuses; what was there before is there then.
     pub fn put_signed_out(&mut self, profile: &Profile) -> Result<()> {
         let name = &profile.name;
         self.unlock(name)?;
-        let _lock = self.lock_both(profile)?;
+        let lock = self.lock_both(profile)?;
         let edit = self.edit_for(profile)?;
-        let replaced = edit.before.entry(name.as_str()).map(|entry| entry.profile(name));
+        let before = edit.before.unmarked(name.as_str(), name).and_then(Result::ok);
         let prepared = edit.prepare()?;
-        if let Some(Ok(replaced)) = &replaced {
-            self.delete_item(replaced)?;
+        let mut replaced = Vec::new();
+        if let Some(before) = &before {
+            replaced.push(self.without_item(before)?);
         }
         // What nobody owned would be its session from now on.
         if !matches!(&profile.store, StoreKind::Command(_)) {
-            self.delete_item(profile)?;
+            replaced.push(self.without_item(profile)?);
         }
-        self.remove_documents(name)?;
-        prepared.commit()?;
+        self.finish_without(name, prepared, replaced)?;
+        drop(lock);
         generation::moved(self.home, &[name]);
-        self.reload()
+        self.reload_changed();
+        Ok(())
+    }
+
+    /// Deletes a profile's item, where its store has items; it comes back unless the change is made.
+    fn without_item(&self, profile: &Profile) -> Result<Option<Replaced<'_, '_>>> {
+        if matches!(profile.store, StoreKind::File | StoreKind::Npm) {
+            return Ok(None);
+        }
+        let mut replaced = self.about_to_replace(profile);
+        self.delete_item(profile)?;
+        replaced.is_changed();
+        Ok(Some(replaced))
+    }
+
+    /// Makes a change that leaves a name without a credential: its documents go, too.
+    fn finish_without(
+        &self,
+        name: &ProfileName,
+        prepared: PreparedEdit,
+        replaced: Vec<Option<Replaced>>,
+    ) -> Result<()> {
+        let paths = [self.home.credential(name.as_str()), self.home.native_credential(name.as_str())];
+        let asides = paths.iter().map(|path| atomic::set_aside(path)).collect::<Result<Vec<_>>>()?;
+        let marks = prepared.commit()?;
+        replaced.into_iter().flatten().for_each(Replaced::forget);
+        self.discard(asides, name);
+        paths.iter().for_each(|path| remove_folder(path));
+        rescue::remove(self.home, name);
+        drop(marks);
+        Ok(())
     }
 
     /// `config.json` open, with the profile in it.
@@ -146,25 +217,24 @@ impl Store<'_> {
     /// The locks of a profile that is about to become this one: npm's, too, where it refreshes what is
     /// there or what will be.
     fn lock_both(&self, profile: &Profile) -> Result<ProfileLock> {
-        let before = self.config.entry(profile.name.as_str());
-        match before.and_then(|entry| entry.profile(&profile.name).ok()) {
-            Some(before) if grant::is_shared_with_v1(&before) => self.lock_profile(&before),
+        match self.config.unmarked(profile.name.as_str(), &profile.name) {
+            Some(Ok(before)) if grant::is_shared_with_v1(&before) => self.lock_profile(&before),
             _ => self.lock_profile(profile),
         }
     }
 
     /// The locks of whatever has this name now.
     fn lock_as_it_is(&self, name: &ProfileName) -> Result<ProfileLock> {
-        match self.config.entry(name.as_str()).and_then(|entry| entry.profile(name).ok()) {
-            Some(profile) => self.lock_profile(&profile),
-            None => self.lock_ours(name),
+        match self.config.unmarked(name.as_str(), name) {
+            Some(Ok(profile)) => self.lock_profile(&profile),
+            _ => self.lock_ours(name),
         }
     }
 
     /// Has a keyring unlocked that holds the credential of whatever has this name now: before any lock is
     /// taken, as a person may have to be asked.
     fn unlock(&self, name: &ProfileName) -> Result<()> {
-        match self.config.entry(name.as_str()).map(|entry| entry.profile(name)) {
+        match self.config.unmarked(name.as_str(), name) {
             Some(Ok(profile)) if profile.store == StoreKind::Keyring => {
                 self.read_item(&profile, true).map(drop)
             }
@@ -178,13 +248,13 @@ impl Store<'_> {
     /// When it is gone, is kept by the npm package's version 2, or cannot be written.
     pub fn update(&mut self, name: &ProfileName, change: impl FnOnce(&mut Profile)) -> Result<Profile> {
         let mut edit = Edit::open(self.home, self.messages)?;
-        let Some(entry) = edit.before.entry(name.as_str()) else { return Err(self.not_ours(name.as_str())) };
-        let mut profile = entry.profile(name)?;
+        let Some(profile) = edit.before.profile(name) else { return Err(self.not_ours(name.as_str())) };
+        let mut profile = profile?;
         change(&mut profile);
         edit.put(&profile);
-        edit.prepare()?.commit()?;
+        drop(edit.prepare()?.commit()?);
         generation::moved(self.home, &[name]);
-        self.reload()?;
+        self.reload_changed();
         Ok(profile)
     }
 
@@ -214,7 +284,7 @@ impl Store<'_> {
             held.push(if name == to { locks } else { self.settle(name, locks)? });
         }
         let mut edit = Edit::open(self.home, self.messages)?;
-        let Some(entry) = edit.before.entry(from) else { return Err(self.not_ours(from)) };
+        let Some(profile) = edit.before.unmarked(from, to) else { return Err(self.not_ours(from)) };
         if from == to.as_str() {
             return Ok(());
         }
@@ -223,51 +293,76 @@ impl Store<'_> {
                 .hint(format!("delete it first: alchemy profile delete {to}")));
         }
         self.none_waits(to)?;
-        let profile = entry.profile(to)?;
-        edit.rename(from, to.as_str());
+        edit.rename(from, to);
+        let profile = profile?;
         let prepared = edit.prepare()?;
-        let moves = [
-            (self.home.credential(from), self.home.credential(to.as_str())),
-            (self.home.native_credential(from), self.home.native_credential(to.as_str())),
-        ];
-        match (&old_name, &profile.store) {
-            (Some(old_name), StoreKind::Keyring | StoreKind::Command(_)) => {
-                let old = Profile { name: old_name.clone(), ..profile.clone() };
-                if let Some(document) = self.read_item(&old, false)? {
+        let old = old_name.clone().map(|name| Profile { name, ..profile.clone() });
+        let marks = match (&old, &profile.store) {
+            (Some(old), StoreKind::Keyring | StoreKind::Command(_)) => {
+                let mut replaced = self.about_to_replace(&profile);
+                if let Some(document) = self.read_item(old, false)? {
                     self.write_item(&profile, &document.to_bytes())?;
+                    replaced.is_changed();
                 }
-                prepared.commit()?;
-                self.delete_item(&old)?;
+                let marks = prepared.commit()?;
+                replaced.forget();
+                marks
             }
-            (Some(old_name), StoreKind::Encrypted(_)) => {
+            (Some(old), StoreKind::Encrypted(_)) => {
                 // As it is: a name is no part of what is encrypted.
-                if let Some(found) = atomic::read_secret(&self.home.encrypted(old_name))? {
-                    atomic::write(&self.home.encrypted(to), &found.bytes)?;
-                }
-                prepared.commit()?;
-                self.delete_item(&Profile { name: old_name.clone(), ..profile })?;
+                let files = [(self.home.encrypted(&old.name), self.home.encrypted(to))];
+                self.copy_and_commit(&profile, &files, prepared)?
             }
             _ => {
-                for (old, new) in &moves {
-                    if let Some(found) = atomic::read_secret(old)? {
-                        atomic::write(new, &found.bytes).inspect_err(|_| remove_folder(new))?;
-                    }
-                }
-                prepared.commit()?;
-                for (old, _) in &moves {
-                    atomic::remove(old)?;
-                    remove_folder(old);
-                }
+                let files = [Home::credential, Home::native_credential]
+                    .map(|path| (path(self.home, from), path(self.home, to.as_str())));
+                self.copy_and_commit(&profile, &files, prepared)?
+            }
+        };
+        // It has its new name: what stays under the old one is said, and takes nothing of that back.
+        let removed = match &old {
+            Some(old) if !matches!(old.store, StoreKind::File | StoreKind::Npm) => self.delete_item(old),
+            _ => [self.home.credential(from), self.home.native_credential(from)]
+                .iter()
+                .try_for_each(|path| self.remove_document(path)),
+        };
+        if let Err(error) = removed {
+            self.messages.loss(&format!(
+                "the credential of '{to}' is still there under its old name '{from}', too: {error}"
+            ));
+        }
+        drop(marks);
+        drop(held);
+        generation::moved(self.home, &old_name.iter().chain([to]).collect::<Vec<_>>());
+        self.reload_changed();
+        Ok(())
+    }
+
+    /// Copies files to the places where a change of `config.json` has them, and makes the change.
+    fn copy_and_commit(
+        &self,
+        profile: &Profile,
+        files: &[(PathBuf, PathBuf)],
+        prepared: PreparedEdit,
+    ) -> Result<MarksToLoosen> {
+        let mut replaced = Vec::new();
+        for (old, new) in files {
+            replaced.push(self.about_to_replace_file(profile, new.clone()));
+            if let Some(found) = atomic::read_secret(old)? {
+                let written = atomic::write(new, &found.bytes).inspect_err(|_| remove_folder(new))?;
+                written.say(self.messages);
             }
         }
-        generation::moved(self.home, &old_name.iter().chain([to]).collect::<Vec<_>>());
-        self.reload()
+        let marks = prepared.commit()?;
+        replaced.into_iter().for_each(Replaced::forget);
+        Ok(marks)
     }
 
     /// Whether a newer credential may be beside a profile's store: a look or two.
     fn has_beside(&self, profile: &Profile) -> bool {
         let takes_over = !matches!(profile.store, StoreKind::File | StoreKind::Npm);
         self.may_have_rescued(&profile.name)
+            || self.left_successor(profile).is_some()
             || takes_over && self.home.credential(profile.name.as_str()).exists()
     }
 
@@ -309,26 +404,26 @@ impl Store<'_> {
         self.unlock(name)?;
         let lock = self.lock_as_it_is(name)?;
         let mut edit = Edit::open(self.home, self.messages)?;
-        let Some(entry) = edit.before.entry(name.as_str()) else { return Err(self.not_ours(name.as_str())) };
-        let profile = entry.profile(name);
+        let Some(profile) = edit.before.unmarked(name.as_str(), name) else {
+            return Err(self.not_ours(name.as_str()));
+        };
         if let Ok(profile) = &profile {
             self.wipe_left(lock.ours(), profile);
         }
         edit.remove(name.as_str());
+        edit.unmark(name.as_str());
         let prepared = edit.prepare()?;
-        if let Ok(profile) = profile {
-            self.delete_item(&profile)?;
-        }
-        self.remove_documents(name)?;
-        prepared.commit()?;
+        let replaced = profile.ok().map(|profile| self.without_item(&profile)).transpose()?;
+        self.finish_without(name, prepared, replaced.into_iter().collect())?;
+        drop(lock);
         generation::moved(self.home, &[name]);
-        self.reload()
+        self.reload_changed();
+        Ok(())
     }
 
     pub(super) fn remove_documents(&self, name: &ProfileName) -> Result<()> {
         for path in [self.home.credential(name.as_str()), self.home.native_credential(name.as_str())] {
-            atomic::remove(&path)?;
-            remove_folder(&path);
+            self.remove_document(&path)?;
         }
         rescue::remove(self.home, name);
         Ok(())

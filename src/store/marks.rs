@@ -1,0 +1,136 @@
+//! `marks.json`: what restricts a profile, by its name.
+//!
+//! A mark must not be lost by another program's doing: version 1 of the npm package replaces a profile's whole
+//! entry in `config.json` and drops what it does not know (`facts/alchemy-npm.md` §1.3). So marks stand in a
+//! file of our own. `config.json` had them before; one that still stands there counts as well, and goes over with
+//! the next change ([`Marks::take`]).
+//!
+//! Whatever is unclear restricts: a file that does not parse is an error, and so is a mark that we do not know.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::atomic;
+use super::document;
+use super::home::Home;
+use crate::error::{Error, Result};
+use crate::profile::{Profile, ProfileName};
+
+/// The newest version of the document that we know.
+const VERSION: u64 = 1;
+
+/// The document.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marks {
+    version: Option<u64>,
+    #[serde(default)]
+    profiles: BTreeMap<String, ProfileMarks>,
+    #[serde(flatten)]
+    unknown: Map<String, Value>,
+}
+
+/// What restricts one profile.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileMarks {
+    /// It asks before its secret leaves.
+    #[serde(default, skip_serializing_if = "is_false")]
+    confirm: bool,
+    /// Marks of a newer alchemy.
+    #[serde(flatten)]
+    unknown: Map<String, Value>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Marks {
+    /// Reads the file; one that does not exist marks nothing.
+    ///
+    /// # Errors
+    /// When it cannot be read, is not JSON or of another shape (with line and column), or is newer than we know.
+    pub fn load(home: &Home) -> Result<Self> {
+        let path = home.marks();
+        match atomic::read(&path)? {
+            Some(bytes) => {
+                let version = |marks: &Self| marks.version;
+                document::parse(&path.display().to_string(), &bytes, VERSION, version)
+            }
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Restricts a profile as is said of its name.
+    ///
+    /// # Errors
+    /// When it has a mark that we do not know: then nobody knows what it forbids.
+    pub fn restrict(&self, profile: &mut Profile) -> Result<()> {
+        let Some(marks) = self.profiles.get(profile.name.as_str()) else { return Ok(()) };
+        if let Some(name) = marks.unknown.keys().next() {
+            let message =
+                format!("profile '{}' has a mark '{name}' that this alchemy does not know", profile.name);
+            return Err(Error::new(message).hint("use a newer alchemy; the mark stands in marks.json"));
+        }
+        profile.confirm |= marks.confirm;
+        Ok(())
+    }
+
+    /// Writes down what restricts a profile; marks that we do not know stay.
+    pub fn set(&mut self, profile: &Profile) {
+        self.change(profile.name.as_str(), |marks| marks.confirm = profile.confirm);
+    }
+
+    /// Takes a mark over that stood in `config.json`.
+    pub fn take(&mut self, name: &str) {
+        self.change(name, |marks| marks.confirm = true);
+    }
+
+    /// Gives the marks of a name to another.
+    pub fn rename(&mut self, from: &str, to: &ProfileName) {
+        // What may have been left under that name is of a profile that is gone.
+        self.remove(to.as_str());
+        if let Some(marks) = self.profiles.remove(from) {
+            self.profiles.insert(to.to_string(), marks);
+        }
+    }
+
+    /// Removes the marks of a profile that goes.
+    pub fn remove(&mut self, name: &str) {
+        self.profiles.remove(name);
+    }
+
+    fn change(&mut self, name: &str, change: impl FnOnce(&mut ProfileMarks)) {
+        let marks = self.profiles.entry(name.to_owned()).or_default();
+        change(marks);
+        if *marks == ProfileMarks::default() {
+            self.remove(name);
+        }
+    }
+
+    /// These marks and those others: whatever either restricts.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let mut both = self.clone();
+        for (name, marks) in &other.profiles {
+            let own = both.profiles.entry(name.clone()).or_default();
+            own.confirm |= marks.confirm;
+            for (mark, value) in &marks.unknown {
+                own.unknown.entry(mark.as_str()).or_insert_with(|| value.clone());
+            }
+        }
+        both
+    }
+
+    /// The document for the disk.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let document = Self { version: Some(VERSION), ..self.clone() };
+        serde_json::to_vec_pretty(&document)
+            .map_err(|error| Error::new(format!("cannot write marks.json: {error}")))
+    }
+}

@@ -203,17 +203,18 @@ __alchemy_bound() {
   __alchemy_bound=(${1+"$@"})
 }
 
-# Whether a file that we watch is not as it was, or the time is up. What is no file any more could block. Into
-# REPLY, which is the caller's, `read` puts a text as it is.
+# Whether a file that we watch is not as it was, or the time is up. What is no regular file could block, and what has
+# become large is read no further than to see that it has changed. Into REPLY, which is the caller's, `read` puts a
+# text as it is.
 __alchemy_changed() {
   REPLY=
   [[ ! -f $__alchemy_generation_file || ! -r $__alchemy_generation_file ]] ||
-    \read -r -d '' <"$__alchemy_generation_file" || :
+    \read -r -d '' -n 65537 <"$__alchemy_generation_file" || :
   [[ $REPLY == "$__alchemy_generation" ]] || \return 0
   if [[ -n $__alchemy_pin_file ]]; then
     REPLY=
     [[ ! -f $__alchemy_pin_file || ! -r $__alchemy_pin_file ]] ||
-      \read -r -d '' <"$__alchemy_pin_file" || :
+      \read -r -d '' -n 65537 <"$__alchemy_pin_file" || :
     [ "$REPLY" = "$__alchemy_pin" ] || \return 0
   fi
   [[ -n $__alchemy_until ]] || \return 1

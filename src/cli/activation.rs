@@ -40,13 +40,15 @@ pub struct Activation {
     pub also: Vec<String>,
     /// A session was not there in time.
     is_late: bool,
+    /// Only what is stored counts: no network, no command of the person's.
+    is_offline: bool,
 }
 
 impl Activation {
     /// What the shell is to have. `active` is what it has now, and `own` what its own hook has set; `has_secret`:
-    /// with the profile's secret.
-    pub fn of(context: &Context, own: &str, active: &str, has_secret: bool) -> Self {
-        let mut this = Self::default();
+    /// with the profile's secret; `is_offline`: only what is stored counts.
+    pub fn of(context: &Context, own: &str, active: &str, has_secret: bool, is_offline: bool) -> Self {
+        let mut this = Self { is_offline, ..Self::default() };
         if active != own {
             this.also = also_of(context, active).unwrap_or_default();
         }
@@ -146,7 +148,7 @@ impl Activation {
             self.remarks.extend(notes); // else the variables are ours
         }
         let now = context.now;
-        Ok(match sources.ask(context) {
+        Ok(match sources.ask(context, self.is_offline) {
             Outcome::Session(session) => {
                 if session.grant {
                     self.until = session.expires.map(|expires| next_look(expires, min_ttl, now));

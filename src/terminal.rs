@@ -53,7 +53,7 @@ impl Messages {
 
     /// Says what is lost, or may be, or what of a secret stays where it should not: also where little is to be said.
     pub fn loss(&self, text: &str) {
-        Self::write(&format!("alchemy: {}\n", printable(text)));
+        print_to_stderr(&format!("alchemy: {}\n", printable(text)));
     }
 
     /// Whether what is being done is said.

@@ -6,8 +6,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::credential::Document;
-use super::write::remove_folder;
 use super::trusted;
+use super::write::remove_folder;
 use super::{Store, atomic, generation, npm};
 use crate::error::Result;
 use crate::profile::{Method, Profile, StoreKind};
@@ -79,7 +79,8 @@ impl Store<'_> {
                     trusted::close_folder(self.home, &self.home.credentials())?;
                     trusted::close_folder(self.home, folder)?;
                 }
-                let written = atomic::write(&path, &document.to_bytes()).inspect_err(|_| remove_folder(&path));
+                let written =
+                    atomic::write(&path, &document.to_bytes()).inspect_err(|_| remove_folder(&path));
                 written.map(|changed| changed.say(self.messages))
             }
             StoreKind::Npm => {

@@ -5,8 +5,8 @@
 
 use std::path::PathBuf;
 
-use super::atomic::{self, Bytes};
 use super::Store;
+use super::atomic::{self, Bytes};
 use super::credential::Document;
 use super::home::Home;
 use super::place::same;

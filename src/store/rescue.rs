@@ -81,11 +81,7 @@ pub fn any(home: &Home, name: &ProfileName) -> bool {
 ///
 /// # Errors
 /// When one that is there cannot be read or decrypted: it may hold the only credential that lives.
-pub fn read(
-    home: &Home,
-    name: &ProfileName,
-    open: impl Fn(&str, Bytes) -> Result<Bytes>,
-) -> Result<Waiting> {
+pub fn read(home: &Home, name: &ProfileName, open: impl Fn(&str, Bytes) -> Result<Bytes>) -> Result<Waiting> {
     let mut waiting = Waiting::default();
     // Also one that a killed process has written whole, and not put into its place: it says itself what it replaces.
     let paths = home.rescues(name).into_iter();

@@ -119,11 +119,12 @@ impl Activation {
         let name = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
         let expires = context.text(EXPIRATION).and_then(|text| text.parse::<Timestamp>().ok());
         let (true, Some(expires), Some(name)) = (is_direnvs, expires, name) else { return Ok(()) };
-        self.until = Some(expires - asked_life(context, &MinTtl::default())?);
+        let asked = asked_life(context, &MinTtl::default())?;
+        self.until = Some(earlier(expires, asked));
         if self.until > Some(context.now) {
             return Ok(());
         }
-        self.until = Some(context.now + SOON);
+        self.until = Some(later(context.now, SOON));
         let store = context.store(false)?;
         if let Some(profile) = store.get(&name)?.filter(|profile| !profile.confirm) {
             self.session(context, &store, &profile, "")?;
@@ -156,12 +157,13 @@ impl Activation {
                 Some(session)
             }
             Outcome::Late => {
-                self.until = Some(now + RETRY);
+                self.until = Some(later(now, RETRY));
                 self.is_late = true;
                 None
             }
             Outcome::Failed(error) => {
-                self.until = Some(now + if error.kind() == Kind::SignedOut { OVER } else { RETRY });
+                let pause = if error.kind() == Kind::SignedOut { OVER } else { RETRY };
+                self.until = Some(later(now, pause));
                 self.remark(&error);
                 None
             }
@@ -195,13 +197,22 @@ fn still_lives(context: &Context, profile: &Profile) -> bool {
 
 /// When to look again at a grant's session.
 fn next_look(expires: Timestamp, min_ttl: SignedDuration, now: Timestamp) -> Timestamp {
-    let due = expires - min_ttl;
+    let due = earlier(expires, min_ttl);
     if due > now {
         return due;
     }
     // What lives shorter than it should is looked at again when half of that is over.
-    let half = expires.duration_since(now) / 2;
-    now + half.clamp(SignedDuration::from_secs(1), RETRY)
+    let half = expires.duration_since(now).checked_div(2).unwrap_or_default();
+    later(now, half.clamp(SignedDuration::from_secs(1), RETRY))
+}
+
+/// What is asked for and what a document says may reach beyond the beginning and the end of time.
+fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// What to set for a profile: with its session, or its name and account only.

@@ -18,6 +18,7 @@ use crate::directory::bindings::Bindings;
 use crate::environment::ACTIVE;
 use crate::error::Result;
 use crate::shell::hook::{State, Step, Watched, render};
+use crate::store::generation;
 use crate::terminal;
 use crate::transition::{self, Now};
 
@@ -62,7 +63,8 @@ impl HookEnv {
             return direnv::run(context, self.direnv.profile.get(), self.direnv.profile_only);
         };
         // First of all: what changes from here on is seen at the next prompt.
-        let generation = watched(&context.home.generation(), std::fs::read(context.home.generation()).ok());
+        let generation = context.home.generation();
+        let generation = watched(&generation, generation::text(&context.home));
         let before = Told::parse(&self.told);
         let waits = Waits::next(before.waits.as_ref(), context);
         let get = |name: &str| {
@@ -72,7 +74,7 @@ impl HookEnv {
         let (step, told, until) = if waits.as_ref().is_some_and(Waits::is_worth_it) && !self.offline {
             // All stays as it is until the next prompt.
             let state = State { active: self.active.clone(), ..State::default() };
-            let past = context.now - SignedDuration::from_secs(1);
+            let past = context.now.checked_sub(SignedDuration::from_secs(1)).unwrap_or(context.now);
             (Step { state, ..Step::default() }, Told { waits, ..before }, Some(past))
         } else {
             let active = context.text(ACTIVE).unwrap_or_default();
@@ -102,7 +104,7 @@ impl HookEnv {
         let state = State {
             generation,
             pin: pin.map_or_else(Watched::default, |pin| watched(&pin.path, Some(pin.bytes.clone()))),
-            until: until.map(|until| until.as_second() + 1),
+            until: until.map(|until| until.as_second().saturating_add(1)),
             now: context.now.as_second(),
             told: told.to_string(),
             bound: bound(context),
@@ -216,8 +218,8 @@ impl Told {
     fn line(&self, before: &Self, activation: &Activation, active: &str) -> Option<String> {
         let profile = |active: &str| active.rsplit_once(':').map(|(_, name)| name.to_owned());
         let target = activation.target.as_ref();
-        let is_another = target
-            .is_some_and(|target| before.holds_back || profile(&target.active) != profile(active));
+        let is_another =
+            target.is_some_and(|target| before.holds_back || profile(&target.active) != profile(active));
         let mut parts = Vec::new();
         if is_another {
             let only = if self.has_secret { "" } else { ", its name and account only" };

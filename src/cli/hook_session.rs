@@ -124,7 +124,6 @@ pub struct HookSession {
 impl HookSession {
     pub fn run(self, context: &Context) -> Result<()> {
         refuse_terminal()?;
-        launch::close_inherited_files();
         let store = context.store(false)?;
         let selection = context.select(Some(&self.profile))?;
         let profile = store.find(&selection)?;

@@ -94,7 +94,8 @@ pub(super) fn refreshed(source: &Source, first: &Grant, started: Timestamp) -> R
 fn report_absurd(source: &Source, grant: &Grant, now: Timestamp) {
     let too_long = grant.expires.duration_since(now) > LONGEST_LIFE;
     // Seconds taken for milliseconds end in 1970, years before there was anything to sign in to.
-    let too_old = grant.expires < Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 365 * 40);
+    let since_epoch = grant.expires.duration_since(Timestamp::UNIX_EPOCH);
+    let too_old = since_epoch < SignedDuration::from_hours(24 * 365 * 40);
     if too_long || too_old {
         source.edge.messages().say(&format!(
             "the token of profile '{}' is said to expire at {}, which cannot be; getting a new one (is this \
@@ -237,7 +238,7 @@ impl Refresh<'_> {
                         _ => None,
                     };
                     match pauses.next().map(|usual| asked.unwrap_or(usual)) {
-                        Some(pause) if begun.elapsed() + pause < NO_MORE_TRIES => sleep(pause),
+                        Some(pause) if begun.elapsed().saturating_add(pause) < NO_MORE_TRIES => sleep(pause),
                         _ => return Err(self.passing(&failure, &authority)),
                     }
                 }

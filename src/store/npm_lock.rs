@@ -15,8 +15,10 @@ use std::time::{Duration, SystemTime};
 use super::atomic;
 use super::home::Home;
 use super::lock::{Lock, Mark, Wait};
+use super::trusted::AsOwner;
 use crate::error::{Error, Result};
 use crate::profile::ProfileName;
+use crate::shell;
 use crate::signals;
 use crate::terminal::Messages;
 
@@ -80,11 +82,13 @@ impl NpmLock {
         {
             return Ok(None);
         }
+        let _owner = AsOwner::take().map_err(|error| Error::io("lock", &folder.path, &error))?;
         let mut wait = Wait::new(what, messages);
         loop {
             match fs::DirBuilder::new().mode(0o700).create(&folder.path) {
                 Ok(()) => break,
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    folder.refuse_what_is_none()?;
                     if !folder.remove_if_dead() {
                         wait.pause(POLL, &folder.path)?;
                     }
@@ -175,6 +179,20 @@ impl Folder {
             .any(|mark| mark.name == name && mark.inode == metadata.ino() && mark.times.contains(&time))
     }
 
+    /// Npm's locks are folders: whatever else has the name is held by nobody, and never goes by itself.
+    ///
+    /// # Errors
+    /// When there is something else.
+    fn refuse_what_is_none(&self) -> Result<()> {
+        let path = &self.path;
+        if fs::symlink_metadata(path).map_or(true, |metadata| metadata.is_dir()) {
+            return Ok(());
+        }
+        let word = shell::word(&path.display().to_string());
+        Err(Error::new(format!("{} isn't a lock of npm's, which is a folder", path.display()))
+            .hint(format!("take it away: rm {word}")))
+    }
+
     /// Sets the folder's time to now.
     ///
     /// # Errors
@@ -208,6 +226,7 @@ impl Folder {
     }
 
     fn remove(&self) -> bool {
+        let Ok(_owner) = AsOwner::take() else { return false };
         if self.protocol == Protocol::V2 {
             let _ = fs::remove_file(self.path.join("owner"));
         }

@@ -36,7 +36,7 @@ __alchemy_hook() {
 }
 
 # Runs `cd`, or what the person has made of it, and then sees to the new directory. Plainly under `set -e`, which `||`
-# would take out of the person's function; else with `||`, for which no trap for ERR runs twice.
+# would take out of the person's function; else with `||`, so that a trap for ERR runs once.
 __alchemy_move() {
   \local __alchemy_moving="$__alchemy_moving$1 " __alchemy_status=0 REPLY
   case $- in
@@ -186,11 +186,12 @@ __alchemy_wrap() {
       \shopt -u expand_aliases
     fi
     \eval "function $__alchemy_name {
-      case \${__alchemy_moving- $__alchemy_name } in
+      case \${__alchemy_moving- $__alchemy_name }:\$- in
         *' $__alchemy_name '*)
           ${__alchemy_text#*)}
           ;;
-        *) __alchemy_move $__alchemy_name \${1+\"\$@\"} ;;
+        *:*e*) __alchemy_move $__alchemy_name \${1+\"\$@\"} ;;
+        *) __alchemy_move $__alchemy_name \${1+\"\$@\"} || return \$? ;;
       esac
     }" 2>/dev/null || :
     [ -z "$__alchemy_has_aliases" ] || \shopt -s expand_aliases

@@ -36,8 +36,9 @@ fn a_trap_that_sees_every_command_sees_no_secret() {
             sh.exit();
             let seen = fs::read_to_string(&log).expect("a log");
             assert!(!seen.contains(SECRET), "{shell:?}, {trap}:\n{seen}");
-            // It is there after the hook as before.
-            assert_eq!(seen.matches("cd '").count(), 5, "{shell:?}, {trap}:\n{seen}");
+            // It is there after the hook as before. (A function is seen twice, when it is called and when it begins.)
+            let each = if shell == Bash { 2 } else { 1 };
+            assert_eq!(seen.matches("cd '").count(), 5 * each, "{shell:?}, {trap}:\n{seen}");
         });
     }
 }

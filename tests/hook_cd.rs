@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 
 use support::authorization::Moment;
 use support::bound::{bind, given, home, ours, tell_to};
-use support::hooked::{Bash, Fish, Hooked, Shell, Tcsh, Zsh};
+use support::hooked::{Bash, Elvish, Fish, Hooked, Shell, Tcsh, Zsh};
 use support::keyring::{BUS, Keyring};
 use support::signed_in::SignedIn;
 use support::{ALCHEMY, Home, Output, run, write_program};
@@ -67,6 +67,7 @@ fn path_line(shell: Shell, home: &Home) -> String {
     match shell {
         Fish => format!("set -gx PATH {bin} $PATH"),
         Tcsh => format!("setenv PATH {bin}:$PATH"),
+        Elvish => format!("set-env PATH {bin}:$E:PATH"),
         _ => format!("PATH={bin}:$PATH; export PATH"),
     }
 }
@@ -170,6 +171,42 @@ fn in_fish() {
     );
 }
 
+/// Where a program starts in tcsh's `(…)` or `` `…` ``, another directory's credential is not there.
+#[test]
+fn in_tcsh() {
+    each(
+        Tcsh,
+        "",
+        "",
+        &[
+            ("cd ../beta && seen", "beta"),
+            ("cd ../elsewhere && seen && cd ../acme && seen", "none prod"),
+            ("pushd ../beta >/dev/null; seen; popd >/dev/null; seen", "beta prod"),
+            ("(cd ../beta && seen); seen", "beta prod"),
+            ("(cd ../elsewhere; seen; cd ../beta/sub; seen); seen", "none none prod"),
+            ("set x = `cd ../beta && seen`; seen", "beta prod"),
+            ("cd ../nowhere || seen", "prod"),
+        ],
+    );
+}
+
+/// Elvish has one directory for all that runs in it.
+#[test]
+fn in_elvish() {
+    each(
+        Elvish,
+        "",
+        "",
+        &[
+            ("cd ../beta; seen", "beta"),
+            ("{ tmp pwd = ../beta; seen }; seen", "beta prod"),
+            ("put (cd ../beta; seen; cd ../elsewhere; seen); seen", "beta none none"),
+            ("fn f { cd ../beta; seen }; f; seen", "beta beta"),
+            ("try { cd ../nowhere } catch { seen }", "prod"),
+        ],
+    );
+}
+
 /// Whatever the person has made of `cd`, before the hook or after it.
 #[test]
 fn the_persons_own_cd_is_kept() {
@@ -195,6 +232,7 @@ fn the_persons_own_cd_is_kept() {
         (rvm, cd, &[Bash]),
         ("alias cd='cd -P'", cd, &[Bash, Zsh]),
         ("alias builtin=false local=false return=false test=false", cd, &[Bash]),
+        ("went() { builtin cd \"$1\"; }\nalias cd=went", cd, &[Bash, Zsh]),
         ("alias cd='pushd >/dev/null'", cd, &[Bash, Zsh]),
         ("cd() { builtin cd \"$@\"; }; export -f cd", cd, &[Bash]),
     ] {

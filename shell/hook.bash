@@ -174,7 +174,7 @@ __alchemy_wrap() {
   \local __alchemy_name __alchemy_text __alchemy_alias __alchemy_has_aliases=
   case $- in *i*) ;; *) \return 0 ;; esac
   # An alias may stand for a function by another name.
-  __alchemy_alias=$(\alias cd 2>/dev/null)
+  __alchemy_alias=$(\alias cd 2>/dev/null) || :
   __alchemy_alias=${__alchemy_alias#*=?}
   __alchemy_alias=${__alchemy_alias%%[!A-Za-z0-9_:.-]*}
   for __alchemy_name in cd pushd popd __zoxide_cd _z "$__alchemy_alias"; do

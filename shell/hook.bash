@@ -36,9 +36,9 @@ __alchemy_hook() {
 }
 
 # Runs `cd`, or what the person has made of it, and then sees to the new directory. Plainly under `set -e`, which `||`
-# would take out of the person's function; else with `||`, for which no trap for ERR runs twice.
+# would take out of the person's function; else with `||`, so that a trap for ERR runs once.
 __alchemy_move() {
-  \local __alchemy_moving="$__alchemy_moving$1 " __alchemy_status=0 REPLY
+  \local __alchemy_moving="$__alchemy_moving$1 " __alchemy_status=0
   case $- in
     *e*)
       "$@"
@@ -53,7 +53,7 @@ __alchemy_move() {
 
 # $1: `prompt` or `move`.
 __alchemy_ask() {
-  \local __alchemy_flags="$-"
+  \local __alchemy_flags="$-" REPLY
   # No secret is traced, nor shown to a DEBUG trap, and nothing of ours exported. From 4.4 on the options come
   # back also after Ctrl-C.
   \local - 2>/dev/null || :
@@ -123,6 +123,9 @@ __alchemy_settle() {
   elif [ -z "$__alchemy_offline" ]; then
     \return 1
   fi
+  # Somebody's own hand has been in the bindings, or nothing tells of their changes.
+  [ ! "${__alchemy_generation_file%/*}/bindings.json" -nt "$__alchemy_generation_file" ] || \return 1
+  [ -n "$__alchemy_generation" ] || [ ! -e "$__alchemy_generation_file" ] || \return 1
   ! __alchemy_changed && __alchemy_look_up || \return 1
   if [ -z "$__alchemy_near" ]; then
     __alchemy_leave
@@ -168,29 +171,34 @@ __alchemy_look_up() {
 # the builtin. A wrapper holds what it wraps, so that it can be copied, exported and wrapped in its turn. In a shell
 # that nobody types into, `cd` stays as it is.
 __alchemy_wrap() {
-  \local __alchemy_name __alchemy_text __alchemy_has_aliases=
+  \local __alchemy_name __alchemy_text __alchemy_alias __alchemy_has_aliases=
   case $- in *i*) ;; *) \return 0 ;; esac
-  for __alchemy_name in cd pushd popd __zoxide_cd _z; do
+  # An alias may stand for a function by another name.
+  __alchemy_alias=$(\alias cd 2>/dev/null) || :
+  __alchemy_alias=${__alchemy_alias#*=?}
+  __alchemy_alias=${__alchemy_alias%%[!A-Za-z0-9_:.-]*}
+  for __alchemy_name in cd pushd popd __zoxide_cd _z "$__alchemy_alias"; do
     __alchemy_text=
-    if \declare -F "$__alchemy_name" >/dev/null; then
+    if [ -n "$__alchemy_name" ] && \declare -F "$__alchemy_name" >/dev/null; then
       __alchemy_text=$(\declare -f "$__alchemy_name")
     fi
     case $__alchemy_name$__alchemy_text in
       *__alchemy_move*) \continue ;;
       cd | pushd | popd) __alchemy_text="() { \\builtin $__alchemy_name \${1+\"\$@\"}; }" ;;
-      __zoxide_cd | _z) \continue ;;
     esac
+    [ -n "$__alchemy_text" ] || \continue
     # As it is read again, no alias counts, which would be expanded twice.
     if \shopt -q expand_aliases; then
       __alchemy_has_aliases=1
       \shopt -u expand_aliases
     fi
     \eval "function $__alchemy_name {
-      case \${__alchemy_moving- $__alchemy_name } in
+      case \${__alchemy_moving- $__alchemy_name }:\$- in
         *' $__alchemy_name '*)
           ${__alchemy_text#*)}
           ;;
-        *) __alchemy_move $__alchemy_name \${1+\"\$@\"} ;;
+        *:*e*) __alchemy_move $__alchemy_name \${1+\"\$@\"} ;;
+        *) __alchemy_move $__alchemy_name \${1+\"\$@\"} || return \$? ;;
       esac
     }" 2>/dev/null || :
     [ -z "$__alchemy_has_aliases" ] || \shopt -s expand_aliases
@@ -208,13 +216,14 @@ __alchemy_bound() {
 # text as it is.
 __alchemy_changed() {
   REPLY=
+  # It fails at the end of a file, and succeeds at a NUL.
   [[ ! -f $__alchemy_generation_file || ! -r $__alchemy_generation_file ]] ||
-    \read -r -d '' -n 65537 <"$__alchemy_generation_file" || :
+    ! \read -r -d '' -n 65537 <"$__alchemy_generation_file" || \return 0
   [[ $REPLY == "$__alchemy_generation" ]] || \return 0
   if [[ -n $__alchemy_pin_file ]]; then
     REPLY=
     [[ ! -f $__alchemy_pin_file || ! -r $__alchemy_pin_file ]] ||
-      \read -r -d '' -n 65537 <"$__alchemy_pin_file" || :
+      ! \read -r -d '' -n 65537 <"$__alchemy_pin_file" || \return 0
     [ "$REPLY" = "$__alchemy_pin" ] || \return 0
   fi
   [[ -n $__alchemy_until ]] || \return 1

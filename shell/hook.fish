@@ -86,6 +86,8 @@ function __alchemy_is_plain
     test "$__alchemy_bound_of" = "for $ALCHEMY_HOME:$HOME"; or return
     test -z "$__alchemy_active$__alchemy_due$ALCHEMY_ACTIVE$ALCHEMY_PROFILE$CLOUDFLARE_PROFILE$DIRENV_DIR"; or return
     set -q __alchemy_table[1]; and return 1
+    # Nothing tells of changes.
+    test -n "$__alchemy_generation" -o ! -e "$__alchemy_generation_file"; or return
     set -l at (builtin pwd -P)
     test (count $at) -eq 1; or return
     test "$at" = /; and set at ""

@@ -122,6 +122,9 @@ __alchemy_settle() {
   else
     (($#offline)) || \return
   fi
+  # Somebody's own hand has been in the bindings, or nothing tells of their changes.
+  [[ ! ${__alchemy_generation_file%/*}/bindings.json -nt $__alchemy_generation_file &&
+    (-n $__alchemy_generation || ! -e $__alchemy_generation_file) ]] || \return
   ! __alchemy_changed && __alchemy_look_up || \return
   if [[ -z $near ]]; then
     __alchemy_leave

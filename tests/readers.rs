@@ -250,7 +250,7 @@ fn an_account_is_read_as_wrangler_reads_it_or_the_configuration_is_named() {
     const MIB: usize = 1024 * 1024;
     let home = Home::new();
     let mut numbers = Numbers(3);
-    let mut texts: Vec<Vec<u8>> = (0..4000)
+    let mut texts: Vec<Vec<u8>> = (0..2500)
         .map(|at| match at % 3 {
             0 => [b"json {".to_vec(), numbers.text(&JSON_PARTS, 5), b"}".to_vec()].concat(),
             1 => [b"jsonc {".to_vec(), numbers.text(&JSON_PARTS, 5), b"}".to_vec()].concat(),
@@ -318,5 +318,5 @@ fn an_account_is_read_as_wrangler_reads_it_or_the_configuration_is_named() {
             assert!(theirs[0].is_string(), "wrangler reads it: {}", shown(&text[..text.len().min(60)]));
         }
     }
-    assert!(equal > 2000 && refused > 100, "{equal} are equal, {refused} are named");
+    assert!(equal > 1500 && refused > 100, "{equal} are equal, {refused} are named");
 }

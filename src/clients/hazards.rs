@@ -248,7 +248,7 @@ fn effects<'a>(
                 }
             };
             let headers = set("CLOUDFLARE_API_HEADERS");
-            found.extend(headers.filter(|((_, e), _)| authenticates(e.value)).map(before));
+            found.extend(headers.filter(|((_, e), _)| authenticates(&e.value)).map(before));
             found
         }
         (Client::Npm1, Given::Token) if !scene.blank_key => set(API_KEY).map(before).into_iter().collect(),

@@ -86,6 +86,32 @@ impl Terminal {
         tcgetpgrp(&self.master).expect("a group in the foreground")
     }
 
+    /// Whether the terminal is as it was before anything ran on it.
+    pub fn is_restored(&self) -> bool {
+        tcgetattr(&self.master).expect("modes") == self.modes
+    }
+
+    /// Waits until the terminal is not as it was: a question is shown a moment before or after it has its settings.
+    #[track_caller]
+    pub fn expect_modes_of_a_question(&self) {
+        self.wait_for(|| !self.is_restored(), "the terminal has the settings of a question");
+    }
+
+    /// Waits until the keys reach this group.
+    #[track_caller]
+    pub fn until_foreground(&self, group: Pid) {
+        self.wait_for(|| self.foreground() == group, "the group is in the foreground");
+    }
+
+    #[track_caller]
+    fn wait_for(&self, holds: impl Fn() -> bool, what: &str) {
+        let since = Instant::now();
+        while !holds() {
+            assert!(since.elapsed() < LIMIT, "not so: {what}\n{}", self.text());
+            thread::sleep(LOOK);
+        }
+    }
+
     /// Writes to the command's stdin, which was redirected to a pipe, and closes it.
     pub fn pipe(&mut self, text: &str) {
         let mut stdin = self.child.stdin.take().expect("a pipe");
@@ -162,7 +188,7 @@ impl Terminal {
     pub fn finish(mut self) -> (i32, String) {
         while self.read() {}
         let status = self.child.wait().expect("an end");
-        assert!(tcgetattr(&self.master).expect("modes") == self.modes, "the terminal's modes are restored");
+        assert!(self.is_restored(), "the terminal's modes are restored");
         let shown = String::from_utf8_lossy(&self.shown);
         assert!(shown.rfind("\x1b[?25l") <= shown.rfind("\x1b[?25h"), "the cursor is visible");
         assert!(shown.rfind("\x1b[?2004h") <= shown.rfind("\x1b[?2004l"), "pasted text is plain again");

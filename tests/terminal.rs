@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use support::cloudflare::{Cloudflare, Credential};
-use support::pty::{CTRL_C, CTRL_Z, DOWN, ENTER, ESC, Redirected, Terminal};
+use support::pty::{CTRL_C, CTRL_Z, DOWN, ENTER, ESC, Redirected, SHELLS, Terminal};
 use support::{ACME, ALCHEMY, BETA, Home, has};
 
 const TOKEN: &str = "cfut_example-0123456789";
@@ -226,7 +226,7 @@ fn a_signal_that_is_ignored_stays_ignored_at_a_question() {
 fn a_question_that_is_stopped_leaves_the_terminal_to_the_shell_and_goes_on_in_front() {
     let home = prod();
     for (name, arguments) in SHELLS.into_iter().filter(|(name, _)| has(name)) {
-        let mut terminal = shell(&home, name, arguments);
+        let mut terminal = Terminal::shell(&home, name, arguments);
         terminal.line(&format!(
             "$ALCHEMY configure -p prod --method api-token --no-verify --account {ACME} --yes --store file"
         ));
@@ -255,7 +255,7 @@ fn a_question_that_is_stopped_leaves_the_terminal_to_the_shell_and_goes_on_in_fr
         // Stopped from outside, and at a question that is drawn.
         for (question, answer, more) in [("API token: ", "hunter3", ""), ("change it?", "n", " --store file")]
         {
-            let mut terminal = shell(&home, name, arguments);
+            let mut terminal = Terminal::shell(&home, name, arguments);
             let yes = if more.is_empty() { " --yes" } else { "" };
             terminal.line(&format!(
                 "$ALCHEMY configure -p prod --method api-token --no-verify --account {ACME}{yes}{more}"
@@ -519,23 +519,11 @@ fn ctrl_c_ends_a_command_that_does_not_mind_it_and_the_shell_stops_its_loop() {
     assert!(!shown.contains("after"), "{shown}");
 }
 
-/// An interactive shell with job control, at its prompt.
-fn shell(home: &Home, name: &str, arguments: &[&str]) -> Terminal {
-    let mut command = home.command(name);
-    command.args(arguments).env("PS1", "prompt> ").env("TERM", "dumb").env("ALCHEMY", ALCHEMY);
-    let mut terminal = Terminal::start(command);
-    terminal.expect("prompt> ");
-    terminal
-}
-
-const SHELLS: [(&str, &[&str]); 2] =
-    [("bash", &["--norc", "--noprofile", "--noediting", "-i"]), ("sh", &["-i", "-m"])];
-
 #[test]
 fn ctrl_z_stops_the_command_and_fg_continues_it() {
     let home = prod();
     for (name, arguments) in SHELLS.into_iter().filter(|(name, _)| has(name)) {
-        let mut terminal = shell(&home, name, arguments);
+        let mut terminal = Terminal::shell(&home, name, arguments);
         let shell = terminal.foreground();
         // What is typed is shown, too: the outputs are spelled otherwise.
         terminal.line(
@@ -565,7 +553,7 @@ fn ctrl_z_stops_the_command_and_fg_continues_it() {
 fn a_killed_commands_signal_is_in_the_calling_shells_exit_code() {
     let home = prod();
     for (name, arguments) in SHELLS.into_iter().filter(|(name, _)| has(name)) {
-        let mut terminal = shell(&home, name, arguments);
+        let mut terminal = Terminal::shell(&home, name, arguments);
         terminal.line("$ALCHEMY exec prod -- sh -c 'kill -TERM $$'; echo code=$?");
         terminal.expect("code=143\n");
         terminal.line("$ALCHEMY exec nope -- true; echo code=$?");

@@ -18,6 +18,8 @@ use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::{Pid, tcgetpgrp};
 
+use super::{ALCHEMY, Home};
+
 /// A wait that ends only when the test has failed.
 pub const LIMIT: Duration = Duration::from_secs(60);
 /// Between two looks whether the command has ended.
@@ -31,6 +33,10 @@ pub const CTRL_Z: &str = "\x1a";
 pub const ESC: &str = "\x1b";
 pub const DOWN: &str = "\x1b[B";
 pub const ENTER: &str = "\r";
+
+/// Shells with job control, and how they are started.
+pub const SHELLS: [(&str, &[&str]); 2] =
+    [("bash", &["--norc", "--noprofile", "--noediting", "-i"]), ("sh", &["-i", "-m"])];
 
 /// A terminal and the command that was started on it.
 pub struct Terminal {
@@ -56,6 +62,15 @@ pub struct Redirected {
 }
 
 impl Terminal {
+    /// An interactive shell with job control, one of [`SHELLS`], at its prompt. `$ALCHEMY` is the binary.
+    pub fn shell(home: &Home, name: &str, arguments: &[&str]) -> Self {
+        let mut command = home.command(name);
+        command.args(arguments).env("PS1", "prompt> ").env("TERM", "dumb").env("ALCHEMY", ALCHEMY);
+        let mut terminal = Self::start(command);
+        terminal.expect("prompt> ");
+        terminal
+    }
+
     /// Starts the command with the terminal as its stdin, stdout and stderr.
     pub fn start(command: Command) -> Self {
         Self::start_redirected(command, Redirected::default())

@@ -343,7 +343,8 @@ fn a_passphrase_command_stops_and_continues_with_us() {
     let asks = "printf 'pin: ' >/dev/tty; read -r pin </dev/tty; echo $pin";
     let arguments = ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--account", ACME];
     let mut command = home.alchemy_command(&[&arguments[..], &["--store", "encrypted", "--yes"]].concat());
-    run_with_input(command.env("ALCHEMY_PASSPHRASE_COMMAND", "echo 1234"), "tok-hunter2").expect_code(0);
+    command.env("ALCHEMY_PASSPHRASE_COMMAND", "echo 1234").env("ALCHEMY_KEEP", "0");
+    run_with_input(&mut command, "tok-hunter2").expect_code(0);
     let (name, arguments) = SHELLS[1];
     let mut terminal = Terminal::shell(&home, name, arguments);
     terminal

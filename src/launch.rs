@@ -4,27 +4,29 @@
 //! Nothing else in the house may exec. The command gets its signals, terminal, job control and exit
 //! code because it *is* this process afterwards; there is nobody in between to get them wrong.
 
+mod job;
+
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
-use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, killpg, signal};
-use nix::unistd::{Pid, execve, getpgrp, getpid, setpgid, setsid, tcgetpgrp, tcsetpgrp};
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+use nix::unistd::{Pid, execve, getpid, setpgid, setsid, tcsetpgrp};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Kind, Result, reason};
 use crate::signals;
+use job::{Foreground, Job, in_background};
 
 /// Finds the program to run, as `execvp` would: a name with a slash is a path, any other is looked
 /// for in `path`.
@@ -208,14 +210,12 @@ pub fn piped(
         // In a thread, as it may never be read. That it was not is for the exit code to tell.
         signals::thread("input", move || drop(stdin.write_all(&input)))?;
     }
-    let outcome = read_to_end(&mut child, Instant::now() + limit);
+    let mut job = Job::new(child, terminal);
+    let outcome = read_to_end(&mut job, Instant::now() + limit);
     if !matches!(&outcome, Ok(Some(output)) if output.len() <= LONGEST) {
-        let group = i32::try_from(child.id()).map(Pid::from_raw);
-        let _ = group.map(|group| killpg(group, Signal::SIGKILL)); // it may have ended just now
-        let _ = child.kill(); // and may have left the group
+        job.kill();
     }
-    let status = child.wait();
-    drop(terminal);
+    let status = job.wait();
     Ok(match outcome? {
         Some(output) if output.len() > LONGEST => Piped::TooLong,
         Some(output) => Piped::Ended(status?, output),
@@ -223,17 +223,18 @@ pub fn piped(
     })
 }
 
-/// The output of a child until its end, or a little more than it may be; `None` when that is not reached.
-fn read_to_end(child: &mut Child, until: Instant) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let Some(mut output) = child.stdout.take() else { return Err(io::ErrorKind::BrokenPipe.into()) };
+/// The output of a command until its end, or a little more than it may be; `None` when that is not reached. The time
+/// for which it was stopped does not count.
+fn read_to_end(job: &mut Job, until: Instant) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut output = job.output()?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 4096));
     loop {
-        let left = until.saturating_duration_since(Instant::now());
+        // Looked at before the pipe is: what it wrote before its end is there then.
+        let has_ended = job.try_wait()?.is_some();
+        let left = (until + job.stopped()).saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(None);
         }
-        // Looked at before the pipe is: what it wrote before its end is there then.
-        let has_ended = child.try_wait()?.is_some();
         let wait = if has_ended { Duration::ZERO } else { left.min(LOOK) };
         let wait = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
         match poll(&mut [PollFd::new(output.as_fd(), PollFlags::POLLIN)], wait) {
@@ -246,8 +247,8 @@ fn read_to_end(child: &mut Child, until: Instant) -> io::Result<Option<Zeroizing
                 bytes.extend_from_slice(&chunk[..count]);
                 if count == 0 || bytes.len() > LONGEST {
                     // Closed is not ended.
-                    while count == 0 && child.try_wait()?.is_none() {
-                        if until <= Instant::now() {
+                    while count == 0 && job.try_wait()?.is_none() {
+                        if until + job.stopped() <= Instant::now() {
                             return Ok(None);
                         }
                         std::thread::sleep(Duration::from_millis(1));
@@ -257,38 +258,6 @@ fn read_to_end(child: &mut Child, until: Instant) -> io::Result<Option<Zeroizing
             }
         }
     }
-}
-
-/// The terminal, which is another process group's for as long as this lives.
-struct Foreground {
-    tty: File,
-    ours: Pid,
-}
-
-impl Foreground {
-    /// `None` without a terminal, and in the background, where it is not ours to give away.
-    fn take() -> Option<Self> {
-        let tty = File::options().read(true).write(true).open("/dev/tty").ok()?;
-        let ours = getpgrp();
-        (tcgetpgrp(&tty) == Ok(ours)).then_some(Self { tty, ours })
-    }
-}
-
-impl Drop for Foreground {
-    fn drop(&mut self) {
-        // A terminal that is gone needs nothing back.
-        let _ = in_background(|| tcsetpgrp(&self.tty, self.ours));
-    }
-}
-
-/// Does what the system stops a process for that is not in the foreground.
-fn in_background(act: impl FnOnce() -> nix::Result<()>) -> nix::Result<()> {
-    let mut signals = SigSet::empty();
-    signals.add(Signal::SIGTTOU);
-    let before = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-    let outcome = act();
-    before.thread_set_mask()?;
-    outcome
 }
 
 /// Has the program that comes next get the standard streams alone: a lock that somebody holds by another file would

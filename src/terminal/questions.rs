@@ -13,6 +13,11 @@ use super::{printable, secret_line, stderr_is_terminal};
 use crate::error::{Error, Result, reason};
 use crate::secret::Secret;
 
+/// What the library tells the terminal in the end, and at the beginning: the cursor is shown or hidden, a paste is plain
+/// or marked.
+const LEAVE: &[u8] = b"\x1b[?2004l\x1b[?25h\r\n";
+const AGAIN: &str = "\x1b[?2004h\x1b[?25l";
+
 /// The terminal, for as long as a question is on it.
 struct Questions {
     /// Where stderr led before, when that was not the terminal.
@@ -26,7 +31,7 @@ impl Questions {
         let nobody = |_| no_terminal(what, flag);
         let tty = open_terminal(what, flag)?;
         // The library makes the settings that it needs, and hides the cursor.
-        let manner = Manner { during: None, interrupt: None, leave: b"\x1b[?25h\r\n", again: String::new() };
+        let manner = Manner { during: None, interrupt: None, leave: LEAVE, again: AGAIN.to_owned() };
         let restored = Restored::new(&tty, manner).map_err(nobody)?;
         if stderr_is_terminal() {
             return Ok(Self { stderr: None, _restored: restored });

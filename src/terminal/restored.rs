@@ -70,11 +70,11 @@ impl Restored {
         // Never given back: a handler may be at it in another thread whenever it would be. It holds no secret.
         let question = Box::leak(Box::new(Question {
             tty: tty.as_raw_fd(),
-            before: before.clone().into(),
+            before: raw(&before),
             during: manner
                 .during
-                .clone()
-                .map_or(MaybeUninit::uninit(), |during| MaybeUninit::new(during.into())),
+                .as_ref()
+                .map_or(MaybeUninit::uninit(), |during| MaybeUninit::new(raw(during))),
             is_known: AtomicBool::new(manner.during.is_some()),
             interrupt: manner.interrupt.as_ref().map_or(-1, AsRawFd::as_raw_fd),
             leave: manner.leave,
@@ -123,6 +123,12 @@ impl Drop for Restored {
         }
         QUESTION.store(ptr::null_mut(), Ordering::Release);
     }
+}
+
+/// Settings as the system has them. The conversion of the crate leaves out what was changed since they were read.
+fn raw(settings: &Termios) -> libc::termios {
+    let raw = libc::termios::from(settings.clone());
+    libc::termios { c_iflag: settings.input_flags.bits(), c_lflag: settings.local_flags.bits(), ..raw }
 }
 
 /// Sets a terminal. In the background the system stops us until we are in front again, unless that is held back.

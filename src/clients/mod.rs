@@ -3,6 +3,9 @@
 pub mod cloudflare_cfg;
 pub mod hazards;
 pub mod jsonc;
+pub mod leads;
 mod loads;
+pub mod packages;
 pub mod programs;
 pub mod turbo;
+pub mod words;

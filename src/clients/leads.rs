@@ -160,8 +160,8 @@ pub struct Leads {
     pub visits: Vec<Visit>,
     /// The folders, of which the first is the one that the command is started in.
     pub folders: Vec<Folder>,
-    /// Environments that words name, in the folders where that counts.
-    pub names: Vec<(PathBuf, String)>,
+    /// Environments that words name to a program that may do anything with them.
+    pub names: Vec<String>,
     /// What could not be looked through.
     pub unknown: Vec<Unknown>,
     /// The calls that keep variables back.
@@ -644,7 +644,7 @@ impl Walk<'_> {
                 }
                 _ => word.assignment().filter(|(name, _)| *name == "CLOUDFLARE_ENV").map(|(_, value)| value),
             };
-            self.name(value.as_ref(), &at.folder);
+            self.name(value.as_ref());
         }
         let value = |word: &Word| word.str().split_once('=').map(|(_, value)| value.to_owned());
         let is_option = |word: &&Word| word.is_option() && !word.str().contains('=');
@@ -696,11 +696,10 @@ impl Walk<'_> {
     }
 
     /// An environment that words name.
-    fn name(&mut self, value: Option<&Word>, folder: &Path) {
+    fn name(&mut self, value: Option<&Word>) {
         let Some(Value::Known(name)) = value.map(Value::of) else { return };
-        let entry = (folder.to_owned(), name);
-        if !self.leads.names.contains(&entry) {
-            self.leads.names.push(entry);
+        if !self.leads.names.contains(&name) {
+            self.leads.names.push(name);
         }
     }
 

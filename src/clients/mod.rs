@@ -4,7 +4,6 @@ pub mod cloudflare_cfg;
 pub mod hazards;
 pub mod jsonc;
 pub mod leads;
-mod loads;
 pub mod packages;
 pub mod programs;
 pub mod turbo;

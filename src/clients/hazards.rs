@@ -363,12 +363,14 @@ impl<'a> Look<'a> {
             if is_meant {
                 // What npm alchemy 2 is named goes before the variables.
                 let is_named = *rules == Rules::Npm2 && !visit.env_files.is_empty();
-                self.entries(*rules, visit.is_above || is_named, &files, &rules_name(*rules, visit.program));
+                let name = rules_name(*rules, visit.program);
+                self.entries(*rules, visit.is_above || is_named, &files, &name, true);
             }
         }
     }
 
-    fn entries(&mut self, rules: Rules, is_above: bool, files: &[PathBuf], program: &str) {
+    /// `with_empty`: an entry without a value counts where it does something.
+    fn entries(&mut self, rules: Rules, is_above: bool, files: &[PathBuf], program: &str, with_empty: bool) {
         let parsed: Vec<(&Path, Vec<Entry>)> = files
             .iter()
             .filter_map(|file| Some((file.as_path(), dotenv::entries(self.text(file)?))))
@@ -380,6 +382,7 @@ impl<'a> Look<'a> {
         };
         let effects: Vec<_> = effects(self.scene, rules, is_above, &entry)
             .into_iter()
+            .filter(|((_, entry), ..)| with_empty || !entry.value.is_empty())
             .map(|((file, entry), variable, effect)| (file.to_owned(), entry.line, variable, effect))
             .collect();
         for (file, line, variable, effect) in effects {
@@ -402,7 +405,8 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Whatever is called `.env…` in a folder, each file as a program may be named it.
+    /// Whatever is called `.env…` in a folder, each file as a program may be named it. A template's entries without
+    /// values are none.
     fn all_env_files(&mut self, folder: &Path) {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let mut seen = 0;
@@ -422,9 +426,9 @@ impl<'a> Look<'a> {
                 (Rules::Npm1, "npm alchemy 1"),
                 (Rules::Npm2, "npm alchemy 2"),
             ] {
-                self.entries(rules, false, &files, program);
+                self.entries(rules, false, &files, program, false);
             }
-            self.entries(Rules::Code, false, &files, "what a program runs that loads it");
+            self.entries(Rules::Code, false, &files, "what a program runs that loads it", false);
         }
     }
 
@@ -745,7 +749,10 @@ fn effects<'a>(
         (Rules::Npm2, Given::Token) => Vec::new(),
         (Rules::Code, given) => {
             let mut found: Vec<_> = match given {
-                Given::Token => [set(API_KEY), set(EMAIL)].into_iter().flatten().map(beside).collect(),
+                Given::Token => match (set(API_KEY), set(EMAIL)) {
+                    (Some(key), Some(_)) => vec![before(key)],
+                    alone => [alone.0, alone.1].into_iter().flatten().map(beside).collect(),
+                },
                 Given::Key => set(API_TOKEN).map(beside).into_iter().filter(|_| !is_above).collect(),
             };
             found.extend(set("CLOUDFLARE_API_USER_SERVICE_KEY").map(beside));

@@ -473,6 +473,9 @@ impl Walk<'_> {
                 self.text(&text.text.to_string_lossy(), &[], &at);
             }
             let rest = inner.rest().and_then(|place| rest.get(place..)).unwrap_or_default();
+            for folder in self.packages(&parsed, &at, None) {
+                self.command(rest, &At { folder, ..at.clone() });
+            }
             return self.command(rest, &at);
         }
         if program.name == "yarn" && matches!(verb, "workspace" | "workspaces") {
@@ -490,6 +493,14 @@ impl Walk<'_> {
         }
         let is_bare = script.is_none() && verbs.is_bare;
         let name = script.or(is_bare.then_some(verb)).unwrap_or_default();
+        let is_in_all = parsed.has(&["--workspaces", "-ws", "--recursive"])
+            || (program.name == "pnpm" && parsed.has(&["-r"]));
+        if is_in_all || !parsed.packages.is_empty() {
+            self.evidence(words, &at);
+            self.leads.is_sure = false;
+            self.packages(&parsed, &at, Some(name));
+            return;
+        }
         let read = package.as_deref().map(|folder| self.package(folder, &at)).unwrap_or_default();
         let is_script = read.as_ref().is_some_and(|package| package.script(name).is_some());
         if !is_script && is_bare && program.name != "npm-run-all" {
@@ -531,12 +542,7 @@ impl Walk<'_> {
                 words.get(after..).unwrap_or_default().to_vec()
             }
         };
-        let is_in_all = parsed.has(&["--workspaces", "-ws", "-r", "--recursive"]);
-        if parsed.packages.is_empty() && !is_in_all {
-            self.run_script(read.as_ref(), name, &further, &at);
-        } else {
-            self.packages(&parsed, &at, Some(name));
-        }
+        self.run_script(read.as_ref(), name, &further, &at);
     }
 
     /// A manager that runs a file itself, as bun does.
@@ -835,8 +841,11 @@ impl Walk<'_> {
     }
 
     /// The packages of the workspace: those that are named are surely meant, else any may be. In each of them a
-    /// script is run, where one is given.
-    fn packages(&mut self, parsed: &Parsed, at: &At, script: Option<&str>) {
+    /// script is run, where one is given. The folders of those that are named are returned.
+    fn packages(&mut self, parsed: &Parsed, at: &At, script: Option<&str>) -> Vec<PathBuf> {
+        if script.is_none() && parsed.packages.is_empty() {
+            return Vec::new();
+        }
         self.leads.is_sure = false;
         let workspace = Workspace::around(&at.folder, self.home);
         if !workspace.is_whole {
@@ -856,6 +865,7 @@ impl Walk<'_> {
         let root = nearest(&at.folder, self.home).map(Path::to_owned);
         let root = root.filter(|_| named.is_empty()).and_then(|folder| self.package(&folder, at));
         self.run_script(root.as_ref(), script.unwrap_or_default(), &[], at);
+        named
     }
 
     fn filtered(&self, program: &'static Program, parsed: &Parsed, at: &At) -> Option<Filtered> {

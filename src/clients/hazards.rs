@@ -371,14 +371,23 @@ impl<'a> Look<'a> {
 
     /// `with_empty`: an entry without a value counts where it does something.
     fn entries(&mut self, rules: Rules, is_above: bool, files: &[PathBuf], program: &str, with_empty: bool) {
-        let parsed: Vec<(&Path, Vec<Entry>)> = files
-            .iter()
-            .filter_map(|file| Some((file.as_path(), dotenv::entries(self.text(file)?))))
-            .collect();
+        // Readers other than wrangler's and npm's find more in a file than those do.
+        let is_loose = rules == Rules::Code || !with_empty;
+        let read = |text| {
+            let loose = if is_loose { dotenv::possible(text) } else { Vec::new() };
+            loose.into_iter().chain(dotenv::entries(text)).collect::<Vec<Entry>>()
+        };
+        let parsed: Vec<(&Path, Vec<Entry>)> =
+            files.iter().filter_map(|file| Some((file.as_path(), read(self.text(file)?)))).collect();
         // The last entry of a name, also where it has no value.
         let entry = |name: &str| {
             let mut files = parsed.iter().rev();
-            files.find_map(|(path, entries)| Some((*path, entries.iter().rfind(|entry| entry.name == name)?)))
+            files.find_map(|(path, entries)| {
+                let mut of_name = entries.iter().rev().filter(|entry| entry.name == name);
+                let last = of_name.next()?;
+                let valued = of_name.find(|entry| is_loose && !entry.value.is_empty());
+                Some((*path, if last.value.is_empty() { valued.unwrap_or(last) } else { last }))
+            })
         };
         let effects: Vec<_> = effects(self.scene, rules, is_above, &entry)
             .into_iter()

@@ -3,6 +3,8 @@
 pub mod cloudflare_cfg;
 pub mod hazards;
 pub mod jsonc;
-mod loads;
+pub mod leads;
+pub mod packages;
 pub mod programs;
 pub mod turbo;
+pub mod words;

@@ -7,6 +7,7 @@
 //! alchemy 0.94.0 and 2.0.0-beta.79, bun 1.4.5, turbo 2.11), the others were read in the program's source or documentation.
 
 /// A program, and what it reads.
+#[derive(Debug)]
 pub struct Program {
     /// Its name for people.
     pub name: &'static str,
@@ -73,6 +74,8 @@ pub struct Options {
     pub configuration: &'static [&'static str],
     /// A `.env` file.
     pub env_file: &'static [&'static str],
+    /// All words that follow such an option name files, up to the next option.
+    pub are_env_files_many: bool,
     /// A package of the workspace, by its name or its folder.
     pub package: &'static [&'static str],
     /// A text for a shell.
@@ -136,6 +139,7 @@ const NO_OPTIONS: Options = Options {
     environment: &[],
     configuration: &[],
     env_file: &[],
+    are_env_files_many: false,
     package: &[],
     text: &[],
     other: &[],
@@ -207,6 +211,7 @@ pub const PROGRAMS: &[Program] = &[
             environment: &["-e", "--env"],
             configuration: &["-c", "--config"],
             env_file: &["--env-file", "--envFile"],
+            are_env_files_many: true,
             ..NO_OPTIONS
         },
         env_files: EnvFiles::ByEnvironment,
@@ -461,7 +466,26 @@ pub const PROGRAMS: &[Program] = &[
         name: "turbo",
         calls: &["turbo"],
         role: Role::Monorepo,
-        options: Options { folder: &["--cwd"], package: &["-F", "--filter"], ..NO_OPTIONS },
+        options: Options {
+            folder: &["--cwd"],
+            package: &["-F", "--filter"],
+            other: &[
+                "--env-mode",
+                "--concurrency",
+                "--cache",
+                "--cache-dir",
+                "--output-logs",
+                "--log-order",
+                "--log-prefix",
+                "--global-deps",
+                "--token",
+                "--team",
+                "--api",
+                "--verbosity",
+                "--scope",
+            ],
+            ..NO_OPTIONS
+        },
         filter: Some(Filter::Turbo),
         ..NOTHING
     },
@@ -490,7 +514,7 @@ pub const PROGRAMS: &[Program] = &[
     // Without a value it is `.env`.
     Program {
         options: Options { env_file: &["--env-file", "--env"], ..NO_OPTIONS },
-        ..loader("deno", &["deno"], EnvFiles::Named)
+        ..loader("deno", &["deno"], EnvFiles::One)
     },
     // `loadEnvConfig` of `@next/env`.
     loader("Next", &["next"], EnvFiles::ByMode(&[("dev", "development")], "production")),
@@ -505,9 +529,9 @@ pub const PROGRAMS: &[Program] = &[
     },
     // dotenv-cli: variables go before the file unless `-o` stands there.
     Program {
-        role: Role::Runner(&["-v", "-p", "-c"]),
-        options: Options { env_file: &["-e"], ..NO_OPTIONS },
-        ..loader("dotenv", &["dotenv"], EnvFiles::One)
+        role: Role::Runner(&["-v", "-p"]),
+        options: Options { env_file: &["-e"], environment: &["-c"], ..NO_OPTIONS },
+        ..loader("dotenv", &["dotenv"], EnvFiles::ByEnvironment)
     },
     Program {
         role: Role::Runner(&["--env", "-e", "--env-keys-file", "-fk", "--log-level", "-l"]),
@@ -522,10 +546,21 @@ pub const PROGRAMS: &[Program] = &[
         ..loader("env-cmd", &["env-cmd"], EnvFiles::One)
     },
     Program {
+        role: Role::Runtime,
+        reads: &[Reads::CloudflareCfg],
+        ..reader(
+            "Python",
+            &["python", "python3", "uv", "poetry", "pipenv", "pytest", "ansible-playbook"],
+            &[],
+        )
+    },
+    Program {
         name: "a shell",
         calls: &["sh", "bash", "zsh", "dash", "ksh", "ash", "fish", "busybox"],
         role: Role::Shell,
         options: Options { text: &["-c"], other: &["-o", "-O", "--rcfile", "--init-file"], ..NO_OPTIONS },
+        // What `. FILE` does with a `.env`.
+        rules: &[Rules::Code],
         ..NOTHING
     },
     // Each of these starts a program with other variables, by its manual.
@@ -577,7 +612,7 @@ pub const PROGRAMS: &[Program] = &[
             "-H",
         ]),
         options: Options { folder: &["--working-directory"], ..NO_OPTIONS },
-        ..filter("systemd-run", &["systemd-run"], Filter::Without(&["--scope"]))
+        ..filter("systemd-run", &["systemd-run"], Filter::Without(&["--scope", "-E", "--setenv"]))
     },
 ];
 

@@ -242,6 +242,19 @@ impl Cloudflare {
         state.credentials.iter().find(|known| known.id == token_id).map(|known| known.value.clone())
     }
 
+    /// The credentials that it knows now.
+    pub fn credentials(&self) -> Vec<Credential> {
+        self.server.service.lock().credentials.clone()
+    }
+
+    /// Knows these credentials and no other, and has received nothing.
+    pub fn restore(&self, credentials: &[Credential]) {
+        self.settle();
+        let mut state = self.server.service.lock();
+        state.credentials = credentials.to_vec();
+        state.requests.clear();
+    }
+
     /// Plans a fault for requests from now on; [`Limit::on`] takes paths below `/client/v4`. Of several
     /// that apply, the first planned with times left is met.
     pub fn fault(&self, fault: Fault) -> Limit<'_, Fault> {

@@ -14,6 +14,7 @@ pub mod cloudflare;
 pub mod console;
 pub mod direnv;
 pub mod dotenv;
+pub mod faults;
 pub mod github;
 pub mod hooked;
 pub mod http;

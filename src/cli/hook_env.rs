@@ -216,8 +216,8 @@ impl Told {
     fn line(&self, before: &Self, activation: &Activation, active: &str) -> Option<String> {
         let profile = |active: &str| active.rsplit_once(':').map(|(_, name)| name.to_owned());
         let target = activation.target.as_ref();
-        let is_another = target
-            .is_some_and(|target| before.holds_back || profile(&target.active) != profile(active));
+        let is_another =
+            target.is_some_and(|target| before.holds_back || profile(&target.active) != profile(active));
         let mut parts = Vec::new();
         if is_another {
             let only = if self.has_secret { "" } else { ", its name and account only" };

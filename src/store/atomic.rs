@@ -12,9 +12,9 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use nix::libc;
-use tempfile::PersistError;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
+use tempfile::PersistError;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result, reason};
@@ -148,9 +148,7 @@ impl Changed {
     /// This change, made after an earlier one: what either leaves unconfirmed is to be said.
     fn after(self, earlier: Option<Self>) -> Self {
         match earlier {
-            Some(earlier) if self.unconfirmed.is_none() => {
-                Self { unconfirmed: earlier.unconfirmed, ..self }
-            }
+            Some(earlier) if self.unconfirmed.is_none() => Self { unconfirmed: earlier.unconfirmed, ..self },
             _ => self,
         }
     }
@@ -528,7 +526,14 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         let (left, kept) = (
             [".prod.a1B2c3.tmp", ".prod.ZZZZZZ.tmp"],
-            [".prod.eu.a1B2c3.tmp", ".prod.aside.tmp", ".prod.next.tmp", "prod.a1B2c3.tmp", ".prod.tmp", ".prod.x.tmp"],
+            [
+                ".prod.eu.a1B2c3.tmp",
+                ".prod.aside.tmp",
+                ".prod.next.tmp",
+                "prod.a1B2c3.tmp",
+                ".prod.tmp",
+                ".prod.x.tmp",
+            ],
         );
         left.iter().chain(&kept).for_each(|name| fs::write(at(name), "x").expect("written"));
         drop(prepare(&at("prod"), b"new").expect("prepared"));

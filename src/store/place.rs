@@ -78,7 +78,8 @@ impl Store<'_> {
                     atomic::tighten_folder(&self.home.credentials())?;
                     atomic::tighten_folder(folder)?;
                 }
-                let written = atomic::write(&path, &document.to_bytes()).inspect_err(|_| remove_folder(&path));
+                let written =
+                    atomic::write(&path, &document.to_bytes()).inspect_err(|_| remove_folder(&path));
                 written.map(|changed| changed.say(self.messages))
             }
             StoreKind::Npm => {

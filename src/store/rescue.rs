@@ -80,11 +80,7 @@ pub fn any(home: &Home, name: &ProfileName) -> bool {
 ///
 /// # Errors
 /// When one that is there cannot be read or decrypted: it may hold the only credential that lives.
-pub fn read(
-    home: &Home,
-    name: &ProfileName,
-    open: impl Fn(&str, Bytes) -> Result<Bytes>,
-) -> Result<Waiting> {
+pub fn read(home: &Home, name: &ProfileName, open: impl Fn(&str, Bytes) -> Result<Bytes>) -> Result<Waiting> {
     let mut waiting = Waiting::default();
     // Also one that a killed process has written whole, and not put into its place: it says itself what it replaces.
     let paths = home.rescues(name).into_iter();
@@ -160,7 +156,8 @@ pub fn announce(home: &Home, name: &ProfileName, replaces: &str, messages: &Mess
 /// The rescue files of a profile that are there, and hold a credential.
 #[must_use]
 pub fn waiting(home: &Home, name: &ProfileName) -> Vec<PathBuf> {
-    let holds_none = |path: &PathBuf| matches!(atomic::read(path), Ok(Some(bytes)) if is_announcement(&bytes));
+    let holds_none =
+        |path: &PathBuf| matches!(atomic::read(path), Ok(Some(bytes)) if is_announcement(&bytes));
     home.rescues(name).into_iter().filter(|path| path.exists() && !holds_none(path)).collect()
 }
 

@@ -219,7 +219,9 @@ fn a_terminal_that_closes_does_not_take_the_new_pair_along() {
 
 #[test]
 fn a_refresh_that_is_killed_before_the_answer_loses_the_grant_and_says_so() {
-    for (client, stage) in [OWN, V1, V2].into_iter().flat_map(|c| [Stage::Received, Stage::Spent].map(|s| (c, s))) {
+    for (client, stage) in
+        [OWN, V1, V2].into_iter().flat_map(|c| [Stage::Received, Stage::Spent].map(|s| (c, s)))
+    {
         let (online, _) = prod(client);
         run_out(&online, client);
         let (rotations, started) = (online.server.rotations(), Timestamp::now());

@@ -291,7 +291,10 @@ fn killed_before_it_is_kept_the_loss_is_named_and_another_profile_brings_the_tok
         online.cf.settle();
         assert_eq!(token(&online), before, "{moment:?}: the old value, and nothing else");
         assert_ne!(online.cf.value_of(&id), Some(before), "{moment:?}");
-        online.run(&ROTATE, "").expect_error(1, "a rotation at ").expect_hint("alchemy rotate prod --with PROFILE");
+        online
+            .run(&ROTATE, "")
+            .expect_error(1, "a rotation at ")
+            .expect_hint("alchemy rotate prod --with PROFILE");
         online.run(&["rotate", "prod", "--with", "admin"], "").expect_code(0);
         assert_eq!(online.cf.value_of(&id), Some(token(&online)), "{moment:?}");
     }

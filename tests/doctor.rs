@@ -222,7 +222,7 @@ fn what_belongs_to_somebody_else_is_named() {
         // It is not used then, so that nobody knows which profiles there are.
         &["owner", "document-unreadable", "profiles-unchecked?"],
     );
-    let mend = machine.doctor(&["--offline"]).mend().replace("sudo ", "");
+    let mend = machine.doctor(&[]).mend().replace("sudo ", "");
     machine.after(&mend).is_healthy();
 }
 

@@ -14,7 +14,7 @@ use crate::cloudflare::{Client, Credential};
 use crate::directory::{Ask, Choice, Here, How, pin};
 use crate::environment::{self, ACTIVE, API_BASE_URL, PROFILE};
 use crate::error::{Error, Kind, Result};
-use crate::http::{Endpoint, Network};
+use crate::http::{Endpoint, Network, ProxyVariables};
 use crate::profile::selection::{Named, Reason, Selection, select};
 use crate::secret::Secret;
 use crate::session::{Edge, Gate};
@@ -325,6 +325,7 @@ impl Edge for Context {
             ca_file: self.variable("SSL_CERT_FILE").map(PathBuf::from),
             ca_dir: self.variable("SSL_CERT_DIR").map(OsStr::to_owned),
             extra_ca: self.variable("NODE_EXTRA_CA_CERTS").map(PathBuf::from),
+            proxy: ProxyVariables::read(|name| self.variable(name)),
         }
     }
 

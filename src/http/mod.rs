@@ -155,6 +155,11 @@ pub(crate) async fn body(response: &mut reqwest::Response, limit: usize) -> reqw
     Ok(body)
 }
 
+/// Whether the body of an answer is a web page, whatever its header says.
+pub(crate) fn is_page(body: &[u8]) -> bool {
+    body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body).trim_ascii_start().starts_with(b"<")
+}
+
 /// Text of others, safe to show ([`printable`]): without the secret, cut to 200 characters.
 pub(crate) fn tame(text: &str, secret: &str) -> String {
     let text = if secret.is_empty() { text.to_owned() } else { text.replace(secret, "[secret]") };

@@ -770,6 +770,26 @@ fn without_home_it_is_the_one_of_the_user_and_without_a_user_an_error() {
     run(&mut nobody_known(&["list"]))
         .expect_only_error(1, "HOME is no absolute path")
         .expect_hint("ALCHEMY_HOME");
+    // A credential that the environment holds needs none: containers run with any uid.
+    let in_ci = |arguments: &[&str]| {
+        let mut command = nobody_known(arguments);
+        let variables = [("CI", "true"), ("CLOUDFLARE_API_TOKEN", "tok-ci"), ("CLOUDFLARE_ACCOUNT_ID", ACME)];
+        command.envs(variables);
+        command
+    };
+    let of_command = ["exec", "--", "/usr/bin/printenv", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID"];
+    let output = run(&mut in_ci(&of_command)).expect_code(0);
+    assert_eq!(output.stdout, format!("tok-ci\n{ACME}\n"));
+    assert!(output.stderr.contains("CLOUDFLARE_API_TOKEN from the environment"), "{}", output.stderr);
+    assert_eq!(run(&mut in_ci(&["exec", "prod", "--", "/bin/true"])).code, 0);
+    assert_eq!(run(&mut in_ci(&["token"])).expect_code(0).stdout, "tok-ci\n");
+    let mut key = nobody_known(&["env", "--format", "json"]);
+    key.envs([("CI", "true"), ("CLOUDFLARE_API_KEY", "key-ci"), ("CLOUDFLARE_EMAIL", "me@example.com")]);
+    assert!(run(&mut key).expect_code(0).stdout.contains("key-ci"));
+    run(nobody_known(&of_command).env("CI", "true")).expect_only_error(125, "HOME is no absolute path");
+    run(&mut in_ci(&["list"])).expect_only_error(1, "HOME is no absolute path").expect_hint("ALCHEMY_HOME");
+    run_with_input(&mut in_ci(&CONFIGURE), "tok").expect_only_error(1, "HOME is no absolute path");
+
     let folder = home.path().join("theirs");
     fs::create_dir(&folder).expect("a folder");
     chown(&folder, Some(3_000_000_007), None).expect("given away");

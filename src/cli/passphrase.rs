@@ -55,7 +55,7 @@ impl Given {
             Error::new(format!("the command by {COMMAND} gives no passphrase: {why}"))
                 .hint("try it by itself: its first line is the passphrase")
         };
-        match launch::piped(command, context.environment(), Zeroizing::default(), may_ask) {
+        match launch::piped(command, context.environment(), &[], may_ask) {
             Ok(Piped::Ended(status, output)) if status.success() => first_line(&output, COMMAND),
             Ok(Piped::Ended(status, _)) => Err(failed(&status.to_string())),
             Ok(Piped::TimedOut(limit)) => Err(failed(&format!("no end in {} s", limit.as_secs()))),

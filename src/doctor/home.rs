@@ -11,13 +11,15 @@ use nix::unistd::{AccessFlags, access};
 
 use super::{Finding, Fix, Machine, few};
 use crate::error::reason;
+use crate::store::inspect;
 
 /// The most entries that are looked at: a home has a handful for each profile.
 const MANY: usize = 10_000;
 /// How old a temporary file must be to be one that was left behind: no write takes that long.
 const LEFT_BEHIND: Duration = Duration::from_secs(600);
 /// Our files and npm's in the home. What else somebody keeps there is their own.
-const FILES: [&str; 5] = ["config.json", "bindings.json", "trust.json", "settings.toml", "generation"];
+const FILES: [&str; 6] =
+    ["config.json", "marks.json", "bindings.json", "trust.json", "settings.toml", "generation"];
 /// Our folders and npm's, with all that is in them.
 const FOLDERS: [&str; 6] = ["stamps", "credentials", "profiles", "encrypted", "rescue", "lock"];
 
@@ -228,6 +230,7 @@ impl Entries {
         let is_temporary =
             |path: &Path| path.file_name().is_some_and(|name| name.to_str().and_then(written_to).is_some());
         let left = self.ours().filter(|(path, metadata)| is_temporary(path) && is_old(metadata));
+        let left = left.filter(|(path, _)| !inspect::may_be_last_copy(machine.home, path));
         let left: Vec<PathBuf> = left.map(|(path, _)| path.clone()).collect();
         (!left.is_empty()).then(|| {
             let what = format!("killed writes have left {}", few(&names(machine, &left)));

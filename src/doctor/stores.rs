@@ -12,6 +12,7 @@ use crate::profile::StoreKind;
 use crate::store::atomic;
 use crate::store::config::Config;
 use crate::store::keyring::KeyringError;
+use crate::store::marks::Marks;
 use crate::store::settings::Settings;
 
 /// How long a keyring may take without being called slow.
@@ -22,7 +23,12 @@ const SLOW: Duration = Duration::from_secs(1);
 pub fn documents(machine: &Machine) -> Vec<Finding> {
     let home = machine.home;
     let failed = [
-        (home.config(), Config::load(home).err(), "no profile can be used, and none made"),
+        (home.config(), Config::load_alone(home).err(), "no profile can be used, and none made"),
+        (
+            home.marks(),
+            Marks::load(home).err(),
+            "what restricts the profiles is not known, so none can be used",
+        ),
         (
             home.bindings(),
             Bindings::load(home).err(),

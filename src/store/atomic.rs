@@ -12,9 +12,9 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use nix::libc;
-use tempfile::PersistError;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
+use tempfile::PersistError;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result, reason};
@@ -145,14 +145,14 @@ impl Changed {
         Self { path: path.to_owned(), unconfirmed: sync_folder(path).err() }
     }
 
+    /// Nothing was to be done.
+    fn nothing() -> Self {
+        Self { path: PathBuf::new(), unconfirmed: None }
+    }
+
     /// This change, made after an earlier one: what either leaves unconfirmed is to be said.
-    fn after(self, earlier: Option<Self>) -> Self {
-        match earlier {
-            Some(earlier) if self.unconfirmed.is_none() => {
-                Self { unconfirmed: earlier.unconfirmed, ..self }
-            }
-            _ => self,
-        }
+    fn after(self, earlier: Self) -> Self {
+        if self.unconfirmed.is_some() { self } else { earlier }
     }
 
     /// Says that the disk did not confirm the change, where it did not.
@@ -182,7 +182,7 @@ pub struct Prepared {
     file: tempfile::NamedTempFile,
     target: PathBuf,
     /// The folder was made for it.
-    folder: Option<Changed>,
+    folder: Changed,
     /// It was made by [`reserve`].
     is_successor: bool,
 }
@@ -356,7 +356,7 @@ impl Aside {
     ///
     /// # Errors
     /// When it exists and cannot be removed. It stays aside then, and is not put back.
-    pub fn discard(mut self) -> Result<Option<Changed>> {
+    pub fn discard(mut self) -> Result<Changed> {
         self.discarded = true;
         let _ = fs::remove_file(left_successor(&self.path));
         remove_one(&aside(&self.path))
@@ -397,42 +397,42 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a document, what was set aside of it, and what killed writes of it left. `None` where there was no
-/// document. The caller holds the lock that guards it.
+/// Removes a document, where there is one, what was set aside of it, and what killed writes of it left. The caller
+/// holds the lock that guards it.
 ///
 /// # Errors
 /// When it exists and cannot be removed; it is still there then.
-pub fn remove(path: &Path) -> Result<Option<Changed>> {
+pub fn remove(path: &Path) -> Result<Changed> {
     // First, as one that stayed would be taken for the last copy of what is gone.
     remove_superseded(path);
     sweep(path);
     remove_one(path)
 }
 
-/// Removes a file. `None` where there was none.
-fn remove_one(path: &Path) -> Result<Option<Changed>> {
+/// Removes a file, where there is one.
+fn remove_one(path: &Path) -> Result<Changed> {
     match fs::remove_file(path) {
-        Ok(()) => Ok(Some(Changed::flushed(path))),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Ok(()) => Ok(Changed::flushed(path)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Changed::nothing()),
         Err(error) => Err(Error::io("remove", path, &error)),
     }
 }
 
-/// Makes a folder and those above it, each 0700; `None` where it is there. The folders that they are made in are
+/// Makes a folder and those above it, each 0700, where it is not there. The folders that they are made in are
 /// flushed: what is durable in a folder that is not is gone with it.
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn make_folder(folder: &Path) -> Result<Option<Changed>> {
+pub fn make_folder(folder: &Path) -> Result<Changed> {
     if folder.is_dir() {
-        return Ok(None);
+        return Ok(Changed::nothing());
     }
     let failed = |error: &io::Error| Error::io("make the folder", folder, error);
     let mut missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
-    let mut changed = None;
+    let mut changed = Changed::nothing();
     while let Some(next) = missing.pop() {
         match DirBuilder::new().mode(0o700).create(next) {
-            Ok(()) => changed = Some(Changed::flushed(next).after(changed)),
+            Ok(()) => changed = Changed::flushed(next).after(changed),
             // Another process was faster.
             Err(error) if error.kind() == ErrorKind::AlreadyExists && next.is_dir() => {}
             Err(error) => return Err(failed(&error)),
@@ -491,6 +491,14 @@ fn beside(target: &Path, name: &str) -> PathBuf {
     target.with_file_name(format!("{}{name}{TEMPORARY_SUFFIX}", temporary_prefix(target)))
 }
 
+/// The document beside which a file of that name is what was set aside of it, or its successor.
+#[must_use]
+pub fn document_of(path: &Path) -> Option<PathBuf> {
+    let rest = path.file_name()?.to_str()?.strip_prefix('.')?.strip_suffix(TEMPORARY_SUFFIX)?;
+    let (document, name) = rest.rsplit_once('.')?;
+    [ASIDE, SUCCESSOR].contains(&name).then(|| path.with_file_name(document))
+}
+
 /// Whether something of that name, beside a document, is what is left of a write of it that was killed: a temporary
 /// file of the document itself, and not of another one whose name begins alike.
 fn is_temporary(name: &str, prefix: &str) -> bool {
@@ -528,7 +536,14 @@ mod tests {
         let at = |name: &str| folder.path().join(name);
         let (left, kept) = (
             [".prod.a1B2c3.tmp", ".prod.ZZZZZZ.tmp"],
-            [".prod.eu.a1B2c3.tmp", ".prod.aside.tmp", ".prod.next.tmp", "prod.a1B2c3.tmp", ".prod.tmp", ".prod.x.tmp"],
+            [
+                ".prod.eu.a1B2c3.tmp",
+                ".prod.aside.tmp",
+                ".prod.next.tmp",
+                "prod.a1B2c3.tmp",
+                ".prod.tmp",
+                ".prod.x.tmp",
+            ],
         );
         left.iter().chain(&kept).for_each(|name| fs::write(at(name), "x").expect("written"));
         drop(prepare(&at("prod"), b"new").expect("prepared"));
@@ -568,8 +583,8 @@ mod tests {
     fn a_folder_is_made_with_those_above_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let deep = folder.path().join("a/b/c");
-        assert!(make_folder(&deep).expect("made").is_some());
-        assert!(make_folder(&deep).expect("there").is_none());
+        assert!(make_folder(&deep).expect("made").unconfirmed.is_none());
+        assert!(make_folder(&deep).expect("there").unconfirmed.is_none());
         for made in [&deep, &folder.path().join("a")] {
             assert_eq!(fs::metadata(made).expect("there").mode() & 0o777, 0o700);
         }

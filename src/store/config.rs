@@ -116,6 +116,7 @@ impl Config {
     ///
     /// # Errors
     /// Those of [`Entry::profile`] and of [`Marks::restrict`].
+    #[must_use]
     pub fn profile(&self, name: &ProfileName) -> Option<Result<Profile>> {
         let profile = self.unmarked(name.as_str(), name)?;
         Some(profile.and_then(|profile| self.marked(profile)))
@@ -126,6 +127,7 @@ impl Config {
     ///
     /// # Errors
     /// Those of [`Entry::profile`].
+    #[must_use]
     pub fn unmarked(&self, entry: &str, name: &ProfileName) -> Option<Result<Profile>> {
         Some(self.entry(entry)?.profile(name))
     }
@@ -266,16 +268,19 @@ impl<'a> Edit<'a> {
         let (before, document) = atomic::read_settled(&path, atomic::read, parse)?
             .unwrap_or_else(|| (Config::default(), Map::from_iter([("version".to_owned(), VERSION.into())])));
         let before = Config { marks: Marks::load(home)?, ..before };
-        let mut edit = Self { home, document, marks: before.marks.clone(), before, messages: *messages, lock };
+        let mut edit =
+            Self { home, document, marks: before.marks.clone(), before, messages: *messages, lock };
         edit.take_marks_over();
         Ok(edit)
     }
 
     /// Has what restricts profiles stand where nobody else drops it.
     fn take_marks_over(&mut self) {
-        let marked = self.before.profiles.iter().filter(|(_, providers)| {
-            providers.cloudflare.as_ref().is_some_and(|entry| entry.confirm)
-        });
+        let marked = self
+            .before
+            .profiles
+            .iter()
+            .filter(|(_, providers)| providers.cloudflare.as_ref().is_some_and(|entry| entry.confirm));
         let marked: Vec<String> = marked.map(|(name, _)| name.clone()).collect();
         for name in &marked {
             self.marks.take(name);

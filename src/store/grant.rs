@@ -165,9 +165,7 @@ impl<'a> Store<'a> {
     /// came of the credential, and that the next deployment gets again.
     pub(super) fn remove_from_npm(&self, name: &ProfileName) -> Result<()> {
         for path in [self.home.npm_state_store(name), self.home.npm_document(name)] {
-            if let Some(changed) = atomic::remove(&path)? {
-                changed.say(self.messages);
-            }
+            atomic::remove(&path)?.say(self.messages);
         }
         Ok(())
     }
@@ -334,7 +332,7 @@ impl Held<'_, '_> {
 
     /// Tells those who read the token meanwhile that it is about to be rolled: they wait for what comes of it.
     pub fn announce(&self, current: &Current) {
-        rescue::announce(self.store.home, &self.profile.name, &current.digest(), self.store.messages);
+        rescue::announce(self.store.home, &self.profile.name, &current.digest(), *self.store.messages);
     }
 
     /// Takes back what was announced, as nothing has come of it.
@@ -395,7 +393,7 @@ impl Held<'_, '_> {
             _ => Ok(bytes),
         };
         let rescued =
-            rescue::write(self.store.home, name, next, &current.replaces, self.store.messages, seal);
+            rescue::write(self.store.home, name, next, &current.replaces, *self.store.messages, seal);
         // What could not be put into its place lies whole beside it all the same, where the next of us finds it.
         let left = self.store.file(&self.profile).map(|path| atomic::left_successor(&path));
         let is_left = |left: &PathBuf| self.read_successor(left).ok().flatten().as_ref() == Some(next);

@@ -81,14 +81,27 @@ impl Home {
     /// `credentials` away when it migrates.
     #[must_use]
     pub fn encrypted(&self, name: &ProfileName) -> PathBuf {
-        self.root.join("encrypted").join(format!("{name}.age"))
+        self.encrypted_folder().join(format!("{name}.age"))
+    }
+
+    /// The folder of all encrypted credentials.
+    #[must_use]
+    pub fn encrypted_folder(&self) -> PathBuf {
+        self.root.join("encrypted")
     }
 
     /// Where a new pair of tokens goes that the store refuses, best first.
     #[must_use]
     pub fn rescues(&self, name: &ProfileName) -> Vec<PathBuf> {
-        let usual = self.root.join("rescue").join(name.as_str());
-        [Some(usual), self.in_runtime(&format!("rescue-{name}"))].into_iter().flatten().collect()
+        let folders = self.rescue_folders().into_iter();
+        folders.map(|(folder, prefix)| folder.join(format!("{prefix}{name}"))).collect()
+    }
+
+    /// The folders of all rescue files, and what stands before a profile's name there.
+    #[must_use]
+    pub fn rescue_folders(&self) -> Vec<(PathBuf, &'static str)> {
+        let usual = (self.root.join("rescue"), "");
+        [Some(usual), self.runtime_folder().map(|folder| (folder, "rescue-"))].into_iter().flatten().collect()
     }
 
     /// The folder of this home in the runtime folder, where there is one: for when the home cannot be written.

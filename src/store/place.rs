@@ -58,9 +58,7 @@ impl Store<'_> {
 
     /// Removes a document of the file store.
     pub(super) fn remove_document(&self, path: &Path) -> Result<()> {
-        if let Some(changed) = atomic::remove(path)? {
-            changed.say(self.messages);
-        }
+        atomic::remove(path)?.say(self.messages);
         remove_folder(path);
         Ok(())
     }
@@ -74,11 +72,12 @@ impl Store<'_> {
                 let path = self.document_path(profile);
                 // Before there is anything in them.
                 if let Some(folder) = path.parent() {
-                    atomic::make_folder(folder)?.into_iter().for_each(|made| made.say(self.messages));
+                    atomic::make_folder(folder)?.say(self.messages);
                     atomic::tighten_folder(&self.home.credentials())?;
                     atomic::tighten_folder(folder)?;
                 }
-                let written = atomic::write(&path, &document.to_bytes()).inspect_err(|_| remove_folder(&path));
+                let written =
+                    atomic::write(&path, &document.to_bytes()).inspect_err(|_| remove_folder(&path));
                 written.map(|changed| changed.say(self.messages))
             }
             StoreKind::Npm => {

@@ -5,10 +5,10 @@
 
 use std::path::PathBuf;
 
+use super::Store;
 use super::atomic::{self, Bytes};
 use super::credential::Document;
 use super::place::same;
-use super::Store;
 use crate::error::Result;
 use crate::profile::{Profile, StoreKind};
 

@@ -80,11 +80,7 @@ pub fn any(home: &Home, name: &ProfileName) -> bool {
 ///
 /// # Errors
 /// When one that is there cannot be read or decrypted: it may hold the only credential that lives.
-pub fn read(
-    home: &Home,
-    name: &ProfileName,
-    open: impl Fn(&str, Bytes) -> Result<Bytes>,
-) -> Result<Waiting> {
+pub fn read(home: &Home, name: &ProfileName, open: impl Fn(&str, Bytes) -> Result<Bytes>) -> Result<Waiting> {
     let mut waiting = Waiting::default();
     // Also one that a killed process has written whole, and not put into its place: it says itself what it replaces.
     let paths = home.rescues(name).into_iter();
@@ -128,7 +124,7 @@ pub fn write(
     name: &ProfileName,
     document: &Document,
     replaces: &str,
-    messages: &Messages,
+    messages: Messages,
     seal: impl FnOnce(Bytes) -> Result<Bytes>,
 ) -> Result<PathBuf> {
     let mut document: Value =
@@ -139,7 +135,7 @@ pub fn write(
     for path in home.rescues(name) {
         match atomic::reserve(&path, &bytes).and_then(atomic::Prepared::commit) {
             Ok(changed) => {
-                changed.say(messages);
+                changed.say(&messages);
                 return Ok(path);
             }
             Err(error) => failed = error,
@@ -150,17 +146,19 @@ pub fn write(
 
 /// Says, where those look who read an API token, that this one may be dead in a moment, and that another is about
 /// to come. That it cannot be said is no reason not to go on.
-pub fn announce(home: &Home, name: &ProfileName, replaces: &str, messages: &Messages) {
+pub fn announce(home: &Home, name: &ProfileName, replaces: &str, messages: Messages) {
     let announcement = Announcement { announced: true, replaces: replaces.to_owned() };
     let Ok(bytes) = serde_json::to_vec(&announcement) else { return };
-    let written = home.rescues(name).iter().find_map(|path| atomic::write(path, &bytes).ok());
-    written.into_iter().for_each(|changed| changed.say(messages));
+    if let Some(written) = home.rescues(name).iter().find_map(|path| atomic::write(path, &bytes).ok()) {
+        written.say(&messages);
+    }
 }
 
 /// The rescue files of a profile that are there, and hold a credential.
 #[must_use]
 pub fn waiting(home: &Home, name: &ProfileName) -> Vec<PathBuf> {
-    let holds_none = |path: &PathBuf| matches!(atomic::read(path), Ok(Some(bytes)) if is_announcement(&bytes));
+    let holds_none =
+        |path: &PathBuf| matches!(atomic::read(path), Ok(Some(bytes)) if is_announcement(&bytes));
     home.rescues(name).into_iter().filter(|path| path.exists() && !holds_none(path)).collect()
 }
 

@@ -87,7 +87,7 @@ impl Store<'_> {
     pub(super) fn discard(&self, asides: Vec<Aside>, name: &ProfileName) {
         for aside in asides {
             match aside.discard() {
-                Ok(changed) => changed.into_iter().for_each(|changed| changed.say(self.messages)),
+                Ok(changed) => changed.say(self.messages),
                 Err(error) => self.say_left(name, &StoreKind::File, &error),
             }
         }
@@ -154,7 +154,9 @@ impl Store<'_> {
         let marks = prepared.commit()?;
         replaced.into_iter().flatten().for_each(Replaced::forget);
         self.discard(asides, name);
-        paths.iter().for_each(|path| remove_folder(path));
+        for path in &paths {
+            remove_folder(path);
+        }
         rescue::remove(self.home, name);
         drop(marks);
         Ok(())

@@ -14,7 +14,7 @@ use serde_json::Value;
 use support::authorization::{Moment, Pair, State};
 use support::keyring::Keyring;
 use support::signed_in::{OWN, SCOPES, SignedIn, V1, V2, file, in_seconds, no_secret_said, pair_of};
-use support::{Output, finished, run, with_full_disk};
+use support::{Output, finished, has, run, with_full_disk};
 
 const WAITS: &str = "the new session of profile 'prod' could not be kept in the ";
 const HOME_AGAIN: &str = "is in its store again";
@@ -124,6 +124,31 @@ fn where_the_home_cannot_be_written_the_runtime_folder_takes_the_pair() {
 }
 
 #[test]
+fn a_loss_is_said_also_where_nothing_else_is() {
+    let online = SignedIn::prod(0);
+    make_unwritable(&online);
+    let output = online.run(&["--quiet", "token", "prod"]);
+    let pair = rescued(&online.home.alchemy("rescue/prod"));
+    expect_said(output, &pair.access, WAITS);
+    if !has("strace") {
+        return;
+    }
+    // Neither the store nor a rescue file takes it: not even beside them is there room.
+    let online = SignedIn::prod(0);
+    let mut command = online.struck("renameat,rename:error=EIO:when=1+", &["token", "prod"]);
+    let output = no_secret_said(run(command.env("ALCHEMY_QUIET", "1"))).expect_code(0);
+    let left = online.home.alchemy("credentials/prod/.native.json.next.tmp");
+    assert!(
+        output.stderr.contains(WAITS) && output.stderr.contains(&left.display().to_string()),
+        "{}",
+        output.stderr
+    );
+    let token = online.run(&["token", "prod"]).expect_code(0);
+    assert_eq!((token.stdout, online.server.refreshes()), (output.stdout, 1));
+    assert!(token.stderr.contains("is in its store now") && !left.exists(), "{}", token.stderr);
+}
+
+#[test]
 fn where_nothing_takes_the_new_pair_the_old_is_not_spent() {
     let online = SignedIn::prod(0);
     let target = make_unwritable(&online);
@@ -171,6 +196,8 @@ fn a_pair_that_finds_no_place_after_all_serves_this_once_and_that_is_said() {
         said.contains("it serves this command alone, then sign in again: alchemy login -p prod"),
         "{said}"
     );
+    // The next one knows why.
+    online.run(&["token", "prod"]).expect_only_error(1, "got a new session that could be kept nowhere");
 }
 
 #[test]

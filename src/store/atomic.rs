@@ -358,6 +358,7 @@ impl Aside {
     /// When it exists and cannot be removed. It stays aside then, and is not put back.
     pub fn discard(mut self) -> Result<Changed> {
         self.discarded = true;
+        sweep(&self.path);
         let _ = fs::remove_file(left_successor(&self.path));
         remove_one(&aside(&self.path))
     }

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use super::atomic::{self, Changed, Prepared};
 use super::credential::Document;
-use super::lock::{Lock, Sent};
+use super::lock::Lock;
 use super::npm_lock::{self, NpmLock, Protocol};
 use super::{Store, generation, npm, rescue};
 use crate::error::{Error, Kind, Result};
@@ -242,8 +243,7 @@ impl Held<'_, '_> {
                 rescue::remove(self.store.home, name);
                 return Ok(adopted);
             }
-            let is_unsettled = waiting.is_announced && self.says_unsettled(&current);
-            if is_any || waiting.is_announced && !is_unsettled {
+            if is_any || waiting.is_announced && self.unsettled(&current).is_none() {
                 // Somebody has signed in since, or given it another token.
                 rescue::remove(self.store.home, name);
             }
@@ -316,10 +316,9 @@ impl Held<'_, '_> {
         }
     }
 
-    /// Says, where a rotation of this very token was killed before its new value was kept, that it may be dead.
-    fn says_unsettled(&self, current: &Current) -> bool {
-        let sent = self.lock().note().sent.filter(|sent| sent.token == current.digest());
-        let Some(Sent { at, .. }) = &sent else { return false };
+    /// Says, where a rotation of this very token ended before its new value was kept, that it may be dead.
+    pub fn say_unsettled(&self, current: &Current) {
+        let Some(at) = self.unsettled(current) else { return };
         let name = &self.profile.name;
         self.store.messages.loss(&format!(
             "a rotation of profile '{name}' at {} ended before its new value was kept: where Cloudflare refuses the \
@@ -327,7 +326,13 @@ impl Held<'_, '_> {
              configure -p {name})",
             at.strftime("%Y-%m-%d %H:%M:%SZ")
         ));
-        true
+    }
+
+    /// When this very API token was sent to be rolled, where nobody knows what has become of it.
+    fn unsettled(&self, current: &Current) -> Option<Timestamp> {
+        let is_token = current.document.method() == Method::ApiToken;
+        let sent = self.lock().note().sent.filter(|sent| is_token && sent.token == current.digest());
+        sent.map(|sent| sent.at)
     }
 
     /// Tells those who read the token meanwhile that it is about to be rolled: they wait for what comes of it.

@@ -6,9 +6,9 @@
 //! unknown, it is made under a name of ours, marked, and then renamed to npm's, where nothing has that; and it goes
 //! by being renamed back. Where a file system cannot do that, it is made in its place and marked there.
 
-use std::fs::{self, File, FileTimes, Metadata};
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::fs::{self, File, FileTimes, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -175,7 +175,8 @@ impl Folder {
         fs::DirBuilder::new().mode(0o700).create(path)?;
         if self.protocol == Protocol::V2 {
             // Without it the folder is still respected until it is 30 s old.
-            let _ = fs::write(path.join("owner"), &self.owner);
+            let owner = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path.join("owner"));
+            let _ = owner.and_then(|mut file| file.write_all(self.owner.as_bytes()));
         }
         if let Ok(metadata) = fs::symlink_metadata(path) {
             self.mark(&metadata, vec![nanoseconds(&metadata)]);

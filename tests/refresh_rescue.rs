@@ -146,6 +146,13 @@ fn a_loss_is_said_also_where_nothing_else_is() {
     let token = online.run(&["token", "prod"]).expect_code(0);
     assert_eq!((token.stdout, online.server.refreshes()), (output.stdout, 1));
     assert!(token.stderr.contains("is in its store now") && !left.exists(), "{}", token.stderr);
+    // Where it is lost, the next one knows why.
+    let online = SignedIn::prod(0);
+    online.home.write("lock/native/prod", "");
+    online.home.write("rescue", "in the way");
+    let output = run(&mut online.struck("fsync:error=EIO:when=2", &["-q", "token", "prod"])).expect_code(0);
+    assert!(output.stderr.contains("could be kept nowhere ("), "{}", output.stderr);
+    online.run(&["token", "prod"]).expect_only_error(1, "got a new session that could be kept nowhere");
 }
 
 #[test]
@@ -196,8 +203,6 @@ fn a_pair_that_finds_no_place_after_all_serves_this_once_and_that_is_said() {
         said.contains("it serves this command alone, then sign in again: alchemy login -p prod"),
         "{said}"
     );
-    // The next one knows why.
-    online.run(&["token", "prod"]).expect_only_error(1, "got a new session that could be kept nowhere");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::atomic::{self, Changed, Prepared};
 use super::credential::Document;
 use super::lock::Lock;
 use super::npm_lock::{self, NpmLock, Protocol};
+use super::place::same;
 use super::{Store, generation, npm, rescue};
 use crate::error::{Error, Kind, Result};
 use crate::profile::{Method, Profile, ProfileName, StoreKind};
@@ -401,7 +402,8 @@ impl Held<'_, '_> {
             rescue::write(self.store.home, name, next, &current.replaces, *self.store.messages, seal);
         // What could not be put into its place lies whole beside it all the same, where the next of us finds it.
         let left = self.store.file(&self.profile).map(|path| atomic::left_successor(&path));
-        let is_left = |left: &PathBuf| self.read_successor(left).ok().flatten().as_ref() == Some(next);
+        let is_left =
+            |left: &PathBuf| self.read_successor(left).ok().flatten().is_some_and(|left| same(&left, next));
         let path = match (rescued, left) {
             (Ok(path), left) => {
                 is_settled();

@@ -100,8 +100,9 @@ pub(super) type Platform = (Arc<CredentialStore>, Arc<Probe>);
 /// The keyring of the platform.
 pub struct Keyring {
     params: Params,
-    /// Several items were found where one is meant.
+    /// Several items were found where one is meant; and that was told.
     several: Cell<bool>,
+    told: Cell<bool>,
 }
 
 impl Keyring {
@@ -111,13 +112,13 @@ impl Keyring {
     /// [`KeyringError::Unavailable`].
     pub fn open(params: &Params) -> Answer<Self> {
         platform(&params.bus, Unlock::Never)?;
-        Ok(Self { params: params.clone(), several: Cell::default() })
+        Ok(Self { params: params.clone(), several: Cell::default(), told: Cell::default() })
     }
 
-    /// Whether several items were found since this was asked last, where one is meant.
+    /// Whether several items were found where one is meant, and nobody has been told yet.
     #[must_use]
     pub fn takes_several(&self) -> bool {
-        self.several.take()
+        self.several.get() && !self.told.replace(true)
     }
 
     /// The secret of `user`, or `None` if there is none.

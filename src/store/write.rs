@@ -380,6 +380,9 @@ impl Store<'_> {
     /// both are found by the name.
     fn settle(&self, name: &ProfileName, mut locks: ProfileLock) -> Result<ProfileLock> {
         if let Some(profile) = self.by_now(name)?.filter(|profile| profile.store != StoreKind::Npm) {
+            if profile.store == StoreKind::File {
+                self.put_back(&profile)?;
+            }
             if self.has_beside(&profile) {
                 locks = self.bring_home_locked(&profile, locks)?;
             }

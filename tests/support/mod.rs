@@ -171,7 +171,9 @@ impl Home {
     /// strace's `inject` takes.
     pub fn struck(&self, injection: &str, arguments: &[&str]) -> Command {
         let mut command = self.command("strace");
-        command.args(["-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", &format!("inject={injection}")]);
+        let (calls, _) = injection.split_once(':').expect("system calls, and what happens to them");
+        command.args(["-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
+        command.args(["-e", &format!("inject={injection}")]);
         command.arg(ALCHEMY).args(arguments);
         command
     }

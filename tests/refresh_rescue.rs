@@ -139,13 +139,13 @@ fn a_loss_is_said_also_where_nothing_else_is() {
     let output = no_secret_said(run(command.env("ALCHEMY_QUIET", "1"))).expect_code(0);
     let left = online.home.alchemy("credentials/prod/.native.json.next.tmp");
     assert!(
-        output.stderr.contains(WAITS) && output.stderr.contains(&left.display().to_string()),
+        left.exists() && output.stderr.contains(WAITS) && output.stderr.contains(&left.display().to_string()),
         "{}",
         output.stderr
     );
     let token = online.run(&["token", "prod"]).expect_code(0);
     assert_eq!((token.stdout, online.server.refreshes()), (output.stdout, 1));
-    assert!(token.stderr.contains("is in its store now") && !left.exists(), "{}", token.stderr);
+    assert!(token.stderr.contains(HOME_AGAIN) && !left.exists(), "{}", token.stderr);
     // Where it is lost, the next one knows why.
     let online = SignedIn::prod(0);
     online.home.write("lock/native/prod", "");

@@ -14,7 +14,6 @@ use std::time::{Duration, SystemTime};
 use nix::libc;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
-use tempfile::PersistError;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result, reason};
@@ -271,7 +270,8 @@ impl Prepared {
         Ok(self)
     }
 
-    /// Writes another content into the room that was taken.
+    /// Writes another content into the room that was taken. A successor stays from then on, until it is in its place
+    /// or [`Prepared::discard`]ed.
     ///
     /// # Errors
     /// When it is longer than the room, and the disk is full.
@@ -285,9 +285,18 @@ impl Prepared {
             sync_file(file)
         };
         match refill() {
-            Ok(()) => Ok(self),
+            Ok(()) => {
+                // It may be the only copy from now on: whoever looks for it finds it there.
+                self.file.disable_cleanup(self.is_successor);
+                Ok(self)
+            }
             Err(error) => Err(Error::io("write", &self.target, &error)),
         }
+    }
+
+    /// Destroys it: something newer is in its place.
+    pub fn discard(mut self) {
+        self.file.disable_cleanup(false);
     }
 
     /// Puts the document into its place. What was set aside, or left for it by a killed process, is superseded and
@@ -296,14 +305,8 @@ impl Prepared {
     /// # Errors
     /// When the file system refuses; nothing was changed then.
     pub fn commit(self) -> Result<Changed> {
-        let Self { file, target, folder, is_successor } = self;
-        if let Err(PersistError { error, file }) = file.persist(&target) {
-            if is_successor {
-                // It may be the only copy: whoever looks for it finds it there.
-                drop(file.into_temp_path().keep());
-            }
-            return Err(Error::io("write", &target, &error));
-        }
+        let Self { file, target, folder, .. } = self;
+        file.persist(&target).map_err(|error| Error::io("write", &target, &error.error))?;
         let changed = Changed::flushed(&target).after(folder);
         remove_superseded(&target);
         Ok(changed)

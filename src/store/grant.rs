@@ -459,21 +459,29 @@ impl Held<'_, '_> {
                 return self.store.write_item(&self.profile, &document.to_bytes());
             }
             StoreKind::Encrypted(encryption) => {
-                let write = |sealed: &[u8]| commit(room, sealed);
+                let write = |sealed: &[u8]| room.0.ok_or_else(no_room)?.refill(sealed)?.commit();
                 return self.store.write_encrypted(name, encryption, &document.to_bytes(), write);
             }
             StoreKind::File | StoreKind::Npm => {}
         }
         let is_npms = *store == StoreKind::Npm;
+        let written =
+            || if is_npms { npm::with(self.store.home, name, document) } else { Ok(document.to_bytes()) };
+        // First of all: killed while it waits for npm, it is found.
+        let first = written()?;
+        let room = room.0.ok_or_else(no_room)?.refill(&first)?;
         let _profiles = if is_npms { self.store.lock_npms_profiles()? } else { None };
         if replaces.is_some_and(|replaces| self.is_superseded(replaces)) {
             self.store
                 .messages
                 .verbose(&format!("'{name}' has got another credential meanwhile, which is kept"));
+            room.discard();
             return Ok(());
         }
-        let bytes = if is_npms { npm::with(self.store.home, name, document)? } else { document.to_bytes() };
-        commit(room, &bytes)?.say(self.store.messages);
+        // What else is in npm's document may have changed until then.
+        let now = written()?;
+        let room = if now == first { room } else { room.refill(&now)? };
+        room.commit()?.say(self.store.messages);
         Ok(())
     }
 
@@ -492,11 +500,8 @@ fn has_none(error: &Error) -> bool {
     matches!(error.kind(), Kind::NoCredential | Kind::SignedOut)
 }
 
-fn commit(room: Room, bytes: &[u8]) -> Result<Changed> {
-    match room.0 {
-        Some(prepared) => prepared.refill(bytes)?.commit(),
-        None => Err(Error::new("the store could not be written just now")),
-    }
+fn no_room() -> Error {
+    Error::new("the store could not be written just now")
 }
 
 /// What people call such a credential.

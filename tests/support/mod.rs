@@ -172,7 +172,8 @@ impl Home {
     pub fn struck(&self, injection: &str, arguments: &[&str]) -> Command {
         let mut command = self.command("strace");
         let (calls, _) = injection.split_once(':').expect("system calls, and what happens to them");
-        command.args(["-f", "--seccomp-bpf", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
+        // Without its seccomp filter, with which it sends no signal.
+        command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
         command.args(["-e", &format!("inject={injection}")]);
         command.arg(ALCHEMY).args(arguments);
         command

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::atomic::{self, Changed, Prepared};
+use super::atomic::{self, Prepared};
 use super::credential::Document;
 use super::lock::Lock;
 use super::npm_lock::{self, NpmLock, Protocol};

@@ -10,10 +10,6 @@ fn main() {
     if target("OS") != "linux" || target("ENV") != "gnu" || target("FEATURE").contains("crt-static") {
         return;
     }
-    // No address of the program has to be relocated at the start, and no page copied for that. It is what
-    // Go does by default for programs of this kind.
-    println!("cargo::rustc-link-arg-bins=-no-pie");
-
     // The unwinder goes into the binary: one library less to find, map and bind. rustc names the shared
     // one; the linker takes this script for it, where the C compiler has the static one at all.
     let (Ok(out), Some(compiler)) = (std::env::var("OUT_DIR"), compiler()) else { return };

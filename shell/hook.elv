@@ -6,6 +6,7 @@
 # in variables of Elvish, which are not the environment's.
 
 use math
+use path
 use str
 
 var __alchemy_program = (external __ALCHEMY__)
@@ -37,8 +38,14 @@ try { nop (__alchemy_clock) } catch {
   }
 }
 
-# Writes a file's text, an empty one if there is none.
-fn __alchemy_read {|file| if $file { try { slurp <$file } catch { put '' } } else { put '' } }
+# Writes a file's text, an empty one if there is none. What is no regular file could block.
+fn __alchemy_read {|file|
+  if $file {
+    if (path:is-regular &follow-symlink=$true $file) { try { slurp <$file } catch { put '' } } else { put '' }
+  } else {
+    put ''
+  }
+}
 
 # Capturing an output takes longer than most of what writes one. So it is done once for all; and where two values are
 # compared often, `[&$one=what][$other]` does it, which fails if the other is not the one.

@@ -16,17 +16,35 @@ set -qg __alchemy_table; or set -gu __alchemy_table
 function __alchemy_hook --on-event fish_prompt --on-variable PWD
     # fish traces no event handlers, unless `fish_trace` is "all" (after 3.6): that must not show our values.
     set -l fish_trace
-    status is-command-substitution; and return
     set -l generation
     set -l pin
-    # fish warns of a missing file, wherever stderr goes.
-    test -f "$__alchemy_generation_file"; and read -lz generation <$__alchemy_generation_file
-    test -f "$__alchemy_pin_file"; and read -lz pin <$__alchemy_pin_file
+    begin
+        # What is no regular file could block, and of what has become large nothing is read: it has changed. fish warns
+        # of a missing file, wherever stderr goes.
+        set -l fish_read_limit 65536
+        test -f "$__alchemy_generation_file"; and read -z generation <$__alchemy_generation_file
+        test -f "$__alchemy_pin_file"; and read -z pin <$__alchemy_pin_file
+    end
     set -q __alchemy_due[1]; and __alchemy_clock
     if test "x$PWD:$ALCHEMY_ACTIVE:$ALCHEMY_PROFILE:$CLOUDFLARE_PROFILE" = "x$__alchemy_place" \
             -a "x$generation" = "x$__alchemy_generation" -a "x$pin" = "x$__alchemy_pin"
         set -q __alchemy_due[1]; and test $__alchemy_now -ge $__alchemy_due; or return
+    else if test "x$generation" = "x$__alchemy_generation"; and __alchemy_is_plain
+        # From one directory where nothing has a say to another one: nothing is to be done.
+        set -gu __alchemy_place "$PWD:$ALCHEMY_ACTIVE:$ALCHEMY_PROFILE:$CLOUDFLARE_PROFILE"
+        set -gu __alchemy_pin_file
+        set -gu __alchemy_pin
+        return
     end
+    # In a command substitution, as completions are, nothing is said and only what is stored counts: the next prompt
+    # does the rest. (The directory of a substitution is the shell's own, which stays where it went.)
+    set -l manner
+    if status is-command-substitution
+        set manner --silent --offline
+    else if test "$argv[1]" = VARIABLE; and not test -t 2
+        set manner --silent
+    end
+    set -l before $__alchemy_place
 
     # Whatever becomes of this run, the next one is when something changes again.
     set -gu __alchemy_place "$PWD:$ALCHEMY_ACTIVE:$ALCHEMY_PROFILE:$CLOUDFLARE_PROFILE"
@@ -39,15 +57,55 @@ function __alchemy_hook --on-event fish_prompt --on-variable PWD
             __alchemy_hook
         end
     end
-    test -x __ALCHEMY__; or return
-    set -l script (command __ALCHEMY__ hook-env fish --active "$__alchemy_active" --told "$__alchemy_told" </dev/null)
-    string match -q -- '*__alchemy_state*' "$script"; or return
+    set -l script
+    if test -x __ALCHEMY__
+        set script (command __ALCHEMY__ hook-env fish --active "$__alchemy_active" --told "$__alchemy_told" $manner \
+            </dev/null)
+    end
+    if not string match -q -- '*__alchemy_state*' "$script"
+        # Nobody knows what belongs here: what belongs elsewhere does not.
+        if test "x$PWD:" != "x"(string sub --length (builtin math (string length -- "$PWD") + 1) -- "$before")
+            __alchemy_leave
+            set -gu __alchemy_active
+        end
+        return
+    end
+    set -gu __alchemy_bound_of
     # Ctrl-C does not end a function half-way while there is a handler for it.
     function __alchemy_interrupt --on-signal INT
     end
     builtin eval $script # one line; to pipe it into `source` takes longer
     builtin functions --erase __alchemy_interrupt
     set -gu __alchemy_place "$PWD:$ALCHEMY_ACTIVE:$ALCHEMY_PROFILE:$CLOUDFLARE_PROFILE"
+    status is-command-substitution; and set -gu __alchemy_place
+end
+
+# Whether nothing is active, and no directory from here upward is bound or has a project file; false where builtins
+# cannot tell.
+function __alchemy_is_plain
+    test "$__alchemy_bound_of" = "for $ALCHEMY_HOME:$HOME"; or return
+    test -z "$__alchemy_active$__alchemy_due$ALCHEMY_ACTIVE$ALCHEMY_PROFILE$CLOUDFLARE_PROFILE$DIRENV_DIR"; or return
+    set -q __alchemy_table[1]; and return 1
+    # Nothing tells of changes.
+    test -n "$__alchemy_generation" -o ! -e "$__alchemy_generation_file"; or return
+    set -l at (builtin pwd -P)
+    test (count $at) -eq 1; or return
+    test "$at" = /; and set at ""
+    while true
+        test -e "$at/.alchemy.toml" -o -L "$at/.alchemy.toml"; and return 1
+        builtin contains -- "$at" $__alchemy_bound; and return 1
+        # A linked git worktree is covered by the bindings of its main one.
+        set -q __alchemy_bound[1]; and test -f "$at/.git"; and return 1
+        test -n "$at"; or return 0
+        set at (string replace --regex '/[^/]*$' '' -- "$at")
+    end
+end
+
+# The arguments are the directories that are bound, each with its depth: `2:/home/acme`.
+function __alchemy_bound
+    set -gu __alchemy_bound_of "for $ALCHEMY_HOME:$HOME"
+    set -gu __alchemy_bound (string replace --regex '^[0-9]+:/?' / -- $argv)
+    set -gu __alchemy_bound (string replace --regex '^/$' '' -- $__alchemy_bound)
 end
 
 # Sets `__alchemy_now` to the seconds of a clock that does not stop while the machine sleeps. No builtin of fish tells

@@ -31,16 +31,19 @@ def __alchemy_place []: nothing -> string {
     $"($env.PWD):($env.ALCHEMY_ACTIVE?):($env.ALCHEMY_PROFILE?):($env.CLOUDFLARE_PROFILE?)"
 }
 
-# Whether the text is that of the file; one that cannot be read is empty. (`%`, in Nushell since 0.113, means the
-# builtin: `open` is what people make an alias.)
+# Whether the text is that of the file; one that cannot be read is empty.
 def __alchemy_holds [file: string, text: string]: nothing -> bool {
-    if $file == "" { return true }
-    try { (%open --raw $file) == $text or (__alchemy_read $file) == $text } catch { $text == "" }
+    $file == "" or (__alchemy_read $file) == $text
 }
 
-# The text as JSON can carry it, up to the first NUL.
+# The text as JSON can carry it, up to the first NUL. What is no regular file could block, and what has become large is
+# read no further than to see that it has changed. (`%`, in Nushell since 0.113, means the builtin: `open` is what
+# people make an alias.)
 def __alchemy_read [file: string]: nothing -> string {
-    try { %open --raw $file | decode utf-8 | split row (char nul) | first } catch { "" }
+    try {
+        if ($file | path expand | path type) != "file" { return "" }
+        %open --raw $file | first 65537 | decode utf-8 | split row (char nul) | first
+    } catch { "" }
 }
 
 def --env __alchemy_run [] {

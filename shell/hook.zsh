@@ -3,9 +3,10 @@
 # A prompt starts no process unless the directory, the pin file in force, what alchemy knows, or the clock
 # says so; then one `alchemy hook-env` prints calls of the functions below. What was there before is kept in
 # associative arrays, which no child can see. Names of builtins have a backslash, so that nobody's alias is
-# meant. `$(<file)` reads a file without a process, and leaves newlines at its end out.
+# meant.
 
 zmodload -F zsh/datetime p:EPOCHSECONDS
+zmodload -F zsh/system b:sysread
 
 () {
   # Exported, our variables would be another shell's state.
@@ -16,49 +17,150 @@ zmodload -F zsh/datetime p:EPOCHSECONDS
   \typeset -gA __alchemy_before # what a variable was: `x=value` exported, `n=value` not exported, empty not set
   \typeset -gA __alchemy_ours   # what we made it: `=value`, or empty when not set
   \typeset -g +x __alchemy_seen=
+  \typeset -ga __alchemy_bound # the directories that are bound, each with its depth: `2:/home/acme`
+  \typeset -g +x __alchemy_bound_of= # the data folder that they are from; empty when they are not known
 }
 
 __alchemy_hook() {
   \local -i __alchemy_status=$?
   if [[ $PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-} != "$__alchemy_seen" ]] ||
     __alchemy_changed; then
-    __alchemy_update
+    __alchemy_update prompt
   fi
   [[ -o err_exit ]] || \return $__alchemy_status
 }
 
-# At once, so that `cd there && command` is right; but not in subshells, whose environment is nobody's.
+# At once, so that `cd there && command` is right, in a subshell, too.
 __alchemy_chpwd() {
-  ((ZSH_SUBSHELL)) || __alchemy_hook
+  \local -i __alchemy_status=$?
+  [[ $PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-} == "$__alchemy_seen" ]] ||
+    __alchemy_update move
+  [[ -o err_exit ]] || \return $__alchemy_status
 }
 
-# Whether a file that we watch is not as it was, or the time is up. What is no file any more could block.
+# Whether a file that we watch is not as it was, or the time is up. What is no regular file could block, and what has
+# become large is read no further than to see that it has changed.
 __alchemy_changed() {
   \local text=
-  [[ ! -r $__alchemy_generation_file ]] || text=$(<"$__alchemy_generation_file")
+  [[ ! -f $__alchemy_generation_file || ! -r $__alchemy_generation_file ]] ||
+    sysread -s 65537 text <"$__alchemy_generation_file" || :
   [[ $text == "$__alchemy_generation" ]] || \return 0
   if [[ -n $__alchemy_pin_file ]]; then
     text=
-    [[ ! -f $__alchemy_pin_file || ! -r $__alchemy_pin_file ]] || text=$(<"$__alchemy_pin_file")
+    [[ ! -f $__alchemy_pin_file || ! -r $__alchemy_pin_file ]] || sysread -s 65537 text <"$__alchemy_pin_file" || :
     [[ $text == "$__alchemy_pin" ]] || \return 0
   fi
   [[ -n $__alchemy_until ]] && ((EPOCHSECONDS >= __alchemy_until))
 }
 
+# $1: `prompt` or `move`.
 __alchemy_update() {
   # The options and traps are the person's again afterwards. No secret is traced, nor shown to a DEBUG trap, and
   # nothing of ours exported.
   \emulate -L zsh -o no_xtrace -o no_verbose -o no_all_export
   \trap - DEBUG
-  \local text refused=
+  \local text refused= near
+  \local -a silent offline
+  if ((ZSH_SUBSHELL || ${+compstate})); then
+    # In a subshell, and while a word is completed, nothing is said, and only what is stored counts.
+    silent=(--silent) offline=(--offline)
+  elif ((${+__p9k_instant_prompt_active})); then
+    # powerlevel10k has shown a prompt before there is one: whatever is written now, it warns of.
+    silent=(--silent)
+    __alchemy_late later
+  elif [[ $1 == move && (${+WIDGET} -eq 1 || ! -t 2) ]]; then
+    silent=(--silent) # the next prompt says it
+  fi
   # What direnv finds it puts back later: that must not be what we are about to take away. Its hook puts itself first.
   if ((${precmd_functions[(I)_direnv_hook]})); then
     precmd_functions=(__alchemy_hook ${precmd_functions:#__alchemy_hook})
     chpwd_functions=(__alchemy_chpwd ${chpwd_functions:#__alchemy_chpwd})
   fi
-  text=$(__ALCHEMY__ hook-env zsh --active "$__alchemy_active" --told "$__alchemy_told") || text=
-  \eval "$text"
+  if ! __alchemy_went || ! __alchemy_settle; then
+    text=$(__ALCHEMY__ hook-env zsh --active "$__alchemy_active" --told "$__alchemy_told" $silent $offline \
+      </dev/null) || text=
+    if [[ $text == *__alchemy_state* ]]; then
+      __alchemy_bound_of=
+      \eval "$text"
+    elif __alchemy_went; then
+      # Nobody knows what belongs here: what belongs elsewhere does not.
+      __alchemy_leave
+      __alchemy_active=
+    fi
+  fi
   __alchemy_seen=$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
+  # The prompt that comes after the completion looks for itself.
+  ((! ${+compstate})) || __alchemy_seen=
+}
+
+# Says what is held back as soon as the instant prompt is over, above the prompt that is there by then.
+__alchemy_late() {
+  if (($# || ${+__p9k_instant_prompt_active})); then
+    zmodload zsh/sched && sched +1 __alchemy_late
+  elif zle -I 2>/dev/null; then
+    __alchemy_hook
+  fi
+}
+
+# Whether the directory is another one than when we looked last.
+__alchemy_went() {
+  [[ $__alchemy_seen != "$PWD":* ]]
+}
+
+# Sees to the new directory without a process, where that is certain: nothing is bound or asked for there and nothing
+# is active; or, offline, nothing new has a say.
+__alchemy_settle() {
+  if [[ -z $__alchemy_seen$__alchemy_active${ALCHEMY_ACTIVE-} ]]; then
+    # Before the first prompt there is nothing to take away from a subshell.
+    (($#offline))
+    \return
+  fi
+  [[ $__alchemy_bound_of == "${ALCHEMY_HOME-}:${HOME-}" && -z ${CLOUDFLARE_PROFILE-}${DIRENV_DIR-} &&
+    ${ALCHEMY_ACTIVE-} == "$__alchemy_active" && ${ALCHEMY_PROFILE-} == "${__alchemy_active##*:}" ]] || \return
+  if [[ -z $__alchemy_active ]]; then
+    (($#__alchemy_ours == 0)) || \return
+  else
+    (($#offline)) || \return
+  fi
+  # Somebody's own hand has been in the bindings, or nothing tells of their changes.
+  [[ ! ${__alchemy_generation_file%/*}/bindings.json -nt $__alchemy_generation_file &&
+    (-n $__alchemy_generation || ! -e $__alchemy_generation_file) ]] || \return
+  ! __alchemy_changed && __alchemy_look_up || \return
+  if [[ -z $near ]]; then
+    __alchemy_leave
+    __alchemy_active= __alchemy_pin_file= __alchemy_pin= __alchemy_until=
+  else
+    [[ -n $__alchemy_active && $near -ef ${__alchemy_active%:*} ]]
+  fi
+}
+
+# Sets `near` to the way to the nearest directory, from here upward, that is bound or has a project file; to nothing
+# where there is none. False where builtins cannot tell. The way is the kernel's: what links and capitals have made of
+# PWD does not count.
+__alchemy_look_up() {
+  \local up=. bound
+  \local -i nearest=0 step
+  \local -a ways
+  while :; do
+    ways+=($up)
+    ((nearest)) || [[ ! -e $up/.alchemy.toml && ! -L $up/.alchemy.toml ]] || nearest=$#ways
+    # A linked git worktree is covered by the bindings of its main one.
+    (($#__alchemy_bound)) && [[ -f $up/.git ]] && \return 1
+    [[ $up -ef $up/.. ]] && \break
+    (($#ways < 64)) || \return
+    if [[ $up == . ]]; then up=..; else up=../$up; fi
+  done
+  for bound in "${(@)__alchemy_bound}"; do
+    step=$(($#ways - ${bound%%:*}))
+    ((step > 0 && (!nearest || step < nearest))) && [[ $ways[step] -ef ${bound#*:} ]] && nearest=step
+  done
+  near=
+  ((!nearest)) || near=$ways[nearest]
+}
+
+__alchemy_bound() {
+  __alchemy_bound_of=${ALCHEMY_HOME-}:${HOME-}
+  __alchemy_bound=("$@")
 }
 
 __alchemy_state() {
@@ -67,8 +169,6 @@ __alchemy_state() {
   __alchemy_pin_file=$4 __alchemy_pin=$5
   __alchemy_until=$6
   __alchemy_told=$8
-  while [[ $__alchemy_generation == *$'\n' ]]; do __alchemy_generation=${__alchemy_generation%$'\n'}; done
-  while [[ $__alchemy_pin == *$'\n' ]]; do __alchemy_pin=${__alchemy_pin%$'\n'}; done
   # A token beside somebody else's account or address is worse than none.
   [[ -z $refused ]] || __alchemy_leave
 }
@@ -95,7 +195,7 @@ __alchemy_place() {
 __alchemy_takes() {
   [[ ${(Pt)1} != *(readonly|tied|special|upper|lower|left|right)* && ${(Pt)1} == (|scalar*) ]] && \return
   refused=$1
-  \print -ru2 -- "alchemy: $1 cannot be changed in this shell, so nothing is"
+  (($#silent)) || \print -ru2 -- "alchemy: $1 cannot be changed in this shell, so nothing is"
   \return 1
 }
 

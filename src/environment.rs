@@ -4,6 +4,7 @@ pub mod r2;
 
 use std::ffi::{OsStr, OsString};
 
+use crate::clients::programs::{OWN, PROGRAMS};
 use crate::cloudflare::Credential;
 use crate::secret::Secret;
 use crate::session::Session;
@@ -27,49 +28,24 @@ pub const API_BASE_URL: &str = "CLOUDFLARE_API_BASE_URL";
 /// The API's base URL, as Cloudflare's SDKs read it.
 pub const BASE_URL: &str = "CLOUDFLARE_BASE_URL";
 
-/// Everything that [`changes`] may set.
-pub const SET: [&str; 8] =
-    [API_TOKEN, API_KEY, EMAIL, ACCOUNT_ID, PROFILE, EXPIRATION, API_BASE_URL, BASE_URL];
+/// The account, under the only name by which SST reads it.
+pub const DEFAULT_ACCOUNT_ID: &str = "CLOUDFLARE_DEFAULT_ACCOUNT_ID";
 
-/// What could outrank, replace or redirect the credential in some client: the scrub list of
-/// `facts/wrangler-cloudflare.md` §4 and design §7.
-pub const SCRUB: [&str; 34] = [
-    "CLOUDFLARE_API_USER_SERVICE_KEY",
-    "CLOUDFLARE_API_HEADERS",
-    "CLOUDFLARE_CUSTOM_HEADERS",
-    "CLOUDFLARE_ACCOUNT_EMAIL",
-    "CLOUDFLARE_AUTH_PROFILE",
-    "CLOUDFLARE_DNS_API_TOKEN",
-    "CLOUDFLARE_ZONE_API_TOKEN",
-    "CF_API_TOKEN",
-    "CF_API_KEY",
-    "CF_API_EMAIL",
-    "CF_EMAIL",
-    "CF_ACCOUNT_ID",
-    "CF_API_BASE_URL",
-    "CF_DNS_API_TOKEN",
-    "CF_ZONE_API_TOKEN",
-    "CLOUDFLARE_PROFILE",
-    "CLOUDFLARE_API_HOSTNAME",
-    "CLOUDFLARE_API_BASE_PATH",
-    "CLOUDFLARE_COMPLIANCE_REGION",
-    "WRANGLER_API_ENVIRONMENT",
-    "WRANGLER_CF_AUTHORIZATION_TOKEN",
-    ACTIVE,
-    "ALCHEMY_YES",
-    "ALCHEMY_PASSPHRASE",
-    "ALCHEMY_PASSPHRASE_FD",
-    "ALCHEMY_PASSPHRASE_COMMAND",
-    // lego reads each of its variables from a file as well (design §7).
-    "CF_API_EMAIL_FILE",
-    "CF_API_KEY_FILE",
-    "CF_DNS_API_TOKEN_FILE",
-    "CF_ZONE_API_TOKEN_FILE",
-    "CLOUDFLARE_EMAIL_FILE",
-    "CLOUDFLARE_API_KEY_FILE",
-    "CLOUDFLARE_DNS_API_TOKEN_FILE",
-    "CLOUDFLARE_ZONE_API_TOKEN_FILE",
-];
+/// Everything that [`changes`] may set.
+pub const SET: [&str; 9] =
+    [API_TOKEN, API_KEY, EMAIL, ACCOUNT_ID, DEFAULT_ACCOUNT_ID, PROFILE, EXPIRATION, API_BASE_URL, BASE_URL];
+
+/// The variables that a command does not get, since some program would let them override, replace or redirect its
+/// credential: all that a program of the table reads and [`changes`] does not set, and our own.
+#[must_use]
+pub fn removed() -> Vec<&'static str> {
+    let read = PROGRAMS.iter().flat_map(|program| program.variables);
+    let mut names: Vec<&'static str> = OWN.iter().chain(read).copied().collect();
+    names.retain(|name| !SET.contains(name));
+    names.sort_unstable();
+    names.dedup();
+    names
+}
 
 /// A variable's value: a secret says so, to be masked wherever it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,17 +113,17 @@ pub fn changes(session: &Session, also: &[String]) -> Changes {
         }
     }
     if let Some(account) = &session.account {
-        set.push(plain(ACCOUNT_ID, &account.id));
+        set.extend([ACCOUNT_ID, DEFAULT_ACCOUNT_ID].map(|name| plain(name, &account.id)));
     }
     set.extend(session.profile.iter().map(|name| plain(PROFILE, name)));
     set.extend(session.expires.iter().map(|at| plain(EXPIRATION, at)));
     set.push(plain(API_BASE_URL, &session.endpoint));
     set.push(plain(BASE_URL, &session.endpoint));
     let unset = SET
-        .iter()
-        .chain(&SCRUB)
+        .into_iter()
+        .chain(removed())
         .filter(|name| !set.iter().any(|(taken, _)| taken == *name))
-        .map(|name| (*name).to_owned())
+        .map(str::to_owned)
         .collect();
     Changes { set, unset }
 }
@@ -207,11 +183,17 @@ mod tests {
     #[test]
     fn a_token_takes_the_place_of_a_key_and_a_key_of_a_token() {
         let token = changes(&session(Credential::Token(Secret::from("t".to_owned()))), &[]);
-        assert_eq!(names(&token), [API_TOKEN, ACCOUNT_ID, PROFILE, API_BASE_URL, BASE_URL]);
+        assert_eq!(
+            names(&token),
+            [API_TOKEN, ACCOUNT_ID, DEFAULT_ACCOUNT_ID, PROFILE, API_BASE_URL, BASE_URL]
+        );
         assert!(token.unset.contains(&API_KEY.to_owned()) && token.unset.contains(&EMAIL.to_owned()));
         let key = Credential::Key { key: Secret::from("k".to_owned()), email: "me@example.com".into() };
         let key = changes(&session(key), &["CF_API_TOKEN".to_owned()]);
-        assert_eq!(names(&key), [API_KEY, EMAIL, ACCOUNT_ID, PROFILE, API_BASE_URL, BASE_URL]);
+        assert_eq!(
+            names(&key),
+            [API_KEY, EMAIL, ACCOUNT_ID, DEFAULT_ACCOUNT_ID, PROFILE, API_BASE_URL, BASE_URL]
+        );
         assert!(key.unset.contains(&API_TOKEN.to_owned()) && key.unset.contains(&EXPIRATION.to_owned()));
     }
 
@@ -222,7 +204,10 @@ mod tests {
         let token = changes(&session(Credential::Token(Secret::from("t".to_owned()))), &also);
         let mut set = names(&token);
         set.sort_unstable();
-        assert_eq!(set, [PROFILE, "CF_API_TOKEN", ACCOUNT_ID, API_BASE_URL, API_TOKEN, BASE_URL]);
+        assert_eq!(
+            set,
+            [PROFILE, "CF_API_TOKEN", ACCOUNT_ID, API_BASE_URL, API_TOKEN, BASE_URL, DEFAULT_ACCOUNT_ID]
+        );
         assert!(names(&token).contains(&"CF_API_TOKEN"));
         assert!(!token.unset.contains(&also[0]));
     }
@@ -237,5 +222,24 @@ mod tests {
         assert_eq!(after[0], odd);
         assert_eq!(after.iter().filter(|(name, _)| name == API_TOKEN).count(), 1);
         assert!(!after.iter().any(|(name, _)| name == "CF_API_KEY"));
+    }
+
+    #[test]
+    fn the_page_names_each_variable_that_is_removed_and_the_programs_that_read_it() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/environment.md");
+        let page = std::fs::read_to_string(page).expect("read");
+        let (_, section) = page.split_once("## Taken away").expect("a section");
+        let (section, _) = section.split_once("\n## ").expect("another section");
+        let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| `")).collect();
+        let readers = |name: &str| -> Vec<&str> {
+            let read = PROGRAMS.iter().filter(|program| program.variables.contains(&name));
+            let own = OWN.contains(&name).then_some("alchemy");
+            read.map(|program| program.name).chain(own).collect()
+        };
+        let expected: Vec<String> = removed()
+            .into_iter()
+            .map(|name| format!("| `{name}` | {} |", readers(name).join(", ")))
+            .collect();
+        assert_eq!(rows, expected);
     }
 }

@@ -4,15 +4,16 @@
 //! Nothing else in the house may exec. The command gets its signals, terminal, job control and exit
 //! code because it *is* this process afterwards; there is nobody in between to get them wrong.
 
+mod job;
+
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
-use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -22,11 +23,13 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 #[cfg(target_os = "linux")]
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
-use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, killpg, signal};
-use nix::unistd::{Pid, execve, getpgrp, getpid, setpgid, setsid, tcgetpgrp, tcsetpgrp};
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+use nix::unistd::{Pid, execve, getpid, setpgid, setsid, tcsetpgrp};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Kind, Result, reason};
+use crate::signals;
+use job::{Foreground, Job, in_background};
 
 /// Finds the program to run, as `execvp` would: a name with a slash is a path, any other is looked
 /// for in `path`.
@@ -112,7 +115,7 @@ pub fn replace(
     Err(failed(errno))
 }
 
-/// Runs a program in a session of its own, away from our terminal, and waits up to `limit` for the whole of its
+/// Runs a program in a session of its own, away from our terminal, with none of the files that we were given, and waits up to `limit` for the whole of its
 /// output. When that is over, only the waiting stops: the program goes on without us, and ends its work.
 ///
 /// # Errors
@@ -124,8 +127,12 @@ pub fn detached(
 ) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    // SAFETY: between fork and exec it makes one system call and allocates nothing.
-    unsafe { command.pre_exec(|| Ok(setsid().map(drop)?)) };
+    let apart = || {
+        keep_no_inherited_files();
+        Ok(setsid().map(drop)?)
+    };
+    // SAFETY: between fork and exec it makes system calls and allocates nothing.
+    unsafe { command.pre_exec(apart) };
     let mut child = command.spawn()?;
     let Some(mut output) = child.stdout.take() else { return Err(io::ErrorKind::BrokenPipe.into()) };
     let until = Instant::now() + limit;
@@ -202,19 +209,17 @@ pub fn piped(
     };
     // SAFETY: between fork and exec it makes system calls and allocates nothing.
     unsafe { shell.pre_exec(group) };
-    let mut child = shell.spawn()?;
+    let child = shell.spawn()?;
     if let Some((mut pipe, rest)) = given.later {
         // In a thread, as it may never be read. That it was not is for the exit code to tell.
-        std::thread::Builder::new().spawn(move || drop(pipe.write_all(&rest)))?;
+        signals::thread("input", move || drop(pipe.write_all(&rest)))?;
     }
-    let outcome = read_to_end(&mut child, Instant::now() + limit);
+    let mut job = Job::new(child, terminal);
+    let outcome = read_to_end(&mut job, Instant::now() + limit);
     if !matches!(&outcome, Ok(Some(output)) if output.len() <= LONGEST) {
-        let group = i32::try_from(child.id()).map(Pid::from_raw);
-        let _ = group.map(|group| killpg(group, Signal::SIGKILL)); // it may have ended just now
-        let _ = child.kill(); // and may have left the group
+        job.kill();
     }
-    let status = child.wait();
-    drop(terminal);
+    let status = job.wait();
     Ok(match outcome? {
         Some(output) if output.len() > LONGEST => Piped::TooLong,
         Some(output) => Piped::Ended(status?, output),
@@ -254,7 +259,7 @@ impl Given {
     #[cfg(target_os = "linux")]
     fn in_memory(input: &[u8]) -> io::Result<Self> {
         use std::io::Seek;
-        let mut file = File::from(memfd_create(c"input", MFdFlags::MFD_CLOEXEC)?);
+        let mut file = std::fs::File::from(memfd_create(c"input", MFdFlags::MFD_CLOEXEC)?);
         file.write_all(input)?;
         file.rewind()?;
         Ok(Self { stdin: file.into(), later: None })
@@ -267,17 +272,18 @@ impl Given {
     }
 }
 
-/// The output of a child until its end, or a little more than it may be; `None` when that is not reached.
-fn read_to_end(child: &mut Child, until: Instant) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    let Some(mut output) = child.stdout.take() else { return Err(io::ErrorKind::BrokenPipe.into()) };
+/// The output of a command until its end, or a little more than it may be; `None` when that is not reached. The time
+/// for which it was stopped does not count.
+fn read_to_end(job: &mut Job, until: Instant) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut output = job.output()?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 4096));
     loop {
-        let left = until.saturating_duration_since(Instant::now());
+        // Looked at before the pipe is: what it wrote before its end is there then.
+        let has_ended = job.try_wait()?.is_some();
+        let left = (until + job.stopped()).saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Ok(None);
         }
-        // Looked at before the pipe is: what it wrote before its end is there then.
-        let has_ended = child.try_wait()?.is_some();
         let wait = if has_ended { Duration::ZERO } else { left.min(LOOK) };
         let wait = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
         match poll(&mut [PollFd::new(output.as_fd(), PollFlags::POLLIN)], wait) {
@@ -290,8 +296,8 @@ fn read_to_end(child: &mut Child, until: Instant) -> io::Result<Option<Zeroizing
                 bytes.extend_from_slice(&chunk[..count]);
                 if count == 0 || bytes.len() > LONGEST {
                     // Closed is not ended.
-                    while count == 0 && child.try_wait()?.is_none() {
-                        if until <= Instant::now() {
+                    while count == 0 && job.try_wait()?.is_none() {
+                        if until + job.stopped() <= Instant::now() {
                             return Ok(None);
                         }
                         std::thread::sleep(Duration::from_millis(1));
@@ -303,49 +309,27 @@ fn read_to_end(child: &mut Child, until: Instant) -> io::Result<Option<Zeroizing
     }
 }
 
-/// The terminal, which is another process group's for as long as this lives.
-struct Foreground {
-    tty: File,
-    ours: Pid,
-}
-
-impl Foreground {
-    /// `None` without a terminal, and in the background, where it is not ours to give away.
-    fn take() -> Option<Self> {
-        let tty = File::options().read(true).write(true).open("/dev/tty").ok()?;
-        let ours = getpgrp();
-        (tcgetpgrp(&tty) == Ok(ours)).then_some(Self { tty, ours })
+/// Has the program that comes next get the standard streams alone: a lock that somebody holds by another file would
+/// last as long as it does. Nothing is closed here, so that whatever owns a file still has it.
+fn keep_no_inherited_files() {
+    #[cfg(target_os = "linux")]
+    {
+        let flags = nix::libc::CLOSE_RANGE_CLOEXEC;
+        // SAFETY: it marks open files, and takes and gives no memory.
+        if unsafe { nix::libc::syscall(nix::libc::SYS_close_range, 3, nix::libc::c_uint::MAX, flags) } == 0 {
+            return;
+        }
+    }
+    // Where the system cannot do it at once (Linux before 5.11).
+    let most = getrlimit(Resource::RLIMIT_NOFILE).map_or(MOST_FILES, |(soft, _)| soft.min(MOST_FILES));
+    for number in 3..i32::try_from(most).unwrap_or_default() {
+        // SAFETY: it marks an open file; a number that is none is an error, which says nothing.
+        unsafe { nix::libc::fcntl(number, nix::libc::F_SETFD, nix::libc::FD_CLOEXEC) };
     }
 }
 
-impl Drop for Foreground {
-    fn drop(&mut self) {
-        // A terminal that is gone needs nothing back.
-        let _ = in_background(|| tcsetpgrp(&self.tty, self.ours));
-    }
-}
-
-/// Does what the system stops a process for that is not in the foreground.
-fn in_background(act: impl FnOnce() -> nix::Result<()>) -> nix::Result<()> {
-    let mut signals = SigSet::empty();
-    signals.add(Signal::SIGTTOU);
-    let before = signals.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
-    let outcome = act();
-    before.thread_set_mask()?;
-    outcome
-}
-
-/// Closes what this process was given besides the standard streams, before it opens anything itself: a lock that
-/// somebody holds by such a file would last as long as we do.
-pub fn close_inherited_files() {
-    let Ok(entries) = std::fs::read_dir("/dev/fd") else { return };
-    let number = |name: OsString| name.to_str()?.parse::<RawFd>().ok();
-    let open: Vec<_> = entries.flatten().filter_map(|entry| number(entry.file_name())).collect();
-    for other in open.into_iter().filter(|other| *other > 2) {
-        // That one is closed already, which the listing itself had open, does no harm.
-        let _ = nix::unistd::close(other);
-    }
-}
+/// As many open files as are looked for one by one.
+const MOST_FILES: rlim_t = 65_536;
 
 /// Whether SIGPIPE was ignored when this process started.
 static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
@@ -368,12 +352,25 @@ fn restore_sigpipe() {
     }
 }
 
+/// Keeps other processes of the same user from reading the secret out of this one: no debugger attaches to it,
+/// its memory and environment in `/proc` are root's, and no core dump of it is written. The command that this
+/// process becomes is open to its user again, like any other.
+pub fn shield_memory() {
+    forbid_core_dump();
+    // `execve` sets it back (prctl(2)). From here on most of `/proc/PID` belongs to root; the process itself may still
+    // open what is in its own `/proc/self/fd`, where `/dev/stdin` and `/dev/fd` lead.
+    #[cfg(target_os = "linux")]
+    // The only error is a wrong value.
+    let _ = nix::sys::prctl::set_dumpable(false);
+}
+
 /// How large a core dump was allowed to be when this process started; 0 for none.
 static CORE_LIMIT: AtomicU64 = AtomicU64::new(0);
 
 /// Allows no core dump of this process: one would have the secret, and be in the working directory, which may be
-/// a repository. The command gets back what we were given: [`replace`].
-pub fn forbid_core_dump() {
+/// a repository. It is forbidden by its size as well, where the system has nothing else. The command gets back what we
+/// were given: [`replace`].
+fn forbid_core_dump() {
     if let Ok((soft @ 1.., hard)) = getrlimit(Resource::RLIMIT_CORE)
         && setrlimit(Resource::RLIMIT_CORE, 0, hard).is_ok()
     {

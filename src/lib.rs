@@ -32,7 +32,11 @@
 //! Layers point one way: `cli` may use everything; nothing below it prints, asks, exits or reads the
 //! environment except through a value that it was given.
 
+// They panic where the reader has gone; `terminal` does not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod cli;
+pub mod clients;
 pub mod cloudflare;
 pub mod digest;
 pub mod directory;

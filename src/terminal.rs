@@ -4,16 +4,20 @@
 //! control characters escaped, whoever wrote the text. Questions go to the terminal itself
 //! (`/dev/tty`), also when stderr is a file; without a terminal they fail at once and name the flag.
 
-use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, IsTerminal, Write};
-use std::os::fd::OwnedFd;
+mod printable;
+mod questions;
+mod restored;
+mod secret_line;
 
-use inquire::InquireError;
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
 use jiff::{SignedDuration, Timestamp};
 
+pub use printable::{printable, printable_json};
+pub use questions::{ask_choice, ask_choices, ask_secret, ask_text, ask_yes};
+
 use crate::error::{Error, Kind, Result, reason};
-use crate::secret::Secret;
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,13 +47,13 @@ impl Messages {
     /// Says what a person should know.
     pub fn say(&self, text: &str) {
         if self.level >= Level::Normal {
-            Self::write(&format!("alchemy: {}\n", printable(text)));
+            print_to_stderr(&format!("alchemy: {}\n", printable(text)));
         }
     }
 
     /// Says what is lost, or may be, or what of a secret stays where it should not: also where little is to be said.
     pub fn loss(&self, text: &str) {
-        Self::write(&format!("alchemy: {}\n", printable(text)));
+        print_to_stderr(&format!("alchemy: {}\n", printable(text)));
     }
 
     /// Whether what is being done is said.
@@ -61,13 +65,13 @@ impl Messages {
     /// Says what is being done.
     pub fn verbose(&self, text: &str) {
         if self.level >= Level::Verbose {
-            Self::write(&format!("alchemy: {}\n", printable(text)));
+            print_to_stderr(&format!("alchemy: {}\n", printable(text)));
         }
     }
 
     /// Says what a person cannot do without, however little is to be said: on a line of its own.
     pub fn always(&self, text: &str) {
-        Self::write(&format!("{}\n", printable(text)));
+        print_to_stderr(&format!("{}\n", printable(text)));
     }
 
     /// Reports an error, with its hint on a line of its own.
@@ -77,34 +81,15 @@ impl Messages {
         if let Some(hint) = error.next_step() {
             let _ = writeln!(lines, "{dim}hint:{plain} {}", printable(hint));
         }
-        Self::write(&lines);
-    }
-
-    /// In one piece: many of our processes may share a terminal.
-    fn write(lines: &str) {
-        // Nobody is left to be told when stderr is closed.
-        let _ = io::stderr().lock().write_all(lines.as_bytes());
+        print_to_stderr(&lines);
     }
 }
 
-/// The text with every control character escaped, so that nothing from an API, a file or a repository
-/// can move the cursor, change colours or forge a line; nor turn the order of a line's characters around.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() || is_bidi_control(c) {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
-/// The characters with the property `Bidi_Control`, and the two that end a line (Unicode TR9, TR14).
-fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Writes to stderr what is not a message: help, or lines for a program that reads it. In one piece, as many of our
+/// processes may share a terminal.
+pub fn print_to_stderr(lines: &str) {
+    // Nobody is left to be told when stderr is closed.
+    let _ = io::stderr().lock().write_all(lines.as_bytes());
 }
 
 /// Writes data to stdout.
@@ -121,12 +106,12 @@ pub fn print(data: &str) -> Result<()> {
     })
 }
 
-/// Writes a value to stdout as JSON, for programs.
+/// Writes a value to stdout as JSON, for programs; what would act on a terminal is escaped.
 ///
 /// # Errors
 /// Those of [`print`].
 pub fn print_json(value: &serde_json::Value) -> Result<()> {
-    print(&format!("{value:#}\n"))
+    print(&printable_json(&format!("{value:#}\n")))
 }
 
 /// Rows under a heading, in columns as wide as they must be.
@@ -212,120 +197,9 @@ pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// The terminal, for as long as a question is on it.
-struct Questions {
-    /// Where stderr led before, when that was not the terminal.
-    stderr: Option<OwnedFd>,
-}
-
-impl Questions {
-    /// `what` is asked for, and `flag` gives it without a question.
-    fn open(what: &str, flag: &str) -> Result<Self> {
-        let what = what.trim_end_matches(':');
-        let nobody = || {
-            Error::usage(format!("cannot ask for {what}: there is no terminal"))
-                .hint(format!("give it by {flag}"))
-        };
-        let tty: File = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(|_| nobody())?;
-        if stderr_is_terminal() {
-            return Ok(Self { stderr: None });
-        }
-        // The prompts draw on stderr, which is a file or a pipe here: for the time of the question it
-        // leads to the terminal.
-        let moved = || -> nix::Result<OwnedFd> {
-            let before = nix::unistd::dup(io::stderr())?;
-            nix::unistd::dup2_stderr(&tty)?;
-            Ok(before)
-        };
-        Ok(Self { stderr: Some(moved().map_err(|_| nobody())?) })
-    }
-}
-
-impl Drop for Questions {
-    fn drop(&mut self) {
-        if let Some(before) = &self.stderr {
-            // It was open a moment ago; there is nowhere to report to if it is not now.
-            let _ = nix::unistd::dup2_stderr(before);
-        }
-    }
-}
-
-fn answer<T>(result: std::result::Result<T, InquireError>, what: &str, flag: &str) -> Result<T> {
-    let what = what.trim_end_matches(':');
-    result.map_err(|error| match error {
-        InquireError::OperationCanceled | InquireError::OperationInterrupted => {
-            Error::new("cancelled; nothing was changed")
-        }
-        InquireError::NotTTY => Error::usage(format!("cannot ask for {what}: there is no terminal"))
-            .hint(format!("give it by {flag}")),
-        other => Error::new(format!("cannot ask for {what}: {other}")).hint(format!("give it by {flag}")),
-    })
-}
-
-/// Asks for a line of text.
-///
-/// # Errors
-/// Without a terminal, naming `flag`; when the person cancels.
-pub fn ask_text(question: &str, default: Option<&str>, flag: &str) -> Result<String> {
-    let _questions = Questions::open(question, flag)?;
-    let mut prompt = inquire::Text::new(question);
-    prompt.default = default;
-    answer(prompt.prompt(), question, flag)
-}
-
-/// Asks for a secret, which is not shown.
-///
-/// # Errors
-/// Without a terminal, naming `flag`; when the person cancels.
-pub fn ask_secret(question: &str, flag: &str) -> Result<Secret> {
-    let _questions = Questions::open(question, flag)?;
-    let prompt = inquire::Password::new(question)
-        .without_confirmation()
-        .with_display_mode(inquire::PasswordDisplayMode::Masked);
-    answer(prompt.prompt(), question, flag).map(Secret::from)
-}
-
-/// Asks for a yes or a no.
-///
-/// # Errors
-/// Without a terminal, naming `flag`; when the person cancels.
-pub fn ask_yes(question: &str, flag: &str) -> Result<bool> {
-    let _questions = Questions::open("a yes or a no", flag)?;
-    answer(inquire::Confirm::new(question).with_default(false).prompt(), question, flag)
-}
-
-/// Asks for one of several; typing narrows the list. The position of the choice.
-///
-/// # Errors
-/// Without a terminal, naming `flag`; when the person cancels.
-pub fn ask_choice(question: &str, options: &[String], cursor: usize, flag: &str) -> Result<usize> {
-    let _questions = Questions::open(question, flag)?;
-    let shown: Vec<String> = options.iter().map(|option| printable(option)).collect();
-    let prompt = inquire::Select::new(question, shown).with_starting_cursor(cursor);
-    answer(prompt.raw_prompt(), question, flag).map(|choice| choice.index)
-}
-
-/// Asks for any number of several; typing narrows the list. The positions of the choices.
-///
-/// # Errors
-/// Without a terminal, naming `flag`; when the person cancels.
-pub fn ask_choices(question: &str, options: &[String], ticked: &[usize], flag: &str) -> Result<Vec<usize>> {
-    let _questions = Questions::open(question, flag)?;
-    let shown: Vec<String> = options.iter().map(|option| printable(option)).collect();
-    let prompt = inquire::MultiSelect::new(question, shown).with_default(ticked).with_page_size(15);
-    let chosen = answer(prompt.raw_prompt(), question, flag)?;
-    Ok(chosen.into_iter().map(|choice| choice.index).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn control_characters_cannot_reach_the_terminal() {
-        assert_eq!(printable("a\x1b[31m\r\nb\u{9b}é"), "a\\u{1b}[31m\\r\\nb\\u{9b}é");
-        assert_eq!(printable("a\u{202e}b\u{2028}\u{a0}"), "a\\u{202e}b\\u{2028}\u{a0}");
-    }
 
     #[test]
     fn lives_are_said_in_two_units() {

@@ -435,7 +435,7 @@ fn a_document_of_npm_version_2_that_is_wrong_shows_no_secret_either() {
         ),
         ("{\"format\": \"alchemy.profile/v1\", \"values\": {\"apiToken\": \"hunter2\"}}", "is not complete"),
     ] {
-        home.write("profiles/prod/cloudflare.json", text);
+        home.write_private("profiles/prod/cloudflare.json", text);
         home.age("profiles/prod/cloudflare.json");
         let before = home.snapshot();
         for (arguments, code) in [(&["exec", "prod", "true"][..], 125), (&["token", "prod"], 1)] {

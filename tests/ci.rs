@@ -5,11 +5,11 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use support::github::Job;
 use support::lint::json_of_yaml;
-use support::markdown::{self, What};
+use support::markdown;
 use support::online::{Online, SECRET};
 use support::places::git;
 use support::{ACME, ALCHEMY, Home, given, has, is_secret, run, run_with_input, write_program};
@@ -19,14 +19,7 @@ const TOKEN: &str = "tok-hunter2-100%25";
 
 /// The file of this name that the page shows.
 fn example(name: &str) -> String {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ci.md");
-    let steps = markdown::steps(&fs::read_to_string(page).expect("read")).expect("sound");
-    let blocks = steps.into_iter().filter_map(|step| match step.what {
-        What::Block(block) => Some(block),
-        _ => None,
-    });
-    let named = blocks.into_iter().find(|block| block.marks.file.as_deref() == Some(name));
-    named.unwrap_or_else(|| panic!("no {name} in docs/ci.md")).text
+    markdown::file("docs/ci.md", name)
 }
 
 /// A checkout with the page's pin file in it, and programs of ours in `PATH`.

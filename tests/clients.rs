@@ -3,11 +3,14 @@
 
 mod support;
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use support::cloudflare::{Cloudflare, Credential, Request};
-use support::{ACME, BETA, Home, run};
+use support::console::path_with;
+use support::{ACME, BETA, Home, given, markdown, run, write_program};
 
 /// What npm installed for the tests; `tests/run` says where.
 fn packages() -> Option<(PathBuf, PathBuf)> {
@@ -103,4 +106,58 @@ fn cloudflares_sdk_sends_our_credential() {
         assert_eq!(output.stdout, "Acme\nBeta\n");
         only_ours(&api.requests(), token);
     }
+}
+
+#[test]
+fn certbot_gets_a_certificate_and_renews_it_by_the_script_of_the_documentation() {
+    let Some(packages) = given("ALCHEMY_TEST_PYTHON_PACKAGES") else { return };
+    let (home, api) = home_and_api();
+    api.zone("example.com");
+    let authority = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/acme.py");
+    let mut authority = Command::new("python3")
+        .arg(authority)
+        .env("PYTHONPATH", &packages)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut directory = String::new();
+    BufReader::new(authority.stdout.take().expect("a pipe")).read_line(&mut directory).expect("read");
+
+    let (bin, temporary) = (home.path().join("bin"), home.path().join("tmp"));
+    for folder in [&bin, &temporary] {
+        fs::create_dir(folder).expect("a folder");
+    }
+    let certbot = "#!/bin/sh\nexec python3 -c 'from certbot.main import main; main()' \"$@\"\n";
+    write_program(&bin.join("certbot"), certbot);
+    let script = home.path().join("certbot-cloudflare");
+    fs::write(&script, markdown::file("docs/programs.md", "certbot-cloudflare")).expect("written");
+
+    for words in
+        [&["certonly", "-d", "example.com"][..], &["renew", "--force-renewal", "--no-random-sleep-on-renew"]]
+    {
+        let earlier = api.requests().len();
+        let mut arguments = vec!["prod", "--", "sh", script.to_str().expect("UTF-8")];
+        arguments.extend(words);
+        arguments.extend(["--non-interactive", "--agree-tos", "--email", "me@example.com"]);
+        arguments.extend(["--server", directory.trim_end(), "--dns-cloudflare-propagation-seconds", "0"]);
+        let folders =
+            ["config", "work", "logs"].map(|name| (format!("--{name}-dir"), home.path().join(name)));
+        for (name, folder) in &folders {
+            arguments.extend([name, folder.to_str().expect("UTF-8")]);
+        }
+        let mut command = exec(&home, &api, &arguments);
+        command.env("PATH", path_with(&bin)).env("PYTHONPATH", &packages).env("TMPDIR", &temporary);
+        let output = run(&mut command).expect_code(0);
+        assert!(home.path().join("config/live/example.com/fullchain.pem").is_file(), "{output:?}");
+        let requests = api.requests().split_off(earlier);
+        only_ours(&requests, true);
+        let is_record =
+            |request: &&Request| request.method == "POST" && request.path.ends_with("/dns_records");
+        assert_eq!(requests.iter().filter(is_record).count(), 1, "{requests:?}");
+        assert!(api.dns_records().is_empty(), "it is taken away again");
+        assert_eq!(fs::read_dir(&temporary).expect("a folder").count(), 0, "no file with the token is left");
+    }
+    drop(authority.stdin.take());
+    authority.wait().expect("ended");
 }

@@ -11,7 +11,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use support::age::document;
 use support::authorization::{Moment, State};
-use support::pty::{CTRL_C, Terminal};
+use support::pty::{CTRL_C, CTRL_Z, SHELLS, Terminal};
 use support::signed_in::{SignedIn, pair_of};
 use support::{ACME, Home, Output, environment, has, run, run_with_input};
 
@@ -299,6 +299,114 @@ fn on_a_terminal_a_command_may_ask_and_the_keys_reach_it() {
     terminal.press(CTRL_C);
     terminal.expect("it was ended by signal 2");
     assert_eq!(terminal.finish().0, 1);
+}
+
+/// A command that asks in a mode of its own, as a pinentry does.
+const ASKS: &str = "stty -echo </dev/tty; printf 'vault: ' >/dev/tty; read -r word </dev/tty; \
+                    stty echo </dev/tty; test $word = open && cat vault-{profile}";
+
+#[test]
+fn ctrl_z_stops_a_command_that_asks_with_us_and_fg_continues_both() {
+    let home = with("read", ASKS);
+    for (name, arguments) in SHELLS.into_iter().filter(|(name, _)| has(name)) {
+        let mut terminal = Terminal::shell(&home, name, arguments);
+        let shell = terminal.foreground();
+        terminal.line("$ALCHEMY token prod");
+        terminal.expect("vault: ");
+        let command = terminal.foreground();
+        assert_ne!(command, shell, "{name} gave it the terminal");
+        for again in ["", "bg; sleep 0.2; "] {
+            terminal.press(CTRL_Z);
+            terminal.expect("Stopped");
+            terminal.expect("prompt> ");
+            assert_eq!(terminal.foreground(), shell, "{name} has the terminal back");
+            terminal.line(&format!("echo vis''ible; {again}fg"));
+            terminal.expect("visible\n");
+            terminal.until_foreground(command);
+        }
+        terminal.line("open");
+        terminal.expect("tok-hunter2\n");
+        terminal.expect("prompt> ");
+        assert_eq!(terminal.foreground(), shell, "{name} has the terminal in the end");
+        // Killed while both are stopped, neither is left.
+        terminal.line("$ALCHEMY token prod");
+        terminal.expect("vault: ");
+        terminal.press(CTRL_Z);
+        terminal.expect("Stopped");
+        terminal.expect("prompt> ");
+        terminal.line("kill -KILL %1; fg; echo go''ne");
+        terminal.expect("gone\n");
+        terminal.line("exit");
+        terminal.expect("exit");
+        assert_eq!(terminal.finish().0, 0, "{name}");
+    }
+}
+
+#[test]
+fn where_nobody_could_continue_us_ctrl_z_stops_nothing() {
+    let home = with("read", ASKS);
+    let mut terminal = Terminal::start(home.alchemy_command(&["token", "prod"]));
+    terminal.expect("vault: ");
+    let command = terminal.foreground();
+    terminal.press(CTRL_Z);
+    terminal.until_foreground(command);
+    terminal.line("open");
+    terminal.expect("tok-hunter2\n");
+    assert_eq!(terminal.finish().0, 0);
+}
+
+#[test]
+fn a_passphrase_command_stops_and_continues_with_us() {
+    let home = Home::new();
+    let asks = "printf 'pin: ' >/dev/tty; read -r pin </dev/tty; echo $pin";
+    let arguments = ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--account", ACME];
+    let mut command = home.alchemy_command(&[&arguments[..], &["--store", "encrypted", "--yes"]].concat());
+    command.env("ALCHEMY_PASSPHRASE_COMMAND", "echo 1234").env("ALCHEMY_KEEP", "0");
+    run_with_input(&mut command, "tok-hunter2").expect_code(0);
+    let (name, arguments) = SHELLS[1];
+    let mut terminal = Terminal::shell(&home, name, arguments);
+    terminal
+        .line(&format!("export ALCHEMY_KEEP=0 ALCHEMY_PASSPHRASE_COMMAND=\"{}\"", asks.replace('$', "\\$")));
+    terminal.line("$ALCHEMY token prod");
+    terminal.expect("pin: ");
+    terminal.expect("pin: ");
+    terminal.press(CTRL_Z);
+    terminal.expect("Stopped");
+    terminal.expect("prompt> ");
+    terminal.line("fg");
+    terminal.expect("token prod");
+    terminal.line("1234");
+    terminal.expect("tok-hunter2\n");
+    terminal.line("exit");
+    terminal.expect("exit");
+    assert_eq!(terminal.finish().0, 0);
+}
+
+/// The new pair is on its way: nobody is stopped, and those who wait for the lock are not held up.
+#[test]
+fn ctrl_z_at_a_command_that_keeps_a_new_pair_counts_when_it_is_kept() {
+    let online = SignedIn::new();
+    let write = "if test -e vault-{profile}; then printf 'saving: ' >/dev/tty; read -r x </dev/tty; fi; cat >vault-{profile}";
+    let commands = json!({ "read": "cat vault-{profile}", "write": write, "delete": "rm vault-{profile}" });
+    let before = online.command_profile(&commands, 0);
+    let (name, arguments) = SHELLS[1];
+    let mut terminal = Terminal::shell(&online.home, name, arguments);
+    terminal.line("$ALCHEMY token prod");
+    terminal.expect("saving: ");
+    let command = terminal.foreground();
+    terminal.press(CTRL_Z);
+    terminal.until_foreground(command);
+    terminal.line("yes");
+    terminal.expect("Stopped");
+    let vault = std::fs::read(online.home.path().join("vault-prod")).expect("read");
+    let kept = pair_of(&serde_json::from_slice(&vault).expect("JSON"));
+    assert!(kept != before && online.server.state_of(&kept.refresh) == State::Live);
+    terminal.expect("prompt> ");
+    terminal.line("fg");
+    terminal.expect(&format!("{}\n", kept.access));
+    terminal.line("exit");
+    terminal.expect("exit");
+    assert_eq!(terminal.finish().0, 0);
 }
 
 #[test]

@@ -209,3 +209,63 @@ fn marks_that_cannot_be_understood_restrict_and_are_left_as_they_are() {
     home.run(&["token", "ci"]).expect_only_error(2, REFUSED);
     home.run(&["token", "prod"]).expect_only_error(1, "a mark 'policy'");
 }
+
+/// An account's name that would rewrite the question: ESC, C1's CSI, an override of the direction, a line of its own,
+/// and text that nobody sees.
+const FORGED: &str =
+    "Acme\u{1b}[2K\u{9b}1G\r\nuse profile 'ci'?\u{202e}x\u{2066}\u{2028}\u{200b}\u{feff}\u{e0041}";
+
+/// A home whose profile `prod` asks and has that account.
+fn forged() -> Home {
+    let home = home();
+    let mut config: serde_json::Value = serde_json::from_str(&home.read("config.json")).expect("JSON");
+    config["profiles"]["prod"]["cloudflare"]["metadata"]["name"] = FORGED.into();
+    home.write_private("config.json", &config.to_string());
+    home
+}
+
+/// Fails when one of the characters above is there as it is. ESC and line ends are the terminal's own, too.
+#[track_caller]
+fn shows_it_escaped(shown: &[u8]) {
+    let text = String::from_utf8_lossy(shown);
+    for c in FORGED.chars().filter(|c| !c.is_ascii()).chain(['\u{fffd}']) {
+        assert!(!text.contains(c), "{c:?} in {text:?}");
+    }
+    assert!(!text.contains("\x1b[2K\u{9b}") && !text.contains("\nuse profile 'ci'"), "{text:?}");
+    assert!(text.contains(r"Acme\u{1b}[2K\u{9b}1G\r\nuse profile 'ci'?\u{202e}x"), "{text:?}");
+}
+
+#[test]
+fn a_question_cannot_be_forged_by_an_accounts_name() {
+    let home = forged();
+    for arguments in [&["token", "prod"][..], &["configure", "-p", "prod", "--method", "api-token"]] {
+        let mut terminal = Terminal::start(home.alchemy_command(arguments));
+        let shown = terminal.until(b"(y/N)");
+        terminal.press("n");
+        terminal.press(ENTER);
+        shows_it_escaped(&shown);
+        assert_eq!(terminal.finish().0, 1);
+    }
+}
+
+#[test]
+fn what_is_printed_cannot_act_on_a_terminal() {
+    let home = forged();
+    for arguments in
+        [&["list"][..], &["profile", "show", "prod"], &["-v", "profile", "current", "-v"], &["use", "prod"]]
+    {
+        let output = home.run(arguments).expect_code(0);
+        let shown = output.stdout + &output.stderr;
+        assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{arguments:?}: {shown:?}");
+        assert!(!FORGED.chars().any(|c| !c.is_ascii() && shown.contains(c)), "{arguments:?}: {shown:?}");
+    }
+    for arguments in [&["list", "--json"][..], &["profile", "show", "prod", "--json"]] {
+        let shown = home.run(arguments).expect_code(0).stdout;
+        assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{arguments:?}: {shown:?}");
+        assert!(shown.contains("\\u202e") && !shown.contains('\u{202e}'), "{arguments:?}: {shown:?}");
+        let value: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+        let profile =
+            value.as_array().and_then(|all| all.iter().find(|one| one["name"] == "prod")).unwrap_or(&value);
+        assert_eq!(profile["account"]["name"], FORGED, "it means the same");
+    }
+}

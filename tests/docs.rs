@@ -61,6 +61,7 @@ documents! {
     migrating: "docs/migrating.md",
     oauth: "docs/oauth.md",
     profiles: "docs/profiles.md",
+    programs: "docs/programs.md",
     security: "docs/security.md",
     shells: "docs/shells.md",
     speed: "docs/speed.md",

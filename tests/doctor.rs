@@ -34,6 +34,56 @@ fn the_twin_for_package_scripts_is_there_and_of_the_same_version() {
 }
 
 #[test]
+fn a_twin_that_another_can_change_is_not_run() {
+    let machine = Machine::new();
+    let (twin, ran) = (machine.bin().join("alchemy-exec"), machine.path("ran"));
+    fs::remove_file(&twin).expect("removed");
+    write_program(&twin, &format!("#!/bin/sh\ntouch {}\necho alchemy 0.0.1\n", ran.display()));
+    let mut table = vec![(0o757, None, "exec-foreign"), (0o775, None, "exec-group?")];
+    if geteuid().is_root() {
+        table.push((0o755, Some(12345), "exec-foreign"));
+    }
+    for (loose, owner, id) in table {
+        mode(&twin, loose);
+        chown(&twin, owner, None).expect("given away");
+        assert_eq!(machine.doctor(&[]).ids(), [id]);
+        assert!(!ran.exists(), "{id}");
+        if owner.is_none() && id == "exec-foreign" {
+            mode(&twin, 0o755);
+            mode(&machine.bin(), 0o757);
+            assert_eq!(machine.doctor(&[]).ids(), [id], "in a folder that everybody can change");
+            mode(&machine.bin(), 0o755);
+        }
+    }
+    let mend = machine.doctor(&[]).mend().to_owned();
+    machine.after(&mend).is_healthy();
+}
+
+#[test]
+fn a_folder_that_is_shared_is_left_as_it_is() {
+    let machine = Machine::new();
+    let same = |loose: u32, plant: &dyn Fn()| {
+        plant();
+        mode(&machine.home.alchemy(""), loose);
+        let before = machine.home.snapshot();
+        let found = machine.doctor(&["--fix", "--offline"]);
+        assert!(found.ids().contains(&"mode-shared".to_owned()), "{:#}", found.said);
+        let left = fs::metadata(machine.home.alchemy("")).expect("there").mode() & 0o7777;
+        assert_eq!(left, loose);
+        assert_eq!(machine.home.snapshot(), before);
+    };
+    same(0o1777, &|| {});
+    same(0o777, &|| machine.home.write("notes", "somebody's"));
+    // What the person closes is in order.
+    machine.after("chmod go= ~/.alchemy").is_healthy();
+    // A document that has another name elsewhere.
+    fs::hard_link(machine.home.alchemy("config.json"), machine.path("other")).expect("a name");
+    mode(&machine.path("other"), 0o644);
+    assert_eq!(machine.doctor(&["--fix"]).ids(), ["mode-shared"]);
+    assert_eq!(fs::metadata(machine.path("other")).expect("there").mode() & 0o777, 0o644);
+}
+
+#[test]
 fn another_program_of_the_name_is_told_by_where_it_stands_and_whose_it_is() {
     let install = |script: &'static str, first: bool| {
         move |machine: &mut Machine| {
@@ -166,9 +216,10 @@ fn what_belongs_to_somebody_else_is_named() {
     }
     let machine = planted(
         |machine| chown(machine.home.alchemy("config.json"), Some(12345), None).expect("given away"),
-        &["owner"],
+        // It is not used then, so that nobody knows which profiles there are.
+        &["owner", "document-unreadable", "profiles-unchecked?"],
     );
-    let mend = machine.doctor(&[]).mend().replace("sudo ", "");
+    let mend = machine.doctor(&["--offline"]).mend().replace("sudo ", "");
     machine.after(&mend).is_healthy();
 }
 
@@ -180,7 +231,10 @@ fn what_killed_writes_have_left_is_removed() {
             machine.home.age(name);
         }
     };
-    mended(left, &["left-behind"], &[Mend, Fix]);
+    mended(left, &["left-behind"], &[Mend]);
+    // It may be the last copy of something: that is for a person to say.
+    let machine = planted(left, &["left-behind"]);
+    assert_eq!(machine.doctor(&["--fix"]).ids(), ["left-behind"]);
     // One that is just being written is nobody's business.
     planted(|machine| machine.home.write_private(".config.json.AbC123.tmp", "hunter2"), &[]);
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::sync::atomic::Ordering;
 
-use support::machine::By::{Fix, Mend};
+use support::machine::By::Mend;
 use support::machine::{Machine, mended, mode, planted};
 use support::{ACME, BETA, has, run, tls};
 
@@ -129,43 +129,30 @@ fn what_is_written_down_and_points_nowhere() {
 const HOOK: &str = "eval \"$(alchemy hook bash)\"";
 
 #[test]
-fn the_lines_of_hooks_are_mended() {
-    let twice = |machine: &mut Machine| machine.write(".bashrc", &format!("a=1\n{HOOK}\nb=2\n{HOOK}\nc=3"));
-    mended(twice, &["hook-twice"], &[Fix]);
-    let machine = planted(twice, &["hook-twice"]);
-    mode(&machine.path(".bashrc"), 0o640);
-    machine.doctor(&["--fix"]).is_healthy();
-    let rc = fs::read_to_string(machine.path(".bashrc")).expect("read");
-    assert_eq!(rc, format!("a=1\n{HOOK}\nb=2\nc=3"));
-    assert_eq!(fs::metadata(machine.path(".bashrc")).expect("there").mode() & 0o777, 0o640);
-
-    // Where something around it needs the line, a person must look.
-    for (rc, line) in [
-        (format!("if true; then\n{HOOK}\nelse\n{HOOK}\nfi\n"), 4),
-        (format!("{HOOK}\ntrue && \\\n{HOOK}\nb=2\n"), 3),
-        (format!("{HOOK}\nif true; then\n  a=1\n  {HOOK}\nfi\n"), 4),
+fn the_lines_of_hooks_are_named_and_left_to_the_person() {
+    let twice = format!("a=1\n{HOOK}\nb=2\n{HOOK}\nc=3");
+    let gone = "eval \"$(~/old/alchemy hook bash)\"\n".to_owned();
+    for (rc, id, words) in [
+        (&twice, "hook-twice", vec!["take line 4 out of ~/.bashrc".to_owned()]),
+        (&gone, "hook-gone", vec!["line 1 of ~/.bashrc".to_owned(), "/bin/alchemy hook bash)\"".to_owned()]),
     ] {
-        let machine = planted(|machine| machine.write(".bashrc", &rc), &["hook-twice"]);
-        let mend = machine.doctor(&["--fix"]).mend().to_owned();
-        assert_eq!(mend, format!("take line {line} out of ~/.bashrc by hand"));
-        assert_eq!(fs::read_to_string(machine.path(".bashrc")).expect("read"), rc);
+        let machine = planted(|machine| machine.write(".bashrc", rc), &[id]);
+        mode(&machine.path(".bashrc"), 0o640);
+        let examined = machine.doctor(&["--fix"]);
+        assert_eq!(examined.ids(), [id]);
+        assert!(words.iter().all(|word| examined.mend().contains(word)), "{}", examined.mend());
+        assert_eq!(examined.said["findings"][0]["fixable"], false);
+        let left = fs::metadata(machine.path(".bashrc")).expect("there").mode() & 0o777;
+        assert_eq!((&fs::read_to_string(machine.path(".bashrc")).expect("read"), left), (rc, 0o640));
     }
-
-    let old = |machine: &mut Machine| machine.write(".bashrc", "eval \"$(~/old/alchemy hook bash)\"\n");
-    mended(old, &["hook-gone"], &[Mend, Fix]);
-    let machine = planted(old, &["hook-gone"]);
-    machine.doctor(&["--fix"]).is_healthy();
+    // What is printed is a line that does it.
+    let machine = planted(|machine| machine.write(".bashrc", &gone), &["hook-gone"]);
+    let mend = machine.doctor(&[]).mend().to_owned();
+    let (_, line) = mend.split_once(": ").expect("a line");
+    machine.write(".bashrc", &format!("{line}\n"));
+    machine.doctor(&[]).is_healthy();
     let shell = run(machine.command("bash").args(["--norc", "-ic", ". ~/.bashrc; type -t __alchemy_hook"]));
     assert_eq!(shell.stdout.trim_end(), "function", "{}", shell.stderr);
-
-    // Wherever the line names it.
-    let tested = |machine: &mut Machine| {
-        machine.write(".bashrc", "[ -x ~/old/alchemy ] && eval \"$(~/old/alchemy hook bash)\"\n");
-    };
-    let machine = planted(tested, &["hook-gone"]);
-    machine.doctor(&["--fix"]).is_healthy();
-    let rc = fs::read_to_string(machine.path(".bashrc")).expect("read");
-    assert!(!rc.contains("old/alchemy"), "{rc}");
 
     let another = |machine: &mut Machine| {
         machine.write("old/alchemy", "");
@@ -194,12 +181,14 @@ fn a_hook_that_was_saved_is_what_this_alchemy_prints() {
     };
     planted(|machine| save(machine, &|text| text), &[]);
     let old = |machine: &mut Machine| save(machine, &|text| text.replace("pre_prompt", "pre_execution"));
-    mended(old, &["hook-outdated"], &[Mend, Fix]);
+    mended(old, &["hook-outdated"], &[Mend]);
     let gone = |machine: &mut Machine| {
         let binary = machine.bin().join("alchemy").display().to_string();
         save(machine, &|text| text.replace(&binary, "/opt/gone/alchemy"));
     };
-    mended(gone, &["hook-outdated"], &[Mend, Fix]);
+    mended(gone, &["hook-outdated"], &[Mend]);
+    let machine = planted(old, &["hook-outdated"]);
+    assert_eq!(machine.doctor(&["--fix"]).ids(), ["hook-outdated"], "it is the person's to write");
     // What a person has written there is theirs.
     for (path, text) in [
         (saved, "alias d = echo\n"),
@@ -227,12 +216,12 @@ fn direnv_knows_what_an_envrc_says() {
     }
     let function = ".config/direnv/lib/use_alchemy.sh";
     let missing = |machine: &mut Machine| fs::remove_file(machine.path(function)).expect("removed");
-    mended(missing, &["use-alchemy-missing"], &[Mend, Fix]);
+    mended(missing, &["use-alchemy-missing"], &[Mend]);
     let old = |machine: &mut Machine| {
         let text = fs::read_to_string(machine.path(function)).expect("read");
         machine.write(function, &text.replace("use_alchemy()", "use_alchemy ()"));
     };
-    mended(old, &["use-alchemy-outdated"], &[Mend, Fix]);
+    mended(old, &["use-alchemy-outdated"], &[Mend]);
     let without = |machine: &mut Machine| {
         // Everything but direnv.
         for program in ["sh", "env"] {

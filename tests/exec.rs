@@ -4,13 +4,17 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::process::Stdio;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
-use alchemy::environment::{SCRUB, SET};
+use alchemy::environment::{SET, removed};
+use nix::unistd::geteuid;
 use support::authorization::Moment;
+use support::pty::Terminal;
 use support::signed_in::SignedIn;
-use support::{ACME, ALCHEMY_EXEC, BETA, Home, environment, run, write_program};
+use support::{ACME, ALCHEMY_EXEC, BETA, Home, environment, has, run, write_program};
 
 fn prod() -> Home {
     let home = Home::new();
@@ -22,11 +26,11 @@ fn prod() -> Home {
 fn the_environment_differs_by_exactly_the_documented_variables() {
     let home = prod();
     home.key_profile("legacy", "key-example", "me@example.com");
-    let inherited = |command: &mut std::process::Command| {
+    let inherited = |command: &mut Command| {
         for name in SET
-            .iter()
-            .chain(&SCRUB)
-            .filter(|name| !matches!(**name, "CLOUDFLARE_API_BASE_URL" | "CLOUDFLARE_BASE_URL"))
+            .into_iter()
+            .chain(removed())
+            .filter(|name| !matches!(*name, "CLOUDFLARE_API_BASE_URL" | "CLOUDFLARE_BASE_URL"))
         {
             command.env(name, "inherited");
         }
@@ -35,6 +39,7 @@ fn the_environment_differs_by_exactly_the_documented_variables() {
     let cloudflare = "https://api.cloudflare.com/client/v4";
     let common = [
         ("CLOUDFLARE_ACCOUNT_ID", ACME),
+        ("CLOUDFLARE_DEFAULT_ACCOUNT_ID", ACME),
         ("CLOUDFLARE_API_BASE_URL", cloudflare),
         ("CLOUDFLARE_BASE_URL", cloudflare),
     ];
@@ -51,7 +56,7 @@ fn the_environment_differs_by_exactly_the_documented_variables() {
         let mut command = home.command("env");
         inherited(command.arg("-0"));
         let mut expected = environment(&run(&mut command).expect_code(0).stdout);
-        expected.retain(|name, _| !SET.contains(&name.as_str()) && !SCRUB.contains(&name.as_str()));
+        expected.retain(|name, _| !SET.contains(&name.as_str()) && !removed().contains(&name.as_str()));
         expected.extend(own.iter().chain(&common).map(|(n, v)| ((*n).to_owned(), (*v).to_owned())));
         assert_eq!(after, expected, "{profile}");
     }
@@ -190,6 +195,90 @@ fn signals_are_the_commands_as_the_caller_left_them() {
             run(sh.args(["-c", &line, support::ALCHEMY])).expect_code(0).stdout
         };
         assert_eq!(shown("\"$0\" exec prod --"), shown(""), "{caller}");
+    }
+}
+
+/// Root may read everything: where the tests are root's, everything here is done by this user.
+const NOT_ROOT: u32 = 65534;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_other_process_of_its_user_reads_the_secret_out_of_it_and_the_command_is_like_any_other() {
+    let signed_in = SignedIn::prod(-60);
+    let binary = signed_in.home.path().join("alchemy");
+    run(signed_in.home.command("cp").arg(support::ALCHEMY).arg(&binary)).expect_code(0);
+    let is_root = geteuid().is_root();
+    if is_root {
+        let owner = format!("{NOT_ROOT}:{NOT_ROOT}");
+        run(signed_in.home.command("chown").arg("-R").arg(owner).arg(signed_in.home.path())).expect_code(0);
+    }
+    let of_a_user = |program: &OsStr, arguments: &[&str]| {
+        let mut command = signed_in.home.command(program);
+        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if is_root {
+            command.gid(NOT_ROOT).uid(NOT_ROOT);
+        }
+        command
+    };
+    let look_into = |pid: u32| {
+        // A debugger would do with any of them.
+        let look = "cat /proc/$0/environ || cat /proc/$0/maps || ls /proc/$0/fd/0 || : >>/proc/$0/mem";
+        run(&mut of_a_user("sh".as_ref(), &["-c", look, &pid.to_string()]))
+    };
+    let gate = signed_in.server.gate(Moment::Received);
+    let print = ["exec", "prod", "--", "cat", "/proc/self/environ", "-"];
+    let mut waiting = of_a_user(binary.as_os_str(), &print);
+    let mut waiting = waiting.stdin(Stdio::piped()).spawn().expect("started");
+    gate.arrival();
+    let seen = look_into(waiting.id()).expect_code(2);
+    assert!(seen.stdout.is_empty() && seen.stderr.matches("ermission denied").count() == 4, "{seen:?}");
+    if has("strace") {
+        let attached = run(&mut of_a_user("strace".as_ref(), &["-p", &waiting.id().to_string()]));
+        attached.expect_code(1);
+    }
+    gate.pass();
+    waiting.stdin.take().expect("a pipe").write_all(b"typed").expect("written");
+    let output = support::finished(waiting.wait_with_output().expect("finished")).expect_code(0);
+    assert!(output.stdout.contains("CLOUDFLARE_API_TOKEN=at-hunter2-") && output.stdout.ends_with("typed"));
+    // The look sees what can be seen.
+    let mut other = of_a_user("sleep".as_ref(), &["600"]).spawn().expect("started");
+    let seen = look_into(other.id());
+    other.kill().expect("killed");
+    other.wait().expect("ended");
+    assert!(seen.expect_code(0).stdout.contains("PATH="));
+}
+
+/// Names the file into which a test, started by itself, writes how its programs are started.
+const STARTED: &str = "ALCHEMY_TEST_STARTED";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn whoever_starts_the_tests_their_programs_start_as_after_a_login() {
+    let home = Home::new();
+    let look = ["-c", "umask; grep -E '^Sig(Blk|Ign)' /proc/self/status"];
+    if let Some(file) = std::env::var_os(STARTED) {
+        let mut all = run(Command::new("sh").args(look)).stdout;
+        all += &run(home.command("sh").args(look)).stdout;
+        let mut on_a_terminal = home.command("sh");
+        on_a_terminal.args(look);
+        all += &Terminal::start(on_a_terminal).finish().1;
+        std::fs::write(file, all).expect("written");
+        return;
+    }
+    let file = home.path().join("started");
+    let (this, name) = (std::env::current_exe().expect("this test"), std::thread::current());
+    for umask in ["000", "077"] {
+        let line = format!("trap '' INT QUIT HUP TSTP TTIN TTOU CHLD ALRM; umask {umask}; exec \"$@\"");
+        let mut caller = home.command("sh");
+        caller.args(["-c", &line, "sh"]).arg(&this).args(["--exact", name.name().expect("a test's")]);
+        run(caller.env(STARTED, &file)).expect_code(0);
+        let all = std::fs::read_to_string(&file).expect("written");
+        assert_eq!(all.matches("0022\n").count(), 3, "umask {umask}: {all}");
+        let masks = all.lines().filter_map(|line| line.strip_prefix("Sig")?.split_once(":\t"));
+        // The C library keeps 32 and 33 for itself, and ignores them in what it starts.
+        let of_people = |mask: &str| u64::from_str_radix(mask, 16).expect("a number") & 0x7fff_ffff;
+        let minded: Vec<_> = masks.map(|(_, mask)| of_people(mask)).collect();
+        assert_eq!(minded, [0; 6], "umask {umask}: {all}");
     }
 }
 

@@ -198,22 +198,24 @@ fn a_generated_configuration_of_wranglers_counts_beside_the_persons_own() {
     places.write("code/wrangler.json", &other);
     assert_eq!(said("code", exec).lines().count(), 2);
     places.write("code/wrangler.json", &own);
-    for wrong in [
-        "",
-        "{",
-        "{}",
-        "{\"configPath\":7}",
-        "{\"configPath\":\"../../none\"}",
-        "{\"configPath\":\"\"}",
-        "[]",
-    ] {
+    // What cannot be understood is named; what leads to no file is not.
+    for wrong in ["", "{", "{}", "{\"configPath\":7}", "{\"configPath\":\"\"}", "[]"] {
         places.write("code/.wrangler/deploy/config.json", wrong);
-        assert_eq!(said("code", exec), "", "{wrong}");
+        let said = said("code", exec);
+        assert!(
+            said.contains("~/code/.wrangler/deploy/config.json ") && said.lines().count() == 1,
+            "{wrong}: {said}"
+        );
+        places
+            .run("code", &["exec", "--strict", "prod", "true"])
+            .expect_only_error(125, "nobody knows which account");
     }
+    places.write("code/.wrangler/deploy/config.json", "{\"configPath\":\"../../none\"}");
+    assert_eq!(said("code", exec), "");
 }
 
 #[test]
-fn of_wranglers_files_the_one_counts_that_wrangler_takes_and_a_broken_one_is_its_own_to_tell() {
+fn of_wranglers_files_the_one_counts_that_wrangler_takes_and_a_broken_one_is_named() {
     let places = Places::new();
     let quiet = |directory: &str| {
         let output = places.run(directory, &["exec", "prod", "--", "true"]).expect_code(0);
@@ -227,23 +229,88 @@ fn of_wranglers_files_the_one_counts_that_wrangler_takes_and_a_broken_one_is_its
     places.write("c/wrangler.toml", &other);
     places.write("c/d/wrangler.toml", format!("account_id = \"{ACME}\""));
     quiet("c/d");
-    for (n, text) in
-        ["", "{", "account_id = ", "{ \"account_id\": 7 }", "{ \"account_id\": \"\" }", "[]", "\0\u{1}"]
-            .iter()
-            .enumerate()
-    {
+    let named = |directory: &str| {
+        let output = places.run(directory, &["exec", "prod", "--", "true"]).expect_code(0);
+        assert!(
+            output.stderr.contains(&format!("~/{directory}/wrangler.")),
+            "{directory}: {}",
+            output.stderr
+        );
+        places.run(directory, &["exec", "--strict", "prod", "true"]).expect_code(125);
+    };
+    for (n, text) in ["", "{", "account_id = ", "{ \"account_id\": 7 }", "[]", "\0\u{1}"].iter().enumerate() {
         places.write(&format!("e{n}/wrangler.jsonc"), text);
-        quiet(&format!("e{n}"));
+        named(&format!("e{n}"));
     }
+    places.write("none/wrangler.jsonc", "{ \"account_id\": \"\" }");
+    quiet("none");
     places.write("deep/wrangler.json", "[".repeat(500_000));
-    quiet("deep");
+    named("deep");
     places.write("deep/wrangler.toml", format!("a = {}", "[".repeat(500_000)));
     fs::remove_file(places.path("deep/wrangler.json")).expect("removed");
-    quiet("deep");
+    named("deep");
     places.write("evil/wrangler.jsonc", "{ \"account_id\": \"x\\n\\u001b[31malchemy: hunter2\" }");
-    quiet("evil");
+    named("evil");
+    assert!(!places.run("evil", &["exec", "prod", "--", "true"]).stderr.contains('\u{1b}'));
     mkfifo(&places.directory("fifo").join("wrangler.toml"), Mode::S_IRWXU).expect("a FIFO");
     quiet("fifo");
     symlink("/dev/zero", places.directory("zero").join("wrangler.jsonc")).expect("a link");
     quiet("zero");
+}
+
+#[test]
+fn the_folders_that_the_words_lead_to_demand_their_account_too() {
+    let places = Places::new();
+    places.pin("beta", format!("account = \"{BETA}\""));
+    places.write("beta/package.json", "{\"scripts\":{\"deploy\":\"true\"}}");
+    places.write("beta/x.js", "");
+    places.write("beta/deploy.sh", "true\n");
+    places.write("code/package.json", "{\"scripts\":{\"go\":\"cd ../beta && true\",\"stay\":\"true\"}}");
+    places.directory("bin");
+    for name in ["npm", "wrangler", "pnpm", "yarn", "bun", "make", "node"] {
+        write_program(&places.path("bin").join(name), "#!/bin/sh\necho ran\n");
+    }
+    let path = format!("{}:{}", places.text("bin"), std::env::var("PATH").expect("set"));
+    let run = |options: &[&str], profile: &str, line: &str| {
+        let cut = line.split('\'').enumerate();
+        let words: Vec<&str> = cut
+            .flat_map(|(n, part)| if n % 2 == 1 { vec![part] } else { part.split_whitespace().collect() })
+            .collect();
+        let words = [&["exec"], options, &[profile, "--"], &words].concat();
+        places.run_with("code", &words, &[("PATH", &path)])
+    };
+    for line in [
+        "npm --prefix ../beta run deploy",
+        "npm run deploy --prefix=../beta",
+        "pnpm -C ../beta deploy",
+        "pnpm --dir ../beta deploy",
+        "yarn --cwd ../beta deploy",
+        "bun run --cwd ../beta deploy",
+        "wrangler deploy --cwd ../beta",
+        "wrangler deploy ../beta/x.js",
+        "wrangler deploy --config ../beta/wrangler.toml",
+        "npm run go",
+        "sh -c 'cd ../beta && make'",
+        "env -C ../beta make",
+        "sh ../beta/deploy.sh",
+        "node ../beta/x.js",
+        "timeout 9 npm --prefix ../beta run deploy",
+    ] {
+        let words = format!(
+            "profile 'prod' (from the command line) is for account Acme ({ACME}), and ~/beta/.alchemy.toml"
+        );
+        run(&[], "prod", line).expect_only_error(125, &words);
+        run(&["--no-strict"], "prod", line).expect_only_error(125, &words);
+        run(&[], "beta", line).expect_code(0);
+        run(&["--account", BETA], "prod", line).expect_code(0);
+    }
+    // A path that need not mean anything counts for --strict alone.
+    run(&[], "prod", "make ../beta/x.js").expect_code(0);
+    run(&["--strict"], "prod", "make ../beta/x.js").expect_error(125, "~/beta/.alchemy.toml is for account");
+    for line in ["npm run stay", "make deploy", "wrangler deploy"] {
+        run(&["--strict"], "prod", line).expect_code(0);
+    }
+    // One that nobody understands lets nothing out.
+    places.pin("beta", "nonsense");
+    run(&[], "beta", "npm --prefix ../beta run deploy").expect_only_error(125, "/beta/.alchemy.toml");
 }

@@ -10,7 +10,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use support::dotenv::HARMLESS;
 use support::places::Places;
-use support::{ACME, BETA, Output, write_program};
+use support::{ACME, BETA, Output, run, write_program};
 
 /// The lines that are said before the command runs, in a directory with these files.
 #[track_caller]
@@ -302,4 +302,514 @@ fn what_cannot_be_looked_through_is_named_and_never_waited_for() {
     assert!(lines("odd").contains("line 2: CLOUDFLARE_API_KEY"), "{}", lines("odd"));
     symlink(places.path("odd/.env"), places.directory("link").join(".env")).expect("a link");
     assert!(lines("link").contains("~/link/.env, line 2"), "{}", lines("link"));
+}
+
+/// A directory with these files, and programs that do nothing.
+struct Case {
+    places: Places,
+    path: String,
+}
+
+impl Case {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let places = Places::new();
+        for (name, text) in files {
+            places.write(&format!("code/{name}"), text);
+        }
+        places.directory("bin");
+        let programs = [
+            "wrangler", "alchemy", "npm", "npx", "pnpm", "yarn", "bun", "make", "turbo", "cli4", "next",
+            "vite",
+        ];
+        for name in programs
+            .iter()
+            .chain(&["dotenv", "dotenvx", "tsx", "sst", "sudo", "env-cmd", "nx", "tool", "deno"])
+        {
+            write_program(&places.path("bin").join(name), "#!/bin/sh\n");
+        }
+        let path = format!("{}:{}", places.text("bin"), std::env::var("PATH").expect("set"));
+        Self { places, path }
+    }
+
+    /// The words are cut at spaces; what stands between `'` is one.
+    fn run(&self, options: &[&str], line: &str, variables: &[(&str, &str)]) -> Output {
+        let cut = line.split('\'').enumerate();
+        let words =
+            cut.flat_map(|(n, part)| if n % 2 == 1 { vec![part] } else { part.split_whitespace().collect() });
+        let words: Vec<&str> = words.collect();
+        let variables = [variables, &[("PATH", self.path.as_str())]].concat();
+        self.places.run_with("code", &[&["exec"], options, &["prod", "--"], &words].concat(), &variables)
+    }
+
+    /// What is said without `--strict`, when the command runs.
+    #[track_caller]
+    fn said(&self, line: &str, variables: &[(&str, &str)]) -> String {
+        self.run(&[], line, variables).expect_code(0).stderr
+    }
+
+    /// Refused by `--strict`, with these words.
+    #[track_caller]
+    fn refused(&self, line: &str, variables: &[(&str, &str)], words: &str) {
+        let output = self.run(&["--strict"], line, variables).expect_code(125);
+        assert!(output.stderr.contains(words), "{line}: {}", output.stderr);
+    }
+
+    /// Evident: said, and refused by `--strict`.
+    #[track_caller]
+    fn evident(&self, line: &str, words: &str) {
+        let said = self.said(line, &[]);
+        assert!(said.contains(words), "{line}: {said:?}");
+        self.refused(line, &[], words);
+    }
+
+    /// Possible: nothing is said, and `--strict` refuses.
+    #[track_caller]
+    fn possible(&self, line: &str, words: &str) {
+        assert_eq!(self.said(line, &[]), "", "{line}");
+        self.refused(line, &[], words);
+    }
+
+    /// Nothing is said, and `--strict` lets it run.
+    #[track_caller]
+    fn fine(&self, line: &str) {
+        assert_eq!(self.said(line, &[]), "", "{line}");
+        assert_eq!(self.run(&["--strict"], line, &[]).expect_code(0).stderr, "", "{line}");
+    }
+}
+
+/// A repository with two accounts, of which the default one is the profile's.
+fn two_accounts() -> String {
+    format!("name = \"x\"\naccount_id = \"{ACME}\"\n[env.staging]\naccount_id = \"{BETA}\"\n")
+}
+
+const SCRIPTS: &str = r#"{ "scripts": {
+  "list:staging": "wrangler kv namespace list --env staging",
+  "plain": "wrangler deploy",
+  "around": "npm run -s list:staging",
+  "quiet": "tsc",
+  "prequiet2": "wrangler deploy -e staging",
+  "quiet2": "tsc",
+  "assigned": "CLOUDFLARE_ENV=staging wrangler deploy",
+  "crossed": "cross-env CLOUDFLARE_ENV=staging wrangler deploy",
+  "exported": "export CLOUDFLARE_ENV=staging && wrangler deploy",
+  "timed": "timeout 60 wrangler deploy --env=staging",
+  "sh": "sh -c 'wrangler deploy -e staging'",
+  "all": "run-s plain list:staging",
+  "both": "concurrently 'npm:plain' \"wrangler dev -e staging\"",
+  "ring": "npm run ring",
+  "file": "./deploy.sh",
+  "noise": "echo --environment stagings"
+} }"#;
+
+#[test]
+fn behind_a_script_a_shell_or_a_wrapper_every_environment_counts_and_one_that_is_named_is_said() {
+    let (config, account) = (two_accounts(), "wrangler.toml, line 4: account_id");
+    let script = "#!/bin/sh\nset -e\nwrangler deploy --env staging\n";
+    let case = Case::new(&[("wrangler.toml", &config), ("package.json", SCRIPTS), ("deploy.sh", script)]);
+    for line in [
+        "npm run -s list:staging",
+        "npm run around",
+        "npm run quiet2",
+        "npm run assigned",
+        "npm run crossed",
+        "npm run exported",
+        "npm run timed",
+        "npm run sh",
+        "npm run all",
+        "npm run both",
+        "npm run file",
+        "pnpm list:staging",
+        "yarn list:staging",
+        "bun run list:staging",
+        "npm run plain -- --env staging",
+        "timeout 60 wrangler kv namespace list --env staging",
+        "nice wrangler deploy -e staging",
+        "xargs wrangler deploy -e=staging",
+        "env CLOUDFLARE_ENV=staging wrangler deploy",
+        "sh -c 'wrangler deploy --env staging'",
+        "bash -ec 'cd . && CLOUDFLARE_ENV=staging wrangler deploy'",
+        "sh deploy.sh",
+        "make deploy --env staging",
+        "wrangler deploy --env staging",
+        "npx wrangler deploy -e staging",
+    ] {
+        if line == "npm run file" {
+            continue; // it is no program yet
+        }
+        case.evident(line, account);
+    }
+    for line in [
+        "npm run plain",
+        "npm run quiet",
+        "npm run noise",
+        "npm run ring",
+        "npm run none",
+        "make deploy",
+        "timeout 60 wrangler deploy",
+        "sh -c 'wrangler deploy'",
+        "env A=1 wrangler deploy",
+        "tool staging",
+        "true",
+    ] {
+        case.possible(line, account);
+    }
+    for line in [
+        "wrangler deploy",
+        "npx wrangler deploy",
+        "yarn wrangler deploy",
+        "pnpm exec wrangler deploy",
+        "wrangler deploy --env production",
+        "wrangler deploy --env ''",
+        "echo staging",
+        "printenv PATH",
+        "alchemy deploy --stage staging",
+    ] {
+        case.fine(line);
+    }
+    // By the variable, also where the words say nothing.
+    let staging = [("CLOUDFLARE_ENV", "staging")];
+    for line in ["wrangler deploy", "npm run plain", "make x"] {
+        assert!(case.said(line, &staging).contains(account), "{line}");
+        case.refused(line, &staging, account);
+    }
+    assert_eq!(case.said("wrangler deploy --env production", &staging), "");
+    assert_eq!(case.said("wrangler deploy --env ''", &staging), "", "an empty one is none");
+    // A subshell may do anything.
+    let shell = case.places.run("code", &["exec", "--strict", "prod"]);
+    assert!(shell.expect_code(125).stderr.contains(account));
+}
+
+#[test]
+fn an_ordinary_repository_passes_strict() {
+    let one = format!("account_id = \"{ACME}\"\n[env.staging]\nname = \"y\"\n");
+    let harmless = "CLOUDFLARE_API_TOKEN=hunter2-other\nNOTE=1\n";
+    let case = Case::new(&[
+        ("wrangler.toml", &one),
+        ("package.json", SCRIPTS),
+        (".env", harmless),
+        (".env.staging", harmless),
+        (".env.example", "CLOUDFLARE_API_KEY=\n"),
+        (".envrc", "export CLOUDFLARE_API_KEY=x"),
+    ]);
+    for line in
+        ["npm run list:staging", "npm run quiet", "make x", "sh -c 'wrangler deploy -e staging'", "true"]
+    {
+        case.fine(line);
+    }
+}
+
+#[test]
+fn a_named_environments_env_file_counts_behind_a_script() {
+    let case = Case::new(&[("package.json", SCRIPTS), (".env.staging", PAIR)]);
+    let key = ".env.staging, line 1: CLOUDFLARE_API_KEY";
+    case.evident("npm run list:staging", key);
+    case.evident("timeout 60 wrangler deploy --env staging", key);
+    case.possible("npm run plain", key);
+    case.fine("wrangler deploy");
+    // Every file of that kind, however it is called.
+    for name in [".env.prod.local", ".env-old", ".env.example"] {
+        let case = Case::new(&[(name, PAIR)]);
+        case.possible("make x", &format!("{name}, line 1: CLOUDFLARE_API_KEY"));
+        case.evident(&format!("tool --file={name}"), name);
+    }
+    fs::remove_file(case.places.path("code/.env.staging")).expect("removed");
+    mkfifo(&case.places.path("code/.env.staging"), Mode::S_IRWXU).expect("a FIFO");
+    case.possible("npm run plain", ".env.staging is no regular file");
+}
+
+#[test]
+fn an_environment_that_a_loaded_file_chooses_counts() {
+    let config = two_accounts();
+    let account = "wrangler.toml, line 4: account_id";
+    for (name, line) in
+        [(".env", "wrangler deploy"), (".env.local", "wrangler deploy"), (".env", "npm run x")]
+    {
+        let case = Case::new(&[("wrangler.toml", &config), (name, "A=1\nCLOUDFLARE_ENV=staging\n")]);
+        case.evident(line, account);
+        assert!(case.said(line, &[]).contains(&format!("CLOUDFLARE_ENV in {name}, line 2")));
+        assert_eq!(case.said("wrangler deploy --env production", &[]), "");
+        assert_eq!(case.said("wrangler deploy", &[("CLOUDFLARE_ENV", "production")]), "");
+        // What runs outside of `exec` hears of it, too.
+        let said = run(&mut case.places.command("code", &["env", "prod"])).expect_code(0).stderr;
+        assert!(said.contains(account), "{said}");
+    }
+    let other = Case::new(&[("wrangler.toml", &config), ("vars", "CLOUDFLARE_ENV=staging"), (".env", "A=1")]);
+    other.fine("wrangler deploy");
+    other.evident("wrangler deploy --env-file vars", account);
+    // What is known only when it runs may be any.
+    let case = Case::new(&[("wrangler.toml", &config), (".env", "CLOUDFLARE_ENV=$STAGE\n")]);
+    case.possible("wrangler deploy", account);
+}
+
+#[test]
+fn wrangler_looks_for_its_configuration_beside_the_script_that_it_is_given() {
+    let (own, beta) = (format!("account_id = \"{ACME}\""), format!("account_id = \"{BETA}\""));
+    let case = Case::new(&[
+        ("wrangler.toml", &own),
+        ("packages/api/wrangler.toml", &beta),
+        ("packages/api/src/index.js", ""),
+        ("packages/web/src/index.js", ""),
+        ("package.json", r#"{"scripts":{"d":"wrangler deploy packages/api/src/index.js"}}"#),
+    ]);
+    let account = "~/code/packages/api/wrangler.toml, line 1: account_id";
+    for line in [
+        "wrangler deploy packages/api/src/index.js",
+        "wrangler versions upload --name x ./packages/api/src/index.js",
+        "wrangler dev packages/api/src/index.js --remote",
+        "npx wrangler deploy --minify packages/api/src/index.js",
+        "npm run d",
+        "timeout 9 wrangler deploy packages/api/src/index.js",
+        "wrangler deploy --cwd packages api/src/index.js",
+    ] {
+        case.evident(line, account);
+    }
+    for line in [
+        "wrangler deploy packages/web/src/index.js",
+        "wrangler deploy packages/api",
+        "wrangler deploy packages/api/src/index.js -c wrangler.toml",
+        "wrangler kv key put packages/api/src/index.js x",
+    ] {
+        case.fine(line);
+    }
+    // Its own configuration is not looked at then.
+    case.places.write("code/wrangler.toml", &beta);
+    case.places.write("code/packages/api/wrangler.toml", &own);
+    case.fine("wrangler deploy packages/api/src/index.js");
+}
+
+#[test]
+fn folders_that_the_words_or_a_scripts_text_lead_to_count() {
+    let beta = format!("account_id = \"{BETA}\"");
+    let scripts = r#"{"scripts":{"api":"cd packages/api && npm run x", "back":"(cd packages/api); wrangler deploy",
+      "unknown":"cd \"$WHERE\" && wrangler deploy", "here":"cd \"$PWD\" && wrangler deploy", "up":"cd .. && x"}}"#;
+    let case = Case::new(&[
+        ("package.json", scripts),
+        ("packages/api/wrangler.toml", &beta),
+        ("packages/api/package.json", r#"{"name":"@acme/api","scripts":{"x":"wrangler deploy"}}"#),
+        ("web/package.json", "{}"),
+    ]);
+    let account = "~/code/packages/api/wrangler.toml, line 1: account_id";
+    for line in [
+        "npm run api",
+        "npm run back",
+        "sh -c 'cd packages/api && wrangler deploy'",
+        "sh -c 'pushd packages/api; make'",
+        "make -C packages/api",
+        "npm --prefix packages/api run x",
+        "tool packages/api/src",
+        "env -C packages/api make",
+        "node packages/api/deploy.js",
+        "wrangler deploy --cwd packages/api",
+    ] {
+        if line.contains("src") || line.contains("deploy.js") {
+            case.places.write("code/packages/api/src/a", "");
+            case.places.write("code/packages/api/deploy.js", "");
+        }
+        case.evident(line, account);
+    }
+    case.possible("npm run unknown", "~/code/package.json, line 2: goes to $WHERE, a folder");
+    case.possible("sh -c 'cd $WHERE && wrangler deploy'", "the command goes to $WHERE, a folder");
+    for line in ["npm run here", "npm run up", "tool web", "sh -c 'cd web && ls'", "npm --prefix web run x"] {
+        case.fine(line);
+    }
+    // The packages of a workspace.
+    case.places.write("code/pnpm-workspace.yaml", "packages:\n  - packages/*\n");
+    case.evident("pnpm --filter api x", account);
+    case.evident("npm run x -w @acme/api", account);
+    case.possible("nx run-many -t lint", account);
+    case.possible("pnpm -r lint", account);
+}
+
+#[test]
+fn the_account_that_wrangler_pages_has_kept_counts_for_the_versions_that_take_it() {
+    let cache = format!("{{\n \"account_id\": \"{BETA}\",\n \"project_name\": \"x\" }}");
+    let kept = "node_modules/.cache/wrangler/pages.json";
+    let of = |version: &str| {
+        let package = format!("{{\"version\":\"{version}\"}}");
+        let files = [(kept, cache.as_str()), ("node_modules/wrangler/package.json", &package)];
+        Case::new(if version.is_empty() { &files[..1] } else { &files })
+    };
+    let account = &format!("~/code/{kept}, line 2: account_id {BETA}");
+    of("4.85.1").evident("wrangler pages deploy dist", account);
+    of("3.114.0").possible("npm run pages", account);
+    of("").possible("wrangler pages deploy dist", account);
+    of("4.86.0").fine("wrangler pages deploy dist");
+    of("4.86.0").fine("make x");
+    of("3.114.0").fine("wrangler deploy");
+    let own = Case::new(&[(kept, &format!("{{\"account_id\":\"{ACME}\"}}"))]);
+    own.fine("wrangler pages deploy dist");
+    let broken = Case::new(&[(kept, "{"), ("node_modules/wrangler/package.json", "{\"version\":\"4.1.0\"}")]);
+    broken.evident("wrangler pages deploy dist", "nobody knows which account wrangler pages takes");
+}
+
+#[test]
+fn a_file_of_python_cloudflares_counts() {
+    let text = "[CloudFlare]\nbase_url = https://example.com/\ntoken = hunter2-other\n";
+    let case = Case::new(&[(".cloudflare.cfg", text)]);
+    for line in ["cli4 /zones", "python3 -c x.py", "make dns", "true"] {
+        if line.starts_with("python3") {
+            assert!(
+                case.run(&["--strict"], line, &[])
+                    .expect_code(125)
+                    .stderr
+                    .contains(".cloudflare.cfg, line 2: base_url")
+            );
+            continue;
+        }
+        case.evident(line, "~/code/.cloudflare.cfg, line 2: base_url sends the token to another address");
+        case.evident(line, "~/code/.cloudflare.cfg, line 3: token goes before the token");
+    }
+    case.fine("wrangler deploy");
+    let other = Case::new(&[(".cloudflare.cfg", "[other]\ntoken = hunter2-other\n")]);
+    other.possible("make dns", "~/code/.cloudflare.cfg, line 2: token");
+    // The person's own.
+    let home = Case::new(&[]);
+    home.places.write(".cloudflare.cfg", text);
+    home.evident("cli4 /zones", "~/.cloudflare.cfg, line 2: base_url");
+    home.possible("make dns", "~/.cloudflare.cfg, line 2: base_url");
+}
+
+#[test]
+fn programs_that_load_env_files_by_a_mode_or_by_name_are_known() {
+    let files: Vec<String> = ["production", "development", "test", "other"]
+        .iter()
+        .flat_map(|mode| [format!(".env.{mode}"), format!(".env.{mode}.local")])
+        .collect();
+    for name in &files {
+        let case = Case::new(&[(name, PAIR), ("show.ts", "")]);
+        let is_local = name.ends_with(".local");
+        let mode = name.trim_start_matches(".env.").trim_end_matches(".local");
+        let line = &format!("{name}, line 1: CLOUDFLARE_API_KEY");
+        let check = |words: &str, of: &str, variables: &[(&str, &str)]| {
+            let said = case.said(words, variables);
+            assert_eq!(said.contains(line), mode == of, "{words} {variables:?} {name}: {said}");
+            case.refused(words, variables, line);
+        };
+        for words in ["bun show.ts", "bun run show.ts", "bun --bun show.ts"] {
+            check(words, "development", &[]);
+            check(words, "production", &[("NODE_ENV", "production")]);
+            check(words, "test", &[("NODE_ENV", "test")]);
+            check(words, "development", &[("NODE_ENV", "staging")]);
+        }
+        check("bun test", "test", &[]);
+        check("env NODE_ENV=production bun show.ts", "production", &[]);
+        check("next dev", "development", &[]);
+        check("next build", "production", &[]);
+        check("vite build", "production", &[]);
+        check("vite build --mode other", "other", &[]);
+        check("vite", "development", &[]);
+        if mode == "other" {
+            check("sst deploy --stage other", "other", &[]);
+            for words in [
+                format!("tsx --env-file={name} show.ts"),
+                format!("node --env-file={name} show.ts"),
+                format!("node --env-file-if-exists {name} show.ts"),
+                format!("deno run --env-file={name} show.ts"),
+                format!("dotenv -e {name} -- make"),
+                format!("dotenvx run -f {name} -- make"),
+                format!("bun --env-file={name} show.ts"),
+                format!("sh -c 'node --env-file={name} show.ts'"),
+            ] {
+                case.evident(&words, line);
+            }
+        }
+        assert!(is_local || case.places.path("code").join(name).exists());
+    }
+    // What goes before the variables replaces the token itself.
+    let case = Case::new(&[
+        ("vars", "CLOUDFLARE_API_TOKEN=hunter2-other\n"),
+        (".env", "CLOUDFLARE_API_TOKEN=hunter2-other\n"),
+    ]);
+    let token = "line 1: CLOUDFLARE_API_TOKEN goes before the token";
+    case.evident("env-cmd -f vars make", token);
+    case.evident("dotenv -o -e vars -- make", token);
+    case.evident("sh -c 'set -a; . ./.env; wrangler deploy'", token);
+    assert_eq!(case.said("dotenv -e vars -- make", &[]), "");
+    assert_eq!(case.said("env-cmd --no-override -f vars make", &[]), "");
+}
+
+#[test]
+fn programs_that_keep_variables_back_are_said_and_refused() {
+    let turbo = |text: &str| {
+        Case::new(&[
+            ("turbo.json", text),
+            (
+                "package.json",
+                r#"{"scripts":{"d":"turbo run deploy", "l":"turbo run deploy --env-mode=loose"}}"#,
+            ),
+        ])
+    };
+    let strict = turbo(r#"{ "tasks": { "deploy": {} } }"#);
+    let words = "turbo.json, line 1: has turbo keep CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID from task 'deploy'";
+    for line in [
+        "turbo run deploy",
+        "turbo deploy",
+        "npx turbo run deploy",
+        "npm run d",
+        "timeout 9 turbo run deploy",
+        "sh -c 'turbo run deploy'",
+    ] {
+        strict.evident(line, words);
+        assert!(strict.said(line, &[]).contains("\"globalPassThroughEnv\": [\"CLOUDFLARE_*\"]"));
+    }
+    for line in [
+        "turbo run deploy --env-mode=loose",
+        "turbo run deploy --env-mode loose",
+        "npm run l",
+        "sh -c 'TURBO_ENV_MODE=loose turbo run deploy'",
+    ] {
+        strict.fine(line);
+    }
+    assert_eq!(strict.said("turbo run deploy", &[("TURBO_ENV_MODE", "loose")]), "");
+    for passing in [
+        r#"{ "globalPassThroughEnv": ["CLOUDFLARE_*"], "tasks": { "deploy": {} } }"#,
+        r#"{ "tasks": { "deploy": { "passThroughEnv": ["CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID"] } } }"#,
+        r#"{ "tasks": { "deploy": { "env": ["CLOUDFLARE_*"] } } }"#,
+        r#"{ "globalEnv": ["*"], "tasks": { "deploy": {} } }"#,
+    ] {
+        turbo(passing).fine("turbo run deploy");
+        turbo(passing).fine("npm run d");
+    }
+    turbo("{").evident("turbo run deploy", "nobody knows what turbo keeps");
+    let old = Case::new(&[
+        ("turbo.json", "{ \"pipeline\": {} }"),
+        ("node_modules/turbo/package.json", "{\"version\":\"1.13.4\"}"),
+    ]);
+    old.fine("turbo run deploy");
+    let case = Case::new(&[]);
+    for (line, name) in [
+        ("env -i wrangler deploy", "env"),
+        ("env - wrangler deploy", "env"),
+        ("sudo wrangler deploy", "sudo"),
+        ("sudo -u me wrangler deploy", "sudo"),
+        ("sh -c 'env -i wrangler deploy'", "env"),
+    ] {
+        if !line.starts_with("sudo") && !line.starts_with("sh") {
+            // What it starts is not found without PATH.
+            case.refused(line, &[], &format!("runs {name}, which keeps the token"));
+            continue;
+        }
+        case.refused(line, &[], &format!("runs {name}, which keeps the token"));
+    }
+    for line in
+        ["env A=1 wrangler deploy", "sudo -E wrangler deploy", "sudo -EH wrangler deploy", "env A=1 true"]
+    {
+        case.run(&["--strict"], line, &[]).expect_code(0);
+    }
+}
+
+#[test]
+fn what_cannot_be_understood_is_named() {
+    let beside = format!("account_id = \"{ACME}\"");
+    let case = Case::new(&[("package.json", "{"), ("wrangler.toml", &beside)]);
+    case.possible("npm run x", "~/code/package.json isn't valid JSON");
+    case.fine("wrangler deploy");
+    let deep: String = (0..12).fold(String::from("{\"scripts\":{\"s12\":\"x\""), |text, n| {
+        format!("{text},\"s{n}\":\"npm run s{}\"", n + 1)
+    });
+    let case = Case::new(&[("package.json", &format!("{deep}}}}}"))]);
+    case.possible("npm run s0", "runs scripts that run more than 8 others");
+    case.fine("npm run s9");
+    let text = format!("{{\"scripts\":{{\"x\":{:?}}}}}", "true;".repeat(2_000));
+    Case::new(&[("package.json", &text)]).possible("npm run x", "calls more programs than are looked at");
 }

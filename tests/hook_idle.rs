@@ -4,11 +4,12 @@
 mod support;
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use support::bound::{bind, tell};
+use support::bound::{bind, home, tell, tell_to};
 use support::has;
-use support::hooked::{Elvish, Fish, Hooked, Nu};
+use support::hooked::{Bash, Elvish, Fish, Hooked, Nu, Zsh};
 use support::signed_in::SignedIn;
 
 const PROMPTS: usize = 1000;
@@ -36,6 +37,61 @@ fn idle(sh: &mut Hooked, number: usize) {
     };
     sh.line(&line);
     sh.terminal.expect(&format!("<{number}>"));
+}
+
+/// From a directory that nothing is bound in or above to another one: by builtins alone, though something is bound
+/// elsewhere. In a subshell no program is started either, wherever it goes that is not bound.
+#[test]
+fn where_nothing_is_bound_cd_starts_no_process() {
+    if !has("strace") {
+        return;
+    }
+    tell_to(&[Bash, Zsh, Fish], |shell| {
+        let home = home();
+        fs::create_dir_all(home.path().join("elsewhere/deep/down")).expect("folders");
+        symlink(home.path().join("elsewhere"), home.path().join("link")).expect("a link");
+        let trace = home.path().join("trace");
+        let calls = "trace=execve,fork,vfork,clone,clone3";
+        let strace =
+            ["strace", "-f", "--seccomp-bpf", "-qq", "-e", calls, "-o", trace.to_str().expect("a path")];
+        let mut sh = Hooked::start_by(&strace, shell, &home, ["", ""], &[]);
+        sh.cd("elsewhere");
+        assert!(!sh.environment().contains_key("ALCHEMY_ACTIVE"), "{shell:?}");
+        idle(&mut sh, 1);
+        let before = processes(&trace);
+        for number in 2..6 {
+            for directory in ["elsewhere/deep", "elsewhere", "", "link/deep/down", "elsewhere"] {
+                sh.cd(directory);
+            }
+            if shell != Fish {
+                sh.line("cd deep; cd ..; f() { cd deep/down && cd ../..; }; f; pushd deep >/dev/null; popd >/dev/null");
+            }
+            idle(&mut sh, number);
+        }
+        assert_eq!(processes(&trace) - before, 0, "{shell:?}");
+        if shell == Fish {
+            sh.line("set x (cd deep; cd ..; cd ../link; pwd); cd ../elsewhere");
+            idle(&mut sh, 6);
+            assert_eq!(processes(&trace) - before, 0, "{shell:?}");
+        } else {
+            let programs = |trace: &Path| {
+                let text = fs::read_to_string(trace).expect("a trace");
+                text.lines().filter(|line| line.contains("execve(")).count()
+            };
+            let before = programs(&trace);
+            sh.line("x=$(cd deep && pwd); (cd deep/down; cd -) >/dev/null; x=$(cd ../link; (cd ..; cd /))");
+            idle(&mut sh, 6);
+            assert_eq!(programs(&trace) - before, 0, "{shell:?}");
+            // Nor from where something is active, to where nothing is and to where the same is.
+            sh.cd("acme");
+            idle(&mut sh, 7);
+            let before = programs(&trace);
+            sh.line("x=$(cd sub && pwd); (cd ../elsewhere/deep; cd ../../acme/sub); x=$(cd /; cd /tmp)");
+            idle(&mut sh, 8);
+            assert_eq!(programs(&trace) - before, 1, "{shell:?}: back into acme only");
+        }
+        sh.exit();
+    });
 }
 
 #[test]

@@ -6,15 +6,17 @@
 mod support;
 
 use std::process::Stdio;
+use std::thread;
 
+use nix::sys::signal::{Signal, kill};
 use serde_json::{Value, json};
-use support::authorization::{Fault, State};
+use support::authorization::{Fault, Moment, State};
 use support::cloudflare::Permission;
 use support::online::Online;
 use support::person::{CONFIGURE, LOGIN, Person, address_in, get, redirected};
 use support::pty::{DOWN, ENTER, Redirected, Terminal};
 use support::signed_in::{OWN, V1};
-use support::{ACME, BETA, run, with_full_disk};
+use support::{ACME, BETA, run, with_full_disk, write_program};
 
 // --- accounts ---
 
@@ -363,4 +365,39 @@ fn the_scopes_that_can_be_asked_for_are_listed() {
     assert!(listed.lines().any(|line| line.starts_with("workers_scripts:write") && line.contains("basic")));
     let listed = person.run(&["configure", "--list-scopes"], "").expect_code(0).stdout;
     assert_eq!(listed.lines().count(), 371);
+}
+
+/// A code is spent once: from when it is sent, no signal ends the sign-in before its session is kept. The browser that
+/// was opened still runs, in a thread of its own, which cannot hold signals back: it would hand that on to the browser.
+#[test]
+fn a_signal_waits_until_a_new_session_is_kept() {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
+        let person = Person::new();
+        let browser = person.home.path().join("browser");
+        let (masks, ended) = (person.home.path().join("masks"), person.home.path().join("end"));
+        let script = format!(
+            "#!/bin/sh\ngrep SigBlk /proc/self/status >{0}.new; mv {0}.new {0}\n\
+             until test -e {1}; do sleep 0.05; done\n",
+            masks.display(),
+            ended.display()
+        );
+        write_program(&browser, &script);
+        let mut terminal = Terminal::start(person.command(&CONFIGURE));
+        terminal.expect("paste the code");
+        let there = redirected(&address_in(&terminal.text()));
+        let gate = person.server.gate(Moment::Received);
+        let page = thread::spawn(move || get(&there, &[]));
+        gate.arrival();
+        kill(terminal.pid(), signal).expect("sent");
+        drop(gate);
+        let (code, shown) = terminal.finish();
+        std::fs::write(&ended, "").expect("the browser is closed");
+        page.join().expect("a page");
+        assert_eq!(code, 128 + signal as i32, "{signal}: {shown}");
+        assert!(shown.contains("profile 'prod' is ready"), "{signal}: {shown}");
+        assert_eq!(person.server.state_of(&person.refresh_token()), State::Live, "{signal}");
+        assert_eq!(person.server.live_grants(), 1, "{signal}");
+        let masks = std::fs::read_to_string(masks).expect("a browser was opened");
+        assert_eq!(masks, "SigBlk:\t0000000000000000\n", "nothing is held back from the browser");
+    }
 }

@@ -8,20 +8,19 @@
 mod support;
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::process::{Child, Stdio};
+use std::os::unix::fs::MetadataExt;
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
-use nix::sys::stat::Mode;
 use serde_json::json;
 use support::authorization::{Fault, Moment, State};
 use support::npm::ended;
-use support::run;
 use support::shared::Version::{V1, V2};
 use support::shared::{EXPIRED, Shared, for_both, is_ours, token_of, until};
+use support::{has, run};
 
 #[test]
 fn version_1_waits_while_we_refresh_and_takes_what_came_of_it() {
@@ -252,29 +251,27 @@ fn version_2s_lock_of_all_profiles_is_waited_for_before_anything_is_spent() {
 
 #[test]
 fn a_lock_of_all_profiles_that_we_left_holds_up_no_other_profile_of_ours() {
-    let Some(shared) = Shared::new(V2) else { return };
+    let Some(shared) = Shared::new(V2).filter(|_| has("strace")) else { return };
     for profile in ["p", "q"] {
         shared.signed_in(profile, EXPIRED);
     }
-    let gate = shared.gate();
-    let mut ours = shared.start("p");
-    gate.arrival();
-    // A pipe, on which it waits in the middle of the write.
+    // Killed where the document takes its place, which is in the middle of the write.
     let document = shared.home.alchemy(&shared.path("p"));
-    fs::remove_file(&document).expect("removed");
-    nix::unistd::mkfifo(&document, Mode::S_IRUSR | Mode::S_IWUSR).expect("made");
-    drop(gate);
-    let mut pipe = OpenOptions::new();
-    pipe.write(true).custom_flags(nix::libc::O_NONBLOCK);
-    // Kept open, so that it goes on waiting for something to read.
-    let mut kept = None;
-    until("it reads", || {
-        kept = pipe.open(&document).ok(); // fails as long as nobody reads
-        kept.is_some()
-    });
-    ours.kill().expect("killed");
-    ours.wait().expect("ended");
-    fs::remove_file(&document).expect("removed");
+    let ours = shared.command(&["token", "p"]);
+    let mut traced = Command::new("strace");
+    let renames = "rename,renameat,renameat2";
+    traced.args(["-f", "-qq", "-o", "/dev/null", "-P"]).arg(&document);
+    traced.args([
+        "-e",
+        &format!("trace={renames}"),
+        "-e",
+        &format!("inject={renames}:signal=SIGKILL:when=1"),
+    ]);
+    traced.arg(ours.get_program()).args(ours.get_args()).env_clear();
+    traced.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    traced.current_dir(shared.home.path()).stdin(Stdio::null());
+    assert_ne!(run(&mut traced).code, 0, "killed");
+    assert_eq!(shared.refreshes().0, 1);
     let lock = shared.home.alchemy("lock/profiles.lock");
     assert!(lock.is_dir());
     let said = run(&mut shared.command(&["token", "q"])).expect_code(0).stderr;

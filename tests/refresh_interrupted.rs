@@ -18,9 +18,20 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serde_json::Value;
 use support::authorization::{Fault, Gate, Moment, State};
-use support::pty::{as_after_login, start_unread};
+use support::pty::start_unread;
 use support::signed_in::{OWN, SCOPES, SignedIn, V1, V2, file, in_seconds, pair_of};
 use support::{has, run};
+
+/// What a person, a shell, a closing terminal or a stopping system sends.
+const INTERRUPTIONS: [Signal; 7] = [
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGTSTP,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+];
 
 /// When something happens to a refresh.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,12 +126,10 @@ fn a_signal_waits_until_the_new_pair_is_kept() {
         let (online, usual) = prod(client);
         let start = || {
             let mut command = online.job(&["token", "prod"]);
-            as_after_login(&mut command);
             quiet(command.process_group(0)).spawn().expect("started")
         };
-        let rounds = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGTSTP];
         for (signal, stage) in
-            rounds.into_iter().flat_map(|s| stages(usual, 6).into_iter().map(move |g| (s, g)))
+            INTERRUPTIONS.into_iter().flat_map(|s| stages(usual, 4).into_iter().map(move |g| (s, g)))
         {
             run_out(&online, client);
             let old = pair_of(&online.kept("prod", client));
@@ -146,11 +155,43 @@ fn a_signal_waits_until_the_new_pair_is_kept() {
             assert_eq!(online.server.state_of(&pair.refresh), State::Live, "{client} {signal} {stage:?}");
             if in_request {
                 assert_ne!(pair, old, "{client} {signal} {stage:?}");
-                let obeyed = if signal == Signal::SIGTSTP { stopped } else { ended_by == Some(signal) };
+                let stops = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU].contains(&signal);
+                let obeyed = if stops { stopped } else { ended_by == Some(signal) };
                 assert!(obeyed, "{client} {signal} {stage:?}: {ended_by:?}");
             }
         }
         assert_eq!(online.server.reuses(), 0);
+    }
+}
+
+/// A signal to a process goes to any of its threads that does not block it: all do, the one that looks names up, too.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_thread_lets_a_signal_through_while_the_server_has_the_request() {
+    for client in [OWN, V1, V2] {
+        let (online, _) = prod(client);
+        run_out(&online, client);
+        let start = || quiet(&mut online.command(&["token", "prod"])).spawn().expect("started");
+        let mut child = at(&online, Stage::Spent, start, |child| {
+            let threads = fs::read_dir(format!("/proc/{}/task", child.id())).expect("its threads");
+            let mut names = Vec::new();
+            for thread in threads.map(|thread| thread.expect("a thread").path()) {
+                let status = fs::read_to_string(thread.join("status")).expect("its status");
+                let field = |name: &str| {
+                    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a field");
+                    line.trim().to_owned()
+                };
+                let blocked = u64::from_str_radix(&field("SigBlk:"), 16).expect("a mask");
+                for signal in INTERRUPTIONS {
+                    assert!(blocked & 1 << (signal as u32 - 1) != 0, "{client} {status} {signal}");
+                }
+                names.push(field("Name:"));
+            }
+            // Those of npm's clients have a heartbeat.
+            assert!(client == OWN || names.len() > 1, "{client}: {names:?}");
+            child
+        });
+        assert!(child.wait().expect("ended").success());
     }
 }
 

@@ -5,7 +5,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -112,7 +112,7 @@ fn where_the_home_cannot_be_written_the_runtime_folder_takes_the_pair() {
     make_unwritable(&online);
     online.home.write("rescue", "in the way");
     let runtime = online.home.path().join("run");
-    fs::create_dir(&runtime).expect("a folder");
+    fs::DirBuilder::new().mode(0o700).create(&runtime).expect("a folder");
     online.set("XDG_RUNTIME_DIR", runtime.to_str().expect("text"));
     let output = online.run(&["token", "prod"]).expect_code(0);
     let mut folders = fs::read_dir(runtime.join("alchemy")).expect("a folder of ours");

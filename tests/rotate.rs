@@ -259,7 +259,7 @@ fn a_keyring_that_is_locked_meanwhile_gets_the_value_when_it_is_unlocked() {
 
 #[test]
 fn a_signal_waits_until_the_new_value_is_kept() {
-    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
         for moment in [Moment::Received, Moment::Done] {
             let (online, id) = prod();
             let gate = online.cf.gate(moment);

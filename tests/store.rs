@@ -37,7 +37,7 @@ fn version_2(home: &Home, name: &str, token: &str) {
     let document = json!({
         "format": "alchemy.profile/v1", "provider": "Cloudflare", "metadata": {}, "values": values
     });
-    home.write(&format!("profiles/{name}/cloudflare.json"), &format!("{document:#}"));
+    home.write_private(&format!("profiles/{name}/cloudflare.json"), &format!("{document:#}"));
 }
 
 // --- the documents ---
@@ -567,7 +567,7 @@ fn names_that_npm_lets_through_are_listed_and_rename_is_their_way_in() {
 fn profiles_of_npm_version_2_are_listed_and_used_where_they_are() {
     let home = Home::new();
     version_2(&home, "work", "tok-work");
-    home.write(
+    home.write_private(
         "profiles/key/cloudflare.json",
         &json!({
             "format": "alchemy.profile/v1", "provider": "Cloudflare", "metadata": {},
@@ -577,7 +577,7 @@ fn profiles_of_npm_version_2_are_listed_and_used_where_they_are() {
         .to_string(),
     );
     fs::create_dir_all(home.alchemy("profiles/default")).expect("a folder");
-    home.write("profiles/stub/cloudflare.json", "{\"format\":\"alchemy.profile/v1\",\"provider\":\"Cloudflare\",\"metadata\":{},\"values\":{\"method\":\"oauth\"}}");
+    home.write_private("profiles/stub/cloudflare.json", "{\"format\":\"alchemy.profile/v1\",\"provider\":\"Cloudflare\",\"metadata\":{},\"values\":{\"method\":\"oauth\"}}");
     home.age("profiles/stub/cloudflare.json");
     home.write("profiles/not a name/cloudflare.json", "{}");
     let before = home.snapshot();

@@ -6,9 +6,9 @@ mod support;
 use std::fs::{self, File};
 use std::process::{Command, Stdio};
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 use support::cloudflare::{Cloudflare, Credential};
-use support::pty::{CTRL_C, CTRL_Z, DOWN, ENTER, ESC, Redirected, Terminal};
+use support::pty::{CTRL_C, CTRL_Z, DOWN, ENTER, ESC, Redirected, SHELLS, Terminal};
 use support::{ACME, ALCHEMY, BETA, Home, has};
 
 const TOKEN: &str = "cfut_example-0123456789";
@@ -54,7 +54,6 @@ fn configure_asks_for_all_that_no_flag_gives() {
     terminal.press(&format!("{DOWN}{ENTER}"));
     terminal.expect("API token:");
     terminal.line(TOKEN);
-    terminal.expect("***");
     terminal.expect("account:");
     terminal.expect("Beta");
     terminal.press(&format!("{DOWN}{ENTER}"));
@@ -90,17 +89,196 @@ fn a_key_is_asked_for_with_its_email_and_typing_narrows_the_accounts() {
 fn a_secret_can_be_pasted_with_what_the_clipboard_holds_around_it() {
     let home = Home::new();
     let arguments = ["configure", "-p", "prod", "--method", "api-token", "--no-verify", "--account", ACME];
-    for pasted in [TOKEN.to_owned(), format!("{TOKEN}\n"), format!("\n  \"{TOKEN}\" \r\n")] {
+    let texts = [TOKEN.to_owned(), format!("{TOKEN}\n"), format!("\n  \"{TOKEN}\" \r\n")];
+    // As it comes, and as it comes to a program that has asked for the marks of a paste.
+    let marks = [("", ""), ("\x1b[200~", "\x1b[201~")];
+    for (pasted, (begin, end)) in texts.iter().flat_map(|text| marks.map(|marks| (text, marks))) {
         let mut terminal = Terminal::start(home.alchemy_command(&[&arguments[..], &["--yes"]].concat()));
         terminal.expect("API token:");
-        terminal.press(&format!("\x1b[200~{pasted}\x1b[201~"));
-        terminal.expect("***");
+        terminal.press(&format!("{begin}{pasted}{end}"));
         terminal.press(ENTER);
         let (code, shown) = terminal.finish();
         assert_eq!(code, 0, "{pasted:?}:\n{shown}");
         assert!(!shown.contains("example"), "{shown}");
         assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout, format!("{TOKEN}\n"));
         home.run(&["profile", "delete", "prod", "--yes"]).expect_code(0);
+    }
+}
+
+/// `configure` for `prod`, at the question for its token.
+fn asked_for_a_token(home: &Home) -> Terminal {
+    let arguments =
+        ["configure", "-p", "prod", "--method", "api-token", "--no-verify", "--account", ACME, "--yes"];
+    let mut terminal = Terminal::start(home.alchemy_command(&arguments));
+    terminal.expect("API token: ");
+    terminal
+}
+
+#[test]
+fn a_secret_is_edited_as_any_line_of_the_terminal() {
+    let home = prod();
+    for (keys, token) in [
+        ("\x16hunter2\r", "hunter2"),      // Ctrl-V, which some press to paste
+        ("\x15hunter2\r", "hunter2"),      // Ctrl-U
+        ("wrong\x15hunter2\r", "hunter2"), // and with something to remove
+        ("wrong hunter\x17hunter2\r", "wrong hunter2"), // Ctrl-W
+        ("hunter3\x7f2\r", "hunter2"),     // Backspace
+        ("hunt\x04er2\r", "hunter2"),      // Ctrl-D in the middle
+        ("\r\n  \rhunter2\n", "hunter2"),  // empty lines, as they come with a paste
+        ("hunter2\rchange it\rsecond line\r", "hunter2"),
+    ] {
+        let mut terminal = asked_for_a_token(&home);
+        assert!(!terminal.is_restored(), "it is not shown");
+        terminal.press(keys);
+        let (code, shown) = terminal.finish();
+        assert_eq!(code, 0, "{keys:?}:\n{shown}");
+        assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout, format!("{token}\n"), "{keys:?}");
+        assert!(!shown.contains("hunter"), "{shown}");
+    }
+    let long = "a".repeat(4094);
+    for (keys, words) in [
+        ("\x01hunter2\r", "the API token holds a control character"), // Ctrl-A is a character here
+        ("hunter2\x1b\r", "the API token holds a control character"),
+        ("hunter2\x04\x04", "prod"), // the end of the input ends the line
+        (&format!("{long}\r"), "prod"),
+        (&format!("{long}b\r"), "a terminal takes no line of more than 4094 characters"),
+        (&format!("{long}{long}\r"), "a terminal takes no line of more than 4094 characters"),
+    ] {
+        let before = home.snapshot();
+        let mut terminal = asked_for_a_token(&home);
+        terminal.press(keys);
+        let (code, shown) = terminal.finish();
+        assert!(shown.contains(words), "{shown}");
+        assert_eq!(code, i32::from(words != "prod"), "{shown}");
+        assert!(code == 0 || home.snapshot() == before, "nothing was changed");
+        assert!(!shown.contains("hunter2") && !shown.contains("aaaa"), "{shown}");
+    }
+}
+
+#[test]
+fn a_dumb_terminal_will_do_for_a_secret() {
+    let home = prod();
+    for term in ["dumb", ""] {
+        let arguments =
+            ["configure", "-p", "prod", "--method", "api-token", "--no-verify", "--account", ACME, "--yes"];
+        let mut command = home.alchemy_command(&arguments);
+        command.env("TERM", term);
+        let mut terminal = Terminal::start(command);
+        terminal.expect("? API token: ");
+        terminal.line("hunter2");
+        terminal.expect("is ready");
+        let bytes = terminal.until(b"is ready");
+        assert!(
+            !bytes.contains(&0x1b),
+            "no sequence that it would show: {}",
+            String::from_utf8_lossy(&bytes)
+        );
+        assert_eq!(terminal.finish().0, 0);
+    }
+}
+
+/// The kinds of questions: the words of a command, and what it asks.
+const QUESTIONS: [(&[&str], &str); 5] = [
+    (&["configure"], "profile name:"),
+    (&["configure", "-p", "new"], "method:"),
+    (&["configure", "-p", "new", "--method", "api-token"], "API token: "),
+    (&["configure", "-p", "prod"], "change it?"),
+    (&["configure", "--method", "oauth", "-p", "new"], "scopes:"),
+];
+
+#[test]
+fn a_signal_at_a_question_ends_it_and_leaves_the_terminal_as_it_was() {
+    let home = prod();
+    let before = home.snapshot();
+    for (arguments, question) in QUESTIONS {
+        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT] {
+            let mut terminal = Terminal::start(home.alchemy_command(arguments));
+            terminal.expect(question);
+            terminal.expect_modes_of_a_question();
+            kill(terminal.pid(), signal).expect("sent");
+            let (code, shown) = terminal.finish();
+            // Ctrl-C at a secret is this signal, and cancels as at any other question.
+            let cancels = signal == Signal::SIGINT && question == "API token: ";
+            assert_eq!(code, if cancels { 1 } else { 128 + signal as i32 }, "{question} {signal}:\n{shown}");
+            assert_eq!(home.snapshot(), before, "{question} {signal}");
+        }
+    }
+}
+
+#[test]
+fn a_signal_that_is_ignored_stays_ignored_at_a_question() {
+    let home = prod();
+    for (arguments, question) in [QUESTIONS[2], QUESTIONS[3]] {
+        let mut command = home.command("sh");
+        command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", ALCHEMY]).args(arguments);
+        let mut terminal = Terminal::start(command);
+        terminal.expect(question);
+        terminal.expect_modes_of_a_question();
+        kill(terminal.pid(), Signal::SIGHUP).expect("sent");
+        terminal.press(CTRL_C);
+        let (code, shown) = terminal.finish();
+        assert_eq!(code, 1, "{shown}");
+        assert!(shown.contains("cancelled; nothing was changed"), "{shown}");
+    }
+}
+
+#[test]
+fn a_question_that_is_stopped_leaves_the_terminal_to_the_shell_and_goes_on_in_front() {
+    let home = prod();
+    for (name, arguments) in SHELLS.into_iter().filter(|(name, _)| has(name)) {
+        let mut terminal = Terminal::shell(&home, name, arguments);
+        terminal.line(&format!(
+            "$ALCHEMY configure -p prod --method api-token --no-verify --account {ACME} --yes --store file"
+        ));
+        terminal.expect("API token: ");
+        terminal.press("half");
+        terminal.press(CTRL_Z);
+        terminal.expect("Stopped");
+        terminal.expect("prompt> ");
+        // The shell itself does not see to that: what is typed now is shown.
+        terminal.line("echo vis''ible; stty -a | tr ' ;' '\\n\\n' | grep -x -e -echo -e echo | tr o 0");
+        terminal.expect("visible\n");
+        terminal.expect("ech0\n");
+        terminal.expect("prompt> ");
+        terminal.line("fg");
+        terminal.expect("? API token: ");
+        terminal.expect_modes_of_a_question();
+        terminal.line("hunter2");
+        terminal.expect("is ready");
+        terminal.expect("prompt> ");
+        terminal.line("exit");
+        let (code, shown) = terminal.finish();
+        assert_eq!(code, 0, "{name}: {shown}");
+        assert!(!shown.contains("hunter2"), "{name}: {shown}");
+        assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout, "hunter2\n", "{name}");
+
+        // Stopped from outside, and at a question that is drawn.
+        for (question, answer, more) in [("API token: ", "hunter3", ""), ("change it?", "n", " --store file")]
+        {
+            let mut terminal = Terminal::shell(&home, name, arguments);
+            let yes = if more.is_empty() { " --yes" } else { "" };
+            terminal.line(&format!(
+                "$ALCHEMY configure -p prod --method api-token --no-verify --account {ACME}{yes}{more}"
+            ));
+            terminal.expect(question);
+            terminal.expect_modes_of_a_question();
+            let asked = terminal.foreground();
+            kill(asked, Signal::SIGTSTP).expect("sent");
+            terminal.expect("Stopped");
+            terminal.expect("prompt> ");
+            terminal.line("echo vis''ible");
+            terminal.expect("visible\n");
+            terminal.expect("prompt> ");
+            terminal.line("fg");
+            terminal.until_foreground(asked);
+            terminal.expect_modes_of_a_question();
+            terminal.line(answer);
+            terminal.expect("prompt> ");
+            terminal.line("exit");
+            let (_, shown) = terminal.finish();
+            assert!(!shown.contains("hunter3"), "{name}: {shown}");
+        }
+        assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout, "hunter3\n", "{name}");
     }
 }
 
@@ -141,14 +319,15 @@ fn every_question_can_be_cancelled_and_nothing_has_changed() {
     let yes = format!("y{ENTER}");
     let to_token = format!("{DOWN}{ENTER}");
     let methods = ("method:", to_token.as_str());
-    let table: [&[(&str, &str)]; 8] = [
+    let table: [&[(&str, &str)]; 9] = [
         &[("change it?", "n\r")],
         &[("change it?", ENTER)], // no is the default
         &[("change it?", CTRL_C)],
         &[("change it?", ESC)],
         &[("change it?", &yes), ("method:", ESC)],
         &[("change it?", &yes), methods, ("API token:", CTRL_C)],
-        &[("change it?", &yes), methods, ("API token:", "half a token\x1b")],
+        &[("change it?", &yes), methods, ("API token:", "half a token\x03")],
+        &[("change it?", &yes), methods, ("API token:", "\x04")], // the end of the input
         &[("change it?", &yes), methods, ("API token:", &format!("{TOKEN}\r")), ("account:", CTRL_C)],
     ];
     for answers in table {
@@ -340,23 +519,11 @@ fn ctrl_c_ends_a_command_that_does_not_mind_it_and_the_shell_stops_its_loop() {
     assert!(!shown.contains("after"), "{shown}");
 }
 
-/// An interactive shell with job control, at its prompt.
-fn shell(home: &Home, name: &str, arguments: &[&str]) -> Terminal {
-    let mut command = home.command(name);
-    command.args(arguments).env("PS1", "prompt> ").env("TERM", "dumb").env("ALCHEMY", ALCHEMY);
-    let mut terminal = Terminal::start(command);
-    terminal.expect("prompt> ");
-    terminal
-}
-
-const SHELLS: [(&str, &[&str]); 2] =
-    [("bash", &["--norc", "--noprofile", "--noediting", "-i"]), ("sh", &["-i", "-m"])];
-
 #[test]
 fn ctrl_z_stops_the_command_and_fg_continues_it() {
     let home = prod();
     for (name, arguments) in SHELLS.into_iter().filter(|(name, _)| has(name)) {
-        let mut terminal = shell(&home, name, arguments);
+        let mut terminal = Terminal::shell(&home, name, arguments);
         let shell = terminal.foreground();
         // What is typed is shown, too: the outputs are spelled otherwise.
         terminal.line(
@@ -386,7 +553,7 @@ fn ctrl_z_stops_the_command_and_fg_continues_it() {
 fn a_killed_commands_signal_is_in_the_calling_shells_exit_code() {
     let home = prod();
     for (name, arguments) in SHELLS.into_iter().filter(|(name, _)| has(name)) {
-        let mut terminal = shell(&home, name, arguments);
+        let mut terminal = Terminal::shell(&home, name, arguments);
         terminal.line("$ALCHEMY exec prod -- sh -c 'kill -TERM $$'; echo code=$?");
         terminal.expect("code=143\n");
         terminal.line("$ALCHEMY exec nope -- true; echo code=$?");

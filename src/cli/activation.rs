@@ -9,7 +9,7 @@ use super::hook_session::{Outcome, Sources};
 use super::{MinTtl, guard};
 use crate::directory::Choice;
 use crate::environment::{
-    ACCOUNT_ID, ACTIVE, API_KEY, API_TOKEN, Changes, EXPIRATION, PROFILE, Value, changes,
+    ACCOUNT_ID, ACTIVE, API_KEY, API_TOKEN, Changes, DEFAULT_ACCOUNT_ID, EXPIRATION, PROFILE, Value, changes,
 };
 use crate::error::{Error, Kind, Result};
 use crate::profile::{Profile, ProfileName};
@@ -40,13 +40,15 @@ pub struct Activation {
     pub also: Vec<String>,
     /// A session was not there in time.
     is_late: bool,
+    /// Only what is stored counts: no network, no command of the person's.
+    is_offline: bool,
 }
 
 impl Activation {
     /// What the shell is to have. `active` is what it has now, and `own` what its own hook has set; `has_secret`:
-    /// with the profile's secret.
-    pub fn of(context: &Context, own: &str, active: &str, has_secret: bool) -> Self {
-        let mut this = Self::default();
+    /// with the profile's secret; `is_offline`: only what is stored counts.
+    pub fn of(context: &Context, own: &str, active: &str, has_secret: bool, is_offline: bool) -> Self {
+        let mut this = Self { is_offline, ..Self::default() };
         if active != own {
             this.also = also_of(context, active).unwrap_or_default();
         }
@@ -117,11 +119,12 @@ impl Activation {
         let name = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
         let expires = context.text(EXPIRATION).and_then(|text| text.parse::<Timestamp>().ok());
         let (true, Some(expires), Some(name)) = (is_direnvs, expires, name) else { return Ok(()) };
-        self.until = Some(expires - asked_life(context, &MinTtl::default())?);
+        let asked = asked_life(context, &MinTtl::default())?;
+        self.until = Some(earlier(expires, asked));
         if self.until > Some(context.now) {
             return Ok(());
         }
-        self.until = Some(context.now + SOON);
+        self.until = Some(later(context.now, SOON));
         let store = context.store(false)?;
         if let Some(profile) = store.get(&name)?.filter(|profile| !profile.confirm) {
             self.session(context, &store, &profile, "")?;
@@ -146,7 +149,7 @@ impl Activation {
             self.remarks.extend(notes); // else the variables are ours
         }
         let now = context.now;
-        Ok(match sources.ask(context) {
+        Ok(match sources.ask(context, self.is_offline) {
             Outcome::Session(session) => {
                 if session.grant {
                     self.until = session.expires.map(|expires| next_look(expires, min_ttl, now));
@@ -154,12 +157,13 @@ impl Activation {
                 Some(session)
             }
             Outcome::Late => {
-                self.until = Some(now + RETRY);
+                self.until = Some(later(now, RETRY));
                 self.is_late = true;
                 None
             }
             Outcome::Failed(error) => {
-                self.until = Some(now + if error.kind() == Kind::SignedOut { OVER } else { RETRY });
+                let pause = if error.kind() == Kind::SignedOut { OVER } else { RETRY };
+                self.until = Some(later(now, pause));
                 self.remark(&error);
                 None
             }
@@ -193,13 +197,22 @@ fn still_lives(context: &Context, profile: &Profile) -> bool {
 
 /// When to look again at a grant's session.
 fn next_look(expires: Timestamp, min_ttl: SignedDuration, now: Timestamp) -> Timestamp {
-    let due = expires - min_ttl;
+    let due = earlier(expires, min_ttl);
     if due > now {
         return due;
     }
     // What lives shorter than it should is looked at again when half of that is over.
-    let half = expires.duration_since(now) / 2;
-    now + half.clamp(SignedDuration::from_secs(1), RETRY)
+    let half = expires.duration_since(now).checked_div(2).unwrap_or_default();
+    later(now, half.clamp(SignedDuration::from_secs(1), RETRY))
+}
+
+/// What is asked for and what a document says may reach beyond the beginning and the end of time.
+fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 /// What to set for a profile: with its session, or its name and account only.
@@ -219,8 +232,13 @@ fn target(choice: &Choice, profile: &Profile, session: Option<&Session>) -> Targ
 }
 
 /// What says which profile it is, without its secret.
-pub fn named(profile: &Profile) -> [(String, String); 2] {
-    [(ACCOUNT_ID.to_owned(), profile.account.id.to_string()), (PROFILE.to_owned(), profile.name.to_string())]
+pub fn named(profile: &Profile) -> [(String, String); 3] {
+    let account = profile.account.id.to_string();
+    [
+        (ACCOUNT_ID.to_owned(), account.clone()),
+        (DEFAULT_ACCOUNT_ID.to_owned(), account),
+        (PROFILE.to_owned(), profile.name.to_string()),
+    ]
 }
 
 /// What to take away from a shell: not what answers for alchemy itself there, which is no client's.

@@ -51,6 +51,8 @@ pub struct Complete {
 
 impl Complete {
     pub fn run(self, context: &Context) -> Result<()> {
+        // It says nothing of a mode.
+        let _looking = context.home.look_only();
         let words = if self.shell == Shell::Tcsh { words_of_tcsh(context) } else { self.words };
         let typed = Typed::new(words, self.split);
         let mut command = Cli::command();

@@ -176,7 +176,7 @@ impl Configure {
             Err(_) => "which cannot be read".to_owned(),
         };
         if !self.yes {
-            let question = format!("profile '{name}' exists ({}); change it?", terminal::printable(&shown));
+            let question = format!("profile '{name}' exists ({shown}); change it?");
             let changed = terminal::ask_yes(&question, "--yes").map_err(|error| match error.next_step() {
                 Some(_) => Error::usage(format!("profile '{name}' exists ({shown})"))
                     .hint("give --yes to change it, or another name"),

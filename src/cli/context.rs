@@ -25,6 +25,7 @@ use crate::store::home::Home;
 use crate::store::keyring::{Params, Unlock};
 use crate::store::session_bus::SessionBus;
 use crate::store::settings::{Export, HOOK_EXPORT, KEEP, Settings};
+use crate::store::trusted;
 use crate::terminal::{Level, Messages};
 
 /// What the process was given.
@@ -62,6 +63,8 @@ impl Context {
     /// Reads everything. With an error comes the way to report it.
     pub fn read(global: &Global, program: OsString) -> std::result::Result<Self, (Error, Messages)> {
         let variables: Vec<_> = std::env::vars_os().collect();
+        // SAFETY: this is done once, before this process opens a file that it keeps.
+        let passphrase = unsafe { Given::taken(&variables) };
         let has = |name: &str| value(&variables, name).is_some();
         let level = match (global.quiet || has("ALCHEMY_QUIET"), global.verbose) {
             (true, 0) => Level::Quiet,
@@ -86,12 +89,12 @@ impl Context {
         }
         let runtime = value(&variables, "XDG_RUNTIME_DIR").map(PathBuf::from);
         let user_home = user_home.unwrap_or_default();
-        let home = Home::new(alchemy_home, &user_home, runtime);
+        let home = Home::new(alchemy_home, &user_home, runtime).tightening(messages);
+        trusted::act_as_owner_of(home.root());
         // It may be gone; then relative paths fail by themselves.
         let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let (now, uid) = (Timestamp::now(), nix::unistd::getuid().as_raw());
         let (here, noted) = (OnceCell::new(), Cell::new(false));
-        let passphrase = Given::of(&variables);
         Ok(Self {
             variables,
             home,

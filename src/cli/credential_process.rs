@@ -56,7 +56,8 @@ impl CredentialProcess {
                 document.insert(name.to_owned(), value.into());
             }
         }
-        terminal::print(&zeroize::Zeroizing::new(format!("{}\n", Value::Object(document))))
+        let document = zeroize::Zeroizing::new(format!("{}\n", Value::Object(document)));
+        terminal::print(&zeroize::Zeroizing::new(terminal::printable_json(&document)))
     }
 }
 

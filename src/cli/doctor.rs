@@ -15,7 +15,7 @@ use super::context::Context;
 use super::hook::{Caller, PLACEHOLDER, binary};
 use super::keeping::ChosenStore;
 use crate::directory::Here;
-use crate::doctor::binary::{Binary, twin};
+use crate::doctor::binary::{Binary, Twin, not_to_run, twin};
 use crate::doctor::profiles::Looked;
 use crate::doctor::shells::{Hooks, Printed};
 use crate::doctor::{self, Finding, Level, Machine, environment, network, stores};
@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// code is 1 when there is a problem; notes are only to be known.
 #[derive(Args)]
 pub struct Doctor {
-    /// Mend what is safe to mend: modes, locks and files left behind, lines of hooks, what npm moved away
+    /// Mend what is safe to mend: modes of what is only yours, locks left behind, what npm moved away
     #[arg(long)]
     fix: bool,
     /// Ask no server
@@ -64,7 +64,9 @@ impl Doctor {
             directory: &context.directory,
             shown: &shown,
         };
+        let looking = context.home.look_only();
         let mut examined = Examined::new(context, &machine, None, self.offline);
+        drop(looking);
         let mut done = Vec::new();
         let fixes: Vec<_> = examined.findings.iter().filter_map(|finding| finding.fix.clone()).collect();
         if self.fix && !fixes.is_empty() {
@@ -77,6 +79,7 @@ impl Doctor {
                 }
             }
             let asked = examined.asked;
+            let _looking = context.home.look_only();
             examined = Examined::new(context, &machine, Some(asked), self.offline);
         }
         if self.json {
@@ -230,6 +233,7 @@ fn this_binary() -> Binary {
         let said = said.map(|said| String::from_utf8_lossy(&said).into_owned()).unwrap_or_default();
         said.trim().strip_prefix("alchemy ").unwrap_or_default().to_owned()
     };
+    let version = |twin: PathBuf| not_to_run(&twin).unwrap_or_else(|| Twin::Said(version(twin)));
     let twin = path.as_deref().ok().map(twin).filter(|twin| twin.is_file()).map(version);
     Binary { version: env!("CARGO_PKG_VERSION"), path, twin }
 }

@@ -123,7 +123,7 @@ fn mask_in_log(changes: &Changes) {
     for (_, value) in &changes.set {
         if let Value::Secret(secret) = value {
             let data = zeroize::Zeroizing::new(command_data(secret.expose()));
-            eprintln!("::add-mask::{}", *data);
+            terminal::print_to_stderr(&zeroize::Zeroizing::new(format!("::add-mask::{}\n", *data)));
         }
     }
 }

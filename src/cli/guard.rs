@@ -1,12 +1,15 @@
 //! What keeps a credential from the wrong account: the account that a pin file guards. And a warning of what
 //! lies in the directory and outranks the credential, or the account, in the clients that load it.
 
+use std::path::Path;
+
 use super::account::account_by_id;
 use super::chosen::{Chosen, outer};
 use super::context::Context;
 use super::handover::Receiver;
-use crate::directory::Guard;
-use crate::directory::hazards::{Scene, look, other_accounts};
+use crate::clients::hazards::{Look, Scene, other_accounts};
+use crate::clients::leads::{Leads, Level};
+use crate::directory::{Guard, Here};
 use crate::environment::ACCOUNT_ID;
 use crate::error::{Error, Result};
 use crate::profile::{Account, AccountId};
@@ -27,7 +30,40 @@ pub fn account(
     chosen: &Chosen,
     asked: Option<Account>,
 ) -> Result<Option<Account>> {
-    let Some(guard) = &context.look()?.sound()?.guard else { return Ok(asked) };
+    within(context, store, chosen, asked, context.look()?.sound()?.guard.as_ref())
+}
+
+/// The same for the folders that the words of a command lead to. A path among them that need not mean anything counts
+/// where `strict` says so.
+///
+/// # Errors
+/// When one of them demands another account, or cannot be understood.
+pub fn folders(
+    context: &Context,
+    store: &Store,
+    chosen: &Chosen,
+    mut asked: Option<Account>,
+    leads: &Leads,
+    strict: Option<bool>,
+) -> Result<Option<Account>> {
+    for folder in leads.folders.iter().skip(1) {
+        if folder.level < Level::Reached && !is_strict(context, strict)? {
+            continue;
+        }
+        let here = Here::look(&context.home, &folder.path, context.uid)?;
+        asked = within(context, store, chosen, asked, here.sound()?.guard.as_ref())?;
+    }
+    Ok(asked)
+}
+
+fn within(
+    context: &Context,
+    store: &Store,
+    chosen: &Chosen,
+    asked: Option<Account>,
+    guard: Option<&Guard>,
+) -> Result<Option<Account>> {
+    let Some(guard) = guard else { return Ok(asked) };
     let is_asked = asked.is_some();
     match asked.or_else(|| chosen.account()) {
         Some(account) if account.id == guard.account => Ok(Some(account)),
@@ -74,8 +110,8 @@ fn profiles_of(store: &Store, id: &AccountId) -> Vec<(String, Account)> {
     profiles.filter(|(_, account)| account.id == *id).collect()
 }
 
-/// Looks for what in the working directory would outrank the credential of what was `chosen`, for a
-/// `receiver` that is to get it, or its account: that is said, or, where it is so settled, an error.
+/// Looks for what would outrank the credential of what was `chosen`, or its account, where the words of the command
+/// lead, for a `receiver` that is to get it: that is said, or, where it is so settled, an error.
 ///
 /// # Errors
 /// When there is something, and `strict`, else the setting, says so.
@@ -84,6 +120,7 @@ pub fn hazards(
     chosen: &Chosen,
     account: Option<&Account>,
     receiver: &Receiver,
+    leads: &Leads,
     strict: Option<bool>,
 ) -> Result<()> {
     let own = chosen.account();
@@ -94,12 +131,22 @@ pub fn hazards(
         given: chosen.given(),
         account: account.or(own.as_ref()),
         environment: context.text(WRANGLER_ENVIRONMENT),
+        mode: context.text("NODE_ENV"),
+        turbo_mode: context.text("TURBO_ENV_MODE"),
         blank_key: receiver.blank_key,
         client: receiver.client,
     };
-    let hazards = look(&scene);
-    let told = hazards.iter().take(MOST_TOLD).map(|hazard| hazard.told(&context.shown(&hazard.file)));
-    let told: Vec<String> = told.collect();
+    let mut look = Look::new(&scene, leads);
+    let mut hazards = look.evident();
+    // The setting is not read where nothing depends on it.
+    let strict = (!hazards.is_empty() || look.is_open()) && is_strict(context, strict)?;
+    if strict {
+        let possible = look.possible();
+        hazards
+            .extend(possible.into_iter().filter(|possible| !possible.is_among(&hazards)).collect::<Vec<_>>());
+    }
+    let show = |path: &Path| context.shown(path);
+    let told: Vec<String> = hazards.iter().take(MOST_TOLD).map(|hazard| hazard.told(&show)).collect();
     let Some((last, before)) = told.split_last() else { return Ok(()) };
     for line in before {
         context.messages.say(line);
@@ -108,12 +155,16 @@ pub fn hazards(
         0 => last.clone(),
         more => format!("{last}; and {more} more"),
     };
-    // The setting is not read before there is something to it.
-    if strict.map_or_else(|| Settings::load(&context.home).map(|settings| settings.strict), Ok)? {
+    if strict {
         return Err(Error::new(last).hint("take it out of the file; or, to run all the same: --no-strict"));
     }
     context.messages.say(&last);
     Ok(())
+}
+
+/// Whether nothing is run where something may outrank the credential: as the command line says, else the setting.
+fn is_strict(context: &Context, strict: Option<bool>) -> Result<bool> {
+    strict.map_or_else(|| Settings::load(&context.home).map(|settings| settings.strict), Ok)
 }
 
 /// The most lines that are said of hazards.
@@ -127,8 +178,8 @@ pub fn warn_of_wrangler(context: &Context, account: Option<&Account>) {
 
 /// The warnings, where there is something to warn of.
 pub fn other_accounts_of_wrangler(context: &Context, account: &Account) -> Vec<String> {
-    let hazards = other_accounts(&context.directory, None, context.text(WRANGLER_ENVIRONMENT), account);
-    hazards.iter().map(|hazard| hazard.told(&context.shown(&hazard.file))).collect()
+    let hazards = other_accounts(&context.directory, context.text(WRANGLER_ENVIRONMENT), account);
+    hazards.iter().map(|hazard| hazard.told(&|path| context.shown(path))).collect()
 }
 
 /// An inherited account that the command will not see is named, unless an outer `alchemy exec` put it

@@ -9,7 +9,8 @@ use super::account::account_by_id;
 use super::chosen::{Chosen, inherited_also};
 use super::context::Context;
 use super::{Consent, MinTtl, Strictness, guard};
-use crate::directory::hazards::Client;
+use crate::clients::hazards::Client;
+use crate::clients::leads::Leads;
 use crate::environment::{Changes, Value, changes};
 use crate::error::Result;
 use crate::session::{CONFIRM, Session};
@@ -54,7 +55,10 @@ impl Handover {
         also: &[String],
     ) -> Result<(Session, Changes)> {
         let account = self.account.as_deref().map(account_by_id).transpose()?;
-        guard::hazards(context, chosen, account.as_ref(), receiver, self.strictness.given())?;
+        let leads = Leads::of(receiver.command, &context.directory, context.user_home());
+        let strict = self.strictness.given();
+        let account = guard::folders(context, store, chosen, account, &leads, strict)?;
+        guard::hazards(context, chosen, account.as_ref(), receiver, &leads, strict)?;
         let session = chosen.release(context, store, account, &self.min_ttl, context.gate(self.consent))?;
         guard::warn_of_other_account(context, store, session.account.as_ref());
         let also = [also, chosen.also()].concat();

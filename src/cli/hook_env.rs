@@ -7,16 +7,18 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use clap::Args;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::activation::Activation;
 use super::context::Context;
 use super::hook::{Caller, refuse_terminal};
 use super::{ProfileArgument, direnv};
 use crate::digest::sha256_hex;
+use crate::directory::bindings::Bindings;
 use crate::environment::ACTIVE;
 use crate::error::Result;
 use crate::shell::hook::{State, Step, Watched, render};
+use crate::store::generation;
 use crate::terminal;
 use crate::transition::{self, Now};
 
@@ -36,6 +38,12 @@ pub struct HookEnv {
     /// The variables that it keeps something for, where it must be told each by its name
     #[arg(long, default_value = "", value_delimiter = ',')]
     table: Vec<String>,
+    /// Say nothing now, but at the next prompt
+    #[arg(long)]
+    silent: bool,
+    /// Take only what is stored, as in a subshell: no network
+    #[arg(long)]
+    offline: bool,
 }
 
 /// What `use alchemy` in an `.envrc` is given.
@@ -55,24 +63,32 @@ impl HookEnv {
             return direnv::run(context, self.direnv.profile.get(), self.direnv.profile_only);
         };
         // First of all: what changes from here on is seen at the next prompt.
-        let generation = watched(&context.home.generation(), std::fs::read(context.home.generation()).ok());
+        let generation = context.home.generation();
+        let generation = watched(&generation, generation::text(&context.home));
         let before = Told::parse(&self.told);
         let waits = Waits::next(before.waits.as_ref(), context);
         let get = |name: &str| {
             let found = context.variables.iter().find(|(key, _)| key == name);
             found.map(|(_, value)| value.to_string_lossy().into_owned())
         };
-        let (step, told, until) = if waits.as_ref().is_some_and(Waits::is_worth_it) {
+        let (step, told, until) = if waits.as_ref().is_some_and(Waits::is_worth_it) && !self.offline {
             // All stays as it is until the next prompt.
             let state = State { active: self.active.clone(), ..State::default() };
-            let past = context.now - SignedDuration::from_secs(1);
+            let past = context.now.checked_sub(SignedDuration::from_secs(1)).unwrap_or(context.now);
             (Step { state, ..Step::default() }, Told { waits, ..before }, Some(past))
         } else {
             let active = context.text(ACTIVE).unwrap_or_default();
-            let activation = Activation::of(context, &self.active, active, before.has_secret);
-            let told = Told { waits, ..Told::of(&activation, &before) };
-            if let Some(line) = told.line(&before, &activation, active) {
-                context.messages.say(&line);
+            let mut activation =
+                Activation::of(context, &self.active, active, before.has_secret, self.offline);
+            let mut told = Told { waits, ..Told::of(&activation, &before) };
+            match told.line(&before, &activation, active) {
+                Some(_) if self.silent => {
+                    told.holds_back = true;
+                    told.digest.clone_from(&before.digest);
+                    activation.until = Some(Timestamp::UNIX_EPOCH); // the next prompt says it
+                }
+                Some(line) => context.messages.say(&line),
+                None => {}
             }
             let now = Now {
                 own: &self.active,
@@ -88,9 +104,10 @@ impl HookEnv {
         let state = State {
             generation,
             pin: pin.map_or_else(Watched::default, |pin| watched(&pin.path, Some(pin.bytes.clone()))),
-            until: until.map(|until| until.as_second() + 1),
+            until: until.map(|until| until.as_second().saturating_add(1)),
             now: context.now.as_second(),
             told: told.to_string(),
+            bound: bound(context),
             ..step.state
         };
         let step = Step { state, ..step };
@@ -98,6 +115,20 @@ impl HookEnv {
             self.table.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
         terminal::print(&render(shell, &step, &table, |name| get(name).is_some())?)
     }
+}
+
+/// The most bound directories, and bytes of their paths, that a shell is told of: more take it longer to compare than to
+/// ask.
+const MOST_BOUND: usize = 64;
+const MOST_BYTES: usize = 8 * 1024;
+
+/// All directories that are bound, for a shell that can tell by itself that none of them is around another one.
+fn bound(context: &Context) -> Option<Vec<String>> {
+    let bindings = Bindings::load(&context.home).ok()?;
+    let paths: Vec<String> =
+        bindings.iter().map(|(path, _)| path.to_str().map(str::to_owned)).collect::<Option<_>>()?;
+    let bytes: usize = paths.iter().map(String::len).sum();
+    (paths.len() <= MOST_BOUND && bytes <= MOST_BYTES).then_some(paths)
 }
 
 /// A file for the hook to look at, with what was in it.
@@ -115,10 +146,12 @@ fn watched(path: &Path, bytes: Option<Vec<u8>>) -> Watched {
 }
 
 /// What the shell keeps for us from one time to the next: the secret is among what was set; a digest of what the
-/// person was told last, so that it is not said again; and that direnv is waited for.
+/// person was told last, so that it is not said again; that something is still to be said, since nothing might be
+/// then; and that direnv is waited for.
 #[derive(Default)]
 struct Told {
     has_secret: bool,
+    holds_back: bool,
     digest: String,
     waits: Option<Waits>,
 }
@@ -161,7 +194,12 @@ impl Told {
         let waits = waits.split_once('-').and_then(|(times, directory)| {
             Some(Waits { times: times.parse().ok()?, directory: directory.to_owned() })
         });
-        Self { has_secret: mark == "s", digest: digest.to_owned(), waits }
+        Self {
+            has_secret: mark.eq_ignore_ascii_case("s"),
+            holds_back: ["S", "N"].contains(&mark),
+            digest: digest.to_owned(),
+            waits,
+        }
     }
 
     fn of(activation: &Activation, before: &Self) -> Self {
@@ -173,14 +211,15 @@ impl Told {
         } else {
             before.digest.clone() // so that coming back is no reason to say it again
         };
-        Self { has_secret, digest, waits: None }
+        Self { has_secret, holds_back: false, digest, waits: None }
     }
 
     /// The one line: the profile, when it is another one, and what has not been said yet.
     fn line(&self, before: &Self, activation: &Activation, active: &str) -> Option<String> {
         let profile = |active: &str| active.rsplit_once(':').map(|(_, name)| name.to_owned());
         let target = activation.target.as_ref();
-        let is_another = target.is_some_and(|target| profile(&target.active) != profile(active));
+        let is_another =
+            target.is_some_and(|target| before.holds_back || profile(&target.active) != profile(active));
         let mut parts = Vec::new();
         if is_another {
             let only = if self.has_secret { "" } else { ", its name and account only" };
@@ -195,7 +234,13 @@ impl Told {
 
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", if self.has_secret { 's' } else { 'n' }, self.digest)?;
+        let mark = match (self.has_secret, self.holds_back) {
+            (true, false) => 's',
+            (false, false) => 'n',
+            (true, true) => 'S',
+            (false, true) => 'N',
+        };
+        write!(f, "{mark}{}", self.digest)?;
         self.waits.as_ref().map_or(Ok(()), |waits| write!(f, "-{}-{}", waits.times, waits.directory))
     }
 }

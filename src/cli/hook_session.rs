@@ -16,7 +16,7 @@ use super::{MinTtl, guard};
 use crate::cloudflare::Credential;
 use crate::error::{Error, Kind, Result, reason};
 use crate::launch;
-use crate::profile::Profile;
+use crate::profile::{Profile, StoreKind};
 use crate::secret::Secret;
 use crate::session::{Gate, Session, Source};
 use crate::store::{Store, generation, inspect};
@@ -58,16 +58,19 @@ impl<'a> Sources<'a> {
     }
 
     /// Asks for a session: here, where it is at hand, else in a process of its own, for which a prompt does not
-    /// wait longer than it may.
-    pub fn ask(&self, context: &Context) -> Outcome {
+    /// wait longer than it may. `offline`: only for what is stored.
+    pub fn ask(&self, context: &Context, offline: bool) -> Outcome {
         match self.living.at_hand() {
-            Ok(Some(session)) if !self.is_due(&session) => return Outcome::Session(session),
+            Ok(Some(session)) if offline || !self.is_due(&session) => return Outcome::Session(session),
+            Ok(_) if offline && self.living.profile.store != StoreKind::Keyring => return Outcome::Late,
             Ok(_) => {}
             Err(error) => return Outcome::Failed(error),
         }
         let name = self.fresh.profile.name.as_str();
+        let words: &[&str] =
+            if offline { &["hook-session", name, "--offline"] } else { &["hook-session", name] };
         let handed = binary(context).and_then(|binary| {
-            launch::detached(&binary, &["hook-session", name], PATIENCE).map_err(|error| {
+            launch::detached(&binary, words, PATIENCE).map_err(|error| {
                 Error::new(format!("cannot get the session of '{name}': {}", reason(&error)))
             })
         });
@@ -85,6 +88,12 @@ impl<'a> Sources<'a> {
             Ok(None) => Outcome::Late,
             Err(error) => Outcome::Failed(error),
         }
+    }
+
+    /// Returns the session that is stored and still lives.
+    fn stored(&self) -> Result<Session> {
+        let name = &self.living.profile.name;
+        self.living.stored()?.ok_or_else(|| Error::new(format!("the session of '{name}' is not at hand")))
     }
 
     /// The session, however long it takes.
@@ -113,12 +122,14 @@ impl<'a> Sources<'a> {
 #[derive(Args)]
 pub struct HookSession {
     profile: String,
+    /// Take only what is stored
+    #[arg(long)]
+    offline: bool,
 }
 
 impl HookSession {
     pub fn run(self, context: &Context) -> Result<()> {
         refuse_terminal()?;
-        launch::close_inherited_files();
         let store = context.store(false)?;
         let selection = context.select(Some(&self.profile))?;
         let profile = store.find(&selection)?;
@@ -126,7 +137,8 @@ impl HookSession {
         guard::account(context, &store, &chosen, None)?;
         // Nobody shall wait for us who wants to take the directory away.
         let _ = std::env::set_current_dir("/");
-        hand_over(&Sources::of(context, &store, &profile)?.0.session())
+        let sources = Sources::of(context, &store, &profile)?.0;
+        hand_over(&if self.offline { sources.stored() } else { sources.session() })
     }
 }
 

@@ -160,5 +160,5 @@ fn revoke_grant(context: &Context, profile: &Profile, grant: &Grant) -> Result<(
         Error::new(format!("cannot revoke the grant of profile '{name}' at {}: {failure}", url.host()))
             .hint(failure.next_step())
     };
-    http::runtime()?.block_on(revoke(&client, &url, &network, grant.revocable()))?.map_err(failed)
+    http::run(revoke(&client, &url, &network, grant.revocable()))??.map_err(failed)
 }

@@ -227,7 +227,7 @@ pub unsafe fn arguments(count: c_int, arguments: *const *const c_char) -> Vec<Os
 pub fn main(mut arguments: Vec<OsString>) -> u8 {
     occupy_standard_streams();
     launch::ignore_sigpipe();
-    launch::forbid_core_dump();
+    launch::shield_memory();
     let asks_version = matches!(&arguments[..], [_, word] if word == "--version");
     if !asks_version && arguments.first().is_some_and(|name| base_name(name) == EXEC_NAME) {
         arguments.insert(1, "exec".into());
@@ -302,8 +302,7 @@ fn wrong_usage(error: &clap::Error, unknown: Option<&OsStr>, is_exec: bool) -> u
         };
     }
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        // There is nobody left to tell when this cannot be written.
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), shown.as_bytes());
+        terminal::print_to_stderr(&shown);
         return exit_code(Kind::Usage, is_exec);
     }
     if let (ErrorKind::InvalidSubcommand, Some(word)) = (error.kind(), unknown) {

@@ -2,8 +2,10 @@
 //! variable, which every program that is started would have as well.
 
 use std::ffi::{OsStr, OsString};
-use std::io::ErrorKind;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::mem::ManuallyDrop;
+use std::os::fd::{BorrowedFd, FromRawFd, RawFd};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use zeroize::Zeroizing;
@@ -13,6 +15,7 @@ use crate::error::{Error, Result, reason};
 use crate::launch::{self, Piped};
 use crate::secret::Secret;
 use crate::store::access::Person;
+use crate::store::trusted;
 
 const FD: &str = "ALCHEMY_PASSPHRASE_FD";
 const COMMAND: &str = "ALCHEMY_PASSPHRASE_COMMAND";
@@ -24,15 +27,20 @@ const LONGEST: usize = 4096;
 
 /// What the environment says of it.
 pub struct Given {
-    /// The descriptor, or the text that is none. It is looked at when the process starts, before a file of ours
-    /// can have its number.
-    fd: Option<Result<RawFd, String>>,
+    /// The file of that number, or why there is none.
+    file: Option<Result<ManuallyDrop<File>, String>>,
 }
 
 impl Given {
-    pub fn of(variables: &[(OsString, OsString)]) -> Self {
+    /// Takes the file of the number that the environment names: it is ours from now on, and what we start does not
+    /// get it.
+    ///
+    /// # Safety
+    /// Nothing in this process owns a file above the standard streams yet: it would have two owners.
+    pub unsafe fn taken(variables: &[(OsString, OsString)]) -> Self {
         let value = variables.iter().find(|(name, value)| name == FD && !value.is_empty());
-        Self { fd: value.map(|(_, value)| ours_alone(value)) }
+        // SAFETY: as the caller says.
+        Self { file: value.map(|(_, value)| unsafe { inherited(value) }) }
     }
 
     /// The passphrase, and the name of the variable that gave it.
@@ -42,8 +50,9 @@ impl Given {
                 .messages
                 .say(&format!("{PLAIN} is ignored, as every program would have it; use {COMMAND} or {FD}"));
         }
-        if let Some(fd) = &self.fd {
-            let text = fd.clone().and_then(|fd| read(fd).map_err(|error| reason(&error)));
+        if let Some(file) = &self.file {
+            let text = file.as_ref().map_err(Clone::clone);
+            let text = text.and_then(|file| read(file).map_err(|error| reason(&error)));
             let text = text.map_err(|why| {
                 Error::new(format!("cannot read the passphrase by {FD}: {why}"))
                     .hint(format!("give the number of an open file: {FD}=3 alchemy … 3<FILE"))
@@ -55,6 +64,7 @@ impl Given {
             Error::new(format!("the command by {COMMAND} gives no passphrase: {why}"))
                 .hint("try it by itself: its first line is the passphrase")
         };
+        trusted::may_run(&context.home, &format!("the command by {COMMAND}"))?;
         match launch::piped(command, context.environment(), &[], may_ask) {
             Ok(Piped::Ended(status, output)) if status.success() => first_line(&output, COMMAND),
             Ok(Piped::Ended(status, _)) => Err(failed(&status.to_string())),
@@ -65,26 +75,29 @@ impl Given {
     }
 }
 
-/// The descriptor of that number, which what we start does not get.
-fn ours_alone(value: &OsStr) -> Result<RawFd, String> {
-    let fd = value.to_str().and_then(|text| text.parse::<RawFd>().ok()).filter(|fd| *fd >= 0);
-    let fd = fd.ok_or_else(|| format!("'{}' is no number", value.to_string_lossy()))?;
-    // SAFETY: whether it is open is what is asked.
-    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
-    let flags = if fd > 2 { FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC) } else { FcntlArg::F_GETFD };
+/// The file of that number, which what we start does not get. It is never closed: a standard stream is not ours to
+/// close, and any other goes when we do.
+///
+/// # Safety
+/// See [`Given::taken`].
+unsafe fn inherited(value: &OsStr) -> Result<ManuallyDrop<File>, String> {
+    let number = value.to_str().and_then(|text| text.parse::<RawFd>().ok()).filter(|number| *number >= 0);
+    let number = number.ok_or_else(|| format!("'{}' is no number", value.to_string_lossy()))?;
+    // SAFETY: where it is no open file, all that comes of the number is the error of the next call.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    let flags = if number > 2 { FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC) } else { FcntlArg::F_GETFD };
     fcntl(borrowed, flags).map_err(|errno| reason(&errno.into()))?;
-    Ok(fd)
+    // SAFETY: it is open, has no other owner (as the caller says), and is never closed.
+    Ok(ManuallyDrop::new(unsafe { File::from_raw_fd(number) }))
 }
 
 /// What is to be read, to its end or to the end of its first line.
-fn read(fd: RawFd) -> std::io::Result<Zeroizing<Vec<u8>>> {
+fn read(mut file: &File) -> std::io::Result<Zeroizing<Vec<u8>>> {
     let mut text = Zeroizing::new(Vec::with_capacity(LONGEST));
     let mut byte = Zeroizing::new([0]);
     while text.len() < LONGEST {
-        // SAFETY: it was open when the process started, and is closed nowhere.
-        let fd = unsafe { BorrowedFd::borrow_raw(fd) };
         // A byte at a time: what follows the line is another's to read.
-        match nix::unistd::read(fd, &mut *byte).map_err(std::io::Error::from) {
+        match file.read(&mut *byte) {
             Ok(0) => break,
             Ok(_) if byte[0] == b'\n' => break,
             Ok(_) => text.push(byte[0]),

@@ -61,7 +61,8 @@ impl Plan<'_> {
             Some(kept) if context.variable(crate::environment::API_BASE_URL).is_none() => kept,
             _ => context.new_endpoint()?,
         };
-        let (sign_in, grant) = sign_in(context, client, scopes, self.arguments, &self.again)?;
+        // A question in between can be ended nevertheless.
+        let (sign_in, grant, _held_back) = sign_in(context, client, scopes, self.arguments, &self.again)?;
         let client = sign_in.client.clone();
         let kept = self.check(context, store, &sign_in, &grant).and_then(|()| {
             let before = self.by_now(store)?;

@@ -14,6 +14,8 @@ use crate::terminal;
 pub struct Prompt {}
 
 pub fn run(context: &Context) -> Result<()> {
+    // Nor does it say anything of a mode.
+    let _looking = context.home.look_only();
     match chosen(context) {
         Ok(Some(name)) => terminal::print(&format!("{name}\n")),
         // A prompt is no place for an error; `alchemy use` tells it.

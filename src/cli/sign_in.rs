@@ -24,6 +24,7 @@ use crate::oauth::scopes::OFFLINE_ACCESS;
 use crate::oauth::token::{Authority, Tokens, expires, revoke};
 use crate::profile::SignIn;
 use crate::session::Edge;
+use crate::signals::HeldBack;
 use crate::store::credential::Grant;
 use crate::terminal::stderr_is_terminal;
 
@@ -33,7 +34,8 @@ pub const NO_REFRESH_TOKEN: &str =
 /// How long a person may take.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// Signs in with this client for these scopes. `again` is the command that tries once more, for the hints.
+/// Signs in with this client for these scopes. `again` is the command that tries once more, for the hints. Signals
+/// are held back from the exchange of the code on, until the grant is kept or revoked.
 ///
 /// # Errors
 /// When consent is denied, nobody answers within five minutes, or the exchange fails.
@@ -43,10 +45,10 @@ pub fn sign_in(
     scopes: Vec<String>,
     arguments: &SignInArguments,
     again: &str,
-) -> Result<(SignIn, Grant)> {
+) -> Result<(SignIn, Grant, HeldBack)> {
     // What can fail without a person fails before one is bothered.
     let authority = Authority::new(&client, client.token_url(), &context.network())?;
-    http::runtime()?.block_on(async {
+    http::run(async {
         let listener = bind(context, &client).await;
         let request = Arc::new(Request::new(&client, redirect_uri(&client, listener.as_ref())?, &scopes)?);
         let mut ways = Ways {
@@ -68,20 +70,24 @@ pub fn sign_in(
         context.messages.verbose(&format!("exchanging the code at {}", client.token_url()));
         let sent = context.now();
         let mut pauses = BACK_OFF.into_iter();
-        let tokens = loop {
+        let (tokens, held_back) = loop {
             let (verifier, redirect_uri) = request.proof();
+            // A code can be spent once.
+            let held_back = HeldBack::interruptions();
             match authority.exchange(&code, verifier, redirect_uri).await {
                 Err(Failure::Unsent { lasting: false, .. } | Failure::Busy { .. }) if pauses.len() > 0 => {
+                    drop(held_back);
                     sleep(pauses.next().unwrap_or_default()).await;
                 }
-                tokens => break tokens,
+                tokens => break (tokens, held_back),
             }
         };
         match tokens {
             Ok(tokens) => {
                 let lacks_refresh = Page::Failed(NO_REFRESH_TOKEN.to_owned());
                 show(arrival, if tokens.refresh.is_some() { Page::SignedIn } else { lacks_refresh }).await;
-                Ok(granted(context, client, scopes, tokens, sent))
+                let (sign_in, grant) = granted(context, client, scopes, tokens, sent);
+                Ok((sign_in, grant, held_back))
             }
             Err(failure) => {
                 let error = Error::new(format!("cannot sign in at {}: {failure}", authority.host()));
@@ -92,17 +98,16 @@ pub fn sign_in(
                 }))
             }
         }
-    })
+    })?
 }
 
 /// Revokes a grant that is not wanted after all. That it cannot be is no failure: it runs out by itself.
 pub fn discard(context: &Context, client: &Client, grant: &Grant) {
     let Some(url) = client.revoke_url() else { return };
     let network = context.network();
-    let revoked = http::runtime()
-        .and_then(|runtime| runtime.block_on(revoke(client, &url, &network, grant.revocable())));
+    let revoked = http::run(revoke(client, &url, &network, grant.revocable()));
     context.messages.verbose(match revoked {
-        Ok(Ok(())) => "the new grant is revoked again",
+        Ok(Ok(Ok(()))) => "the new grant is revoked again",
         _ => "the new grant could not be revoked; nobody has it",
     });
 }

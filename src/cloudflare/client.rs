@@ -3,19 +3,17 @@
 //! Asynchronous underneath, on a runtime of its own in the calling thread.
 
 use std::cell::Cell;
-use std::future::Future;
 use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
-use tokio::runtime::Runtime;
 
 use super::Credential;
 use super::answer::{Answer, failure, judge};
 use super::error::{ApiError, Cause};
 use crate::error::{Error, Result};
-use crate::http::{self, Endpoint, Limits, Network, Unreachable};
+use crate::http::{self, Endpoint, Limits, Network, Requests, Unreachable};
 
 /// The most bytes of an answer that are read.
 const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -47,8 +45,7 @@ impl Default for Timing {
 /// A client for one endpoint with one credential. Its calls are in `calls.rs`.
 pub struct Client<'a> {
     http: reqwest::Client,
-    /// Always there until the client is dropped.
-    runtime: Option<Runtime>,
+    requests: Requests,
     endpoint: Endpoint,
     credential: Credential,
     timing: Timing,
@@ -86,7 +83,7 @@ impl<'a> Client<'a> {
         let limits = Limits { connect: timing.connect, request: timing.request };
         Ok(Self {
             http: http::client(endpoint, headers(credential)?, network, limits)?,
-            runtime: Some(http::runtime()?),
+            requests: Requests::new()?,
             endpoint: endpoint.clone(),
             credential: credential.clone(),
             patience: Cell::new(timing.rate_limit),
@@ -97,13 +94,13 @@ impl<'a> Client<'a> {
 
     /// The result of `GET path`; `what` is for the error: "cannot WHAT".
     pub(super) fn get(&self, what: &str, path: &str) -> Result<Answer, ApiError> {
-        self.run(self.try_often(path)).map_err(|error| self.about(what, error))
+        self.requests.run(self.try_often(path)).map_err(|error| self.about(what, error))
     }
 
     /// The result of `PUT path` with an empty object, sent once: what changes something may have done so although
     /// there is no answer.
     pub(super) fn put_once(&self, what: &str, path: &str) -> Result<Answer, ApiError> {
-        self.run(self.try_once(Method::PUT, path)).map_err(|error| self.about(what, error))
+        self.requests.run(self.try_once(Method::PUT, path)).map_err(|error| self.about(what, error))
     }
 
     /// A failure, with what was tried and who was asked.
@@ -129,13 +126,6 @@ impl<'a> Client<'a> {
     /// Text of the server, safe to show and to keep.
     pub(super) fn tame(&self, text: &str) -> String {
         http::tame(text, self.credential.secret().expose())
-    }
-
-    fn run<T>(&self, call: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
-        match &self.runtime {
-            Some(runtime) => runtime.block_on(call),
-            None => Err(ApiError::new(Cause::Unreachable).detail("the client is closed")),
-        }
     }
 
     /// GETs change nothing, so a failure that may pass is met with another try.
@@ -186,15 +176,6 @@ impl<'a> Client<'a> {
             Ok(body) => judge(status, &headers, &body, secret),
             Err(error) if error.is_timeout() => Err(unreachable(error)),
             Err(_) => Err(bad("an answer that is cut off")),
-        }
-    }
-}
-
-impl Drop for Client<'_> {
-    fn drop(&mut self) {
-        // A name resolution that hangs must not hold us up; dropping a runtime would wait for it.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
         }
     }
 }

@@ -33,7 +33,7 @@ impl Bindings {
     /// # Errors
     /// When the document cannot be understood.
     pub fn load(home: &Home) -> Result<Self> {
-        records::load(&home.bindings())
+        records::load(home, &home.bindings())
     }
 
     /// Whether there are none.

@@ -2,9 +2,14 @@
 //!
 //! The rules are those of the npm package `dotenv` (16.3.1, `lib/main.js`, the pattern `LINE`), which
 //! wrangler bundles and version 2 of the npm package repeats (effect's `ConfigProvider.fromDotEnvContents`);
-//! Node's own reader, for version 1, agrees on what people write (`tests/hazards_clients.rs`). No crate does:
-//! what is needed is the line of each name, and just these rules, oddities included. `$NAME` in a value is not
-//! followed.
+//! `tests/readers.rs` compares both on 200,000 texts. Node's own reader, for version 1, agrees on what people write
+//! (`tests/hazards_clients.rs`). No crate does: what is needed is the line of each name, and just these rules,
+//! oddities included. `$NAME` in a value is not followed.
+//!
+//! Other readers are looser: bun 1.4 finds `A : 1`, and `x` in `A='x' y'`. [`possible`] has what any of them may find:
+//! who looks for what bun, or a reader that is not known, takes from a file counts both.
+
+use std::borrow::Cow;
 
 /// What a file assigns to a name.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,8 +18,8 @@ pub struct Entry<'a> {
     pub name: &'a str,
     /// The line on which the name stands, from 1.
     pub line: usize,
-    /// The value, without its quotes; its escapes are left as they are.
-    pub value: &'a str,
+    /// The value, without its quotes.
+    pub value: Cow<'a, str>,
 }
 
 /// The text of a file with all its line ends as `\n`. What is not UTF-8 becomes a replacement character, as
@@ -38,34 +43,85 @@ pub fn entries(text: &str) -> Vec<Entry<'_>> {
         let assigned = assignment(text, start);
         let end = assigned.as_ref().map_or(start, |(.., end)| *end);
         found.extend(assigned.map(|(name, value, _)| Entry { name, line, value }));
-        at = text[end..].find('\n').map_or(text.len(), |length| end + length);
+        at = text[end..].find(ends_line).map_or(text.len(), |length| end + length);
         line += newlines(&text[start..at]);
     }
 }
 
+/// Each line of a text that [`text`] made which any reader may take for the start of an assignment, whatever is around
+/// it: one inside of a value of several lines, too. A value is the rest of the line, without the quotes around it.
+#[must_use]
+pub fn possible(text: &str) -> Vec<Entry<'_>> {
+    let is_gap = |c: char| is_space(c) || c.is_whitespace() || c == '\u{fffd}';
+    let (mut found, mut line, mut at) = (Vec::new(), 1, 0);
+    for part in text.split_inclusive(ends_line) {
+        let start = &text[at..][part.len() - part.trim_start_matches(is_gap).len()..];
+        let exported = start.strip_prefix("export").filter(|rest| rest.starts_with(is_gap));
+        let starts = [Some(start), exported.map(|rest| rest.trim_start_matches(is_gap))];
+        for start in starts.into_iter().flatten() {
+            let after = start.trim_start_matches(is_of_name);
+            let name = &start[..start.len() - after.len()];
+            let rest = after.trim_start_matches(is_gap);
+            // Behind a colon stands a space, or the end of the line.
+            let value = rest.strip_prefix('=').or(rest.strip_prefix(":\n")).or(rest.strip_prefix(':'));
+            let Some(value) = value.filter(|_| !name.is_empty()) else { continue };
+            // A value in quotes may begin on a later line.
+            let later = value.trim_start_matches(is_gap);
+            let is_later = first_line(value).is_empty() && later.starts_with(QUOTES);
+            let value = first_line(if is_later { later } else { value });
+            let inner = QUOTES.iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
+            let value = if value.starts_with('#') { "" } else { inner.unwrap_or(value) };
+            found.push(Entry { name, line, value: Cow::Borrowed(value) });
+        }
+        line += newlines(part);
+        at += part.len();
+    }
+    found
+}
+
+/// The first line of a value, without the space around it that every reader takes away.
+fn first_line(value: &str) -> &str {
+    let is_trimmed = |c: char| c.is_ascii_whitespace() || c == '\u{b}';
+    value.split('\n').next().unwrap_or_default().trim_matches(is_trimmed)
+}
+
+/// Lines are counted as editors do.
 fn newlines(text: &str) -> usize {
     text.bytes().filter(|byte| *byte == b'\n').count()
 }
 
-/// What JavaScript calls white space: a byte order mark is some.
+/// What JavaScript's patterns call `\s`, and `trim` removes: Unicode's white space without U+0085, and the byte order
+/// mark (ECMA-262, `WhiteSpace` and `LineTerminator`).
 fn is_space(c: char) -> bool {
-    c.is_whitespace() || c == '\u{feff}'
+    (c.is_whitespace() && c != '\u{85}') || c == '\u{feff}'
+}
+
+/// Where a line ends for JavaScript's `^`, `$` and `.` (ECMA-262, `LineTerminator`); a carriage return is none in a
+/// text that [`text`] made.
+fn ends_line(c: char) -> bool {
+    matches!(c, '\n' | '\u{2028}' | '\u{2029}')
 }
 
 fn after_space(text: &str, at: usize) -> usize {
     text.len() - text[at..].trim_start_matches(is_space).len()
 }
 
-/// The name and the value that are assigned from here on, and where that ends.
-fn assignment(text: &str, at: usize) -> Option<(&str, &str, usize)> {
+fn is_of_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')
+}
+
+/// A name, its value, and where both end.
+type Assignment<'a> = (&'a str, Cow<'a, str>, usize);
+
+/// What is assigned from here on.
+fn assignment(text: &str, at: usize) -> Option<Assignment<'_>> {
     let exported = text[at..].strip_prefix("export").filter(|rest| rest.starts_with(is_space));
     let exported =
         exported.and_then(|rest| plain_assignment(text, after_space(text, text.len() - rest.len())));
     exported.or_else(|| plain_assignment(text, at))
 }
 
-fn plain_assignment(text: &str, at: usize) -> Option<(&str, &str, usize)> {
-    let is_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+fn plain_assignment(text: &str, at: usize) -> Option<Assignment<'_>> {
     let after = text.len() - text[at..].trim_start_matches(is_of_name).len();
     let name = &text[at..after];
     if name.is_empty() {
@@ -76,14 +132,17 @@ fn plain_assignment(text: &str, at: usize) -> Option<(&str, &str, usize)> {
         None => text[after..].strip_prefix(':')?.strip_prefix(is_space)?,
     };
     let value_at = text.len() - rest.len();
-    let (value, end) = quoted(text, value_at).unwrap_or_else(|| unquoted(text, value_at));
-    Some((name, value, end))
+    let end = after_quotes(text, value_at).unwrap_or_else(|| {
+        // Any other value: up to a comment, or the end of the line, for which only one sign counts here.
+        rest.find(['#', '\n']).map_or(text.len(), |length| value_at + length)
+    });
+    Some((name, value(text[value_at..end].trim_matches(is_space)), end))
 }
 
-/// A value in quotes, which may go over several lines: nothing but a comment may follow it.
-fn quoted(text: &str, at: usize) -> Option<(&str, usize)> {
+/// Where a value in quotes ends, which may go over several lines: nothing but a comment may follow it.
+fn after_quotes(text: &str, at: usize) -> Option<usize> {
     let start = after_space(text, at);
-    let quote = *text.as_bytes().get(start).filter(|byte| matches!(byte, b'\'' | b'"' | b'`'))?;
+    let quote = *text.as_bytes().get(start).filter(|byte| QUOTES.contains(&char::from(**byte)))?;
     let bytes = &text.as_bytes()[start + 1..];
     let (mut escaped, mut closing, mut index) = (Vec::new(), None, 0);
     while index < bytes.len() && closing.is_none() {
@@ -99,18 +158,48 @@ fn quoted(text: &str, at: usize) -> Option<(&str, usize)> {
     }
     // A pattern goes back: where the value cannot end at the first quote, an escaped one may be its end.
     let end = closing.into_iter().chain(escaped.into_iter().rev()).find(|end| {
-        let rest = text[start + 2 + end..].trim_start_matches(|c| c != '\n' && is_space(c));
-        rest.is_empty() || rest.starts_with(['\n', '#'])
+        let rest = text[start + 2 + end..].trim_start_matches(|c| !ends_line(c) && is_space(c));
+        rest.is_empty() || rest.starts_with(|c| ends_line(c) || c == '#')
     })?;
-    Some((&text[start + 1..=start + end], start + 2 + end))
+    Some(start + 2 + end)
 }
 
-/// Any other value: up to a comment, or the end of the line.
-fn unquoted(text: &str, at: usize) -> (&str, usize) {
-    let end = text[at..].find(['#', '\n']).map_or(text.len(), |length| at + length);
-    let value = text[at..end].trim_matches(is_space);
-    let inner = ['\'', '"', '`'].iter().find_map(|quote| value.strip_prefix(*quote)?.strip_suffix(*quote));
-    (inner.unwrap_or(value), end)
+const QUOTES: [char; 3] = ['\'', '"', '`'];
+
+/// A value as it is used: without the quotes around it, and between double ones with the ends of lines that are
+/// written as `\n` and `\r`.
+fn value(text: &str) -> Cow<'_, str> {
+    let bare = without_quotes(text);
+    if text.starts_with('"') && bare.contains('\\') {
+        return Cow::Owned(bare.replace("\\n", "\n").replace("\\r", "\r"));
+    }
+    bare
+}
+
+/// A text without the quotes around any of its lines, where they may go on over later ones, as the pattern
+/// `/^(['"`])([\s\S]*)\1$/mg` finds them.
+fn without_quotes(text: &str) -> Cow<'_, str> {
+    // The last of each kind that ends a line.
+    let is_last = |end: &usize| text[end + 1..].chars().next().is_none_or(ends_line);
+    let last = QUOTES.map(|quote| text.rmatch_indices(quote).map(|(end, _)| end).find(is_last));
+    let (mut bare, mut at) = (Cow::Borrowed(""), 0);
+    while let Some((start, end)) = quotes(text, at, last) {
+        bare += &text[at..start];
+        bare += &text[start + 1..end];
+        at = end + 1;
+    }
+    bare += &text[at..];
+    bare
+}
+
+/// The first quote from here on that begins a line, with the last one of its kind that ends one.
+fn quotes(text: &str, at: usize, last: [Option<usize>; 3]) -> Option<(usize, usize)> {
+    let begins = |start: usize| start == 0 || text[..start].ends_with(ends_line);
+    let starts = text[at..].match_indices(QUOTES).map(|(length, quote)| (at + length, quote));
+    starts.filter(|(start, _)| begins(*start)).find_map(|(start, quote)| {
+        let kind = QUOTES.iter().position(|one| quote.starts_with(*one))?;
+        last[kind].filter(|end| *end > start).map(|end| (start, end))
+    })
 }
 
 #[cfg(test)]
@@ -153,14 +242,18 @@ mod tests {
         ];
         for (file, expected) in table {
             let text = text(file.as_bytes());
-            let found: Vec<_> = entries(&text).into_iter().map(|e| (e.name, e.line, e.value)).collect();
+            let found = entries(&text);
+            let found: Vec<_> = found.iter().map(|e| (e.name, e.line, e.value.as_ref())).collect();
             assert_eq!(found, expected, "{file:?}");
         }
     }
 
     #[test]
     fn odd_bytes_are_read_and_time_grows_with_the_length_only() {
-        assert_eq!(entries(&text(b"\xff=1\nA=\xff")), [Entry { name: "A", line: 2, value: "\u{fffd}" }]);
+        assert_eq!(
+            entries(&text(b"\xff=1\nA=\xff")),
+            [Entry { name: "A", line: 2, value: "\u{fffd}".into() }]
+        );
         for part in ["A=\n", "A='\"\\\n", "\n", "A=\"\\\" \\\" ", "export ", "a"] {
             let _ = entries(&part.repeat(50_000));
         }

@@ -8,15 +8,13 @@
 pub mod bindings;
 pub mod dotenv;
 pub mod file;
-pub mod hazards;
-mod loads;
 pub mod npm_bin;
 pub mod pin;
 mod records;
 pub mod trust;
 mod walk;
 mod worktree;
-mod wrangler;
+pub mod wrangler;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};

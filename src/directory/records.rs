@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::store::document::parse;
 use crate::store::home::Home;
 use crate::store::lock::Lock;
+use crate::store::trusted::{self, Reading};
 use crate::store::{atomic, generation};
 use crate::terminal::Messages;
 
@@ -25,8 +26,8 @@ pub trait Record: DeserializeOwned + Default {
 ///
 /// # Errors
 /// When it cannot be read, is not JSON or of another shape (with line and column), or is newer than we know.
-pub fn load<T: Record>(path: &Path) -> Result<T> {
-    match atomic::read(path)? {
+pub fn load<T: Record>(home: &Home, path: &Path) -> Result<T> {
+    match trusted::read(home, path, Reading::Settings)? {
         Some(bytes) => parse(&path.display().to_string(), &bytes, VERSION, T::version),
         None => Ok(T::default()),
     }
@@ -46,7 +47,7 @@ pub fn edit<T: Record, R>(
 ) -> Result<R> {
     let _lock = Lock::acquire(&[home.lock("directories")], "the directories", messages)?;
     let origin = path.display().to_string();
-    let mut document = match atomic::read(path)? {
+    let mut document = match trusted::read(home, path, Reading::Settings)? {
         Some(bytes) => {
             parse(&origin, &bytes, VERSION, T::version)?;
             parse(&origin, &bytes, VERSION, |_: &Map<String, Value>| None)?

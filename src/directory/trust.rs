@@ -45,7 +45,7 @@ impl Trusted {
     /// # Errors
     /// When the document cannot be understood.
     pub fn load(home: &Home) -> Result<Self> {
-        records::load(&home.trust())
+        records::load(home, &home.trust())
     }
 
     /// What was said of a file with this hash at this path.

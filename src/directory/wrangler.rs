@@ -1,18 +1,23 @@
-//! The account that wrangler would use by its own configuration, which goes before
-//! `CLOUDFLARE_ACCOUNT_ID` (`facts/wrangler-cloudflare.md` §1.8).
+//! The accounts that wrangler's configurations name, which go before `CLOUDFLARE_ACCOUNT_ID`
+//! (`facts/wrangler-cloudflare.md` §1.8), read as wrangler 4.164 reads them (`tests/readers.rs` compares both).
+//!
+//! A configuration that is there and can't be understood is told, with the reason: an older or newer wrangler may read
+//! what this reader doesn't.
 
+use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 
-use jsonc_parser::ast::Object;
+use jsonc_parser::ast::{Object, Value};
 use jsonc_parser::common::Ranged;
-use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::file;
+use super::file::{self, Refusal};
+use crate::clients::jsonc;
 use crate::store::document::position;
 
-/// The most that is read of one, in bytes.
-const LIMIT: u64 = 1024 * 1024;
+/// The most that is read of a configuration, in bytes; wrangler has no limit.
+const LIMIT: u64 = 4 * 1024 * 1024;
 
 /// In wrangler's order: the nearest of the first name, else of the second, else of the third
 /// (`findWranglerConfig` of wrangler 4.164).
@@ -21,57 +26,106 @@ const NAMES: [&str; 3] = ["wrangler.json", "wrangler.jsonc", "wrangler.toml"];
 /// Where a build tool says which configuration it has made, as Vite's plugin does.
 const REDIRECTION: &str = ".wrangler/deploy/config.json";
 
-/// An account that a configuration names.
-pub struct Found {
-    /// Its id, as it is written.
-    pub id: String,
-    /// The configuration.
+/// A configuration that is there.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Configuration {
+    /// The file.
     pub file: PathBuf,
-    /// The line in it, from 1.
+    /// The accounts that it names, or why it can't be understood, in words that follow the file's name.
+    pub accounts: Result<Accounts, String>,
+}
+
+/// The accounts that a configuration names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Accounts {
+    /// The account without an environment, and of each environment that names none.
+    pub default: Option<Account>,
+    /// The environments (`[env.NAME]`), in their order, each with the account that it names itself.
+    pub environments: Vec<(String, Option<Account>)>,
+}
+
+/// An `account_id`. An empty one is none: wrangler ignores it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The ID as it is written. `None` where it is not of letters, digits, `-` and `_` alone, or not even text: this
+    /// wrangler refuses it, an older one may send it.
+    pub id: Option<String>,
+    /// The line in the file, from 1.
     pub line: usize,
 }
 
-/// The `account_id` of each configuration that wrangler may take in this directory, or of the one that it is
-/// named, for its `environment`: of the person's, and of the one that a build tool has made and redirects to,
-/// which some of wrangler's commands take instead (`deploy`, `dev`, `versions upload`, those of Pages). What is
-/// not there or cannot be understood is left out: that is wrangler's to tell.
-#[must_use]
-pub fn accounts(directory: &Path, named: Option<&Path>, environment: Option<&str>) -> Vec<Found> {
-    let own = match named {
-        Some(named) => read(directory.join(named)),
-        None => NAMES.iter().find_map(|name| nearest(directory, name)),
-    };
-    let generated = if named.is_none() { redirected(directory) } else { None };
-    // A generated one has no environments: wrangler refuses it then.
-    let all = [own.map(|own| (own, environment)), generated.map(|generated| (generated, None))];
-    all.into_iter()
-        .flatten()
-        .filter_map(|(configuration, environment)| account(configuration, environment))
-        .collect()
-}
+impl Accounts {
+    /// The account that wrangler uses for an environment, or for none: the environment's own, else the default. An
+    /// environment that is not there has the default one, too.
+    #[must_use]
+    pub fn of(&self, environment: Option<&str>) -> Option<&Account> {
+        let own = environment.and_then(|name| self.environments.iter().find(|(own, _)| own == name));
+        own.and_then(|(_, account)| account.as_ref()).or(self.default.as_ref())
+    }
 
-/// A file that is there, with its text where it could be read.
-type Configuration = (PathBuf, Option<Vec<u8>>);
-
-fn read(path: PathBuf) -> Option<Configuration> {
-    match file::read(&path, LIMIT, None) {
-        Ok(small) => small.map(|small| (path, Some(small.bytes))),
-        Err(_) => Some((path, None)),
+    /// Every account that wrangler may use, with the environment that chooses it.
+    pub fn all(&self) -> impl Iterator<Item = (Option<&str>, &Account)> {
+        let environments = self.environments.iter();
+        let of_environments =
+            environments.filter_map(|(name, account)| Some((Some(name.as_str()), account.as_ref()?)));
+        self.default.iter().map(|account| (None, account)).chain(of_environments)
     }
 }
 
-fn nearest(directory: &Path, name: &str) -> Option<Configuration> {
-    directory.ancestors().map(|directory| directory.join(name)).find_map(read)
+/// The person's own configuration that wrangler takes in a directory.
+#[must_use]
+pub fn own(directory: &Path) -> Option<Configuration> {
+    NAMES.iter().find_map(|name| nearest(directory, name)).map(|(file, read)| Configuration::of(file, read))
 }
 
-/// The configuration that the nearest redirection leads to; its path is relative to that file
-/// (`findRedirectedWranglerConfig` of wrangler 4.164).
-fn redirected(directory: &Path) -> Option<Configuration> {
+/// The configuration that wrangler is given by `--config`. `None` where there is no such file.
+#[must_use]
+pub fn named(file: PathBuf) -> Option<Configuration> {
+    let content = match file::read(&file, LIMIT, None) {
+        Ok(small) => small?.bytes,
+        // Wrangler reads a pipe, too.
+        Err(refusal) => return Some(Configuration { file, accounts: Err(refusal.why()) }),
+    };
+    Some(Configuration::of(file, Ok(content)))
+}
+
+/// The configuration that a build tool has made, to which the nearest redirection leads
+/// (`findRedirectedWranglerConfig` of wrangler 4.164). Some of wrangler's commands take it instead of the person's
+/// (`deploy`, `dev`, `versions upload`, those of Pages). It has no environments: wrangler refuses it then, so its
+/// default account is the one that counts. A redirection that can't be understood is told in its place.
+#[must_use]
+pub fn redirected(directory: &Path) -> Option<Configuration> {
     let (file, bytes) = nearest(directory, REDIRECTION)?;
-    let parsed = parse_to_ast(text(bytes.as_deref()?)?, &CollectOptions::default(), &ParseOptions::default());
-    let value = parsed.ok()?.value?;
-    let path = &value.as_object()?.get_string("configPath")?.value;
-    read(plain(&file.parent()?.join(path.as_ref())))
+    let target = bytes.and_then(|bytes| {
+        let text = jsonc::text(&bytes);
+        let value = jsonc::parse(&text)?;
+        let object = plain_object(&value, &text)?;
+        let path = jsonc::property(object, "configPath").and_then(|path| path.value.as_string_lit());
+        let path = path.filter(|path| !path.value.is_empty()).ok_or("names no configuration")?;
+        // The path is relative to the folder of this file.
+        Ok(plain(&file.parent().unwrap_or(directory).join(path.value.as_ref())))
+    });
+    match target {
+        Ok(target) => named(target),
+        Err(why) => Some(Configuration { file, accounts: Err(why) }),
+    }
+}
+
+/// The content of a file that is there, or why it was not read.
+type Content = Result<Vec<u8>, String>;
+
+/// Reads a file; `None` where wrangler's search finds none: only a regular file is one.
+fn read(path: &Path) -> Option<Content> {
+    match file::read(path, LIMIT, None) {
+        Ok(small) => small.map(|small| Ok(small.bytes)),
+        Err(Refusal::Irregular) => None,
+        Err(refusal) => Some(Err(refusal.why())),
+    }
+}
+
+fn nearest(directory: &Path, name: &str) -> Option<(PathBuf, Content)> {
+    let mut paths = directory.ancestors().map(|directory| directory.join(name));
+    paths.find_map(|path| read(&path).map(|content| (path, content)))
 }
 
 /// A path without `.` and `..`, by its words alone, as Node's `path.resolve` makes it.
@@ -89,47 +143,112 @@ fn plain(path: &Path) -> PathBuf {
     plain
 }
 
-fn text(bytes: &[u8]) -> Option<&str> {
-    let whole = std::str::from_utf8(bytes).ok()?;
-    Some(whole.strip_prefix('\u{feff}').unwrap_or(whole))
+impl Configuration {
+    fn of(file: PathBuf, content: Content) -> Self {
+        // By the end of the name alone, as wrangler tells them; for it, every other file says nothing.
+        let name = file.as_os_str().to_string_lossy();
+        let read = if name.ends_with(".toml") {
+            in_toml
+        } else if name.ends_with(".json") || name.ends_with(".jsonc") {
+            in_jsonc
+        } else {
+            |_: &str| Ok(Accounts::default())
+        };
+        let accounts = content.and_then(|bytes| read(&jsonc::text(&bytes)));
+        Self { file, accounts }
+    }
 }
 
-fn account((file, bytes): Configuration, environment: Option<&str>) -> Option<Found> {
-    let bytes = bytes?;
-    let text = text(&bytes)?;
-    let is_toml = file.extension().is_some_and(|extension| extension == "toml");
-    let (id, at) = if is_toml { in_toml(text, environment) } else { in_jsonc(text, environment) }?;
-    let (line, _) = position(text.as_bytes(), at);
-    // The only ones that wrangler takes; an empty one is none.
-    let is_id = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
-    is_id.then_some(Found { id, file, line })
+/// The lines of a text, which may hold many accounts.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect())
+    }
+
+    /// The account that is written at this byte; `id` is `None` where it is no text.
+    fn account(&self, at: usize, id: Option<&str>) -> Option<Account> {
+        if id == Some("") {
+            return None;
+        }
+        let is_plain = |id: &&str| id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+        let line = self.0.partition_point(|end| *end < at) + 1;
+        Some(Account { id: id.filter(is_plain).map(str::to_owned), line })
+    }
 }
 
-/// The id and where it is: the environment's own, else that of all.
-fn in_toml(text: &str, environment: Option<&str>) -> Option<(String, usize)> {
-    let table = DeTable::parse(text).ok()?.into_inner();
-    let id = |table: &DeTable| {
+fn in_toml(text: &str) -> Result<Accounts, String> {
+    let table = DeTable::parse(text).map_err(|error| {
+        let (line, column) = position(text.as_bytes(), error.span().map_or(0, |span| span.start));
+        format!("isn't valid TOML on line {line}, column {column}: {}", error.message())
+    })?;
+    let lines = Lines::of(text);
+    let own = |table: &DeTable| {
         let value = table.get("account_id")?;
-        Some((value.get_ref().as_str()?.to_owned(), value.span().start))
+        lines.account(value.span().start, value.get_ref().as_str())
     };
-    let of_environment = environment.and_then(|name| match table.get("env")?.get_ref() {
-        DeValue::Table(all) => match all.get(name)?.get_ref() {
-            DeValue::Table(own) => id(own),
-            _ => None,
-        },
-        _ => None,
-    });
-    of_environment.or_else(|| id(&table))
+    let of_value = |value: &DeValue| if let DeValue::Table(table) = value { own(table) } else { None };
+    let environments = match table.get_ref().get("env").map(Spanned::get_ref) {
+        Some(DeValue::Table(all)) => {
+            let named =
+                all.iter().map(|(name, value)| (name.get_ref().to_string(), of_value(value.get_ref())));
+            named.collect()
+        }
+        // To JavaScript a list is an object with numbers for names.
+        Some(DeValue::Array(all)) => {
+            let numbered = all.iter().enumerate();
+            numbered.map(|(at, value)| (at.to_string(), of_value(value.get_ref()))).collect()
+        }
+        _ => Vec::new(),
+    };
+    Ok(Accounts { default: own(table.get_ref()), environments })
 }
 
-fn in_jsonc(text: &str, environment: Option<&str>) -> Option<(String, usize)> {
-    let parsed = parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default()).ok()?;
-    let value = parsed.value?;
-    let table = value.as_object()?;
-    let id = |table: &Object| {
-        let id = table.get_string("account_id")?;
-        Some((id.value.to_string(), id.start()))
+fn in_jsonc(text: &str) -> Result<Accounts, String> {
+    let value = jsonc::parse(text)?;
+    let root = plain_object(&value, text)?;
+    let lines = Lines::of(text);
+    let own = |object: &Object| {
+        let property = jsonc::property(object, "account_id")?;
+        lines.account(property.start(), property.value.as_string_lit().map(|id| id.value.as_ref()))
     };
-    let of_environment = environment.and_then(|name| id(table.get_object("env")?.get_object(name)?));
-    of_environment.or_else(|| id(table))
+    let of_value = |value: &Value| match value {
+        Value::Object(_) => Ok(own(plain_object(value, text)?)),
+        _ => Ok::<_, String>(None),
+    };
+    let environments = match jsonc::property(root, "env").map(|env| &env.value) {
+        Some(value @ Value::Object(_)) => {
+            let all = &plain_object(value, text)?.properties;
+            // Of two environments of one name the last one counts.
+            let mut seen = HashSet::new();
+            let mut named = Vec::new();
+            for property in all.iter().rev().filter(|property| seen.insert(property.name.as_str())) {
+                named.push((property.name.as_str().to_owned(), of_value(&property.value)?));
+            }
+            named.reverse();
+            named
+        }
+        Some(Value::Array(all)) => {
+            let numbered = all.elements.iter().enumerate();
+            numbered
+                .map(|(at, value)| Ok((at.to_string(), of_value(value)?)))
+                .collect::<Result<_, String>>()?
+        }
+        _ => Vec::new(),
+    };
+    Ok(Accounts { default: own(root), environments })
+}
+
+/// The object that a value is. One with the key `__proto__` is refused: wrangler's parser makes it the prototype of the
+/// object, which then has the properties of both.
+fn plain_object<'a, 'text>(value: &'a Value<'text>, text: &str) -> Result<&'a Object<'text>, String> {
+    let object = value.as_object().ok_or("isn't an object")?;
+    match jsonc::property(object, "__proto__") {
+        Some(property) => {
+            let (line, _) = position(text.as_bytes(), property.start());
+            Err(format!("has a key __proto__ on line {line}"))
+        }
+        None => Ok(object),
+    }
 }

@@ -5,6 +5,8 @@ use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::unistd::geteuid;
+
 use super::{Finding, Machine};
 use crate::error::Error;
 
@@ -19,7 +21,39 @@ pub struct Binary {
     /// Its file, by its real path (`/proc/self/exe`); or why nobody knows it.
     pub path: Result<PathBuf, Error>,
     /// What the `alchemy-exec` beside it says that it is; `None` where there is none.
-    pub twin: Option<String>,
+    pub twin: Option<Twin>,
+}
+
+/// The program beside this one.
+pub enum Twin {
+    /// It was run, and said that it is of this version.
+    Said(String),
+    /// It was not run, as it or its folder is another's, or open to all.
+    Foreign(String),
+    /// It was not run, as a group can change it or its folder; many have that group to themselves.
+    OfGroup,
+}
+
+/// Why a program is not to be run: others than us and root own it or its folder, or can change it.
+#[must_use]
+pub fn not_to_run(program: &Path) -> Option<Twin> {
+    let us = geteuid().as_raw();
+    let real = program.canonicalize().ok()?;
+    let mut of_group = None;
+    for path in [Some(real.as_path()), real.parent()].into_iter().flatten() {
+        let metadata = fs::metadata(path).ok()?;
+        let it = if metadata.is_dir() { "its folder" } else { "it" };
+        if ![0, us].contains(&metadata.uid()) {
+            return Some(Twin::Foreign(format!("{it} belongs to user {}", metadata.uid())));
+        }
+        if metadata.mode() & 0o002 != 0 {
+            return Some(Twin::Foreign(format!("everybody can change {it}")));
+        }
+        if metadata.mode() & 0o020 != 0 {
+            of_group = Some(Twin::OfGroup);
+        }
+    }
+    of_group
 }
 
 /// Where the twin belongs.
@@ -50,7 +84,21 @@ pub fn check(machine: &Machine, binary: &Binary) -> Vec<Finding> {
             let what = format!("there is no {EXEC} beside {}", machine.show(path));
             findings.push(Finding::problem("exec-missing", what).why(why).mend(link));
         }
-        Some(said) if *said != binary.version => {
+        Some(Twin::Foreign(reason)) => {
+            let what = format!("{EXEC} beside {} was not run: {reason}", machine.show(path));
+            let why = "who can change it can run anything as you, in each package script that calls it";
+            findings.push(Finding::problem("exec-foreign", what).why(why).mend(link));
+        }
+        Some(Twin::OfGroup) => {
+            let what = format!(
+                "{EXEC} beside {} was not asked for its version: its group can change it",
+                machine.show(path)
+            );
+            let why = "who can change it can run anything as you, in each package script that calls it";
+            let mend = format!("chmod go-w {} {}", machine.word(&folder.join(EXEC)), machine.word(folder));
+            findings.push(Finding::note("exec-group", what).why(why).mend(mend));
+        }
+        Some(Twin::Said(said)) if *said != binary.version => {
             let said = if said.is_empty() { "of no version that it tells" } else { said };
             let what = format!("{EXEC} beside {} is {said}, not {}", machine.show(path), binary.version);
             findings.push(Finding::problem("exec-version", what).why(why).mend(link));

@@ -1,8 +1,9 @@
 //! The directories: what the working directory selects and guards, and what is written down of others.
 
 use super::{Finding, Machine};
+use crate::clients::hazards::{Given, Hazard, Look, Scene};
+use crate::clients::leads::Leads;
 use crate::directory::bindings::Bindings;
-use crate::directory::hazards::{Given, Hazard, Scene, look};
 use crate::directory::trust::Trusted;
 use crate::directory::{Ask, Here, How, pin};
 use crate::error::Error;
@@ -82,19 +83,22 @@ pub fn hazards(machine: &Machine, selected: Option<&Profile>) -> Vec<Finding> {
         given,
         account: Some(&account),
         environment: machine.text("CLOUDFLARE_ENV"),
+        mode: machine.text("NODE_ENV"),
+        turbo_mode: None,
         blank_key: false,
         client: None,
     };
     let finding = |hazard: Hazard| {
-        let file = machine.show(&hazard.file);
+        let file = hazard.file.as_deref().unwrap_or(machine.directory);
         let mend = match hazard.line {
-            Some(line) => format!("take line {line} out of {file}, or correct it"),
-            None => format!("look into it: ls -l {}", machine.word(&hazard.file)),
+            Some(line) => format!("take line {line} out of {}, or correct it", machine.show(file)),
+            None => format!("look into it: ls -l {}", machine.word(file)),
         };
         let why = "what is run here acts with that; alchemy exec warns of it, and with --strict refuses";
-        Finding::problem("hazard", hazard.told(&file)).why(why).mend(mend)
+        Finding::problem("hazard", hazard.told(&|path| machine.show(path))).why(why).mend(mend)
     };
-    look(&scene).into_iter().map(finding).collect()
+    let leads = Leads::of(&[], machine.directory, machine.user_home);
+    Look::new(&scene, &leads).evident().into_iter().map(finding).collect()
 }
 
 /// Bindings that point nowhere. `exists` as above; what selects here is found there.

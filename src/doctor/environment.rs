@@ -1,29 +1,18 @@
 //! The environment: what is set by hand and outranks, replaces or redirects a credential in some program.
 //!
-//! `alchemy exec` and the hooks take all of it away from what they start (`environment::SCRUB`); what else is
+//! `alchemy exec` and the hooks take all of it away from what they start (`environment::removed`); what else is
 //! started from this shell sees it. What the hook itself has set is not by hand.
 
 use std::path::Path;
 
 use super::{Finding, Machine};
-use crate::environment::{ACCOUNT_ID, ACTIVE, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, PROFILE, SCRUB};
+use crate::clients::programs::{OWN, REDIRECTS};
+use crate::environment::{
+    ACCOUNT_ID, ACTIVE, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, DEFAULT_ACCOUNT_ID, PROFILE, removed,
+};
 use crate::http::Endpoint;
 use crate::profile::ProfileName;
 use crate::profile::selection::Named;
-
-/// The variables that lead requests elsewhere (`facts/wrangler-cloudflare.md` §4).
-const REDIRECTS: [&str; 7] = [
-    API_BASE_URL,
-    BASE_URL,
-    "CF_API_BASE_URL",
-    "CLOUDFLARE_API_HOSTNAME",
-    "CLOUDFLARE_API_BASE_PATH",
-    "CLOUDFLARE_COMPLIANCE_REGION",
-    "WRANGLER_API_ENVIRONMENT",
-];
-/// The variables of ours among those that a command is not to see.
-const OURS: [&str; 5] =
-    [ACTIVE, "CLOUDFLARE_PROFILE", "ALCHEMY_YES", "ALCHEMY_PASSPHRASE_FD", "ALCHEMY_PASSPHRASE_COMMAND"];
 
 /// What is known of the profiles.
 pub struct Known<'a> {
@@ -63,7 +52,7 @@ fn is_given(machine: &Machine) -> bool {
 
 fn redirects(machine: &Machine) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for name in REDIRECTS {
+    for name in [API_BASE_URL, BASE_URL].into_iter().chain(REDIRECTS) {
         let Some(value) = machine.variable(name) else { continue };
         let url = value.to_str().and_then(|text| Endpoint::parse(text).ok());
         let is_ours = [API_BASE_URL, BASE_URL].contains(&name) && is_given(machine);
@@ -83,9 +72,14 @@ fn redirects(machine: &Machine) -> Vec<Finding> {
     findings
 }
 
+/// Whether a variable of ours has a finding of its own, or is for those who start alchemy.
+fn is_told_elsewhere(name: &str) -> bool {
+    OWN.contains(&name) && name != "ALCHEMY_PASSPHRASE"
+}
+
 /// The credentials and headers of other names that some client prefers.
 fn others(machine: &Machine, known: &Known) -> Vec<Finding> {
-    let others = SCRUB.iter().filter(|name| !REDIRECTS.contains(name) && !OURS.contains(name));
+    let others = removed().into_iter().filter(|name| !REDIRECTS.contains(name) && !is_told_elsewhere(name));
     let set = others.filter(|name| machine.variable(name).is_some());
     let by_hand = set.filter(|name| !(is_given(machine) && known.also.contains(name)));
     by_hand
@@ -116,13 +110,15 @@ fn credential(machine: &Machine) -> Option<Finding> {
     }
 }
 
-fn account(machine: &Machine, known: &Known) -> Option<Finding> {
-    let (set, account) = (machine.text(ACCOUNT_ID)?, known.account?);
-    (!set.eq_ignore_ascii_case(account)).then(|| {
-        let what = format!("{ACCOUNT_ID} is another account than that of the profile that applies here");
+fn account(machine: &Machine, known: &Known) -> Vec<Finding> {
+    let Some(account) = known.account else { return Vec::new() };
+    let is_other = |name: &&str| machine.text(name).is_some_and(|set| !set.eq_ignore_ascii_case(account));
+    let finding = |name| {
+        let what = format!("{name} is another account than that of the profile that applies here");
         let why = "programs that are not run through alchemy use it; alchemy exec sets the profile's";
-        unset(Finding::note("env-account", what).why(why), ACCOUNT_ID)
-    })
+        unset(Finding::note("env-account", what).why(why), name)
+    };
+    [ACCOUNT_ID, DEFAULT_ACCOUNT_ID].into_iter().filter(is_other).map(finding).collect()
 }
 
 /// What names a profile.
@@ -240,6 +236,9 @@ mod tests {
             (vec![(BASE_URL, "http://127.0.0.1:9")], vec!["env-redirect?"]),
             (vec![("WRANGLER_API_ENVIRONMENT", "staging")], vec!["env-redirect!"]),
             (vec![(ACCOUNT_ID, "bbbb")], vec!["env-account?"]),
+            (vec![(DEFAULT_ACCOUNT_ID, "bbbb")], vec!["env-account?"]),
+            (vec![("CF_Token", "hunter2")], vec!["env-other-credential?"]),
+            (vec![("CF_API_URL", "https://evil.example")], vec!["env-redirect!"]),
             (vec![(PROFILE, "prod"), ("CLOUDFLARE_PROFILE", "beta")], vec!["env-two-profiles!"]),
             (vec![(PROFILE, "prd")], vec!["env-profile-missing!"]),
             (vec![(ACTIVE, "/code/beta:beta")], vec!["env-active?"]),

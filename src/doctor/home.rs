@@ -11,18 +11,13 @@ use nix::unistd::{AccessFlags, access};
 
 use super::{Finding, Fix, Machine, few};
 use crate::error::reason;
-use crate::store::inspect;
+use crate::store::home::{Home, written_to};
+use crate::store::{inspect, trusted};
 
 /// The most entries that are looked at: a home has a handful for each profile.
 const MANY: usize = 10_000;
 /// How old a temporary file must be to be one that was left behind: no write takes that long.
 const LEFT_BEHIND: Duration = Duration::from_secs(600);
-/// Our files and npm's in the home. What else somebody keeps there is their own.
-const FILES: [&str; 6] =
-    ["config.json", "marks.json", "bindings.json", "trust.json", "settings.toml", "generation"];
-/// Our folders and npm's, with all that is in them.
-const FOLDERS: [&str; 6] = ["stamps", "credentials", "profiles", "encrypted", "rescue", "lock"];
-
 /// What is off with the folder itself and with what is in it.
 #[must_use]
 pub fn check(machine: &Machine) -> Vec<Finding> {
@@ -57,7 +52,7 @@ pub fn check(machine: &Machine) -> Vec<Finding> {
         let mend = format!("mv {0} {0}.old", machine.word(root));
         return vec![Finding::problem("home-no-folder", what).why("nothing can be kept there").mend(mend)];
     }
-    let entries = Entries::below(root);
+    let entries = Entries::below(machine.home);
     findings.extend(entries.foreign(machine));
     findings.extend(entries.links(machine));
     if is_for_more(root, machine.user_home) {
@@ -68,6 +63,7 @@ pub fn check(machine: &Machine) -> Vec<Finding> {
     } else {
         findings.extend(entries.unreadable(machine));
         findings.extend(entries.open(machine));
+        findings.extend(entries.shared(machine));
         findings.extend(entries.left_behind(machine));
     }
     findings.extend(disk(machine));
@@ -78,34 +74,6 @@ pub fn check(machine: &Machine) -> Vec<Finding> {
 fn is_for_more(root: &Path, user_home: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     real(user_home).starts_with(real(root)) || root.join(".alchemy").exists()
-}
-
-/// Whether something is the home itself, or ours or npm's by its name and place.
-fn is_known(root: &Path, path: &Path) -> bool {
-    let Ok(below) = path.strip_prefix(root) else { return false };
-    let mut names = below.iter().map(|name| name.to_str().unwrap_or_default());
-    match (names.next(), names.next()) {
-        (None, _) => true,
-        (Some(name), None) if FILES.contains(&name) => true,
-        (Some(name), None) if written_to(name).is_some_and(|target| FILES.contains(&target)) => true,
-        // The last is where npm's version 2 moves version 1's credentials (§3.3).
-        (Some(folder), _) => FOLDERS.contains(&folder) || folder.starts_with(".profiles-v0-"),
-    }
-}
-
-/// The file for which a temporary one stands beside it: ours is `.FILE.RANDOM.tmp`, and that of npm's version
-/// 2 is `FILE.json.PID.RANDOM.tmp` (`facts/alchemy-npm.md` §3.2).
-fn written_to(name: &str) -> Option<&str> {
-    let (rest, random) = name.strip_suffix(".tmp")?.rsplit_once('.')?;
-    if random.is_empty() || !random.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-        return None;
-    }
-    if let Some(target) = rest.strip_prefix('.') {
-        return (!target.is_empty()).then_some(target);
-    }
-    let (target, pid) = rest.rsplit_once('.')?;
-    let is_npms = pid.parse::<u32>().is_ok() && Path::new(target).extension().is_some_and(|it| it == "json");
-    is_npms.then_some(target)
 }
 
 /// A command for those of the home's entries, and all below them, that these paths are in.
@@ -122,23 +90,28 @@ fn command(machine: &Machine, program: &str, change: &str, paths: &[PathBuf]) ->
     [itself, below].into_iter().flatten().collect::<Vec<_>>().join(" && ")
 }
 
+/// Something in the home, by its path.
+type Entry = (PathBuf, Metadata);
+
 /// What is in the home, the home itself first, and each folder before what is in it. Links are not followed,
 /// and folders that are neither ours nor npm's are not looked into.
-struct Entries {
+struct Entries<'a> {
+    home: &'a Home,
     found: Vec<(PathBuf, Metadata)>,
     /// Folders that could not be listed.
     closed: Vec<PathBuf>,
 }
 
-impl Entries {
-    fn below(root: &Path) -> Self {
-        let mut this = Self { found: Vec::new(), closed: Vec::new() };
+impl<'a> Entries<'a> {
+    fn below(home: &'a Home) -> Self {
+        let root = home.root();
+        let mut this = Self { home, found: Vec::new(), closed: Vec::new() };
         // The home itself may be a link.
         this.found.extend(fs::metadata(root).map(|metadata| (root.to_owned(), metadata)));
         let mut next = 0;
         while let Some((path, metadata)) = this.found.get(next) {
             next += 1;
-            if !metadata.is_dir() || !is_known(root, path) || this.found.len() > MANY {
+            if !metadata.is_dir() || !home.holds(path) || this.found.len() > MANY {
                 continue;
             }
             let path = path.clone();
@@ -156,8 +129,7 @@ impl Entries {
 
     /// What is ours or npm's.
     fn known(&self) -> impl Iterator<Item = &(PathBuf, Metadata)> {
-        let root = self.found.first().map(|(root, _)| root);
-        self.found.iter().filter(move |(path, _)| root.is_some_and(|root| is_known(root, path)))
+        self.found.iter().filter(|(path, _)| self.home.holds(path))
     }
 
     /// The files and folders of that, and no links: those have no mode of their own.
@@ -193,21 +165,39 @@ impl Entries {
         })
     }
 
-    /// What others may read or write.
-    fn open(&self, machine: &Machine) -> Option<Finding> {
-        let locks = machine.home.locks();
+    /// What others may read or write: what is ours alone, and what is not.
+    fn loose(&self) -> (Vec<&Entry>, Vec<&Entry>) {
+        let locks = self.home.locks();
         let is_npms = |path: &Path| {
             // Its locks are folders without a secret, which come and go.
             let below = path.strip_prefix(&locks).ok().and_then(|below| below.components().next());
             below.is_some_and(|first| first.as_os_str() != "native" && locks.join(first).is_dir())
         };
         let open = self.ours().filter(|(path, metadata)| metadata.mode() & 0o077 != 0 && !is_npms(path));
-        let open: Vec<PathBuf> = open.map(|(path, _)| path.clone()).collect();
+        open.partition(|(path, metadata)| trusted::is_ours_alone(self.home, path, metadata))
+    }
+
+    /// What others may read or write, and is ours alone.
+    fn open(&self, machine: &Machine) -> Option<Finding> {
+        let open: Vec<PathBuf> = self.loose().0.into_iter().map(|(path, _)| path.clone()).collect();
         (!open.is_empty()).then(|| {
             let what = format!("others may look into {}", few(&names(machine, &open)));
             let why = "files must be 0600 and folders 0700: there are secrets, and what leads to them";
             let mend = command(machine, "chmod", "go=", &open);
             Finding::problem("mode", what).why(why).mend(mend).fix(Fix::Private(open))
+        })
+    }
+
+    /// What others may read or write, and has something of others in it, or another name.
+    fn shared(&self, machine: &Machine) -> Option<Finding> {
+        let mine = self.loose().1.into_iter().filter(|(_, metadata)| metadata.uid() == machine.uid);
+        let shared: Vec<PathBuf> = mine.map(|(path, _)| path.clone()).collect();
+        (!shared.is_empty()).then(|| {
+            let what = format!("others may look into {}", few(&names(machine, &shared)));
+            let why =
+                "it has other names, or holds what is not alchemy's: whether others need it, only you know";
+            let mend = command(machine, "chmod", "go=", &shared);
+            Finding::problem("mode-shared", what).why(why).mend(mend)
         })
     }
 
@@ -237,7 +227,7 @@ impl Entries {
             let why = "there may be an old secret in it";
             let words: Vec<String> = left.iter().map(|path| machine.word(path)).collect();
             let mend = format!("rm {}", words.join(" "));
-            Finding::problem("left-behind", what).why(why).mend(mend).fix(Fix::Sweep(left))
+            Finding::problem("left-behind", what).why(why).mend(mend)
         })
     }
 }
@@ -283,7 +273,6 @@ fn of_disk(machine: &Machine, read_only: bool, no_room: bool, no_files: bool) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::home::Home;
 
     #[test]
     fn a_disk_that_cannot_be_written_is_told_from_one_that_is_full() {
@@ -305,43 +294,6 @@ mod tests {
         ] {
             let found = of_disk(&machine, read_only, no_room, no_files).map(|finding| finding.id);
             assert_eq!(found, id, "{read_only} {no_room} {no_files}");
-        }
-    }
-    #[test]
-    fn what_is_ours_is_told_by_its_name_and_place() {
-        for (below, expected) in [
-            ("", true),
-            ("config.json", true),
-            (".config.json.AbC123.tmp", true),
-            (".config.json.aside.tmp", true),
-            ("config.json.123.ab-c1.tmp", true),
-            ("credentials/prod/cloudflare.json", true),
-            ("lock/native/prod", true),
-            (".profiles-v0-1/credentials/prod/cloudflare.json", true),
-            ("bin/tool", false),
-            ("notes.tmp", false),
-            (".notes.AbC123.tmp", false),
-            ("config.json.bak", false),
-            ("x/config.json", false),
-        ] {
-            assert_eq!(is_known(Path::new("/h"), &Path::new("/h").join(below)), expected, "{below}");
-        }
-    }
-
-    #[test]
-    fn a_temporary_file_is_told_by_a_name_that_only_a_write_gives() {
-        for (name, expected) in [
-            (".cloudflare.json.x1Y.tmp", Some("cloudflare.json")),
-            (".prod.age.aside.tmp", Some("prod.age")),
-            ("cloudflare.json.4711.k3j2h1.tmp", Some("cloudflare.json")),
-            ("cloudflare.json.pid.k3j2h1.tmp", None),
-            ("notes.tmp", None),
-            ("notes.4711.x.tmp", None),
-            (".notes.tmp", None),
-            ("..x.tmp", None),
-            (".cloudflare.json.x.tmp.bak", None),
-        ] {
-            assert_eq!(written_to(name), expected, "{name}");
         }
     }
 }

@@ -104,32 +104,14 @@ impl Finding {
 /// What is safe to do without asking anybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fix {
-    /// Takes files and folders of ours or npm's from everyone else, those above first.
+    /// Takes files and folders that are ours alone from everyone else, those above first.
     Private(Vec<PathBuf>),
-    /// Removes files that killed writes left behind.
-    Sweep(Vec<PathBuf>),
     /// Removes a lock of npm's whose holder is dead.
     Release(Left),
     /// Brings back a credential that npm's version 2 has moved away.
     BringBack(ProfileName),
     /// Brings the pair of tokens that waits in a rescue file into its store.
     BringHome(ProfileName),
-    /// Writes a script that was saved, as this binary prints it.
-    Save {
-        /// The file.
-        path: PathBuf,
-        /// What is to be in it.
-        text: String,
-    },
-    /// Puts another line in the place of a line of an rc file, the last that is like it; or takes it out.
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The line, without its end.
-        line: String,
-        /// The new one.
-        with: Option<String>,
-    },
 }
 
 /// What the edge read of this machine, for all themes.

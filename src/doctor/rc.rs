@@ -14,12 +14,8 @@ const HOMES: [&str; 5] = ["~/", "$HOME/", "${HOME}/", "$env.HOME/", "$env:HOME/"
 pub struct Line {
     /// Its number, from 1.
     pub number: usize,
-    /// It.
-    pub text: String,
     /// The program in it, without quotes.
     pub program: String,
-    /// It can be taken out, and what stands around it means what it did.
-    pub alone: bool,
 }
 
 /// The text of a file; `None` where there is none that can be read.
@@ -36,75 +32,10 @@ pub fn text(path: &Path) -> Option<String> {
 /// The lines of a text that have `PROGRAM hook SHELL` in them, where the program is called `name`.
 #[must_use]
 pub fn lines(text: &str, name: &str, shell: &str) -> Vec<Line> {
-    let all: Vec<&str> = text.lines().collect();
-    let find = |(index, line): (usize, &&str)| {
-        let program = program(line, name, shell)?;
-        let alone = stands_alone(&all, index);
-        Some(Line { number: index + 1, text: (*line).to_owned(), program, alone })
-    };
-    all.iter().enumerate().filter_map(find).collect()
-}
-
-/// Whether a line is a statement of its own in no block, as far as can be told without a shell: in doubt it
-/// is none.
-fn stands_alone(lines: &[&str], at: usize) -> bool {
-    let says = |line: &&&str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
-    let before = lines[..at].iter().rfind(says).is_none_or(|line| !goes_on(line));
-    let after = lines[at + 1..].iter().find(says).is_none_or(|line| !continues(line));
-    !lines[at].starts_with(char::is_whitespace) && !goes_on(lines[at]) && before && after
-}
-
-/// Whether a line needs the next one: what it begins or opens ends there, or later.
-fn goes_on(line: &str) -> bool {
-    const LAST: [&str; 7] = ["then", "else", "do", "in", "begin", "and", "or"];
-    const FIRST: [&str; 9] = ["if", "for", "foreach", "while", "function", "switch", "case", "begin", "else"];
-    const ENDS: [&str; 6] = ["fi", "done", "end", "endif", "esac", "}"];
-    // What looks like a comment may be none, so both are looked at.
-    let code = line.split(" #").next().unwrap_or_default();
-    [line, code].into_iter().map(str::trim_end).any(|line| {
-        let mut words = line.split(|c: char| c.is_whitespace() || c == ';').filter(|word| !word.is_empty());
-        let first = words.next().unwrap_or_default();
-        let last = words.next_back().unwrap_or(first);
-        line.ends_with(['\\', '&', '|', '{', '(', '`']) && !line.ends_with(" &")
-            || LAST.contains(&last)
-            || FIRST.contains(&first) && !ENDS.contains(&last)
-    })
-}
-
-/// Whether a line belongs to what stands before it.
-fn continues(line: &str) -> bool {
-    const FIRST: [&str; 9] = ["fi", "else", "elif", "done", "end", "endif", "esac", "and", "or"];
-    let line = line.trim_start();
-    let word = line.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
-    line.starts_with(['}', ')', ';', '|', '&']) || FIRST.contains(&word)
-}
-
-/// The line with another program wherever it names this one, in whatever way it does.
-#[must_use]
-pub fn with_program(line: &Line, user_home: &Path, other: &str) -> String {
-    let path = path_of(&line.program, user_home);
-    let below = path.as_deref().and_then(|path| path.strip_prefix(user_home).ok()?.to_str());
-    let mut names = vec![line.program.clone()];
-    names.extend(path.as_deref().and_then(Path::to_str).map(str::to_owned));
-    names.extend(below.into_iter().flat_map(|below| HOMES.map(|home| format!("{home}{below}"))));
-    names.iter().fold(line.text.clone(), |text, name| replace_path(&text, name, other))
-}
-
-/// Replaces a path where it stands whole.
-fn replace_path(text: &str, path: &str, with: &str) -> String {
-    let is_of_path = |c: char| c.is_alphanumeric() || "/._-+~".contains(c);
-    let mut out = String::with_capacity(text.len());
-    let mut done = 0;
-    for (at, _) in text.match_indices(path) {
-        let (before, after) = (&text[..at], &text[at + path.len()..]);
-        if !before.ends_with(is_of_path) && !after.starts_with(is_of_path) {
-            out.push_str(&text[done..at]);
-            out.push_str(with);
-            done = at + path.len();
-        }
-    }
-    out.push_str(&text[done..]);
-    out
+    let numbered = (1..).zip(text.lines());
+    numbered
+        .filter_map(|(number, line)| Some(Line { number, program: program(line, name, shell)? }))
+        .collect()
 }
 
 /// Whether two scripts begin alike, by what the first of their comments says of them.
@@ -187,56 +118,6 @@ mod tests {
             assert_eq!(path_of(other, home), None, "{other}");
         }
     }
-    #[test]
-    fn a_line_stands_alone_where_nothing_around_it_needs_it() {
-        let hook = "eval \"$(alchemy hook bash)\"";
-        for (before, after, expected) in [
-            ("", "", true),
-            ("a=1\n", "\nb=2", true),
-            ("if [ -f x ]; then . x; fi\n", "\nif true; then a; fi", true),
-            ("sleep 1 &\n", "", true),
-            ("fi\n# then\n", "\n\n# fi", true),
-            ("  ", "", false),
-            ("if true; then\n", "\nelse\n:\nfi", false),
-            ("if true; then # so\n\n# and\n", "\na=1\nfi", false),
-            ("true && \\\n", "\nb=2", false),
-            ("true &&\n", "", false),
-            ("false ||\n", "", false),
-            ("f() {\n", "\na=1\n}", false),
-            ("while true; do\n", "", false),
-            ("if status is-interactive\n", "\na", false),
-            ("a=1\n", "\nfi", false),
-            ("a=1\n", "\n\n  } # f", false),
-            ("a=1\n", "\ndone; b", false),
-            ("", " \\\nb=2", false),
-            ("", " &&\nb=2", false),
-        ] {
-            let text = format!("{before}{hook}{after}");
-            assert_eq!(lines(&text, "alchemy", "bash")[0].alone, expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_program_is_replaced_wherever_it_is_named_and_nothing_else_is() {
-        for (line, expected) in [
-            (
-                "[ -x ~/a/alchemy ] && eval \"$(~/a/alchemy hook bash)\"",
-                "[ -x /b ] && eval \"$(/b hook bash)\"",
-            ),
-            (
-                "[ -x \"$HOME/a/alchemy\" ] && eval \"$(/h/a/alchemy hook bash)\"",
-                "[ -x \"/b\" ] && eval \"$(/b hook bash)\"",
-            ),
-            (
-                "~/a/alchemy-exec; /x/h/a/alchemy; ~/a/alchemy hook bash",
-                "~/a/alchemy-exec; /x/h/a/alchemy; /b hook bash",
-            ),
-        ] {
-            let found = lines(line, "alchemy", "bash");
-            assert_eq!(with_program(&found[0], Path::new("/h"), "/b"), expected);
-        }
-    }
-
     #[test]
     fn scripts_begin_alike_by_what_they_say_they_are() {
         let ours = "# shellcheck shell=bash\n# Gives.\nx\n";

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::binary::is_same;
-use super::{Finding, Fix, Machine, rc};
+use super::{Finding, Machine, rc};
 use crate::environment::ACTIVE;
 use crate::shell::hook::{Shell, word};
 
@@ -105,14 +105,8 @@ fn of_place(machine: &Machine, hooks: &Hooks, place: &Place) -> Vec<Finding> {
         let what =
             format!("the hook is installed twice in {file} (lines {} and {})", first.number, last.number);
         let why = "each shell starts alchemy once more for nothing";
-        let mend = format!("take line {} out of {file} by hand", last.number);
-        let finding = Finding::problem("hook-twice", what).why(why);
-        findings.push(if last.alone && first.text.trim() == last.text.trim() {
-            let fix = Fix::Line { path: place.path.clone(), line: last.text.clone(), with: None };
-            finding.mend("alchemy doctor --fix").fix(fix)
-        } else {
-            finding.mend(mend)
-        });
+        let mend = format!("take line {} out of {file}", last.number);
+        findings.push(Finding::problem("hook-twice", what).why(why).mend(mend));
     }
     for line in &place.lines {
         let Some(program) = rc::path_of(&line.program, machine.user_home) else { continue };
@@ -128,15 +122,14 @@ fn of_place(machine: &Machine, hooks: &Hooks, place: &Place) -> Vec<Finding> {
         }
         let what = format!("{at} calls {}, which is not there", machine.show(&program));
         let why = "each new shell says so, and has no hook";
-        let finding = Finding::problem("hook-gone", what).why(why);
-        findings.push(match plain(&hooks.binary) {
-            Some(binary) => {
-                let with = Some(rc::with_program(line, machine.user_home, binary));
-                let fix = Fix::Line { path: place.path.clone(), line: line.text.clone(), with };
-                finding.mend("alchemy doctor --fix").fix(fix)
-            }
-            None => finding.mend(format!("write the path of alchemy into line {} of {file}", line.number)),
-        });
+        let shell = SHELLS.into_iter().find(|(_, name)| *name == place.shell);
+        let new =
+            shell.zip(plain(&hooks.binary)).map(|((shell, name), binary)| hook_line(shell, name, binary));
+        let mend = match new {
+            Some(new) => format!("write this in the place of line {} of {file}: {new}", line.number),
+            None => format!("write the path of alchemy into line {} of {file}", line.number),
+        };
+        findings.push(Finding::problem("hook-gone", what).why(why).mend(mend));
     }
     findings
 }
@@ -147,14 +140,14 @@ fn plain(path: &Path) -> Option<&str> {
     path.to_str().filter(|path| path.starts_with('/') && path.chars().all(is_plain))
 }
 
-/// The line that installs a shell's hook.
-fn line(shell: Shell, name: &str) -> String {
+/// The line that installs a shell's hook, by the path or the name of the binary.
+fn hook_line(shell: Shell, name: &str, binary: &str) -> String {
     match shell {
-        Shell::Fish => "alchemy hook fish | source".to_owned(),
-        Shell::Elvish => "eval (alchemy hook elvish | slurp)".to_owned(),
-        Shell::Tcsh => "if ($?prompt) eval \"`alchemy hook tcsh`\"".to_owned(),
-        Shell::Pwsh => "alchemy hook pwsh | Out-String | Invoke-Expression".to_owned(),
-        Shell::Bash | Shell::Zsh | Shell::Nu => format!("eval \"$(alchemy hook {name})\""),
+        Shell::Fish => format!("{binary} hook fish | source"),
+        Shell::Elvish => format!("eval ({binary} hook elvish | slurp)"),
+        Shell::Tcsh => format!("if ($?prompt) eval \"`{binary} hook tcsh`\""),
+        Shell::Pwsh => format!("{binary} hook pwsh | Out-String | Invoke-Expression"),
+        Shell::Bash | Shell::Zsh | Shell::Nu => format!("eval \"$({binary} hook {name})\""),
     }
 }
 
@@ -171,7 +164,7 @@ fn missing(machine: &Machine, places: &[Place]) -> Option<Finding> {
     }
     let mend = match (saved_at(machine, Some(shell)).next(), rc_files(machine, shell).into_iter().next()) {
         (Some(path), _) if shell == Shell::Nu => save(machine, &path, "nu"),
-        (_, Some(path)) => format!("echo '{}' >> {}", line(shell, name), machine.word(&path)),
+        (_, Some(path)) => format!("echo '{}' >> {}", hook_line(shell, name, "alchemy"), machine.word(&path)),
         _ => return None,
     };
     let what = format!("no hook is installed for your shell, {name}");
@@ -219,8 +212,7 @@ fn of_saved(machine: &Machine, hooks: &Hooks, printed: &Printed, path: &Path) ->
     };
     let id = if name == "direnv" { "use-alchemy-outdated" } else { "hook-outdated" };
     let why = "a hook and the alchemy that it calls must be of one version";
-    let finding = Finding::problem(id, what).why(why).mend(save(machine, path, name));
-    Some(finding.fix(Fix::Save { path: path.to_owned(), text: current }))
+    Some(Finding::problem(id, what).why(why).mend(save(machine, path, name)))
 }
 
 /// What stands in a text in the place of the placeholder, when the text is otherwise the template.
@@ -260,18 +252,15 @@ fn direnv(machine: &Machine, hooks: &Hooks) -> Vec<Finding> {
     let defines = |path: PathBuf| rc::text(&path).is_some_and(|text| text.contains("use_alchemy"));
     let is_defined = ["direnvrc", "lib/use_alchemy.sh"].iter().any(|below| defines(config.join(below)))
         || defines(machine.user_home.join(".direnvrc"));
-    if let (false, Some(printed)) = (is_defined, hooks.printed.iter().find(|printed| printed.shell.is_none()))
-        && let (Some(path), Some(binary)) = (saved_at(machine, None).next(), hooks.binary.to_str())
-    {
+    if let (false, Some(path)) = (is_defined, saved_at(machine, None).next()) {
         let what = format!("{says}, and direnv does not know what that is");
         let why = "direnv stops there with an error";
-        let text = printed.template.replace(hooks.placeholder, &word(Shell::Bash, binary));
         let finding = Finding::problem("use-alchemy-missing", what).why(why);
         // What is there and defines something else is somebody's own.
         findings.push(if path.exists() {
             finding.mend(format!("alchemy hook direnv >> {}", machine.word(&path)))
         } else {
-            finding.mend(save(machine, &path, "direnv")).fix(Fix::Save { path, text })
+            finding.mend(save(machine, &path, "direnv"))
         });
     }
     findings

@@ -9,11 +9,11 @@ use crate::directory::bindings::Bindings;
 use crate::directory::trust::Trusted;
 use crate::error::Error;
 use crate::profile::StoreKind;
-use crate::store::atomic;
 use crate::store::config::Config;
 use crate::store::keyring::KeyringError;
 use crate::store::marks::Marks;
 use crate::store::settings::Settings;
+use crate::store::trusted::{self, Reading};
 
 /// How long a keyring may take without being called slow.
 const SLOW: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ pub fn documents(machine: &Machine) -> Vec<Finding> {
     ];
     let finding = |(path, error, why): (PathBuf, Option<Error>, &str)| {
         let error = error?;
-        if atomic::read(&path).is_err() {
+        if trusted::read(home, &path, Reading::Settings).is_err() {
             return Some(Finding::of("document-unreadable", &error).why(why));
         }
         let mend = format!("mv {0} {0}.broken", machine.word(&path));

@@ -88,6 +88,14 @@ impl Endpoint {
         self.0 == CLOUDFLARE
     }
 
+    /// Whether it is on a host of Cloudflare's.
+    #[must_use]
+    pub fn is_cloudflares(&self) -> bool {
+        let url = Url::parse(&self.0).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+        host.strip_suffix("cloudflare.com").is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    }
+
     /// The URL, without a trailing slash.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -163,5 +171,15 @@ mod tests {
         assert_eq!(Endpoint::parse(CLOUDFLARE), Ok(Endpoint::cloudflare()));
         let local = Endpoint::parse("http://127.9.9.9:1").expect("loopback");
         assert!(local.is_loopback() && !local.is_cloudflare());
+        for (url, is_theirs) in [
+            (CLOUDFLARE, true),
+            ("https://dash.cloudflare.com/oauth2/token", true),
+            ("https://cloudflare.com:8443", true),
+            ("https://notcloudflare.com", false),
+            ("https://cloudflare.com.example.com", false),
+            ("https://example.com/cloudflare.com", false),
+        ] {
+            assert_eq!(Endpoint::parse(url).expect(url).is_cloudflares(), is_theirs, "{url}");
+        }
     }
 }

@@ -7,6 +7,7 @@
 
 mod endpoint;
 pub mod probe;
+mod resolver;
 mod transport;
 mod trust;
 
@@ -22,6 +23,7 @@ pub use endpoint::Endpoint;
 pub(crate) use transport::Unreachable;
 
 use crate::error::{Error, Result, lower_first};
+use crate::terminal::printable;
 use trust::Trust;
 
 /// The most characters of a server's text that are shown.
@@ -68,6 +70,7 @@ pub(crate) fn client(
         .user_agent(concat!("alchemy/", env!("CARGO_PKG_VERSION")))
         .default_headers(headers)
         .redirect(reqwest::redirect::Policy::none())
+        .dns_resolver(resolver::Resolver)
         .connect_timeout(limits.connect)
         .timeout(limits.request);
     if endpoint.is_loopback() {
@@ -86,16 +89,50 @@ pub(crate) fn client(
     })
 }
 
-/// A runtime in the calling thread: `reqwest::blocking` would start a thread of its own.
+/// Does requests in the calling thread until `work` is done: `reqwest::blocking` would start a thread of its own.
 ///
 /// # Errors
-/// When the system gives none.
-pub(crate) fn runtime() -> Result<Runtime> {
-    Builder::new_current_thread().enable_all().build().map_err(|error| {
-        let reason = crate::error::reason(&error);
-        Error::new(format!("cannot prepare for the network: {reason}"))
-            .hint("look for limits on open files and threads (ulimit -a)")
-    })
+/// When the system gives no runtime.
+pub(crate) fn run<T>(work: impl Future<Output = T>) -> Result<T> {
+    Ok(Requests::new()?.run(work))
+}
+
+/// Where requests run that may share a connection. It ends at once: nothing that hangs in it is waited for, so that
+/// no lock is held for longer than the limits of a request say.
+pub(crate) struct Requests {
+    /// Always there until the value is dropped.
+    runtime: Option<Runtime>,
+}
+
+impl Requests {
+    /// Prepares to do requests in the calling thread.
+    ///
+    /// # Errors
+    /// When the system gives no runtime.
+    pub(crate) fn new() -> Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| {
+            let reason = crate::error::reason(&error);
+            Error::new(format!("cannot prepare for the network: {reason}"))
+                .hint("look for limits on open files and threads (ulimit -a)")
+        })?;
+        Ok(Self { runtime: Some(runtime) })
+    }
+
+    /// Does `work` to its end.
+    pub(crate) fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(work),
+            None => unreachable!("the runtime is taken only on drop"),
+        }
+    }
+}
+
+impl Drop for Requests {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// The body of an answer, at most `limit` bytes of it.
@@ -114,21 +151,10 @@ pub(crate) async fn body(response: &mut reqwest::Response, limit: usize) -> reqw
     Ok(body)
 }
 
-/// Text of others, safe to show: without the secret, control characters (and those that turn the
-/// direction of writing) escaped, cut to 200 characters.
+/// Text of others, safe to show ([`printable`]): without the secret, cut to 200 characters.
 pub(crate) fn tame(text: &str, secret: &str) -> String {
     let text = if secret.is_empty() { text.to_owned() } else { text.replace(secret, "[secret]") };
-    let turns =
-        |c: char| matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut tamed = String::new();
-    for c in text.trim().chars() {
-        if c.is_control() || turns(c) {
-            tamed.extend(c.escape_default());
-        } else {
-            tamed.push(c);
-        }
-    }
-    cut(tamed)
+    cut(printable(text.trim()))
 }
 
 /// The text, cut to what is shown of a server's.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::{DATE, HeaderMap};
 
-use super::{Endpoint, Limits, Network, Unreachable, client, runtime};
+use super::{Endpoint, Limits, Network, Requests, Unreachable, client};
 use crate::error::Error;
 
 /// How long it may take.
@@ -37,15 +37,16 @@ pub enum Probe {
 #[must_use]
 pub fn probe(endpoint: &Endpoint, network: &Network) -> Probe {
     let limits = Limits { connect: LIMIT, request: LIMIT };
-    let ready = client(endpoint, HeaderMap::new(), network, limits).and_then(|http| Ok((http, runtime()?)));
-    let (http, runtime) = match ready {
+    let ready =
+        client(endpoint, HeaderMap::new(), network, limits).and_then(|http| Ok((http, Requests::new()?)));
+    let (http, requests) = match ready {
         Ok(ready) => ready,
         Err(error) => return Probe::Unready(error),
     };
     let started = Instant::now();
     // What Cloudflare tells everyone: which addresses are its own.
     let request = http.get(format!("{endpoint}/ips"));
-    match runtime.block_on(async { request.send().await }) {
+    match requests.run(async { request.send().await }) {
         Ok(answer) => {
             let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok()).and_then(time);
             Probe::Answered { date, took: started.elapsed() }

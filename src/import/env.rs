@@ -48,7 +48,8 @@ pub fn of_file(path: &Path) -> Result<(Variables, String)> {
     let lines = known.clone().filter(|(name, _)| TOKEN.contains(name) || KEY.contains(name));
     let lines: Vec<String> = lines.map(|(_, entry)| entry.line.to_string()).collect();
     // Of one that comes twice the later one counts.
-    let variables = known.map(|(name, entry)| (name, Secret::from(entry.value.to_owned()))).collect();
+    let variables =
+        known.map(|(name, entry)| (name, Secret::from(entry.value.clone().into_owned()))).collect();
     Ok((variables, lines.join(", ")))
 }
 

@@ -30,6 +30,7 @@ use tokio::time::timeout;
 use super::authorization::{Answer, Request};
 use crate::error::Result;
 use crate::http::Endpoint;
+use crate::terminal::printable;
 
 /// At a time and for each address: what else is to be opened must still find a descriptor.
 const CONNECTIONS: usize = 64;
@@ -260,7 +261,9 @@ fn plain(status: StatusCode, text: &'static str) -> Response<Full<Bytes>> {
 fn html(page: &Page) -> Response<Full<Bytes>> {
     let text = match page {
         Page::SignedIn => "You can close this page: alchemy goes on in the terminal.".to_owned(),
-        Page::Failed(why) => format!("{why}. Look into the terminal for what to do.", why = escaped(why)),
+        Page::Failed(why) => {
+            format!("{why}. Look into the terminal for what to do.", why = escaped(&printable(why)))
+        }
     };
     let (title, mark, colour) = match page {
         Page::SignedIn => ("Signed in", "✓", "#2a9d4e"),

@@ -107,11 +107,23 @@ impl Source<'_> {
     /// # Errors
     /// When the gate stays closed; those of the store.
     pub fn at_hand(&self) -> Result<Option<Session>> {
+        if self.profile.store == StoreKind::Keyring {
+            return self.gate.pass(self.profile, self.edge).map(|()| None);
+        }
+        self.stored()
+    }
+
+    /// Returns the session that the store has, without a lock, the network, a passphrase or a command of the person's,
+    /// but from a keyring, too. `None` where it takes [`Source::session`].
+    ///
+    /// # Errors
+    /// When the gate stays closed; those of the store.
+    pub fn stored(&self) -> Result<Option<Session>> {
         self.gate.pass(self.profile, self.edge)?;
         match self.profile.store {
-            StoreKind::Keyring | StoreKind::Command(_) => return Ok(None),
+            StoreKind::Command(_) => return Ok(None),
             StoreKind::Encrypted(_) if !self.store.is_open(self.profile) => return Ok(None),
-            StoreKind::Encrypted(_) | StoreKind::File | StoreKind::Npm => {}
+            StoreKind::Encrypted(_) | StoreKind::File | StoreKind::Npm | StoreKind::Keyring => {}
         }
         let read = self.store.credential(self.profile);
         if self.store.may_be_rescued(&self.profile.name, &read) {

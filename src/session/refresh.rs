@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Edge, Source, grant_endpoint};
 use crate::error::{Error, Kind, Result};
-use crate::http;
+use crate::http::Requests;
 use crate::oauth::client::TOKEN_URL;
 use crate::oauth::failure::{BACK_OFF, Failure};
 use crate::oauth::token::{Authority, LONGEST_LIFE, Tokens, expires};
@@ -97,7 +97,8 @@ pub(super) fn refreshed(source: &Source, first: &Grant, started: Timestamp) -> R
 fn report_absurd(source: &Source, grant: &Grant, now: Timestamp) {
     let too_long = grant.expires.duration_since(now) > LONGEST_LIFE;
     // Seconds taken for milliseconds end in 1970, years before there was anything to sign in to.
-    let too_old = grant.expires < Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * 365 * 40);
+    let since_epoch = grant.expires.duration_since(Timestamp::UNIX_EPOCH);
+    let too_old = since_epoch < SignedDuration::from_hours(24 * 365 * 40);
     if too_long || too_old {
         source.edge.messages().say(&format!(
             "the token of profile '{}' is said to expire at {}, which cannot be; getting a new one (is this \
@@ -192,7 +193,7 @@ impl Refresh<'_> {
         let room = held.reserve(current)?;
         edge.messages().verbose(&format!("refreshing the session of '{}' at {token_url}", profile.name));
         let authority = Authority::new(&client, token_url, &edge.network())?;
-        let runtime = http::runtime()?;
+        let requests = Requests::new()?;
 
         let begun = Instant::now();
         let mut pauses = BACK_OFF.into_iter();
@@ -203,7 +204,7 @@ impl Refresh<'_> {
             let at = edge.now();
             let sent = Sent { token: current.digest(), at, unanswered: false, unkept: false };
             held.lock().change(|note| note.sent = Some(sent.clone()));
-            let failure = match runtime.block_on(authority.refresh(token)) {
+            let failure = match requests.run(authority.refresh(token)) {
                 Ok(tokens) => {
                     let next = renewed(grant, tokens, at, *edge);
                     let kept = held.write(room, current, &Document::OAuth(next.clone()));
@@ -245,7 +246,7 @@ impl Refresh<'_> {
                         _ => None,
                     };
                     match pauses.next().map(|usual| asked.unwrap_or(usual)) {
-                        Some(pause) if begun.elapsed() + pause < NO_MORE_TRIES => sleep(pause),
+                        Some(pause) if begun.elapsed().saturating_add(pause) < NO_MORE_TRIES => sleep(pause),
                         _ => return Err(self.passing(&failure, &authority)),
                     }
                 }

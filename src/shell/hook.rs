@@ -5,6 +5,7 @@
 //! PowerShell, which would trace it, get JSON.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -54,6 +55,8 @@ pub struct State {
     pub now: i64,
     /// Which message has been shown.
     pub told: String,
+    /// All directories that are bound, by their real paths; `None` where they are too many to be told, or unknown.
+    pub bound: Option<Vec<String>>,
 }
 
 /// What the hook is to do, in this order.
@@ -112,7 +115,7 @@ fn tcsh(step: &Step, table: &[&str], is_set: impl Fn(&str) -> bool) -> Result<Ze
         set: &set,
         unset: &names(&step.unset),
     };
-    let State { active, told, generation, pin, until, now } = &step.state;
+    let State { active, told, generation, pin, until, now, .. } = &step.state;
     let files = [generation, pin].map(|watched| (&*watched.path, watched.modified));
     let state = hook_tcsh::State { active, told, files, until: *until, now: *now };
     // What is adopted takes the place of the table.
@@ -156,6 +159,12 @@ fn calls(out: &mut Text, step: &Step, quote: fn(&mut Text, &str)) {
     }
     for name in &step.unset {
         call("unset", &[name]);
+    }
+    if let Some(bound) = &step.state.bound {
+        // With how far each is from the root: only one directory above another one can be it then.
+        let depths = bound.iter().map(|path| Path::new(path).components().skip(1).count());
+        let words: Vec<String> = depths.zip(bound).map(|(depth, path)| format!("{depth}:{path}")).collect();
+        call("bound", &words.iter().map(String::as_str).collect::<Vec<_>>());
     }
     call("state", &step.state.words().each_ref().map(|(_, word)| word.as_str()));
 }

@@ -4,9 +4,9 @@
 //! disk, renamed over the target, and the folder is flushed too. Killed at any moment, it leaves the
 //! old document or the new one; what it may leave beside it is swept up by the next write.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
@@ -16,80 +16,74 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
+use super::trusted::AsOwner;
 use crate::error::{Error, Result, reason};
+use crate::shell;
 use crate::terminal::Messages;
 
 /// A document's bytes; wiped when dropped, as it may hold a secret.
 pub type Bytes = Zeroizing<Vec<u8>>;
 
-/// What a read found besides the bytes.
-pub struct Found {
-    /// The document.
-    pub bytes: Bytes,
-    /// Its mode was looser than 0600; it has been tightened.
-    pub tightened: bool,
-}
+/// The most bytes of a document: ours have a few thousand.
+pub const LIMIT: u64 = 1024 * 1024;
 
-/// Reads a document that holds a secret; a mode looser than 0600 is tightened. `None` when there is
-/// no such file.
+/// Reads a file that is none of the data folder's. `None` when there is no such file.
 ///
 /// # Errors
-/// When it exists and cannot be read, or cannot be tightened.
-pub fn read_secret(path: &Path) -> Result<Option<Found>> {
-    // What a person's own pipe gives is waited for.
-    let Some((file, metadata, bytes)) = read_open(path, 0, |metadata| !metadata.is_dir())? else {
-        return Ok(None);
-    };
-    let tightened = metadata.mode() & 0o077 != 0;
-    if tightened {
-        file.set_permissions(Permissions::from_mode(0o600)).map_err(|error| {
-            Error::io("make private", path, &error).hint(format!("chmod 600 {}", path.display()))
-        })?;
-    }
-    Ok(Some(Found { bytes, tightened }))
-}
-
-/// The same without tightening anything.
-///
-/// # Errors
-/// When it exists and cannot be read.
-pub fn read_waiting(path: &Path) -> Result<Option<Bytes>> {
-    Ok(read_open(path, 0, |metadata| !metadata.is_dir())?.map(|(_, _, bytes)| bytes))
-}
-
-/// Reads a document. `None` when there is no such file.
-///
-/// # Errors
-/// When it exists and cannot be read, or is no regular file.
+/// When it exists and cannot be read, is no regular file, or is too large for a document.
 pub fn read(path: &Path) -> Result<Option<Bytes>> {
     // A pipe would be waited for until somebody writes into it.
-    Ok(read_open(path, libc::O_NONBLOCK, Metadata::is_file)?.map(|(_, _, bytes)| bytes))
+    let Some((file, metadata)) = open(path, libc::O_NONBLOCK)? else { return Ok(None) };
+    if !metadata.is_file() {
+        return Err(not_a_document(path, &metadata));
+    }
+    contents(path, file, &metadata).map(Some)
 }
 
-fn read_open(
-    path: &Path,
-    flags: i32,
-    is_document: impl Fn(&Metadata) -> bool,
-) -> Result<Option<(File, Metadata, Bytes)>> {
-    let mut file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+/// Opens a document. `None` when there is no such file.
+pub(super) fn open(path: &Path, flags: i32) -> Result<Option<(File, Metadata)>> {
+    let failed = |error: &io::Error| Error::io("read", path, error);
+    let _owner = AsOwner::take().map_err(|error| failed(&error))?;
+    let flags = flags | libc::O_NOCTTY;
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
         // A link that leads nowhere (to a disk that is not there now) is not a missing document.
         Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => return Ok(None),
-        Err(error) => return Err(Error::io("read", path, &error)),
+        Err(error) => return Err(failed(&error)),
     };
-    let metadata = file.metadata().map_err(|error| Error::io("read", path, &error))?;
-    if !is_document(&metadata) {
-        let error = if metadata.is_dir() {
-            ErrorKind::IsADirectory.into()
-        } else {
-            io::Error::other("it is no regular file")
-        };
-        return Err(Error::io("read", path, &error));
+    let metadata = file.metadata().map_err(|error| failed(&error))?;
+    Ok(Some((file, metadata)))
+}
+
+/// The error for what is there and is no document.
+pub(super) fn not_a_document(path: &Path, metadata: &Metadata) -> Error {
+    let error = if metadata.is_dir() {
+        ErrorKind::IsADirectory.into()
+    } else {
+        io::Error::other("it is no regular file")
+    };
+    Error::io("read", path, &error)
+}
+
+/// What is in an open document.
+pub(super) fn contents(path: &Path, file: File, metadata: &Metadata) -> Result<Bytes> {
+    let too_large = |size: &str| {
+        let error = format!("{} is too large for a document of alchemy's: {size}", path.display());
+        let word = shell::word(&path.display().to_string());
+        Err(Error::new(error).hint(format!("look what it is: ls -l {word}")))
+    };
+    if metadata.len() > LIMIT {
+        return too_large(&format!("{} bytes, and the most is {LIMIT}", metadata.len()));
     }
     // Room enough that a growing buffer does not leave unwiped copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(8 * 1024));
-    file.read_to_end(&mut bytes).map_err(|error| Error::io("read", path, &error))?;
-    Ok(Some((file, metadata, bytes)))
+    let room = usize::try_from(metadata.len()).unwrap_or_default().saturating_add(1).max(8 * 1024);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    let read = file.take(LIMIT.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|error| Error::io("read", path, &error))?;
+    if bytes.len() as u64 > LIMIT {
+        return too_large(&format!("more than {LIMIT} bytes"));
+    }
+    Ok(bytes)
 }
 
 /// Reads and parses a document; one that does not parse although it is younger than 2 s is read again
@@ -191,6 +185,7 @@ pub struct Prepared {
 /// # Errors
 /// When the disk is full or the folder cannot be written.
 pub fn prepare(path: &Path, bytes: &[u8]) -> Result<Prepared> {
+    let _owner = AsOwner::take().map_err(|error| Error::io("write", path, &error))?;
     let target = real_target(path);
     sweep(&target);
     prepare_named(path, target, false, bytes)
@@ -203,6 +198,7 @@ pub fn prepare(path: &Path, bytes: &[u8]) -> Result<Prepared> {
 /// # Errors
 /// When the disk is full or the folder cannot be written.
 pub fn reserve(path: &Path, bytes: &[u8]) -> Result<Prepared> {
+    let _owner = AsOwner::take().map_err(|error| Error::io("write", path, &error))?;
     let target = real_target(path);
     sweep(&target);
     let _ = fs::remove_file(beside(&target, SUCCESSOR));
@@ -220,6 +216,7 @@ pub fn left_successor(path: &Path) -> PathBuf {
 /// # Errors
 /// When the file system refuses; both are as they were then.
 pub fn adopt_successor(path: &Path) -> Result<Changed> {
+    let _owner = AsOwner::take().map_err(|error| Error::io("write", path, &error))?;
     let target = real_target(path);
     fs::rename(beside(&target, SUCCESSOR), &target).map_err(|error| Error::io("write", path, &error))?;
     Ok(Changed::flushed(&target))
@@ -252,21 +249,9 @@ impl Prepared {
     /// When its time cannot be set.
     pub fn a_second_later(self) -> Result<Self> {
         let before = fs::metadata(&self.target).and_then(|metadata| metadata.modified());
-        let time = before
-            .map_or_else(|_| SystemTime::now(), |at| SystemTime::now().max(at + Duration::from_secs(1)));
+        let later = before.ok().and_then(|at| at.checked_add(Duration::from_secs(1)));
+        let time = later.map_or_else(SystemTime::now, |later| later.max(SystemTime::now()));
         self.file.as_file().set_modified(time).map_err(|error| Error::io("write", &self.target, &error))?;
-        Ok(self)
-    }
-
-    /// Gives it the mode of the document that it replaces, where there is one: it may be for others to read.
-    ///
-    /// # Errors
-    /// When its mode cannot be set.
-    pub fn keeping_mode(self) -> Result<Self> {
-        if let Ok(metadata) = fs::metadata(&self.target) {
-            let set = self.file.as_file().set_permissions(metadata.permissions());
-            set.map_err(|error| Error::io("write", &self.target, &error))?;
-        }
         Ok(self)
     }
 
@@ -306,6 +291,7 @@ impl Prepared {
     /// When the file system refuses; nothing was changed then.
     pub fn commit(self) -> Result<Changed> {
         let Self { file, target, folder, .. } = self;
+        let _owner = AsOwner::take().map_err(|error| Error::io("write", &target, &error))?;
         file.persist(&target).map_err(|error| Error::io("write", &target, &error.error))?;
         let changed = Changed::flushed(&target).after(folder);
         remove_superseded(&target);
@@ -329,6 +315,7 @@ pub struct Aside {
 /// # Errors
 /// When it exists and cannot be renamed; nothing was changed then.
 pub fn set_aside(path: &Path) -> Result<Aside> {
+    let _owner = AsOwner::take().map_err(|error| Error::io("rename", path, &error))?;
     match fs::rename(path, aside(path)) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("rename", path, &error)),
         _ => Ok(Aside { path: path.to_owned(), discarded: false }),
@@ -347,6 +334,7 @@ pub fn aside(path: &Path) -> PathBuf {
 /// # Errors
 /// When it cannot be renamed; it is still aside then.
 pub fn restore(path: &Path) -> Result<Option<Changed>> {
+    let _owner = AsOwner::take().map_err(|error| Error::io("bring back", path, &error))?;
     match rename_new(&aside(path), path) {
         Ok(()) => Ok(Some(Changed::flushed(path))),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => Ok(None),
@@ -361,6 +349,7 @@ impl Aside {
     /// When it exists and cannot be removed. It stays aside then, and is not put back.
     pub fn discard(mut self) -> Result<Changed> {
         self.discarded = true;
+        let _owner = AsOwner::take().map_err(|error| Error::io("remove", &self.path, &error))?;
         sweep(&self.path);
         let _ = fs::remove_file(left_successor(&self.path));
         remove_one(&aside(&self.path))
@@ -407,6 +396,7 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 /// # Errors
 /// When it exists and cannot be removed; it is still there then.
 pub fn remove(path: &Path) -> Result<Changed> {
+    let _owner = AsOwner::take().map_err(|error| Error::io("remove", path, &error))?;
     // First, as one that stayed would be taken for the last copy of what is gone.
     remove_superseded(path);
     sweep(path);
@@ -432,6 +422,7 @@ pub fn make_folder(folder: &Path) -> Result<Changed> {
         return Ok(Changed::nothing());
     }
     let failed = |error: &io::Error| Error::io("make the folder", folder, error);
+    let _owner = AsOwner::take().map_err(|error| failed(&error))?;
     let mut missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
     let mut changed = Changed::nothing();
     while let Some(next) = missing.pop() {
@@ -444,20 +435,6 @@ pub fn make_folder(folder: &Path) -> Result<Changed> {
     }
     // Where it exists, and is none.
     if folder.is_dir() { Ok(changed) } else { Err(failed(&ErrorKind::NotADirectory.into())) }
-}
-
-/// Makes a folder of ours private again where npm, or a umask, left it open.
-///
-/// # Errors
-/// When it exists and cannot be tightened.
-pub fn tighten_folder(folder: &Path) -> Result<()> {
-    match fs::metadata(folder) {
-        Ok(metadata) if metadata.mode() & 0o077 != 0 => {
-            fs::set_permissions(folder, Permissions::from_mode(0o700))
-                .map_err(|error| Error::io("make private", folder, &error))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Flushes the folder that a document stands in: only then is a rename or a removal durable.
@@ -532,6 +509,8 @@ fn remove_superseded(target: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[test]

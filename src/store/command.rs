@@ -9,9 +9,9 @@ use std::process::ExitStatus;
 
 use zeroize::Zeroizing;
 
-use super::Store;
 use super::atomic::Bytes;
 use super::credential::Document;
+use super::{Store, trusted};
 use crate::error::{Error, Result, reason};
 use crate::launch::{self, Piped};
 use crate::profile::{Commands, ProfileName, program};
@@ -115,6 +115,7 @@ impl Store<'_> {
 
     fn run<'c>(&self, name: &ProfileName, command: &'c str, does: &str, input: &[u8]) -> Result<Ended<'c>> {
         let word = program(command);
+        trusted::may_run(self.home, &format!("'{word}', which {does} the credential of profile '{name}'"))?;
         let line = command.replace("{profile}", name.as_str());
         let environment = self.access.person.environment();
         let failed = |why: &str| {

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -19,6 +19,7 @@ use super::home::Home;
 use super::kept_in::{Identity, StoreCommands, commands, encrypted_to, store_kind};
 use super::lock::Lock;
 use super::marks::Marks;
+use super::trusted::{self, Reading};
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
 use crate::oauth::client::{self, Client, Preset};
@@ -68,6 +69,9 @@ pub struct Entry {
     // Up to 370 names in each profile, and only the chosen one's are looked at.
     scopes: Option<Box<RawValue>>,
     oauth: Option<OAuth>,
+    /// We are root, and the folder is another person's.
+    #[serde(skip)]
+    is_anothers: bool,
 }
 
 /// What of the OAuth client is not as built in.
@@ -109,7 +113,8 @@ impl Config {
     pub fn load_alone(home: &Home) -> Result<Self> {
         let path = home.config();
         let parse = |bytes: &Bytes| parse(&path.display().to_string(), bytes);
-        Ok(atomic::read_settled(&path, atomic::read, parse)?.unwrap_or_default())
+        let read = |path: &Path| trusted::read(home, path, Reading::Settings);
+        atomic::read_settled(&path, read, parse)?.map_or_else(|| Ok(Self::default()), |it| it.judged(home))
     }
 
     /// The profile of that name, with what restricts it. `None` when the file says nothing of it.
@@ -156,6 +161,15 @@ impl Config {
     pub fn entry(&self, name: &str) -> Option<&Entry> {
         self.profiles.get(name)?.cloudflare.as_ref()
     }
+
+    /// Writes down in each entry whether the folder is another person's.
+    fn judged(mut self, home: &Home) -> Result<Self> {
+        if trusted::is_anothers(home)? {
+            let entries = self.profiles.values_mut().filter_map(|providers| providers.cloudflare.as_mut());
+            entries.for_each(|entry| entry.is_anothers = true);
+        }
+        Ok(self)
+    }
 }
 
 impl Entry {
@@ -171,6 +185,18 @@ impl Entry {
         let id = self.metadata.id.as_deref().unwrap_or_default();
         let named = self.credential_store.as_deref();
         let method = Method::from_name(&self.method).ok_or_else(|| wrong("method", &self.method))?;
+        let endpoint = self.base_url.as_deref().map(Endpoint::parse).transpose()?;
+        let sign_in = if method == Method::OAuth { Some(self.sign_in()?) } else { None };
+        if self.is_anothers {
+            let client = sign_in.as_ref().map(|sign_in| &sign_in.client);
+            let urls = client.map(|client| [&client.auth_url, &client.token_url, &client.revoke_url]);
+            let urls = urls.into_iter().flatten().chain([&endpoint]).flatten();
+            if let Some(url) = urls.into_iter().find(|url| !url.is_loopback() && !url.is_cloudflares()) {
+                let why = "which root doesn't follow in another person's folder";
+                return Err(Error::new(format!("profile '{name}' is for {url}, {why}"))
+                    .hint("run it as the owner of the folder: sudo -u OWNER alchemy …"));
+            }
+        }
         Ok(Profile {
             name: name.clone(),
             method,
@@ -180,11 +206,11 @@ impl Entry {
             },
             store: store_kind(named, self.encrypted_to.clone(), self.commands.clone())
                 .ok_or_else(|| wrong("store", named.unwrap_or_default()))?,
-            endpoint: self.base_url.as_deref().map(Endpoint::parse).transpose()?,
+            endpoint,
             token: self.token_id.clone().map(|id| TokenFacts { id, expires: self.token_expires }),
             also: self.also.clone(),
             confirm: self.confirm,
-            sign_in: if method == Method::OAuth { Some(self.sign_in()?) } else { None },
+            sign_in,
         })
     }
 
@@ -265,9 +291,10 @@ impl<'a> Edit<'a> {
             let document = |error| Error::new(format!("{origin} is not valid JSON: {error}")).hint(BY_HAND);
             Ok((parse(&origin, bytes)?, serde_json::from_slice(bytes).map_err(document)?))
         };
-        let (before, document) = atomic::read_settled(&path, atomic::read, parse)?
+        let read = |path: &Path| trusted::read(home, path, Reading::Settings);
+        let (before, document) = atomic::read_settled(&path, read, parse)?
             .unwrap_or_else(|| (Config::default(), Map::from_iter([("version".to_owned(), VERSION.into())])));
-        let before = Config { marks: Marks::load(home)?, ..before };
+        let before = Config { marks: Marks::load(home)?, ..before.judged(home)? };
         let mut edit =
             Self { home, document, marks: before.marks.clone(), before, messages: *messages, lock };
         edit.take_marks_over();

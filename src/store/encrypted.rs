@@ -8,10 +8,11 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::atomic::{self, Bytes, Changed};
+use super::atomic::{Bytes, Changed};
 use super::cipher::{self, Private, Refused};
 use super::credential::Document;
 use super::kernel_keyring::{self, Kept};
+use super::trusted::{self, Reading};
 use super::{Store, generation};
 use crate::digest::sha256_hex;
 use crate::error::{Error, Kind, Result};
@@ -48,18 +49,16 @@ impl Store<'_> {
     ) -> Result<Option<Document>> {
         let path = self.home.encrypted(name);
         let shown = path.display().to_string();
-        let Some(found) = atomic::read_secret(&path)? else { return Ok(None) };
-        if found.tightened {
-            self.messages.say(&format!("{shown} could be read by others; its mode is 0600 now"));
-        }
-        let digest = sha256_hex(&*found.bytes);
+        let reading = Reading::Secret { waits: self.access.may_ask };
+        let Some(bytes) = trusted::read(self.home, &path, reading)? else { return Ok(None) };
+        let digest = sha256_hex(&*bytes);
         let parse = |document: &Bytes| {
             Document::parse(document, &shown).map(Some).map_err(|error| error.hint(mend(name)))
         };
         if let Some(document) = self.known_document(name, &path, &digest) {
             return parse(&document);
         }
-        let document = self.decrypt(name, encryption, &shown, &found.bytes, may_ask)?;
+        let document = self.decrypt(name, encryption, &shown, &bytes, may_ask)?;
         let parsed = parse(&document)?;
         self.remember(name, encryption, &digest, &document);
         Ok(parsed)
@@ -91,7 +90,7 @@ impl Store<'_> {
             return true;
         }
         let path = self.home.encrypted(&profile.name);
-        let bytes = atomic::read(&path).ok().flatten();
+        let bytes = trusted::read(self.home, &path, Reading::Secret { waits: false }).ok().flatten();
         bytes.is_none_or(|bytes| self.known_document(&profile.name, &path, &sha256_hex(&*bytes)).is_some())
     }
 

@@ -5,8 +5,8 @@
 //! time of modification: direnv and tcsh compare no less. Nothing is in them that anyone must keep.
 
 use std::fs::{File, OpenOptions};
-use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,7 +14,11 @@ use jiff::Timestamp;
 
 use super::atomic;
 use super::home::Home;
+use super::trusted::open_own;
 use crate::profile::ProfileName;
+
+/// More than this is in no such file.
+const LONGEST: u64 = 4096;
 
 /// Tells those who watch that something has changed, and these profiles in particular. Called when the change
 /// is durable: whoever looks then sees it.
@@ -30,16 +34,24 @@ pub fn moved(home: &Home, profiles: &[&ProfileName]) {
 /// When a profile or its credential was changed last, as far as is known.
 #[must_use]
 pub fn changed(home: &Home, name: &ProfileName) -> Option<Timestamp> {
-    let file = File::open(home.stamp(name)).ok()?;
+    let file = open_own(&home.stamp(name), OpenOptions::new().read(true)).ok()?;
     Timestamp::from_nanosecond(text_of(&file).try_into().ok()?).ok()
+}
+
+/// What the file `generation` says, for a shell that compares it; `None` where it is none of ours.
+#[must_use]
+pub fn text(home: &Home) -> Option<Vec<u8>> {
+    let file = open_own(&home.generation(), OpenOptions::new().read(true)).ok()?;
+    let mut bytes = Vec::new();
+    file.take(LONGEST).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 fn move_on(path: &Path) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         drop(atomic::make_folder(folder).map_err(io::Error::other)?);
     }
-    let file =
-        OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)?;
+    let file = open_own(path, OpenOptions::new().create(true).truncate(false).read(true).write(true))?;
     // Two at once must not give it the same time. The file itself is never replaced.
     file.lock()?;
     let before = file.metadata()?.modified()?;
@@ -47,7 +59,8 @@ fn move_on(path: &Path) -> io::Result<()> {
     let nanoseconds = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let text = format!("{:020}\n", nanoseconds.max(text_of(&file).saturating_add(1)));
     file.write_all_at(text.as_bytes(), 0)?;
-    file.set_modified(now.max(before + Duration::from_secs(1)))
+    // One whose time is the last that there is stays there.
+    file.set_modified(before.checked_add(Duration::from_secs(1)).map_or(now, |later| later.max(now)))
 }
 
 /// The number in it; 0 for a new one.

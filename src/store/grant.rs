@@ -10,6 +10,7 @@ use super::credential::Document;
 use super::lock::Lock;
 use super::npm_lock::{self, NpmLock, Protocol};
 use super::place::same;
+use super::trusted::{self, Reading};
 use super::{Store, generation, npm, rescue};
 use crate::error::{Error, Kind, Result};
 use crate::profile::{Method, Profile, ProfileName, StoreKind};
@@ -298,8 +299,8 @@ impl Held<'_, '_> {
     /// The successor in a file beside the store's; `None` where there is none, or none that is whole.
     fn read_successor(&self, left: &Path) -> Result<Option<Document>> {
         let Profile { name, store, .. } = &self.profile;
-        let Some(bytes) = atomic::read(left)?.filter(|bytes| !bytes.iter().all(u8::is_ascii_whitespace))
-        else {
+        let bytes = trusted::read(self.store.home, left, Reading::Rescue)?;
+        let Some(bytes) = bytes.filter(|bytes| !bytes.iter().all(u8::is_ascii_whitespace)) else {
             return Ok(None);
         };
         let shown = left.display().to_string();
@@ -373,7 +374,8 @@ impl Held<'_, '_> {
             // One that a killed process left is waited for now, and not with the next pair in our hands.
             drop(self.store.lock_npms_profiles()?);
         }
-        let length = std::fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        // Longer is no document of ours, and will be refused when it is read.
+        let length = std::fs::metadata(&path).map_or(0, |metadata| metadata.len().min(atomic::LIMIT));
         let blank = vec![b' '; usize::try_from(length).unwrap_or_default() + SLACK];
         Ok(Room(Some(atomic::reserve(&path, &blank)?)))
     }

@@ -8,6 +8,7 @@ use super::config::Config;
 use super::credential::Document;
 use super::home::Home;
 use super::lock::Note;
+use super::trusted::{self, AsOwner, Reading};
 use super::{Store, generation, lock, npm, rescue};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
@@ -24,10 +25,11 @@ impl Store<'_> {
             StoreKind::File => {
                 let path = self.document_path(profile);
                 let parse = |bytes: &Bytes| Document::parse(bytes, &path.display().to_string());
-                match atomic::read_settled(&path, atomic::read, parse)? {
+                let read = |path: &Path| trusted::read(self.home, path, Reading::Secret { waits: false });
+                match atomic::read_settled(&path, read, parse)? {
                     Some(document) => Ok(Some(document)),
                     // The next command puts it back.
-                    None => atomic::read_settled(&atomic::aside(&path), atomic::read, parse),
+                    None => atomic::read_settled(&atomic::aside(&path), read, parse),
                 }
             }
             StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => {
@@ -69,8 +71,9 @@ impl Store<'_> {
         }
         if let Some(folder) = path.parent() {
             atomic::make_folder(folder)?.say(self.messages);
-            atomic::tighten_folder(folder)?;
+            trusted::close_folder(self.home, folder)?;
         }
+        let _owner = AsOwner::take().map_err(|error| Error::io("bring back", &moved, &error))?;
         // A link does not replace what somebody has put there meanwhile; a rename would.
         fs::hard_link(&moved, &path).map_err(|error| Error::io("bring back", &moved, &error))?;
         // It is back: that it is there, too, takes nothing of that away.

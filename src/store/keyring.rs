@@ -12,6 +12,8 @@ use keyring_core::{CredentialStore, Entry, Error};
 use zeroize::Zeroizing;
 
 use super::session_bus::SessionBus;
+use crate::error::reason;
+use crate::signals;
 
 /// The service name of all our entries.
 pub const SERVICE: &str = "alchemy-cli";
@@ -203,8 +205,7 @@ impl Keyring {
             let answer = call(&platform);
             drop(sender.send((answer, has_several(&platform)))); // too late an answer is dropped
         };
-        let thread = std::thread::Builder::new().spawn(run);
-        thread.map_err(|e| KeyringError::Other(e.to_string()))?;
+        signals::thread("keyring", run).map_err(|e| KeyringError::Other(reason(&e)))?;
         match answer.recv_timeout(unlock.limit()) {
             Ok((result, several)) => {
                 self.several.set(self.several.get() || several);

@@ -7,7 +7,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::atomic;
 use super::kept_in::Left;
+use super::trusted::open_own;
 use crate::error::{Error, Result};
 use crate::terminal::Messages;
 
@@ -152,11 +153,11 @@ fn open_first(paths: &[PathBuf]) -> Result<(&Path, File)> {
 /// a home that cannot be written.
 fn open(path: &Path) -> Result<File> {
     let made = path.parent().map_or(Ok(()), |folder| atomic::make_folder(folder).map(drop));
-    let write = OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path);
+    let write = open_own(path, OpenOptions::new().create(true).truncate(false).read(true).write(true));
     let failed = |error: &std::io::Error| Error::io("open the lock", path, error);
     match (made, write) {
         (_, Ok(file)) => Ok(file),
-        (made, Err(error)) => match File::open(path) {
+        (made, Err(error)) => match open_own(path, OpenOptions::new().read(true)) {
             Ok(file) => Ok(file),
             Err(_) if error.kind() == ErrorKind::NotFound => {
                 Err(made.err().unwrap_or_else(|| failed(&error)))
@@ -178,7 +179,7 @@ fn read(file: &File) -> Option<Note> {
 /// What the last holder of the lock at `path` wrote, held or not. Nothing is changed.
 #[must_use]
 pub fn peek(path: &Path) -> Option<Note> {
-    read(&File::open(path).ok()?)
+    read(&open_own(path, OpenOptions::new().read(true)).ok()?)
 }
 
 /// Who holds the lock at `path`, if anybody does: the process's id, where the system tells it.
@@ -186,7 +187,7 @@ pub fn peek(path: &Path) -> Option<Note> {
 /// # Errors
 /// When the file cannot be opened or tried.
 pub fn holder(path: &Path) -> io::Result<Option<Option<i32>>> {
-    let file = File::open(path)?;
+    let file = open_own(path, OpenOptions::new().read(true))?;
     // Shared, and for a moment: who comes just now tries again in 10 ms.
     match file.try_lock_shared() {
         Ok(()) => file.unlock().map(|()| None),

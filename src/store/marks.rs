@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::atomic;
 use super::document;
 use super::home::Home;
+use super::trusted::{self, Reading};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName};
 
@@ -54,7 +54,7 @@ impl Marks {
     /// When it cannot be read, is not JSON or of another shape (with line and column), or is newer than we know.
     pub fn load(home: &Home) -> Result<Self> {
         let path = home.marks();
-        match atomic::read(&path)? {
+        match trusted::read(home, &path, Reading::Settings)? {
             Some(bytes) => {
                 let version = |marks: &Self| marks.version;
                 document::parse(&path.display().to_string(), &bytes, VERSION, version)

@@ -33,6 +33,7 @@ mod rescue;
 mod secret_service;
 pub mod session_bus;
 pub mod settings;
+pub mod trusted;
 mod write;
 
 use std::borrow::Cow;
@@ -45,7 +46,7 @@ use crate::profile::{Method, Profile, ProfileName, StoreKind};
 use crate::shell;
 use crate::terminal::Messages;
 use access::Access;
-use atomic::Found;
+use atomic::Bytes;
 use config::Config;
 use credential::Document;
 use grant::ProfileLock;
@@ -53,6 +54,7 @@ use home::Home;
 use keyring::Keyring;
 use lock::Lock;
 use npm_lock::{NpmLock, Protocol};
+use trusted::Reading;
 
 /// The profiles and their credentials in one folder.
 pub struct Store<'a> {
@@ -313,16 +315,15 @@ impl<'a> Store<'a> {
 
     fn read_file(&self, path: &Path, name: &ProfileName) -> Result<Option<Document>> {
         let shown = path.display().to_string();
-        let parse = |found: &Found| {
-            if found.tightened {
-                self.messages.say(&format!("{shown} could be read by others; its mode is 0600 now"));
-            }
-            Document::parse(&found.bytes, &shown).map_err(|error| {
+        let read =
+            |path: &Path| trusted::read(self.home, path, Reading::Secret { waits: self.access.may_ask });
+        let parse = |bytes: &Bytes| {
+            Document::parse(bytes, &shown).map_err(|error| {
                 let hint = format!("set the profile up again: alchemy configure -p {name}");
                 if error.next_step().is_some() { error } else { error.hint(hint) }
             })
         };
-        atomic::read_settled(path, atomic::read_secret, parse)
+        atomic::read_settled(path, read, parse)
     }
 
     /// A credential file beside a profile that npm cannot read is a newer sign-in by npm: it is

@@ -4,6 +4,8 @@
 //! (`facts/alchemy-npm.md` §3.2). A folder without that document is no profile of ours. A change is made
 //! on the JSON as it is: version 2 moves away what it cannot read.
 
+use std::path::Path;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -11,6 +13,7 @@ use zeroize::Zeroizing;
 use super::atomic::{self, Bytes};
 use super::credential::{Document, Grant, expiry, refresh_token};
 use super::home::Home;
+use super::trusted::{self, Reading};
 use crate::error::{Error, Result};
 use crate::oauth::client::{Client, Preset};
 use crate::profile::{Account, AccountId, Profile, ProfileName, SignIn, StoreKind};
@@ -71,9 +74,8 @@ pub fn names(home: &Home) -> Result<Vec<ProfileName>> {
 /// When the document cannot be read, is none of version 2's, or is not complete.
 pub fn read(home: &Home, name: &ProfileName) -> Result<Option<(Profile, Document)>> {
     let path = home.npm_document(name);
-    atomic::read_settled(&path, atomic::read_waiting, |bytes: &Bytes| {
-        parse(bytes, name, &path.display().to_string())
-    })
+    let read = |path: &Path| trusted::read(home, path, Reading::Secret { waits: false });
+    atomic::read_settled(&path, read, |bytes: &Bytes| parse(bytes, name, &path.display().to_string()))
 }
 
 /// The document with another credential of its kind in it. The caller holds version 2's locks.
@@ -84,7 +86,7 @@ pub fn with(home: &Home, name: &ProfileName, credential: &Document) -> Result<By
     let path = home.npm_document(name);
     let gone =
         || Error::new(format!("{} is gone", path.display())).hint(by_npm(name, "edit", " --add Cloudflare"));
-    let bytes = atomic::read_waiting(&path)?.ok_or_else(gone)?;
+    let bytes = trusted::read(home, &path, Reading::Secret { waits: false })?.ok_or_else(gone)?;
     parse(&bytes, name, &path.display().to_string())?;
     let mut document: Value = serde_json::from_slice(&bytes).map_err(|_| gone())?;
     let values = &mut document["values"];

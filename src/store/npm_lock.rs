@@ -11,15 +11,17 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use super::atomic;
 use super::home::Home;
 use super::lock::{Lock, Mark, Wait};
+use super::trusted::AsOwner;
 use crate::error::{Error, Result};
 use crate::profile::ProfileName;
-use crate::signals::HeldBack;
+use crate::shell;
+use crate::signals;
 use crate::terminal::Messages;
 
 /// How often to look whether a lock is free.
@@ -82,11 +84,13 @@ impl NpmLock {
         {
             return Ok(None);
         }
+        let _owner = AsOwner::take().map_err(|error| Error::io("lock", &folder.path, &error))?;
         let mut wait = Wait::new(what, messages);
         loop {
             match folder.make() {
                 Ok(()) => break,
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                    folder.refuse_what_is_none()?;
                     if !folder.remove_if_dead() {
                         wait.pause(POLL, &folder.path)?;
                     }
@@ -110,10 +114,8 @@ impl NpmLock {
                 }
             }
         };
-        // It inherits what is held back, so that no signal reaches the process through it.
-        let _held_back = HeldBack::all();
         // Without a thread it lives for the protocol's time, which is mostly enough.
-        if let Ok(thread) = thread::Builder::new().name("heartbeat".to_owned()).spawn(beat) {
+        if let Ok(thread) = signals::thread("heartbeat", beat) {
             self.heartbeat = Some((stop, thread));
         }
         self
@@ -222,6 +224,20 @@ impl Folder {
             .any(|mark| mark.name == name && mark.inode == metadata.ino() && mark.times.contains(&time))
     }
 
+    /// Npm's locks are folders: whatever else has the name is held by nobody, and never goes by itself.
+    ///
+    /// # Errors
+    /// When there is something else.
+    fn refuse_what_is_none(&self) -> Result<()> {
+        let path = &self.path;
+        if fs::symlink_metadata(path).map_or(true, |metadata| metadata.is_dir()) {
+            return Ok(());
+        }
+        let word = shell::word(&path.display().to_string());
+        Err(Error::new(format!("{} isn't a lock of npm's, which is a folder", path.display()))
+            .hint(format!("take it away: rm {word}")))
+    }
+
     /// Sets the folder's time to now.
     ///
     /// # Errors
@@ -256,6 +272,7 @@ impl Folder {
 
     /// Removes the folder with this inode. Whether the lock is free now.
     fn remove(&self, inode: u64) -> bool {
+        let Ok(_owner) = AsOwner::take() else { return false };
         // Renamed it is free in one step: killed in the middle of emptying it, it would be nobody's that we know.
         let own = self.own_path();
         match self.clear(&own).then(|| atomic::rename_exclusively(&self.path, &own)) {

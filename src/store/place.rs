@@ -6,6 +6,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::credential::Document;
+use super::trusted;
 use super::write::remove_folder;
 use super::{Store, atomic, generation, npm};
 use crate::error::Result;
@@ -73,8 +74,8 @@ impl Store<'_> {
                 // Before there is anything in them.
                 if let Some(folder) = path.parent() {
                     atomic::make_folder(folder)?.say(self.messages);
-                    atomic::tighten_folder(&self.home.credentials())?;
-                    atomic::tighten_folder(folder)?;
+                    trusted::close_folder(self.home, &self.home.credentials())?;
+                    trusted::close_folder(self.home, folder)?;
                 }
                 let written =
                     atomic::write(&path, &document.to_bytes()).inspect_err(|_| remove_folder(&path));

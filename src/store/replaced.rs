@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use super::Store;
 use super::atomic::{self, Bytes};
 use super::credential::Document;
+use super::home::Home;
 use super::place::same;
+use super::trusted::{self, Reading};
 use crate::error::Result;
 use crate::profile::{Profile, StoreKind};
 
@@ -20,6 +22,9 @@ pub(super) struct Replaced<'s, 'a> {
     had: Had,
     changed: bool,
 }
+
+/// What it has is not waited for.
+const SECRET: Reading = Reading::Secret { waits: false };
 
 /// What there was.
 enum Had {
@@ -35,9 +40,9 @@ impl<'a> Store<'a> {
     /// Remembers what the profile's store has, before that is replaced. The caller holds its locks.
     pub(super) fn about_to_replace(&self, profile: &Profile) -> Replaced<'_, 'a> {
         let had = match &profile.store {
-            StoreKind::File => had_file(self.document_path(profile)),
-            StoreKind::Encrypted(_) => had_file(self.home.encrypted(&profile.name)),
-            StoreKind::Npm => had_file(self.home.npm_document(&profile.name)),
+            StoreKind::File => had_file(self.home, self.document_path(profile)),
+            StoreKind::Encrypted(_) => had_file(self.home, self.home.encrypted(&profile.name)),
+            StoreKind::Npm => had_file(self.home, self.home.npm_document(&profile.name)),
             StoreKind::Keyring | StoreKind::Command(_) => {
                 self.read_item(profile, false).map_or(Had::Unknown, Had::Item)
             }
@@ -47,12 +52,12 @@ impl<'a> Store<'a> {
 
     /// Remembers what is at a path, before that is replaced.
     pub(super) fn about_to_replace_file(&self, profile: &Profile, path: PathBuf) -> Replaced<'_, 'a> {
-        Replaced { store: self, profile: profile.clone(), had: had_file(path), changed: false }
+        Replaced { store: self, profile: profile.clone(), had: had_file(self.home, path), changed: false }
     }
 }
 
-fn had_file(path: PathBuf) -> Had {
-    match atomic::read(&path) {
+fn had_file(home: &Home, path: PathBuf) -> Had {
+    match trusted::read(home, &path, SECRET) {
         Ok(bytes) => Had::File(path, bytes),
         Err(_) => Had::Unknown,
     }
@@ -74,7 +79,7 @@ impl Replaced<'_, '_> {
         match &self.had {
             Had::Unknown => Ok(()),
             Had::File(path, bytes) => {
-                if atomic::read(path).is_ok_and(|now| now == *bytes) {
+                if trusted::read(store.home, path, SECRET).is_ok_and(|now| now == *bytes) {
                     return Ok(());
                 }
                 store.forget_opened(&profile.name);

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use super::atomic::{self, Bytes};
 use super::credential::Document;
 use super::home::Home;
+use super::trusted::{self, Reading};
 use crate::error::{Error, Kind, Result};
 use crate::profile::ProfileName;
 use crate::terminal::Messages;
@@ -72,7 +73,7 @@ impl Rescued {
 /// Whether something may wait for this profile: a question that costs no more than a look.
 #[must_use]
 pub fn any(home: &Home, name: &ProfileName) -> bool {
-    home.rescues(name).iter().any(|path| path.exists())
+    home.may_have_rescued(name)
 }
 
 /// All that wait for this profile, each as `open` decrypts it. One that holds no credential is of no use, and
@@ -93,12 +94,12 @@ pub fn read(home: &Home, name: &ProfileName, open: impl Fn(&str, Bytes) -> Resul
             let why = format!("the newest credential of profile '{name}' may wait in {shown}: {error}");
             error.retold(Kind::Failed, why)
         };
-        let Some(found) = atomic::read_secret(&path).map_err(unread)? else { continue };
-        if is_announcement(&found.bytes) {
+        let Some(bytes) = trusted::read(home, &path, Reading::Rescue).map_err(unread)? else { continue };
+        if is_announcement(&bytes) {
             waiting.is_announced = true;
             continue;
         }
-        match open(&shown, found.bytes) {
+        match open(&shown, bytes) {
             Ok(bytes) => waiting.credentials.extend(parse(path, &bytes)),
             // It was not written to its end.
             Err(error) if is_left && error.kind() == Kind::NoCredential => {}
@@ -157,8 +158,10 @@ pub fn announce(home: &Home, name: &ProfileName, replaces: &str, messages: Messa
 /// The rescue files of a profile that are there, and hold a credential.
 #[must_use]
 pub fn waiting(home: &Home, name: &ProfileName) -> Vec<PathBuf> {
-    let holds_none =
-        |path: &PathBuf| matches!(atomic::read(path), Ok(Some(bytes)) if is_announcement(&bytes));
+    let holds_none = |path: &PathBuf| {
+        let read = trusted::read(home, path, Reading::Rescue);
+        matches!(read, Ok(Some(bytes)) if is_announcement(&bytes))
+    };
     home.rescues(name).into_iter().filter(|path| path.exists() && !holds_none(path)).collect()
 }
 

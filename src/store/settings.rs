@@ -4,9 +4,9 @@ use jiff::SignedDuration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::atomic;
 use super::document::position;
 use super::home::Home;
+use super::trusted::{self, Reading};
 use crate::error::{Error, Result};
 use crate::terminal::time;
 
@@ -89,7 +89,7 @@ impl Settings {
     /// When the file cannot be read, or says something else; with line and column.
     pub fn load(home: &Home) -> Result<Self> {
         let path = home.settings();
-        let Some(bytes) = atomic::read(&path)? else { return Ok(Self::default()) };
+        let Some(bytes) = trusted::read(home, &path, Reading::Settings)? else { return Ok(Self::default()) };
         let wrong = |at: usize, what: &str| {
             let (line, column) = position(&bytes, at);
             Error::new(format!("{}, line {line}, column {column}: {what}", path.display())).hint(MEND)

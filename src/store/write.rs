@@ -14,6 +14,7 @@ use super::grant::{self, ProfileLock};
 use super::home::Home;
 use super::lock::Lock;
 use super::replaced::Replaced;
+use super::trusted::{self, Reading};
 use super::{Store, atomic, generation, inspect, npm, rescue};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
@@ -350,8 +351,8 @@ impl Store<'_> {
         let mut replaced = Vec::new();
         for (old, new) in files {
             replaced.push(self.about_to_replace_file(profile, new.clone()));
-            if let Some(found) = atomic::read_secret(old)? {
-                let written = atomic::write(new, &found.bytes).inspect_err(|_| remove_folder(new))?;
+            if let Some(bytes) = trusted::read(self.home, old, Reading::Secret { waits: false })? {
+                let written = atomic::write(new, &bytes).inspect_err(|_| remove_folder(new))?;
                 written.say(self.messages);
             }
         }

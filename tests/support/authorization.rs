@@ -82,6 +82,9 @@ pub struct Asked {
     pub agent: String,
 }
 
+/// What the server knew at a moment.
+pub struct Memory(Books);
+
 type Hook = dyn Fn(Moment) + Send + Sync;
 type Change = dyn Fn(&mut Value) + Send + Sync;
 
@@ -224,6 +227,24 @@ impl Authorization {
         }
     }
 
+    /// The refresh tokens that work now.
+    pub fn live_refresh_tokens(&self) -> Vec<String> {
+        let state = self.state();
+        let live = state.grants.iter().filter(|grant| !grant.over);
+        live.map(|grant| grant.refresh.clone()).collect()
+    }
+
+    /// What the server knows now.
+    pub fn memory(&self) -> Memory {
+        Memory(self.state().clone())
+    }
+
+    /// Knows again what it knew then, and nothing that came later.
+    pub fn restore(&self, memory: &Memory) {
+        self.settle();
+        *self.state() = memory.0.clone();
+    }
+
     /// Ends the grant of a token, as the person can in the dashboard.
     pub fn end(&self, token: &str) {
         let mut state = self.state();
@@ -249,7 +270,7 @@ struct Shared {
 }
 
 /// What the server knows.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Books {
     grants: Vec<Grant>,
     codes: BTreeMap<String, Code>,
@@ -262,7 +283,7 @@ struct Books {
     no_reuse_detection: bool,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Grant {
     client_id: String,
     scopes: Vec<String>,
@@ -279,6 +300,7 @@ impl Grant {
     }
 }
 
+#[derive(Clone)]
 struct Code {
     client_id: String,
     redirect_uri: String,

@@ -72,9 +72,14 @@ pub fn given(home: &Home, directory: &str, profile: &str) -> Variables {
 pub fn name_and_account(home: &Home, directory: &str, profile: &str) -> Variables {
     let account = if profile == "beta" { BETA } else { ACME };
     let active = active(&home.path().join(directory), profile);
-    [("CLOUDFLARE_ACCOUNT_ID", account), ("ALCHEMY_PROFILE", profile), ("ALCHEMY_ACTIVE", &active)]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+    [
+        ("CLOUDFLARE_ACCOUNT_ID", account),
+        ("CLOUDFLARE_DEFAULT_ACCOUNT_ID", account),
+        ("ALCHEMY_PROFILE", profile),
+        ("ALCHEMY_ACTIVE", &active),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
 }
 
 fn active(directory: &Path, profile: &str) -> String {

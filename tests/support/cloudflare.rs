@@ -242,6 +242,19 @@ impl Cloudflare {
         state.credentials.iter().find(|known| known.id == token_id).map(|known| known.value.clone())
     }
 
+    /// The credentials that it knows now.
+    pub fn credentials(&self) -> Vec<Credential> {
+        self.server.service.lock().credentials.clone()
+    }
+
+    /// Knows these credentials and no other, and has received nothing.
+    pub fn restore(&self, credentials: &[Credential]) {
+        self.settle();
+        let mut state = self.server.service.lock();
+        state.credentials = credentials.to_vec();
+        state.requests.clear();
+    }
+
     /// Plans a fault for requests from now on; [`Limit::on`] takes paths below `/client/v4`. Of several
     /// that apply, the first planned with times left is met.
     pub fn fault(&self, fault: Fault) -> Limit<'_, Fault> {
@@ -277,6 +290,22 @@ impl Cloudflare {
         own.map(|(_, title)| title.clone()).collect()
     }
 
+    /// Adds a DNS zone, which every credential sees.
+    pub fn zone(&self, name: &str) {
+        self.server.service.lock().zones.push(name.into());
+    }
+
+    /// The names of the DNS records that are there.
+    pub fn dns_records(&self) -> Vec<String> {
+        self.server
+            .service
+            .lock()
+            .dns_records
+            .iter()
+            .map(|record| text_of(record, "name").to_owned())
+            .collect()
+    }
+
     /// What was received so far, oldest first.
     pub fn requests(&self) -> Vec<Request> {
         self.server.service.lock().requests.clone()
@@ -290,6 +319,10 @@ struct State {
     grants: Option<(IsActive, Credential)>,
     /// KV namespaces that were made: account and title.
     namespaces: Vec<(String, String)>,
+    /// The names of DNS zones.
+    zones: Vec<String>,
+    /// DNS records, as the API shows them.
+    dns_records: Vec<Value>,
     requests: Vec<Request>,
     rolls: u32,
 }
@@ -374,6 +407,16 @@ fn hex_id(seed: &str) -> String {
 fn success(result: &Value) -> Response {
     let body = json!({ "success": true, "errors": [], "messages": [], "result": result });
     Response::json(200, &body)
+}
+
+/// Whether a query leaves this value of a field: it asks for no other one.
+fn is_asked_for(query: &str, key: &str, value: &str) -> bool {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(name, _)| *name == key).is_none_or(|(_, asked)| asked == value)
+}
+
+fn text_of<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap_or_default()
 }
 
 /// One page of a list as the query asks for it.
@@ -494,7 +537,15 @@ impl State {
             }
             // Wrangler goes on without memberships after 10000, but not after 9109 (4.125.0, `whoami`).
             ("GET", ["memberships"]) => Err(authentication_error()),
-            ("GET", ["zones"]) => Ok(page(Vec::new(), query)),
+            ("GET", ["zones"]) => {
+                let named = self.zones.iter().filter(|zone| is_asked_for(query, "name", zone));
+                let zones = named.map(|zone| json!({ "id": hex_id(zone), "name": zone, "status": "active" }));
+                Ok(page(zones.collect(), query))
+            }
+            (_, ["zones", id, "dns_records", rest @ ..]) => {
+                let is_known = self.zones.iter().any(|zone| hex_id(zone) == *id);
+                if is_known { self.dns(rest, request) } else { Err(no_route(path)) }
+            }
             ("GET", ["accounts", id, "storage", "kv", "namespaces"]) => {
                 let own = self.namespaces.iter().filter(|(account, _)| account == id);
                 let titles = ["example"].into_iter().chain(own.map(|(_, title)| title.as_str()));
@@ -512,6 +563,32 @@ impl State {
                 Some((owner, rest)) => self.tokens(&owner, rest, request),
                 None => Err(no_route(path)),
             },
+        }
+    }
+
+    /// The routes below `…/dns_records`.
+    fn dns(&mut self, rest: &[&str], request: &Request) -> Result<Response, Response> {
+        let (path, query) = route(request);
+        match (request.method.as_str(), rest) {
+            ("GET", []) => {
+                let asked = |record: &&Value| {
+                    let is = |key: &str, field| is_asked_for(query, key, text_of(record, field));
+                    is("name.exact", "name") && is("content.exact", "content")
+                };
+                Ok(page(self.dns_records.iter().filter(asked).cloned().collect(), query))
+            }
+            ("POST", []) => {
+                let body = serde_json::from_slice(&request.body).ok();
+                let mut record: Value = body.ok_or_else(|| error(400, 9207, "Request body is invalid."))?;
+                record["id"] = hex_id(&record.to_string()).into();
+                self.dns_records.push(record.clone());
+                Ok(success(&record))
+            }
+            ("DELETE", [id]) => {
+                self.dns_records.retain(|record| text_of(record, "id") != *id);
+                Ok(success(&json!({ "id": id })))
+            }
+            _ => Err(no_route(path)),
         }
     }
 

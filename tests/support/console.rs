@@ -233,7 +233,7 @@ impl Console {
 }
 
 /// Programs of ours before those of the machine.
-fn path_with(programs: &Path) -> std::ffi::OsString {
+pub fn path_with(programs: &Path) -> std::ffi::OsString {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let all = std::iter::once(programs.to_owned()).chain(std::env::split_paths(&path));
     std::env::join_paths(all).expect("a path")

@@ -5,6 +5,7 @@
 //! directive that nobody knows or that stands before no block is an error.
 
 use std::ops::Range;
+use std::path::Path;
 
 use pulldown_cmark::{CodeBlockKind, Event, Parser, Tag, TagEnd};
 
@@ -130,6 +131,17 @@ pub fn steps(text: &str) -> Result<Vec<Step>, String> {
         return Err("the last directive stands before no block".to_owned());
     }
     Ok(steps)
+}
+
+/// The file of this name that a page of the documentation shows.
+pub fn file(page: &str, name: &str) -> String {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect("read");
+    let blocks = steps(&text).expect("sound").into_iter().filter_map(|step| match step.what {
+        What::Block(block) => Some(block),
+        _ => None,
+    });
+    let named = blocks.into_iter().find(|block| block.marks.file.as_deref() == Some(name));
+    named.unwrap_or_else(|| panic!("no {name} in {page}")).text
 }
 
 /// Where the links of a text lead.

@@ -18,6 +18,8 @@ use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::{Pid, tcgetpgrp};
 
+use super::{ALCHEMY, Home};
+
 /// A wait that ends only when the test has failed.
 pub const LIMIT: Duration = Duration::from_secs(60);
 /// Between two looks whether the command has ended.
@@ -31,6 +33,10 @@ pub const CTRL_Z: &str = "\x1a";
 pub const ESC: &str = "\x1b";
 pub const DOWN: &str = "\x1b[B";
 pub const ENTER: &str = "\r";
+
+/// Shells with job control, and how they are started.
+pub const SHELLS: [(&str, &[&str]); 2] =
+    [("bash", &["--norc", "--noprofile", "--noediting", "-i"]), ("sh", &["-i", "-m"])];
 
 /// A terminal and the command that was started on it.
 pub struct Terminal {
@@ -56,6 +62,15 @@ pub struct Redirected {
 }
 
 impl Terminal {
+    /// An interactive shell with job control, one of [`SHELLS`], at its prompt. `$ALCHEMY` is the binary.
+    pub fn shell(home: &Home, name: &str, arguments: &[&str]) -> Self {
+        let mut command = home.command(name);
+        command.args(arguments).env("PS1", "prompt> ").env("TERM", "dumb").env("ALCHEMY", ALCHEMY);
+        let mut terminal = Self::start(command);
+        terminal.expect("prompt> ");
+        terminal
+    }
+
     /// Starts the command with the terminal as its stdin, stdout and stderr.
     pub fn start(command: Command) -> Self {
         Self::start_redirected(command, Redirected::default())
@@ -84,6 +99,32 @@ impl Terminal {
     /// The process group that the keys reach.
     pub fn foreground(&self) -> Pid {
         tcgetpgrp(&self.master).expect("a group in the foreground")
+    }
+
+    /// Whether the terminal is as it was before anything ran on it.
+    pub fn is_restored(&self) -> bool {
+        tcgetattr(&self.master).expect("modes") == self.modes
+    }
+
+    /// Waits until the terminal is not as it was: a question is shown a moment before or after it has its settings.
+    #[track_caller]
+    pub fn expect_modes_of_a_question(&self) {
+        self.wait_for(|| !self.is_restored(), "the terminal has the settings of a question");
+    }
+
+    /// Waits until the keys reach this group.
+    #[track_caller]
+    pub fn until_foreground(&self, group: Pid) {
+        self.wait_for(|| self.foreground() == group, "the group is in the foreground");
+    }
+
+    #[track_caller]
+    fn wait_for(&self, holds: impl Fn() -> bool, what: &str) {
+        let since = Instant::now();
+        while !holds() {
+            assert!(since.elapsed() < LIMIT, "not so: {what}\n{}", self.text());
+            thread::sleep(LOOK);
+        }
     }
 
     /// Writes to the command's stdin, which was redirected to a pipe, and closes it.
@@ -162,7 +203,7 @@ impl Terminal {
     pub fn finish(mut self) -> (i32, String) {
         while self.read() {}
         let status = self.child.wait().expect("an end");
-        assert!(tcgetattr(&self.master).expect("modes") == self.modes, "the terminal's modes are restored");
+        assert!(self.is_restored(), "the terminal's modes are restored");
         let shown = String::from_utf8_lossy(&self.shown);
         assert!(shown.rfind("\x1b[?25l") <= shown.rfind("\x1b[?25h"), "the cursor is visible");
         assert!(shown.rfind("\x1b[?2004h") <= shown.rfind("\x1b[?2004l"), "pasted text is plain again");
@@ -250,7 +291,6 @@ fn open() -> OpenptyResult {
 
 /// Has the command, which [`super::Home::command`] made, take the terminal as that of its session.
 fn take_terminal(command: &mut Command, slave: &OwnedFd) {
-    as_after_login(command);
     let slave = slave.as_raw_fd();
     let take = move || {
         // SAFETY: an ioctl without memory of ours; the descriptor lives in the caller beyond the spawn.
@@ -261,20 +301,6 @@ fn take_terminal(command: &mut Command, slave: &OwnedFd) {
     };
     // SAFETY: between fork and exec it makes one system call and allocates nothing.
     unsafe { command.pre_exec(take) };
-}
-
-/// Has the command mind the keys' signals: a caller in the background (`tests/run &`) has them ignored.
-pub fn as_after_login(command: &mut Command) {
-    let mind = || {
-        for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGHUP]
-        {
-            // SAFETY: the default action is no handler of ours.
-            unsafe { libc::signal(signal, libc::SIG_DFL) };
-        }
-        Ok(())
-    };
-    // SAFETY: between fork and exec it makes system calls and allocates nothing.
-    unsafe { command.pre_exec(mind) };
 }
 
 /// The text without control sequences; one whose end is still to come is left out, too.

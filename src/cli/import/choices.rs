@@ -26,11 +26,7 @@ pub fn ask(import: &Import, planned: &mut Planned, existing: &[Existing]) -> Res
             let is_taken = |name: &ProfileName| {
                 given.contains(name) || existing.iter().any(|it| it.name == name.as_str())
             };
-            let question = format!(
-                "profile '{name}' exists ({}); the one of {}:",
-                terminal::printable(&what),
-                import.tool
-            );
+            let question = format!("profile '{name}' exists ({what}); the one of {}:", import.tool);
             let options =
                 ["leave it out", "give it another name", "replace what is there"].map(str::to_owned);
             match terminal::ask_choice(&question, &options, 0, CONFLICT)? {
@@ -45,7 +41,7 @@ pub fn ask(import: &Import, planned: &mut Planned, existing: &[Existing]) -> Res
             }
         }
         if matches!(item.fate, Fate::Make | Fate::Replace(_)) {
-            let of = format!("'{}'", terminal::printable(&item.found.name));
+            let of = format!("'{}'", item.found.name);
             let account = match &item.accounts {
                 Accounts::One(_) => continue,
                 Accounts::Several(seen) => {
@@ -72,7 +68,7 @@ fn ask_name(proposed: Option<&ProfileName>, is_taken: impl Fn(&ProfileName) -> b
         match ProfileName::parse(text.trim()) {
             Ok(name) if is_taken(&name) => question = format!("'{name}' is taken, too; its name here:"),
             Ok(name) => return Ok(name),
-            Err(error) => question = format!("{}; its name here:", terminal::printable(&error.to_string())),
+            Err(error) => question = format!("{error}; its name here:"),
         }
     }
 }
@@ -82,8 +78,7 @@ pub fn ask_bindings(context: &Context, planned: &mut Planned) -> Result<()> {
     for bound in &mut planned.bindings {
         let (Fate::Collides(before), Some(name)) = (&bound.fate, &bound.name) else { continue };
         let directory = context.shown(&bound.directory);
-        let question =
-            format!("{} is bound to {before}; bind it to '{name}'?", terminal::printable(&directory));
+        let question = format!("{directory} is bound to {before}; bind it to '{name}'?");
         bound.fate = if terminal::ask_yes(&question, CONFLICT)? {
             Fate::Replace(before.clone())
         } else {

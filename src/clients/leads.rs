@@ -1,0 +1,1013 @@
+//! Where the words of a command lead: which programs of the table they call, in which folders, with which
+//! environments, files and configurations. Nothing is run.
+//!
+//! A direct call of a program that is known is read word by word. Behind everything else (a script of a package, a
+//! shell, a program that is not known) other calls may be made than those that can be seen: [`Leads::is_sure`] is false
+//! then, and [`super::hazards`] takes into account whatever lies there. What can be seen all the same (in the words, in
+//! scripts, in what scripts call) is evidence, by which a person is warned.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use super::packages::{NAME as PACKAGE, Package, Workspace, is_env_file, nearest};
+use super::programs::{EnvFiles, Filter, Program, Role, Verbs, called};
+use super::words::{Piece, Word, pieces};
+use crate::directory::file;
+
+/// The most that scripts call scripts.
+const DEPTH: u8 = 8;
+/// The most commands that are read.
+const COMMANDS: usize = 500;
+/// The most words of a command that are looked up as paths.
+const PATHS: usize = 64;
+/// The most `.env` files that a command may name.
+const ENV_FILES: usize = 8;
+/// The most that is read of a script's file, in bytes.
+const SCRIPT: u64 = 256 * 1024;
+
+/// The commands of wrangler that take a path to a script, beside which the configuration is then looked for
+/// (`resolveWranglerConfigPath` of wrangler 4.164).
+const WITH_SCRIPT: [&[&str]; 7] = [
+    &["deploy"],
+    &["dev"],
+    &["publish"],
+    &["preview"],
+    &["delete"],
+    &["versions", "upload"],
+    &["triggers", "deploy"],
+];
+
+/// A value that words give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// This one.
+    Known(String),
+    /// One that is known only when the command runs.
+    Unknown,
+}
+
+impl Value {
+    fn of(word: &Word) -> Self {
+        if word.is_known { Self::Known(word.text.to_string_lossy().into_owned()) } else { Self::Unknown }
+    }
+}
+
+/// A call of a program of the table that can be seen.
+#[derive(Debug, Clone)]
+pub struct Visit {
+    /// The program.
+    pub program: &'static Program,
+    /// Where it runs.
+    pub folder: PathBuf,
+    /// The environment that its own words name.
+    pub environment: Option<Value>,
+    /// The mode of `.env` files that its own words name.
+    pub mode: Option<&'static str>,
+    /// What an assignment before it says.
+    pub variables: Variables,
+    /// The `.env` files that it is named; none where it takes its own.
+    pub env_files: Vec<PathBuf>,
+    /// `.env` files that another program has loaded before it.
+    pub inherited: Vec<PathBuf>,
+    /// The entries of the files go before the variables.
+    pub is_above: bool,
+    /// The configurations that it is named.
+    pub configurations: Vec<PathBuf>,
+    /// The folders beside whose scripts it looks for its configuration, instead of its own.
+    pub beside: Vec<PathBuf>,
+    /// It is one of the commands for Pages.
+    pub is_pages: bool,
+}
+
+/// Variables that choose what is loaded, as far as an assignment among the words sets them.
+#[derive(Debug, Clone, Default)]
+pub struct Variables {
+    /// `CLOUDFLARE_ENV`.
+    pub environment: Option<Value>,
+    /// `NODE_ENV`.
+    pub mode: Option<Value>,
+    /// `TURBO_ENV_MODE`.
+    pub turbo: Option<Value>,
+}
+
+impl Variables {
+    fn assign(&mut self, name: &str, value: &Word) {
+        let place = match name {
+            "CLOUDFLARE_ENV" => &mut self.environment,
+            "NODE_ENV" => &mut self.mode,
+            "TURBO_ENV_MODE" => &mut self.turbo,
+            _ => return,
+        };
+        *place = Some(Value::of(value));
+    }
+}
+
+/// How surely words lead to a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Something there may be run.
+    Possible,
+    /// A path among the words is in it.
+    Named,
+    /// An option, `cd`, or the path of what is run says so.
+    Reached,
+}
+
+/// A folder that words lead to.
+#[derive(Debug, Clone)]
+pub struct Folder {
+    /// The folder, by its real path.
+    pub path: PathBuf,
+    /// How surely.
+    pub level: Level,
+}
+
+/// Something that could not be looked through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// The file in which it stands; `None` for the command itself.
+    pub file: Option<PathBuf>,
+    /// The line in it, from 1.
+    pub line: Option<usize>,
+    /// What it is, in words that follow the place.
+    pub what: String,
+}
+
+/// A call of a program that keeps variables from what it starts.
+#[derive(Debug, Clone)]
+pub struct Filtered {
+    /// The program.
+    pub program: &'static Program,
+    /// The file in which the call stands; `None` for the command itself.
+    pub file: Option<PathBuf>,
+    /// The line in it, from 1.
+    pub line: Option<usize>,
+    /// Where it runs.
+    pub folder: PathBuf,
+    /// What turbo is to run.
+    pub tasks: Vec<String>,
+    /// `--env-mode`, else what an assignment says.
+    pub mode: Option<Value>,
+}
+
+/// Where the words of a command lead.
+#[derive(Debug, Default)]
+pub struct Leads {
+    /// All that is called can be seen.
+    pub is_sure: bool,
+    /// The calls that can be seen.
+    pub visits: Vec<Visit>,
+    /// The folders, of which the first is the one that the command is started in.
+    pub folders: Vec<Folder>,
+    /// Environments that words name to a program that may do anything with them.
+    pub names: Vec<String>,
+    /// What could not be looked through.
+    pub unknown: Vec<Unknown>,
+    /// The calls that keep variables back.
+    pub filtered: Vec<Filtered>,
+}
+
+impl Leads {
+    /// Of a command with its arguments; without any, of a shell, in which anything may follow.
+    #[must_use]
+    pub fn of(command: &[OsString], directory: &Path, home: &Path) -> Self {
+        let mut walk = Walk { home, left: COMMANDS, leads: Self { is_sure: true, ..Self::default() } };
+        walk.leads.folders.push(Folder { path: directory.to_owned(), level: Level::Reached });
+        let at = At {
+            folder: directory.to_owned(),
+            variables: Variables::default(),
+            inherited: Vec::new(),
+            file: None,
+            line: None,
+            depth: DEPTH,
+        };
+        if command.is_empty() {
+            walk.leads.is_sure = false;
+        } else {
+            let words: Vec<Word> = command.iter().map(|word| Word::given(word)).collect();
+            walk.command(&words, &at);
+        }
+        walk.leads
+    }
+}
+
+/// Where in all that is read a command stands.
+#[derive(Clone)]
+struct At {
+    folder: PathBuf,
+    variables: Variables,
+    inherited: Vec<PathBuf>,
+    file: Option<PathBuf>,
+    line: Option<usize>,
+    /// How much deeper scripts may call scripts.
+    depth: u8,
+}
+
+struct Walk<'a> {
+    home: &'a Path,
+    left: usize,
+    leads: Leads,
+}
+
+/// Words as the row of their program reads them.
+#[derive(Default)]
+struct Parsed<'w> {
+    folder: Option<Word>,
+    environment: Option<Word>,
+    configurations: Vec<Word>,
+    env_files: Vec<Word>,
+    packages: Vec<Word>,
+    text: Option<Word>,
+    /// All options, by their names.
+    flags: Vec<&'w str>,
+    /// The places of the words that are no options, and whether such a one may be an option's value.
+    positionals: Vec<(usize, bool)>,
+    /// The place of `--`.
+    end: Option<usize>,
+    /// The place behind the text.
+    after_text: Option<usize>,
+}
+
+impl<'w> Parsed<'w> {
+    /// `until_first`: what follows the first word that is no option is another program's.
+    fn of(program: &Program, further: &[&str], words: &'w [Word], until_first: bool) -> Self {
+        let mut this = Self::default();
+        let options = &program.options;
+        let (mut at, mut may_be_value) = (0, false);
+        while let Some(word) = words.get(at) {
+            let place = at;
+            at += 1;
+            if word.str() == "--" {
+                this.end = Some(place);
+                break;
+            }
+            if word.str() == "-" {
+                this.flags.push("-");
+                continue;
+            }
+            let Some((name, attached)) = word.option() else {
+                this.positionals.push((place, may_be_value));
+                may_be_value = false;
+                if until_first {
+                    break;
+                }
+                continue;
+            };
+            may_be_value = false;
+            this.flags.push(name);
+            let is = |names: &[&str]| names.contains(&name);
+            let has_value = [
+                options.folder,
+                options.environment,
+                options.configuration,
+                options.env_file,
+                options.package,
+                options.text,
+                options.other,
+                further,
+            ]
+            .iter()
+            .any(|names| is(names));
+            if !has_value {
+                may_be_value = attached.is_none();
+                continue;
+            }
+            let value = attached.or_else(|| {
+                let next = words.get(at).filter(|next| !next.is_option())?;
+                at += 1;
+                Some(next.clone())
+            });
+            if is(options.env_file) {
+                this.env_files.extend(value);
+                // Wrangler takes all the words that follow, with `=` too (measured).
+                while options.are_env_files_many {
+                    let Some(next) = words.get(at).filter(|next| !next.is_option()) else { break };
+                    this.env_files.push(next.clone());
+                    at += 1;
+                }
+            } else if is(options.text) {
+                this.after_text = Some(at);
+                this.text = value;
+                if until_first {
+                    break;
+                }
+            } else if is(options.folder) {
+                this.folder = value;
+            } else if is(options.environment) {
+                this.environment = value;
+            } else if is(options.configuration) {
+                this.configurations.extend(value);
+            } else if is(options.package) {
+                this.packages.extend(value);
+            }
+        }
+        this.env_files.truncate(ENV_FILES);
+        this
+    }
+
+    /// One of the options stands there, also in `-xyz`.
+    fn has(&self, names: &[&str]) -> bool {
+        let is_one = |flag: &&str| {
+            let letters = flag.strip_prefix('-').filter(|rest| !rest.starts_with('-')).unwrap_or_default();
+            let mut short =
+                names.iter().filter_map(|name| name.strip_prefix('-').filter(|name| name.len() == 1));
+            names.contains(flag) || short.any(|letter| letters.contains(letter))
+        };
+        self.flags.iter().any(is_one)
+    }
+
+    /// Where the words of another program begin.
+    fn rest(&self) -> Option<usize> {
+        self.positionals.first().map(|(place, _)| *place).or(self.end.map(|end| end + 1))
+    }
+}
+
+impl Walk<'_> {
+    fn command(&mut self, words: &[Word], at: &At) {
+        let mut at = at.clone();
+        let assigned = words.iter().take_while(|word| word.assignment().is_some()).count();
+        let (assignments, words) = words.split_at(assigned);
+        for (name, value) in assignments.iter().filter_map(Word::assignment) {
+            at.variables.assign(name, &value);
+        }
+        let Some(head) = words.first() else { return };
+        if self.left == 0 {
+            return self.unknown(&at, "calls more programs than are looked at".to_owned());
+        }
+        self.left -= 1;
+        match head.program().and_then(called) {
+            Some(program) => self.known(program, words, &at),
+            None => self.other(words, &at),
+        }
+    }
+
+    fn known(&mut self, program: &'static Program, words: &[Word], at: &At) {
+        match program.role {
+            Role::Harmless => {}
+            Role::Client => self.client(program, words, at),
+            Role::Runtime => self.runtime(program, words, at),
+            Role::Runner(values) => self.runner(program, values, words, at),
+            Role::Manager(verbs) => self.manager(program, verbs, words, at),
+            Role::Monorepo => self.monorepo(program, words, at),
+            Role::Shell => self.shell(program, words, at),
+        }
+    }
+
+    fn client(&mut self, program: &'static Program, words: &[Word], at: &At) {
+        let words = words.get(1..).unwrap_or_default();
+        let parsed = Parsed::of(program, &[], words, false);
+        let folder = self.enter(parsed.folder.as_ref(), at);
+        let mut visit = self.visit(program, &parsed, &folder, at);
+        for configuration in &visit.configurations {
+            if let Some(parent) = configuration.parent() {
+                self.reach(parent, Level::Reached);
+            }
+        }
+        let positional = |n: usize| parsed.positionals.get(n).and_then(|(place, _)| words.get(*place));
+        visit.is_pages = positional(0).is_some_and(|word| word.str() == "pages");
+        let is_verb = |verb: &&&[&str]| {
+            verb.iter().enumerate().all(|(n, name)| positional(n).is_some_and(|word| word.str() == *name))
+        };
+        if let Some(verb) = WITH_SCRIPT.iter().find(is_verb).filter(|_| visit.configurations.is_empty()) {
+            let mut is_sure = false;
+            for (place, may_be_value) in parsed.positionals.iter().skip(verb.len()) {
+                let Some(path) = words.get(*place).and_then(|word| self.path(word, &folder)) else {
+                    continue;
+                };
+                if let Some(parent) = path.parent().filter(|_| path.is_file()) {
+                    self.reach(parent, Level::Reached);
+                    visit.beside.push(real(parent));
+                    is_sure |= !may_be_value;
+                }
+            }
+            if !is_sure && !visit.beside.is_empty() {
+                visit.beside.push(folder);
+            }
+        }
+        self.leads.visits.push(visit);
+    }
+
+    /// A program that runs code of the project.
+    fn runtime(&mut self, program: &'static Program, words: &[Word], at: &At) {
+        let words = words.get(1..).unwrap_or_default();
+        let parsed = Parsed::of(program, &[], words, matches!(program.env_files, EnvFiles::Named));
+        let folder = self.enter(parsed.folder.as_ref(), at);
+        let mut visit = self.visit(program, &parsed, &folder, at);
+        let first = parsed.positionals.first().map(|(place, _)| *place);
+        if let EnvFiles::ByMode(verbs, _) = program.env_files {
+            let verb = first.and_then(|place| words.get(place)).map(Word::str);
+            visit.mode = verbs.iter().find(|(name, _)| Some(*name) == verb).map(|(_, mode)| *mode);
+        }
+        // `node …/bin/wrangler.js`
+        let inner =
+            first.and_then(|place| words.get(place)?.program().and_then(called).map(|row| (place, row)));
+        if let Some((place, inner)) = inner.filter(|(_, inner)| inner.role == Role::Client) {
+            let mut at = At { folder, ..at.clone() };
+            at.inherited.extend(visit.env_files.clone());
+            return self.known(inner, words.get(place..).unwrap_or_default(), &at);
+        }
+        self.leads.is_sure = false;
+        for (place, _) in parsed.positionals.iter().take(2) {
+            let file = words.get(*place).and_then(|word| self.path(word, &folder));
+            if let Some(parent) = file.as_deref().filter(|file| file.is_file()).and_then(Path::parent) {
+                self.reach(parent, Level::Reached);
+            }
+        }
+        self.leads.visits.push(visit);
+        self.evidence(words, at);
+    }
+
+    /// A program that runs the one that its words name.
+    fn runner(&mut self, program: &'static Program, values: &[&str], words: &[Word], at: &At) {
+        let words = words.get(1..).unwrap_or_default();
+        let parsed = Parsed::of(program, values, words, true);
+        let mut at = at.clone();
+        at.folder = self.enter(parsed.folder.as_ref(), &at);
+        let rest = parsed.rest().and_then(|place| words.get(place..)).unwrap_or_default();
+        if !parsed.packages.is_empty() {
+            self.packages(&parsed, &at, None);
+        }
+        let is_plain = program.filter.is_none() && program.rules.is_empty();
+        let has_rest = rest.iter().any(|word| word.assignment().is_none());
+        if !is_plain && (has_rest || parsed.text.is_some()) {
+            self.leads.is_sure = false;
+            let filtered = self.filtered(program, &parsed, &at);
+            self.leads.filtered.extend(filtered);
+        }
+        if !program.rules.is_empty() {
+            let mut visit = self.visit(program, &parsed, &at.folder, &at);
+            visit.is_above |= parsed.has(&["-o", "--override", "--overload"]);
+            visit.is_above &= !parsed.has(&["--no-override"]);
+            at.inherited.extend(visit.files(None));
+            self.leads.visits.push(visit);
+        }
+        if let Some(text) = &parsed.text {
+            self.leads.is_sure = false;
+            self.text(&text.text.to_string_lossy(), &[], &at);
+        }
+        self.command(rest, &at);
+    }
+
+    fn manager(&mut self, program: &'static Program, verbs: &Verbs, words: &[Word], at: &At) {
+        let words = words.get(1..).unwrap_or_default();
+        let parsed = Parsed::of(program, &[], words, false);
+        let start = self.enter(parsed.folder.as_ref(), at);
+        let at = At { folder: start, ..at.clone() };
+        let package = nearest(&at.folder, self.home).map(Path::to_owned);
+        if !program.rules.is_empty() && !parsed.env_files.is_empty() {
+            let visit = self.visit(program, &parsed, &at.folder, &at);
+            self.leads.visits.push(visit);
+        }
+        let mut positionals = parsed.positionals.iter().map(|(place, _)| *place);
+        let Some(place) = positionals.next() else {
+            self.leads.is_sure = false;
+            return self.evidence(words, &at);
+        };
+        let verb = words.get(place).map(Word::str).unwrap_or_default();
+        if verbs.exec.contains(&verb) {
+            let rest = words.get(place + 1..).unwrap_or_default();
+            let inner = Parsed::of(program, &["--package", "-p"], rest, true);
+            if let Some(text) = &inner.text {
+                self.leads.is_sure = false;
+                self.text(&text.text.to_string_lossy(), &[], &at);
+            }
+            let rest = inner.rest().and_then(|place| rest.get(place..)).unwrap_or_default();
+            for folder in self.packages(&parsed, &at, None) {
+                self.command(rest, &At { folder, ..at.clone() });
+            }
+            return self.command(rest, &at);
+        }
+        if program.name == "yarn" && matches!(verb, "workspace" | "workspaces") {
+            return self.monorepo(program, words, &at);
+        }
+        let script = if verbs.run.contains(&verb) {
+            positionals.next().and_then(|place| words.get(place)).map(Word::str)
+        } else {
+            verbs.scripts.iter().find(|(name, _)| *name == verb).map(|(_, script)| *script)
+        };
+        // `bun test` runs no script.
+        let is_own = matches!(program.env_files, EnvFiles::ByMode(own, _) if own.iter().any(|(name, _)| *name == verb));
+        if is_own {
+            return self.runtime_of(program, words, &at);
+        }
+        let is_bare = script.is_none() && verbs.is_bare;
+        let name = script.or(is_bare.then_some(verb)).unwrap_or_default();
+        let is_in_all = parsed.has(&["--workspaces", "-ws", "--recursive"])
+            || (program.name == "pnpm" && parsed.has(&["-r"]));
+        if is_in_all || !parsed.packages.is_empty() {
+            self.evidence(words, &at);
+            self.leads.is_sure = false;
+            self.packages(&parsed, &at, Some(name));
+            return;
+        }
+        let read = package.as_deref().map(|folder| self.package(folder, &at)).unwrap_or_default();
+        let is_script = read.as_ref().is_some_and(|package| package.script(name).is_some());
+        if !is_script && is_bare && program.name != "npm-run-all" {
+            // Yarn runs a program in the folder of the package.
+            let rest = words.get(place..).unwrap_or_default();
+            if let Some(package) = package.filter(|_| program.name == "yarn") {
+                self.reach(&package, Level::Reached);
+                self.command(rest, &At { folder: real(&package), ..at.clone() });
+            }
+            let is_code = program.env_files != EnvFiles::Named;
+            let is_client = words.get(place).and_then(Word::program).and_then(called).is_some();
+            return if is_code && !is_client {
+                self.runtime_of(program, words, &at)
+            } else {
+                self.command(rest, &at)
+            };
+        }
+        // `bun run FILE`
+        if !is_script && program.env_files != EnvFiles::Named && script.is_some() {
+            return self.runtime_of(program, words, &at);
+        }
+        self.leads.is_sure = false;
+        self.evidence(words, &at);
+        if program.name == "npm-run-all" {
+            for name in parsed.positionals.iter().filter_map(|(place, _)| words.get(*place)) {
+                self.run_script(read.as_ref(), name.str(), &[], &at);
+            }
+            return;
+        }
+        if let Some(package) = &package {
+            self.reach(package, Level::Reached);
+        }
+        let further: Vec<Word> = match parsed.end {
+            Some(end) => words.get(end + 1..).unwrap_or_default().to_vec(),
+            // All but npm hand on what stands behind the script's name.
+            None if program.name == "npm" => Vec::new(),
+            None => {
+                let after = words.iter().position(|word| word.str() == name).map_or(words.len(), |at| at + 1);
+                words.get(after..).unwrap_or_default().to_vec()
+            }
+        };
+        self.run_script(read.as_ref(), name, &further, &at);
+    }
+
+    /// A manager that runs a file itself, as bun does.
+    fn runtime_of(&mut self, program: &'static Program, words: &[Word], at: &At) {
+        let words: Vec<Word> =
+            std::iter::once(Word::given(OsStr::new(program.name))).chain(words.iter().cloned()).collect();
+        self.runtime(program, &words, at);
+    }
+
+    /// A program that runs a script by its name in many packages.
+    fn monorepo(&mut self, program: &'static Program, words: &[Word], at: &At) {
+        let own = usize::from(words.first().is_some_and(|word| word.program().and_then(called).is_some()));
+        let words = words.get(own..).unwrap_or_default();
+        let parsed = Parsed::of(program, &[], words, false);
+        let at = At { folder: self.enter(parsed.folder.as_ref(), at), ..at.clone() };
+        self.leads.is_sure = false;
+        self.evidence(words, &at);
+        let positionals = parsed.positionals.iter().filter_map(|(place, _)| words.get(*place));
+        // `nx run PACKAGE:TASK`, `turbo run PACKAGE#TASK`.
+        let is_word =
+            |word: &&Word| !matches!(word.str(), "run" | "run-many" | "affected" | "exec" | "foreach");
+        let names: Vec<&str> = positionals.filter(is_word).map(Word::str).collect();
+        let task = |name: &str| name.rsplit([':', '#']).next().unwrap_or_default().to_owned();
+        let mut filtered = self.filtered(program, &parsed, &at);
+        if let Some(filtered) = &mut filtered {
+            filtered.tasks = names.iter().map(|name| (*name).to_owned()).collect();
+            let mode = words.iter().enumerate().find_map(|(place, word)| match word.option()? {
+                ("--env-mode", Some(value)) => Some(Value::of(&value)),
+                ("--env-mode", None) => words.get(place + 1).map(Value::of),
+                _ => None,
+            });
+            filtered.mode = mode.or(at.variables.turbo.clone());
+        }
+        self.leads.filtered.extend(filtered);
+        for name in names {
+            self.packages(&parsed, &at, Some(&task(name)));
+        }
+    }
+
+    fn shell(&mut self, program: &'static Program, words: &[Word], at: &At) {
+        let words = words.get(1..).unwrap_or_default();
+        let parsed = Parsed::of(program, &[], words, true);
+        self.leads.is_sure = false;
+        let filtered = self.filtered(program, &parsed, &at);
+        self.leads.filtered.extend(filtered);
+        // `-ec` is `-e -c`.
+        let joined = words.iter().position(|word| {
+            let text = word.str();
+            text.starts_with('-') && !text.starts_with("--") && text.len() > 2 && text.ends_with('c')
+        });
+        let text = parsed.text.clone().or_else(|| words.get(joined? + 1).cloned());
+        if let Some(text) = text {
+            self.text(&text.text.to_string_lossy(), &[], &at);
+            let rest = parsed.after_text.and_then(|place| words.get(place..)).unwrap_or_default();
+            return self.evidence(rest, &at);
+        }
+        match parsed.rest().and_then(|place| words.get(place)) {
+            Some(file) if file.program().and_then(called).is_some_and(|row| row.role == Role::Shell) => {
+                let place = parsed.rest().unwrap_or_default();
+                self.command(words.get(place..).unwrap_or_default(), &at);
+            }
+            Some(file) => self.script_file(file, &at, true),
+            None => {}
+        }
+        self.evidence(words, &at);
+    }
+
+    /// A program that the table does not have: what it does with its words is not known.
+    fn other(&mut self, words: &[Word], at: &At) {
+        self.leads.is_sure = false;
+        if let Some(head) = words.first() {
+            self.script_file(head, &at, false);
+        }
+        let rest = words.get(1..).unwrap_or_default();
+        self.evidence(rest, &at);
+        let mut inner = at.clone();
+        for (place, word) in rest.iter().enumerate() {
+            if let Some((name, value)) = word.assignment() {
+                inner.variables.assign(name, &value);
+            }
+            let text = word.text.to_string_lossy();
+            if text.contains(char::is_whitespace) {
+                self.text(&text, &[], &inner);
+            }
+            // `concurrently npm:deploy`
+            if let Some(name) = text.strip_prefix("npm:") {
+                let package = nearest(&at.folder, self.home).map(Path::to_owned);
+                let package = package.and_then(|folder| self.package(&folder, &at));
+                self.run_script(package.as_ref(), name, &[], &at);
+            }
+            let program = word.program().and_then(called).filter(|row| row.role != Role::Harmless);
+            if program.is_some() {
+                return self.command(rest.get(place..).unwrap_or_default(), &inner);
+            }
+        }
+    }
+
+    /// What the words of a program say that may do anything with them: environments, and paths.
+    fn evidence(&mut self, words: &[Word], at: &At) {
+        for (place, word) in words.iter().enumerate() {
+            let value = match word.option() {
+                Some(("-e" | "--env", Some(value))) => Some(value),
+                Some(("-e" | "--env", None)) => {
+                    words.get(place + 1).filter(|next| !next.is_option()).cloned()
+                }
+                _ => word.assignment().filter(|(name, _)| *name == "CLOUDFLARE_ENV").map(|(_, value)| value),
+            };
+            self.name(value.as_ref());
+        }
+        let value = |word: &Word| word.str().split_once('=').map(|(_, value)| value.to_owned());
+        let is_option = |word: &&Word| word.is_option() && !word.str().contains('=');
+        let candidates = words.iter().filter(|word| word.is_known && !is_option(word)).flat_map(|word| {
+            let whole = if word.is_option() { None } else { Some(word.text.clone()) };
+            whole.into_iter().chain(value(word).map(OsString::from))
+        });
+        for text in candidates.take(PATHS) {
+            let word = Word { text, is_known: true };
+            if word.text.is_empty() || word.text.to_string_lossy().contains(char::is_whitespace) {
+                continue;
+            }
+            let is_path = word.text.to_string_lossy().contains('/') || word.str() == "..";
+            let Some(path) = self.path(&word, &at.folder) else { continue };
+            let Ok(metadata) = fs::metadata(&path) else { continue };
+            if metadata.is_dir() {
+                self.reach(&path, if is_path { Level::Named } else { Level::Possible });
+            } else if !self.name_file(&path, at)
+                && is_path
+                && let Some(parent) = path.parent()
+                && !path.components().any(|part| part == Component::Normal("node_modules".as_ref()))
+            {
+                self.reach(parent, Level::Named);
+            }
+        }
+    }
+
+    /// A file that a word names counts, where its name says what it is for.
+    fn name_file(&mut self, path: &Path, at: &At) -> bool {
+        let Some(name) = path.file_name() else { return false };
+        let text = name.to_string_lossy();
+        let is_env = is_env_file(name);
+        let extension = Path::new(name).extension().and_then(OsStr::to_str);
+        let is_configuration =
+            text.starts_with("wrangler") && matches!(extension, Some("toml" | "json" | "jsonc"));
+        if !is_env && !is_configuration {
+            return false;
+        }
+        for program in ["wrangler", "alchemy"].into_iter().filter_map(called) {
+            let mut visit = self.visit(program, &Parsed::default(), &at.folder, at);
+            if is_env {
+                visit.env_files.push(path.to_owned());
+            } else {
+                visit.configurations.push(path.to_owned());
+            }
+            self.leads.visits.push(visit);
+        }
+        true
+    }
+
+    /// An environment that words name.
+    fn name(&mut self, value: Option<&Word>) {
+        let Some(Value::Known(name)) = value.map(Value::of) else { return };
+        if !self.leads.names.contains(&name) {
+            self.leads.names.push(name);
+        }
+    }
+
+    /// The commands of a shell's text, to the last of which `further` words are added.
+    fn text(&mut self, text: &str, further: &[Word], at: &At) {
+        let mut pieces = pieces(text);
+        if let Some(Piece::Command(words, _)) = pieces.last_mut() {
+            words.extend(further.iter().cloned());
+        }
+        let mut at = at.clone();
+        let is_file = at.line.is_none() && at.file.is_some();
+        let mut outer = Vec::new();
+        for piece in pieces {
+            match piece {
+                Piece::Open => outer.push(at.clone()),
+                Piece::Close => at = outer.pop().unwrap_or(at),
+                Piece::Command(words, line) => {
+                    let mut here = at.clone();
+                    if is_file {
+                        here.line = Some(line);
+                    }
+                    self.line(&words, &here, &mut at);
+                }
+            }
+        }
+    }
+
+    /// A command of a shell: `at` is where it runs, `after` where the next ones do.
+    fn line(&mut self, words: &[Word], at: &At, after: &mut At) {
+        let is_prefix = |word: &&Word| {
+            let prefixes = [
+                "if", "then", "elif", "else", "while", "until", "do", "!", "{", "time", "exec", "command",
+                "builtin",
+            ];
+            prefixes.contains(&word.str())
+        };
+        let words = words.get(words.iter().take_while(is_prefix).count()..).unwrap_or_default();
+        if words.iter().all(|word| word.assignment().is_some()) {
+            for (name, value) in words.iter().filter_map(Word::assignment) {
+                after.variables.assign(name, &value);
+            }
+            return;
+        }
+        let argument = || words.iter().skip(1).find(|word| !word.is_option() || word.str() == "-");
+        match words.first().map(Word::str).unwrap_or_default() {
+            "cd" | "pushd" | "chdir" => {
+                let home = Word { text: "~".into(), is_known: true };
+                let to = argument().cloned().unwrap_or(home);
+                after.folder = self.enter(Some(&to), at);
+            }
+            "export" | "set" | "declare" | "typeset" => {
+                for (name, value) in words.iter().filter_map(Word::assignment) {
+                    after.variables.assign(name, &value);
+                }
+            }
+            "." | "source" => {
+                let Some(file) = argument() else { return };
+                let path = self.path(file, &at.folder);
+                let is_env = path.as_deref().and_then(Path::file_name).is_some_and(is_env_file);
+                if let (Some(path), true) = (path, is_env) {
+                    // A shell sets what stands there, whatever was set before.
+                    for program in [called("sh"), called("wrangler")].into_iter().flatten() {
+                        let mut visit = self.visit(program, &Parsed::default(), &at.folder, at);
+                        visit.is_above = true;
+                        visit.env_files.push(path.clone());
+                        self.leads.visits.push(visit);
+                    }
+                } else {
+                    self.script_file(file, at, true);
+                }
+            }
+            _ => self.command(words, at),
+        }
+    }
+
+    /// A file that is run: its folder counts, and where it is a shell's script, what it calls.
+    fn script_file(&mut self, word: &Word, at: &At, is_shells: bool) {
+        let is_path = word.text.to_string_lossy().contains('/');
+        let Some(path) = self.path(word, &at.folder).filter(|_| is_path || is_shells) else { return };
+        let is_system =
+            ["/bin", "/usr", "/sbin", "/opt", "/lib", "/nix"].iter().any(|top| path.starts_with(top));
+        if is_system || !path.is_file() {
+            return;
+        }
+        if let Some(parent) = path.parent() {
+            self.reach(parent, Level::Reached);
+        }
+        if at.depth == 0 {
+            return self.unknown(at, format!("runs scripts that run more than {DEPTH} others"));
+        }
+        let Ok(Some(small)) = file::read(&path, SCRIPT, None) else {
+            return self.unknown(at, format!("runs {}, which could not be read whole", path.display()));
+        };
+        let text = String::from_utf8_lossy(&small.bytes);
+        let first = text.lines().next().unwrap_or_default();
+        let is_script = is_shells
+            || path.extension().is_some_and(|extension| extension == "sh" || extension == "bash")
+            || (first.starts_with("#!") && first.ends_with("sh"));
+        if is_script && !text.contains('\0') {
+            let at = At { file: Some(path.clone()), line: None, depth: at.depth - 1, ..at.clone() };
+            self.text(&text, &[], &at);
+        }
+    }
+
+    fn package(&mut self, folder: &Path, at: &At) -> Option<Package> {
+        match Package::read(folder) {
+            Ok(package) => package,
+            Err(why) => {
+                let at = At { file: Some(folder.join(PACKAGE)), line: None, ..at.clone() };
+                self.unknown(&at, format!("{why}, so its scripts were not looked through"));
+                None
+            }
+        }
+    }
+
+    /// A script of a package, with what runs before and after it.
+    fn run_script(&mut self, package: Option<&Package>, name: &str, further: &[Word], at: &At) {
+        let Some(package) = package else { return };
+        if at.depth == 0 {
+            return self.unknown(at, format!("runs scripts that run more than {DEPTH} others"));
+        }
+        let folder = real(&package.folder);
+        for script in package.around(name) {
+            let at = At {
+                folder: folder.clone(),
+                file: Some(folder.join(PACKAGE)),
+                line: Some(script.line),
+                depth: at.depth - 1,
+                ..at.clone()
+            };
+            self.text(&script.text, if script.name == name { further } else { &[] }, &at);
+        }
+    }
+
+    /// The packages of the workspace: those that are named are surely meant, else any may be. In each of them a
+    /// script is run, where one is given. The folders of those that are named are returned.
+    fn packages(&mut self, parsed: &Parsed, at: &At, script: Option<&str>) -> Vec<PathBuf> {
+        if script.is_none() && parsed.packages.is_empty() {
+            return Vec::new();
+        }
+        self.leads.is_sure = false;
+        let workspace = Workspace::around(&at.folder, self.home);
+        if !workspace.is_whole {
+            self.unknown(at, "has more packages in its workspace than are looked at".to_owned());
+        }
+        let names: Vec<&str> = parsed.packages.iter().map(Word::str).collect();
+        let named: Vec<PathBuf> =
+            names.iter().flat_map(|name| workspace.named(name, &at.folder).cloned()).collect();
+        for folder in &workspace.folders {
+            self.reach(folder, if named.contains(folder) { Level::Reached } else { Level::Possible });
+        }
+        let all = if named.is_empty() { &workspace.folders } else { &named };
+        for folder in all {
+            let package = script.and_then(|_| self.package(folder, at));
+            self.run_script(package.as_ref(), script.unwrap_or_default(), &[], at);
+        }
+        let root = nearest(&at.folder, self.home).map(Path::to_owned);
+        let root = root.filter(|_| named.is_empty()).and_then(|folder| self.package(&folder, at));
+        self.run_script(root.as_ref(), script.unwrap_or_default(), &[], at);
+        named
+    }
+
+    fn filtered(&self, program: &'static Program, parsed: &Parsed, at: &At) -> Option<Filtered> {
+        let is_on = match program.filter? {
+            Filter::Turbo => true,
+            Filter::With(options) => parsed.has(options),
+            Filter::Without(options) => !parsed.has(options),
+        };
+        is_on.then(|| Filtered {
+            program,
+            file: at.file.clone(),
+            line: at.line,
+            folder: at.folder.clone(),
+            tasks: Vec::new(),
+            mode: None,
+        })
+    }
+
+    fn visit(&mut self, program: &'static Program, parsed: &Parsed, folder: &Path, at: &At) -> Visit {
+        let paths = |words: &[Word]| -> Vec<PathBuf> {
+            words.iter().filter_map(|word| self.path(word, folder)).collect()
+        };
+        let visit = Visit {
+            program,
+            folder: folder.to_owned(),
+            environment: parsed.environment.as_ref().map(Value::of),
+            mode: None,
+            variables: at.variables.clone(),
+            env_files: paths(&parsed.env_files),
+            inherited: at.inherited.clone(),
+            is_above: program.is_above,
+            configurations: paths(&parsed.configurations),
+            beside: Vec::new(),
+            is_pages: false,
+        };
+        let unknown = parsed.env_files.iter().chain(&parsed.configurations).any(|word| !word.is_known);
+        if unknown {
+            self.unknown(at, format!("names {} a file that is known only when it runs", program.name));
+        }
+        visit
+    }
+
+    /// The folder that a word leads to from where a command runs, which is reached by it.
+    fn enter(&mut self, word: Option<&Word>, at: &At) -> PathBuf {
+        let Some(word) = word else { return at.folder.clone() };
+        match self.path(word, &at.folder).filter(|_| word.str() != "-") {
+            Some(path) => {
+                self.reach(&path, Level::Reached);
+                real(&path)
+            }
+            None => {
+                let what =
+                    format!("goes to {}, a folder that is known only when it runs", word.text.display());
+                self.unknown(at, what);
+                at.folder.clone()
+            }
+        }
+    }
+
+    fn path(&self, word: &Word, folder: &Path) -> Option<PathBuf> {
+        if !word.is_known || word.text.is_empty() {
+            return None;
+        }
+        let path = Path::new(&word.text);
+        Some(match path.strip_prefix("~") {
+            Ok(below) => self.home.join(below),
+            Err(_) => folder.join(path),
+        })
+    }
+
+    fn reach(&mut self, path: &Path, level: Level) {
+        let path = real(path);
+        match self.leads.folders.iter_mut().find(|folder| folder.path == path) {
+            Some(folder) => folder.level = folder.level.max(level),
+            None => self.leads.folders.push(Folder { path, level }),
+        }
+    }
+
+    fn unknown(&mut self, at: &At, what: String) {
+        let unknown = Unknown { file: at.file.clone(), line: at.line, what };
+        if !self.leads.unknown.contains(&unknown) {
+            self.leads.unknown.push(unknown);
+        }
+    }
+}
+
+impl Visit {
+    /// The `.env` files, of which a later one goes before an earlier one. `mode` is what `NODE_ENV` says;
+    /// `CLOUDFLARE_ENV` chooses none (measured).
+    #[must_use]
+    pub fn files(&self, mode: Option<&str>) -> Vec<PathBuf> {
+        if !self.env_files.is_empty() {
+            return self.env_files.clone();
+        }
+        let named = match &self.environment {
+            Some(Value::Known(name)) => Some(name.as_str()),
+            _ => None,
+        };
+        let names = match self.program.env_files {
+            EnvFiles::Named => Vec::new(),
+            EnvFiles::One => vec![".env".to_owned()],
+            EnvFiles::ByEnvironment => by_environment(named),
+            EnvFiles::ByMode(_, usual) => {
+                let variable = match &self.variables.mode {
+                    Some(Value::Known(name)) => Some(name.as_str()),
+                    _ => mode,
+                };
+                let variable = variable.filter(|name| ["development", "production", "test"].contains(name));
+                let mode = named.or(self.mode).or(variable).unwrap_or(usual);
+                by_mode(mode)
+            }
+        };
+        names.into_iter().map(|name| self.folder.join(name)).collect()
+    }
+}
+
+/// `.env`, `.env.local` and those of an environment, in wrangler's order.
+#[must_use]
+pub fn by_environment(name: Option<&str>) -> Vec<String> {
+    let mut names = vec![".env".to_owned(), ".env.local".to_owned()];
+    if let Some(name) = name.filter(|name| is_plain(name)) {
+        names.extend([format!(".env.{name}"), format!(".env.{name}.local")]);
+    }
+    names
+}
+
+/// The same for a mode, in the order of bun, Next and Vite; a test takes no `.env.local`.
+fn by_mode(mode: &str) -> Vec<String> {
+    let mut names = vec![".env".to_owned()];
+    let mode = Some(mode).filter(|mode| is_plain(mode));
+    names.extend(mode.map(|mode| format!(".env.{mode}")));
+    names.extend(mode.filter(|mode| *mode != "test").map(|_| ".env.local".to_owned()));
+    names.extend(mode.map(|mode| format!(".env.{mode}.local")));
+    names
+}
+
+/// A file's name is made of any text; only a plain one names an environment.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+/// A folder by its real path: what is above `..` is not known by words.
+fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}

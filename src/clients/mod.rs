@@ -1,0 +1,10 @@
+//! What other programs read, and what of it overrides the credential or the account that a command is given.
+
+pub mod cloudflare_cfg;
+pub mod hazards;
+pub mod jsonc;
+pub mod leads;
+pub mod packages;
+pub mod programs;
+pub mod turbo;
+pub mod words;

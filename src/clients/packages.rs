@@ -1,0 +1,285 @@
+//! Packages of JavaScript: the scripts that a `package.json` holds, and the packages of a workspace.
+//!
+//! Nothing is run. What is read is bounded: a repository may have any number of folders.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jsonc_parser::ast::{Object, Value};
+use jsonc_parser::common::Ranged;
+
+use super::jsonc;
+use crate::directory::file;
+use crate::directory::npm_bin::top;
+use crate::store::document::position;
+
+/// The name of the file.
+pub const NAME: &str = "package.json";
+/// The most that is read of a file, in bytes.
+const LIMIT: u64 = 1024 * 1024;
+/// The most packages of a workspace.
+const PACKAGES: usize = 64;
+/// The most entries of folders that are looked at for them.
+const ENTRIES: usize = 4096;
+/// How deep `**` goes.
+const DEPTH: usize = 3;
+
+/// A package.
+#[derive(Debug, Default)]
+pub struct Package {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its name.
+    pub name: Option<String>,
+    scripts: Vec<Script>,
+    workspaces: Vec<String>,
+}
+
+/// A script of a package.
+#[derive(Debug)]
+pub struct Script {
+    /// Its name.
+    pub name: String,
+    /// What a shell runs.
+    pub text: String,
+    /// The line in `package.json`, from 1.
+    pub line: usize,
+}
+
+impl Package {
+    /// The package of a folder, where there is one.
+    ///
+    /// # Errors
+    /// Why its file can't be understood, in words that follow the file's name.
+    pub fn read(folder: &Path) -> Result<Option<Self>, String> {
+        let small = file::read(&folder.join(NAME), LIMIT, None).map_err(|refusal| refusal.why())?;
+        let Some(small) = small else { return Ok(None) };
+        let text = jsonc::text(&small.bytes);
+        let value = jsonc::parse(&text)?;
+        let root = value.as_object().ok_or("is not an object")?;
+        let string = |value: &Value| value.as_string_lit().map(|text| text.value.to_string());
+        let get = |name: &str| jsonc::property(root, name).map(|property| &property.value);
+        let scripts = get("scripts").and_then(Value::as_object);
+        let script = |property: &jsonc_parser::ast::ObjectProp| {
+            let (line, _) = position(text.as_bytes(), property.start());
+            Some(Script { name: property.name.as_str().to_owned(), text: string(&property.value)?, line })
+        };
+        let workspaces = get("workspaces");
+        let packages = |object: &Object| jsonc::property(object, "packages").map(|list| strings(&list.value));
+        let workspaces =
+            workspaces.and_then(|value| value.as_object().map_or(Some(strings(value)), packages));
+        Ok(Some(Self {
+            folder: folder.to_owned(),
+            name: get("name").and_then(string),
+            scripts: scripts.iter().flat_map(|object| &object.properties).filter_map(script).collect(),
+            workspaces: workspaces.unwrap_or_default(),
+        }))
+    }
+
+    /// The script of a name: of two that are the same, the last one.
+    #[must_use]
+    pub fn script(&self, name: &str) -> Option<&Script> {
+        self.scripts.iter().rfind(|script| script.name == name)
+    }
+
+    /// What runs under a name: the script, with what runs before and after it.
+    pub fn around<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Script> {
+        let names = [format!("pre{name}"), name.to_owned(), format!("post{name}")];
+        let is_there = self.script(name).is_some();
+        names.into_iter().filter(move |_| is_there).filter_map(|name| self.script(&name))
+    }
+}
+
+fn strings(value: &Value) -> Vec<String> {
+    let elements = value.as_array().into_iter().flat_map(|array| &array.elements);
+    elements.filter_map(|value| value.as_string_lit().map(|text| text.value.to_string())).collect()
+}
+
+/// The nearest folder upward with a `package.json`, up to the root of the repository or the home.
+#[must_use]
+pub fn nearest<'a>(directory: &'a Path, home: &Path) -> Option<&'a Path> {
+    within(directory, home).find(|at| at.join(NAME).is_file())
+}
+
+/// A folder and those above it, up to the root of the repository or the home.
+pub fn within<'a>(directory: &'a Path, home: &Path) -> impl Iterator<Item = &'a Path> {
+    let top = top(directory, home);
+    directory.ancestors().take_while(move |at| at.starts_with(top))
+}
+
+/// The folders of a workspace.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    /// The folders of its packages.
+    pub folders: Vec<PathBuf>,
+    /// False where there are more than are looked at, or where they could not be found.
+    pub is_whole: bool,
+    entries: usize,
+}
+
+impl Workspace {
+    /// The workspace that a folder belongs to: of `workspaces` in a `package.json`, or of pnpm's file.
+    #[must_use]
+    pub fn around(directory: &Path, home: &Path) -> Self {
+        let mut this = Self { is_whole: true, ..Self::default() };
+        for at in within(directory, home) {
+            let mut patterns = match Package::read(at) {
+                Ok(package) => package.map(|package| package.workspaces).unwrap_or_default(),
+                Err(_) => {
+                    this.is_whole = false;
+                    Vec::new()
+                }
+            };
+            match file::read(&at.join("pnpm-workspace.yaml"), LIMIT, None) {
+                Ok(small) => patterns.extend(small.iter().flat_map(|small| pnpm(&small.bytes))),
+                Err(_) => this.is_whole = false,
+            }
+            if patterns.is_empty() {
+                continue;
+            }
+            // What a pattern takes out is looked at all the same.
+            for pattern in patterns.iter().filter(|pattern| !pattern.starts_with('!')) {
+                let parts: Vec<&str> = pattern.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+                this.expand(at, &parts, DEPTH);
+            }
+            break;
+        }
+        this
+    }
+
+    fn expand(&mut self, at: &Path, parts: &[&str], depth: usize) {
+        let Some((part, rest)) = parts.split_first() else {
+            if at.join(NAME).is_file() && !self.folders.iter().any(|folder| folder == at) {
+                if self.folders.len() == PACKAGES {
+                    self.is_whole = false;
+                } else {
+                    self.folders.push(at.to_owned());
+                }
+            }
+            return;
+        };
+        if !part.contains('*') {
+            return self.expand(&at.join(part), rest, depth);
+        }
+        let is_deep = *part == "**";
+        if is_deep {
+            self.expand(at, rest, depth);
+        }
+        if is_deep && depth == 0 {
+            return;
+        }
+        let (first, last) = part.split_once('*').unwrap_or_default();
+        for entry in fs::read_dir(at).into_iter().flatten().flatten() {
+            self.entries += 1;
+            if self.entries > ENTRIES {
+                self.is_whole = false;
+                return;
+            }
+            let name = entry.file_name();
+            let text = name.to_string_lossy();
+            // Only the first star of a part is one: what a second stands for is looked at, too.
+            let last = last.rsplit('*').next().unwrap_or_default();
+            let fits = is_deep || (text.starts_with(first) && text.ends_with(last));
+            if !fits || name == "node_modules" || text.starts_with('.') || !entry.path().is_dir() {
+                continue;
+            }
+            if is_deep {
+                self.expand(&entry.path(), parts, depth - 1);
+            } else {
+                self.expand(&entry.path(), rest, depth);
+            }
+        }
+    }
+
+    /// The packages that a word names, by their folder or their name as a whole or behind their scope.
+    pub fn named<'a>(&'a self, word: &'a str, at: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
+        let plain = word.trim_start_matches("...").trim_end_matches("...").trim_matches(['{', '}', '^']);
+        let path = fs::canonicalize(at.join(plain)).ok();
+        self.folders.iter().filter(move |folder| {
+            let package = || Package::read(folder).ok().flatten().and_then(|package| package.name);
+            let is_name = |name: String| {
+                name == plain || name.rsplit_once('/').is_some_and(|(_, short)| short == plain)
+            };
+            path.as_deref() == fs::canonicalize(folder).ok().as_deref() || package().is_some_and(is_name)
+        })
+    }
+}
+
+/// The list `packages` of pnpm's file: one a line, as everybody writes it, or in brackets.
+fn pnpm(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let plain = |item: &str| item.trim().trim_matches(['"', '\'']).to_owned();
+    let (mut found, mut is_list) = (Vec::new(), false);
+    for line in text.lines() {
+        let line = line.split(" #").next().unwrap_or_default().trim_end();
+        if let Some(rest) = line.strip_prefix("packages:") {
+            is_list = true;
+            let inner = rest.trim().trim_start_matches('[').trim_end_matches(']');
+            found.extend(inner.split(',').map(plain));
+        } else if let (true, Some(item)) = (is_list, line.trim_start().strip_prefix('-')) {
+            found.push(plain(item));
+        } else if !line.trim().is_empty() && !line.trim_start().starts_with('#') {
+            is_list = false;
+        }
+    }
+    found.retain(|item| !item.is_empty());
+    found
+}
+
+/// The version of a package that is installed for a folder.
+#[must_use]
+pub fn version(directory: &Path, package: &str) -> Option<Version> {
+    let file = |at: &Path| at.join("node_modules").join(package).join(NAME);
+    let file = directory.ancestors().map(file).find(|file| file.is_file())?;
+    let small = file::read(&file, LIMIT, None).ok()??;
+    let text = jsonc::text(&small.bytes);
+    let value = jsonc::parse(&text).ok()?;
+    let version = &jsonc::property(value.as_object()?, "version")?.value;
+    Version::parse(&version.as_string_lit()?.value)
+}
+
+/// The first two numbers of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u32, pub u32);
+
+impl Version {
+    fn parse(text: &str) -> Option<Self> {
+        let mut numbers = text.split('.').map(str::parse);
+        Some(Self(numbers.next()?.ok()?, numbers.next()?.ok()?))
+    }
+}
+
+/// True for the name of a `.env` file: what direnv runs is none.
+#[must_use]
+pub fn is_env_file(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.strip_prefix(".env")
+        .is_some_and(|rest| !rest.starts_with("rc") && !rest.starts_with(char::is_alphabetic))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pnpms_list_is_read_in_both_of_its_forms() {
+        for (text, expected) in [
+            ("packages:\n  - 'a/*'\n  # - no\n  - \"b\" # yes\nother:\n  - c\n", vec!["a/*", "b"]),
+            ("packages: ['a', b/**]\n", vec!["a", "b/**"]),
+            ("catalog:\n  a: 1\n", vec![]),
+        ] {
+            assert_eq!(pnpm(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn env_files_are_told_by_their_names() {
+        for name in [".env", ".env.local", ".env.staging", ".env-prod", ".env_x"] {
+            assert!(is_env_file(OsStr::new(name)), "{name}");
+        }
+        for name in [".envrc", ".envrc.local", ".environment", "env", ".e"] {
+            assert!(!is_env_file(OsStr::new(name)), "{name}");
+        }
+    }
+}

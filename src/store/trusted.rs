@@ -1,0 +1,454 @@
+//! Whose a file is, who else may change or read it, and what follows from that (design §5). One place decides:
+//! [`judge`].
+//!
+//! A file is trusted that has the owner of its data folder, when that owner is us, or we are root. What others
+//! may write (or read, where it is a secret) is tightened where it is ours alone, and refused elsewhere. As
+//! root in another person's folder we act on files as that person ([`AsOwner`]): what is made there is
+//! theirs, and no link of theirs leads us where they could not go themselves.
+
+use std::cell::{Cell, OnceCell};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::sync::OnceLock;
+
+use nix::libc;
+use nix::unistd::{Gid, Uid, geteuid};
+
+use super::atomic::{self, Bytes};
+use super::home::Home;
+use crate::error::{Error, Result};
+use crate::shell;
+use crate::terminal::Messages;
+
+/// What nobody else may do with a file or a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// Change it: it can run or redirect something.
+    ToWriting,
+    /// Read it either: it holds a secret.
+    ToAll,
+}
+
+impl Closed {
+    fn forbids(self) -> u32 {
+        match self {
+            Self::ToWriting => 0o022,
+            Self::ToAll => 0o077,
+        }
+    }
+}
+
+/// What is to be done with something that is trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing.
+    Sound,
+    /// Its mode is too loose, and it is ours alone: it may be tightened.
+    Loose,
+}
+
+/// Judges a file or a folder by what is known of it when it is open. `owner` is whose it must be.
+///
+/// # Errors
+/// When it belongs to another, or others may do what they may not and it is not ours alone: with the command
+/// that fixes it.
+pub fn judge(home: &Home, path: &Path, metadata: &Metadata, owner: u32, closed: Closed) -> Result<Verdict> {
+    let shown = path.display();
+    let word = shell::word(&shown.to_string());
+    if metadata.uid() != owner {
+        let whose = if owner == geteuid().as_raw() { "you".to_owned() } else { format!("user {owner}") };
+        return Err(Error::new(format!("{shown} belongs to user {}, not to {whose}", metadata.uid()))
+            .hint(format!("if you trust what is in it: sudo chown -h {owner} {word}")));
+    }
+    let loose = metadata.mode() & closed.forbids();
+    if loose == 0 {
+        return Ok(Verdict::Sound);
+    }
+    if is_ours_alone(home, path, metadata) {
+        return Ok(Verdict::Loose);
+    }
+    let error = Error::new(if loose & 0o022 == 0 {
+        format!("other users can read {shown}")
+    } else {
+        format!("other users can change {shown}")
+    });
+    Err(if metadata.mode() & STICKY != 0 && metadata.is_dir() {
+        error.hint("it is a shared folder; set ALCHEMY_HOME to a folder of your own")
+    } else if loose & 0o022 == 0 {
+        error.hint(format!("chmod go= {word}"))
+    } else {
+        error.hint(format!("if you trust what is in it: chmod go-w {word}"))
+    })
+}
+
+/// The bit of a folder in which everybody may make files, and remove their own only.
+const STICKY: u32 = 0o1000;
+
+/// Whether something is ours and nobody else's, so that its mode is ours to set: a file of one name that no link
+/// leads to, or a folder that is not shared and holds only names of ours, with our owner.
+#[must_use]
+pub fn is_ours_alone(home: &Home, path: &Path, metadata: &Metadata) -> bool {
+    let us = geteuid().as_raw();
+    if metadata.uid() != us {
+        return false;
+    }
+    if metadata.is_file() {
+        let named = fs::symlink_metadata(path);
+        return metadata.nlink() == 1 && named.is_ok_and(|named| is_same(&named, metadata));
+    }
+    let is_shared = metadata.mode() & STICKY != 0;
+    if !metadata.is_dir() || is_shared {
+        return false;
+    }
+    let Ok(mut entries) = fs::read_dir(path) else { return false };
+    entries.all(|entry| {
+        let Ok(entry) = entry else { return false };
+        home.may_hold(&entry.path()) && entry.metadata().is_ok_and(|entry| entry.uid() == us)
+    })
+}
+
+fn is_same(one: &Metadata, other: &Metadata) -> bool {
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+/// The mode that is right for something: a program stays one.
+#[must_use]
+pub fn private(metadata: &Metadata) -> u32 {
+    if metadata.is_dir() { 0o700 } else { metadata.mode() & 0o700 | 0o600 }
+}
+
+/// What is known of the data folder and of us.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    /// Where it is said that a mode was tightened; without it none is.
+    messages: Option<Messages>,
+    looks_only: Cell<bool>,
+    folder: OnceCell<Folder>,
+    runtime: OnceCell<bool>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Folder {
+    owner: u32,
+    /// Others can get to what is in it.
+    is_open: bool,
+}
+
+impl Trust {
+    /// The trust of a home; with `messages`, what is ours alone is tightened, and that is said.
+    pub(super) fn new(messages: Option<Messages>) -> Self {
+        Self { messages, looks_only: Cell::new(false), folder: OnceCell::new(), runtime: OnceCell::new() }
+    }
+
+    /// Tightens nothing for as long as the value lives.
+    pub(super) fn look_only(&self) -> Looking<'_> {
+        Looking { trust: self, before: self.looks_only.replace(true) }
+    }
+
+    /// Whether the folder for what lasts until the next login counts: a real folder, ours, 0700, as its
+    /// specification demands (XDG base directory).
+    pub(super) fn counts_runtime(&self, folder: &Path) -> bool {
+        let is_ours = |metadata: Metadata| {
+            metadata.is_dir()
+                && metadata.uid() == geteuid().as_raw()
+                && metadata.mode() & Closed::ToAll.forbids() == 0
+        };
+        *self.runtime.get_or_init(|| fs::symlink_metadata(folder).is_ok_and(is_ours))
+    }
+
+    /// The data folder, judged once; `None` as long as there is none.
+    fn folder(&self, home: &Home) -> Result<Option<Folder>> {
+        if let Some(folder) = self.folder.get() {
+            return Ok(Some(*folder));
+        }
+        let Ok(metadata) = fs::metadata(home.root()) else { return Ok(None) };
+        if !metadata.is_dir() {
+            return Ok(None);
+        }
+        let us = geteuid();
+        let owner = if us.is_root() { metadata.uid() } else { us.as_raw() };
+        let mut mode = metadata.mode();
+        if judge(home, home.root(), &metadata, owner, Closed::ToWriting)? == Verdict::Loose
+            && self.tighten_folder(home.root(), &metadata)?
+        {
+            mode = 0o700;
+        }
+        Ok(Some(*self.folder.get_or_init(|| Folder { owner, is_open: mode & 0o011 != 0 })))
+    }
+
+    /// Judges the folders between the data folder and a file in it, where others can get there.
+    fn between(&self, home: &Home, path: &Path, owner: u32) -> Result<()> {
+        for folder in path.ancestors().skip(1).take_while(|folder| *folder != home.root()) {
+            let Ok(metadata) = fs::metadata(folder) else { continue };
+            if judge(home, folder, &metadata, owner, Closed::ToWriting)? == Verdict::Loose {
+                self.tighten_folder(folder, &metadata)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tighten_folder(&self, path: &Path, metadata: &Metadata) -> Result<bool> {
+        let failed = |error: &io::Error| Error::io("make private", path, error);
+        let flags = libc::O_DIRECTORY | libc::O_NONBLOCK;
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|e| failed(&e))?;
+        let found = file.metadata().map_err(|error| failed(&error))?;
+        if !is_same(&found, metadata) {
+            return Err(Error::new(format!("{} has just been replaced", path.display())));
+        }
+        self.tighten(path, &file, &found, Closed::ToWriting)
+    }
+
+    /// Tightens the mode of what was judged to be loose, and says so; whether it did.
+    fn tighten(&self, path: &Path, file: &File, metadata: &Metadata, closed: Closed) -> Result<bool> {
+        let Some(messages) = self.messages.filter(|_| !self.looks_only.get()) else { return Ok(false) };
+        let mode = private(metadata);
+        let failed = |error: &io::Error| {
+            let word = shell::word(&path.display().to_string());
+            Error::io("make private", path, error).hint(format!("chmod {mode:o} {word}"))
+        };
+        file.set_permissions(Permissions::from_mode(mode)).map_err(|error| failed(&error))?;
+        // Some file systems keep no modes.
+        let after = file.metadata().map_err(|error| failed(&error))?;
+        if after.mode() & closed.forbids() != 0 {
+            let error =
+                format!("other users can get at {}, whose file system keeps no modes", path.display());
+            return Err(Error::new(error).hint("set ALCHEMY_HOME to a folder on another file system"));
+        }
+        let could = if metadata.mode() & 0o022 == 0 { "read" } else { "changed" };
+        messages.say(&format!("{} could be {could} by others; its mode is {mode:04o} now", path.display()));
+        Ok(true)
+    }
+}
+
+/// For as long as it lives, nothing is tightened.
+pub struct Looking<'a> {
+    trust: &'a Trust,
+    before: bool,
+}
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        self.trust.looks_only.set(self.before);
+    }
+}
+
+/// What is read, and what may be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// A document without a secret.
+    Settings,
+    /// One with a secret. `waits`: what a person's own pipe gives is waited for; never while a prompt waits.
+    Secret {
+        /// Whether a pipe is waited for.
+        waits: bool,
+    },
+    /// A rescue file, which is never a link.
+    Rescue,
+}
+
+/// Reads a document in the data folder. `None` when there is no such file.
+///
+/// # Errors
+/// When it exists and cannot be read, is not trusted, is no regular file, or is too large for a document.
+pub fn read(home: &Home, path: &Path, reading: Reading) -> Result<Option<Bytes>> {
+    let trust = home.trusts();
+    let folder = trust.folder(home)?;
+    let owner = folder.map_or_else(|| geteuid().as_raw(), |folder| folder.owner);
+    if folder.is_some_and(|folder| folder.is_open) && path.starts_with(home.root()) {
+        trust.between(home, path, owner)?;
+    }
+    let (flags, closed, waits) = match reading {
+        Reading::Settings => (libc::O_NONBLOCK, Closed::ToWriting, false),
+        Reading::Secret { waits: false } => (libc::O_NONBLOCK, Closed::ToAll, false),
+        Reading::Secret { waits: true } => (0, Closed::ToAll, true),
+        Reading::Rescue => (libc::O_NONBLOCK | libc::O_NOFOLLOW, Closed::ToAll, false),
+    };
+    let Some((file, metadata)) = atomic::open(path, flags)? else { return Ok(None) };
+    if !(metadata.is_file() || waits && metadata.file_type().is_fifo()) {
+        return Err(atomic::not_a_document(path, &metadata));
+    }
+    // What lies in the runtime folder is ours, whose home it may be.
+    let owner = if path.starts_with(home.root()) { owner } else { geteuid().as_raw() };
+    if judge(home, path, &metadata, owner, closed)? == Verdict::Loose {
+        trust.tighten(path, &file, &metadata, closed)?;
+    }
+    atomic::contents(path, file, &metadata).map(Some)
+}
+
+/// Closes a folder in the data folder to everyone else, where it is ours alone.
+///
+/// # Errors
+/// When it is, and cannot be closed.
+pub fn close_folder(home: &Home, folder: &Path) -> Result<()> {
+    match fs::metadata(folder) {
+        Ok(metadata) if metadata.mode() & 0o077 != 0 && is_ours_alone(home, folder, &metadata) => {
+            home.trusts().tighten_folder(folder, &metadata).map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the data folder is another person's, and we are root in it.
+///
+/// # Errors
+/// When it is not trusted at all.
+pub fn is_anothers(home: &Home) -> Result<bool> {
+    Ok(home.trusts().folder(home)?.is_some_and(|folder| folder.owner != geteuid().as_raw()))
+}
+
+/// Refuses to run a command that root finds in another person's folder, or environment.
+///
+/// # Errors
+/// When it is one; or the folder is not trusted at all.
+pub fn may_run(home: &Home, what: &str) -> Result<()> {
+    if !is_anothers(home)? {
+        return Ok(());
+    }
+    let owner = home.trusts().folder(home)?.map_or(0, |folder| folder.owner);
+    Err(Error::new(format!("root doesn't run {what}: {} belongs to user {owner}", home.root().display()))
+        .hint(format!("run it as that user: sudo -u '#{owner}' alchemy …")))
+}
+
+/// Opens a file of ours to write in it: a lock, a mark. It is no link, is regular, has one name, and belongs to
+/// whom we act for.
+///
+/// # Errors
+/// When it cannot be opened, or is something else.
+pub fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let _owner = AsOwner::take()?;
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = options.mode(0o600).custom_flags(flags).open(path).map_err(|error| {
+        let is_link = error.raw_os_error() == Some(libc::ELOOP);
+        if is_link { io::Error::other("it is a link, which is not followed here") } else { error }
+    })?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let owner = acting_for();
+    if metadata.uid() != owner || metadata.nlink() > 1 {
+        return Err(io::Error::other(format!("it belongs to user {}, or has other names", metadata.uid())));
+    }
+    if metadata.mode() & Closed::ToWriting.forbids() != 0 {
+        if owner != geteuid().as_raw() {
+            return Err(io::Error::other("others can change it"));
+        }
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
+}
+
+/// The owner of the data folder, where we are root and somebody else is: user and group.
+static OWNER: OnceLock<(Uid, Gid)> = OnceLock::new();
+
+/// Has all that is done with files of the data folder from now on be done as its owner, where we are root. Where
+/// there is no folder yet, as the owner of the one that it will be made in.
+pub fn act_as_owner_of(root: &Path) {
+    if !geteuid().is_root() {
+        return;
+    }
+    let existing = root.ancestors().find_map(|folder| fs::metadata(folder).ok());
+    if let Some(folder) = existing.filter(|folder| folder.uid() != 0) {
+        let _ = OWNER.set((Uid::from_raw(folder.uid()), Gid::from_raw(folder.gid())));
+    }
+}
+
+fn acting_for() -> u32 {
+    OWNER.get().map_or_else(geteuid, |(owner, _)| *owner).as_raw()
+}
+
+/// For as long as it lives, this thread acts on files as the data folder's owner, where that is not us.
+#[must_use]
+pub struct AsOwner(Option<(Uid, Gid)>);
+
+impl AsOwner {
+    /// Becomes the owner; nothing where that is us.
+    ///
+    /// # Errors
+    /// When the system refuses: what we made would be root's, and lock the owner out.
+    pub fn take() -> io::Result<Self> {
+        let Some((user, group)) = OWNER.get() else { return Ok(Self(None)) };
+        let before = switch(*user, *group)?;
+        Ok(Self(Some(before)))
+    }
+}
+
+impl Drop for AsOwner {
+    fn drop(&mut self) {
+        if let Some((user, group)) = self.0 {
+            // It was ours a moment ago.
+            let _ = switch(user, group);
+        }
+    }
+}
+
+/// Acts as this user and group; who it was before.
+#[cfg(target_os = "linux")]
+fn switch(user: Uid, group: Gid) -> io::Result<(Uid, Gid)> {
+    use nix::unistd::{setfsgid, setfsuid};
+    // For files only, and for this thread only. The group first: afterwards it may not be changed. On the way
+    // back that order is refused, so it is tried again when the user is back.
+    let before_group = setfsgid(group);
+    let before_user = setfsuid(user);
+    setfsgid(group);
+    // Neither tells whether it succeeded; the next one tells what is in force.
+    if setfsuid(user) == user && setfsgid(group) == group {
+        return Ok((before_user, before_group));
+    }
+    setfsuid(before_user);
+    setfsgid(before_group);
+    Err(refused(user))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn switch(user: Uid, group: Gid) -> io::Result<(Uid, Gid)> {
+    use nix::unistd::{getegid, setegid, seteuid};
+    let before = (geteuid(), getegid());
+    let root = seteuid(Uid::from_raw(0));
+    root.and_then(|()| setegid(group)).and_then(|()| seteuid(user)).map_err(|_| refused(user))?;
+    Ok(before)
+}
+
+fn refused(user: Uid) -> io::Error {
+    io::Error::new(ErrorKind::PermissionDenied, format!("cannot act as user {user}, whose folder it is"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_ours_alone_when_nothing_else_is_in_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path().join("home");
+        fs::create_dir(&root).expect("made");
+        let home = Home::new(Some(root.clone()), Path::new("/nobody"), None);
+        let is_alone = || is_ours_alone(&home, &root, &fs::metadata(&root).expect("there"));
+        for name in ["config.json", "generation", ".config.json.AbC123.tmp", "id", "telemetry-disabled"] {
+            fs::write(root.join(name), "").expect("written");
+            assert!(is_alone(), "{name}");
+        }
+        fs::set_permissions(&root, Permissions::from_mode(0o1777)).expect("set");
+        assert!(!is_alone(), "a shared folder");
+        fs::set_permissions(&root, Permissions::from_mode(0o777)).expect("set");
+        assert!(is_alone());
+        fs::write(root.join("notes"), "").expect("written");
+        assert!(!is_alone(), "somebody else's name");
+    }
+
+    #[test]
+    fn a_file_is_ours_alone_by_its_one_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = Home::new(Some(folder.path().into()), Path::new("/nobody"), None);
+        let (file, link) = (folder.path().join("config.json"), folder.path().join("link"));
+        fs::write(&file, "").expect("written");
+        let is_alone = |path: &Path| is_ours_alone(&home, path, &fs::metadata(path).expect("there"));
+        assert!(is_alone(&file));
+        std::os::unix::fs::symlink(&file, &link).expect("linked");
+        assert!(is_alone(&file) && !is_alone(&link), "not what a link leads to");
+        fs::hard_link(&file, folder.path().join("other")).expect("linked");
+        assert!(!is_alone(&file), "it has two names");
+    }
+}

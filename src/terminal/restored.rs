@@ -1,0 +1,229 @@
+//! The terminal's settings while a question is on it: whatever ends or stops us meanwhile, they are put back first.
+//!
+//! A question may be ended at any time, also where signals are held back around it ([`crate::signals`]). Its code waits
+//! in a read, and a library's cannot be called off; so the handlers do the work themselves, by calls that POSIX allows in
+//! a handler alone, and then do what the signal would have done.
+
+use std::fs::File;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+
+use nix::errno::Errno;
+use nix::libc::{self, c_int};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction};
+use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+
+/// What ends a question from outside.
+const ENDS: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
+
+/// Puts a terminal's settings back: when it is dropped, and before a signal ends or stops the process.
+pub(super) struct Restored {
+    tty: File,
+    before: Termios,
+    mask: Option<SigSet>,
+    actions: Vec<(Signal, SigAction)>,
+    /// Whether what is typed beside the question is thrown away.
+    when: SetArg,
+    /// Where a SIGINT is told, where that is no end of the process.
+    _interrupt: Option<OwnedFd>,
+}
+
+/// What the handlers know.
+struct Question {
+    tty: RawFd,
+    before: libc::termios,
+    /// The settings to go on with after a stop; those at the stop where nothing else is known.
+    during: MaybeUninit<libc::termios>,
+    is_known: AtomicBool,
+    /// Where a SIGINT is told, or -1.
+    interrupt: RawFd,
+    /// What is written when the question is left in the middle, and when it is come back to.
+    leave: &'static [u8],
+    again: Vec<u8>,
+}
+
+/// How a question is asked.
+pub(super) struct Manner {
+    /// The settings that it needs, where it does not make them itself.
+    pub during: Option<Termios>,
+    /// Gets a byte at each SIGINT, which then ends the question alone.
+    pub interrupt: Option<OwnedFd>,
+    /// What is written when a signal ends or stops it.
+    pub leave: &'static [u8],
+    /// What is written when it goes on.
+    pub again: String,
+}
+
+static QUESTION: AtomicPtr<Question> = AtomicPtr::new(ptr::null_mut());
+
+impl Restored {
+    /// Remembers the settings of a terminal, then makes those of the question. One question at a time.
+    ///
+    /// # Errors
+    /// When it is no terminal any more.
+    pub(super) fn new(tty: &File, manner: Manner) -> io::Result<Self> {
+        let tty = tty.try_clone()?;
+        let before = tcgetattr(&tty)?;
+        // Never given back: a handler may be at it in another thread whenever it would be. It holds no secret.
+        let question = Box::leak(Box::new(Question {
+            tty: tty.as_raw_fd(),
+            before: raw(&before),
+            during: manner
+                .during
+                .as_ref()
+                .map_or(MaybeUninit::uninit(), |during| MaybeUninit::new(raw(during))),
+            is_known: AtomicBool::new(manner.during.is_some()),
+            interrupt: manner.interrupt.as_ref().map_or(-1, AsRawFd::as_raw_fd),
+            leave: manner.leave,
+            again: manner.again.into_bytes(),
+        }));
+        QUESTION.store(question, Ordering::Release);
+        // What was typed before the question is no answer to it. What is left of a paste of many lines is none to the
+        // next one, nor a command for the shell.
+        let when = if manner.during.is_some() { SetArg::TCSAFLUSH } else { SetArg::TCSANOW };
+        let (mask, actions) = (None, Vec::new());
+        let mut this = Self { tty, before, mask, actions, when, _interrupt: manner.interrupt };
+        for signal in ENDS.into_iter().chain([Signal::SIGTSTP, Signal::SIGCONT]) {
+            this.take(signal);
+        }
+        // A stop may be held back for the sake of others, who wait for a lock of ours; an end may not.
+        this.mask = SigSet::from_iter(ENDS).thread_swap_mask(SigmaskHow::SIG_UNBLOCK).ok();
+        if let Some(during) = &manner.during {
+            set(&this.tty, when, during)?;
+        }
+        Ok(this)
+    }
+
+    /// Takes a signal for the time of the question; one that is ignored stays ignored.
+    fn take(&mut self, signal: Signal) {
+        // SAFETY: the handler keeps to what is allowed in one.
+        let Ok(before) = (unsafe { sigaction(signal, &action()) }) else { return };
+        if matches!(before.handler(), SigHandler::SigIgn) {
+            // SAFETY: the action was in force a moment ago.
+            let _ = unsafe { sigaction(signal, &before) };
+        } else {
+            self.actions.push((signal, before));
+        }
+    }
+}
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        // A terminal that is gone needs nothing back.
+        let _ = set(&self.tty, self.when, &self.before);
+        for (signal, action) in &self.actions {
+            // SAFETY: the action was in force before, and is what it was then.
+            let _ = unsafe { sigaction(*signal, action) };
+        }
+        if let Some(mask) = &self.mask {
+            let _ = mask.thread_set_mask();
+        }
+        QUESTION.store(ptr::null_mut(), Ordering::Release);
+    }
+}
+
+/// Settings as the system has them. The conversion of the crate leaves out what was changed since they were read.
+fn raw(settings: &Termios) -> libc::termios {
+    let raw = libc::termios::from(settings.clone());
+    libc::termios { c_iflag: settings.input_flags.bits(), c_lflag: settings.local_flags.bits(), ..raw }
+}
+
+/// Sets a terminal. In the background the system stops us until we are in front again, unless that is held back.
+fn set(tty: &File, when: SetArg, settings: &Termios) -> io::Result<()> {
+    loop {
+        match tcsetattr(tty.as_fd(), when, settings) {
+            Err(Errno::EINTR) => {}
+            outcome => return Ok(outcome?),
+        }
+    }
+}
+
+fn action() -> SigAction {
+    SigAction::new(SigHandler::Handler(handle), SaFlags::SA_RESTART, SigSet::empty())
+}
+
+/// Every call in here is in POSIX's list of those that a handler may make (2.4.3): `tcgetattr`, `tcsetattr`,
+/// `tcgetpgrp`, `getpgrp`, `write`, `sigaction`, `pthread_sigmask`, `raise`.
+extern "C" fn handle(signal: c_int) {
+    let errno = Errno::last_raw();
+    // SAFETY: it is null, or points to what is never given back, and is not changed but for `during`, whose flag says
+    // when that is whole.
+    if let Some(question) = unsafe { QUESTION.load(Ordering::Acquire).as_ref() } {
+        match signal {
+            libc::SIGCONT => question.go_on(),
+            libc::SIGINT if question.interrupt >= 0 => write(question.interrupt, b"!"),
+            _ => question.obey(signal),
+        }
+    }
+    Errno::set_raw(errno);
+}
+
+impl Question {
+    /// Puts the terminal back, and lets the signal do what it does by itself.
+    fn obey(&self, signal: c_int) {
+        if self.is_in_front() {
+            let mut now = MaybeUninit::uninit();
+            // SAFETY: it writes the value whose place it is given.
+            let is_there = unsafe { libc::tcgetattr(self.tty, now.as_mut_ptr()) } == 0;
+            if is_there && !self.is_known.load(Ordering::Acquire) {
+                // SAFETY: both are places of one such value, and nobody reads this one before the flag is set.
+                unsafe { ptr::copy_nonoverlapping(now.as_ptr(), self.during.as_ptr().cast_mut(), 1) };
+                self.is_known.store(true, Ordering::Release);
+            }
+            // SAFETY: it reads the value that it is given.
+            unsafe { libc::tcsetattr(self.tty, libc::TCSAFLUSH, &raw const self.before) };
+            write(self.tty, self.leave);
+        }
+        let Ok(signal) = Signal::try_from(signal) else { return };
+        let by_default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+        let alone = SigSet::from(signal);
+        // SAFETY: the default is no handler of ours.
+        let _ = unsafe { sigaction(signal, &by_default) };
+        let _ = nix::sys::signal::raise(signal);
+        let mask = alone.thread_swap_mask(SigmaskHow::SIG_UNBLOCK);
+        // A stop is over here.
+        if let Ok(mask) = mask {
+            let _ = mask.thread_set_mask();
+        }
+        // SAFETY: the handler is this one.
+        let _ = unsafe { sigaction(signal, &action()) };
+        if signal == Signal::SIGTSTP {
+            // Where nobody could continue us, we were not stopped, and no SIGCONT has come.
+            self.go_on();
+        }
+    }
+
+    /// Takes the question up again after a stop, where the settings are not those of the question.
+    fn go_on(&self) {
+        if !self.is_known.load(Ordering::Acquire) {
+            return;
+        }
+        // SAFETY: the flag says that it is whole.
+        let during = unsafe { &*self.during.as_ptr() };
+        let mut now = MaybeUninit::uninit();
+        // SAFETY: it writes the value whose place it is given, which is read only when it has.
+        let same = unsafe {
+            libc::tcgetattr(self.tty, now.as_mut_ptr()) == 0
+                && now.assume_init_ref().c_lflag == during.c_lflag
+        };
+        if !same {
+            // In the background the system stops us here until we are in front.
+            // SAFETY: it reads the value that it is given.
+            unsafe { libc::tcsetattr(self.tty, libc::TCSAFLUSH, during) };
+            write(self.tty, &self.again);
+        }
+    }
+
+    fn is_in_front(&self) -> bool {
+        // SAFETY: neither takes memory of ours.
+        unsafe { libc::tcgetpgrp(self.tty) == libc::getpgrp() }
+    }
+}
+
+fn write(fd: RawFd, bytes: &[u8]) {
+    // SAFETY: it reads the bytes that it is given. Nobody is left to be told when it fails.
+    unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+}

@@ -18,8 +18,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+#[cfg(target_os = "linux")]
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::unistd::{Pid, execve, getpid, setpgid, setsid, tcsetpgrp};
@@ -197,7 +200,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub fn piped(
     command: &str,
     environment: Vec<(OsString, OsString)>,
-    input: Zeroizing<Vec<u8>>,
+    input: &[u8],
     may_ask: bool,
 ) -> io::Result<Piped> {
     let terminal = if may_ask { Foreground::take() } else { None };
@@ -205,7 +208,8 @@ pub fn piped(
     let tty = terminal.as_ref().map(|terminal| terminal.tty.as_raw_fd());
     let mut shell = Command::new("/bin/sh");
     shell.args(["-c", command]).env_clear().envs(environment);
-    shell.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() }).stdout(Stdio::piped());
+    let given = Given::holding(input)?;
+    shell.stdin(given.stdin).stdout(Stdio::piped());
     let group = move || {
         // What is held back here is none of its business (`signals`).
         SigSet::empty().thread_set_mask()?;
@@ -222,10 +226,10 @@ pub fn piped(
     };
     // SAFETY: between fork and exec it makes system calls and allocates nothing.
     unsafe { shell.pre_exec(group) };
-    let mut child = shell.spawn()?;
-    if let Some(mut stdin) = child.stdin.take() {
+    let child = shell.spawn()?;
+    if let Some((mut pipe, rest)) = given.later {
         // In a thread, as it may never be read. That it was not is for the exit code to tell.
-        signals::thread("input", move || drop(stdin.write_all(&input)))?;
+        signals::thread("input", move || drop(pipe.write_all(&rest)))?;
     }
     let mut job = Job::new(child, terminal);
     let outcome = read_to_end(&mut job, Instant::now() + limit);
@@ -238,6 +242,51 @@ pub fn piped(
         Some(output) => Piped::Ended(status?, output),
         None => Piped::TimedOut(limit),
     })
+}
+
+/// What a command gets on its standard input. All of it is there, with its end, before the command is started: were
+/// we killed after that, it would else read an empty document, and keep it.
+struct Given {
+    stdin: Stdio,
+    /// What is still to be written when the command runs, where there is no room for it before.
+    later: Option<(io::PipeWriter, Zeroizing<Vec<u8>>)>,
+}
+
+impl Given {
+    fn holding(input: &[u8]) -> io::Result<Self> {
+        if input.is_empty() {
+            return Ok(Self { stdin: Stdio::null(), later: None });
+        }
+        let (reader, mut writer) = io::pipe()?;
+        // A pipe, as some programs take no file there; and one has room for any document that there is.
+        fcntl(&writer, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        let mut rest = input;
+        while !rest.is_empty() {
+            match writer.write(rest) {
+                Ok(count) => rest = &rest[count..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Self::in_memory(input),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self { stdin: reader.into(), later: None })
+    }
+
+    /// For what is longer than a pipe holds (64 KiB; 4 KiB for who has very many).
+    #[cfg(target_os = "linux")]
+    fn in_memory(input: &[u8]) -> io::Result<Self> {
+        use std::io::Seek;
+        let mut file = std::fs::File::from(memfd_create(c"input", MFdFlags::MFD_CLOEXEC)?);
+        file.write_all(input)?;
+        file.rewind()?;
+        Ok(Self { stdin: file.into(), later: None })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn in_memory(input: &[u8]) -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        Ok(Self { stdin: reader.into(), later: Some((writer, Zeroizing::new(input.to_vec()))) })
+    }
 }
 
 /// The output of a command until its end, or a little more than it may be; `None` when that is not reached. The time

@@ -154,6 +154,24 @@ fn the_commands_are_written_down_with_the_profile_and_the_settings_count_for_a_n
     }
 }
 
+/// Whoever reads it in one piece sees its end, however soon we are gone.
+#[test]
+fn what_is_to_be_kept_is_there_before_the_command_starts() {
+    for length in [20, 4_000, 65_500] {
+        let home = with("write", "cat >vault-{profile}");
+        let token = format!("tok-hunter2-{}", "x".repeat(length));
+        configure(&home, &token, &json!({})).expect_code(0);
+        assert_eq!(self::token(&home), token);
+        // Its first deed is to kill who has started it.
+        let home = with("write", "kill -9 $PPID; cat >vault-{profile}");
+        configure(&home, &token, &json!({})).expect_code(137);
+        let kept: Value =
+            serde_json::from_str(&fs::read_to_string(home.path().join("vault-prod")).expect("read"))
+                .expect("a whole document");
+        assert_eq!(kept["apiToken"], token.as_str());
+    }
+}
+
 #[test]
 fn a_document_may_have_many_lines_and_none_is_a_profile_without_a_credential() {
     let home = with("read", "cat vault-{profile}");

@@ -2,8 +2,9 @@
 
 mod support;
 
+use support::npm::Npm;
 use support::pty::{ENTER, Terminal};
-use support::{ACME, ALCHEMY_EXEC, Home, environment, run};
+use support::{ACME, ALCHEMY_EXEC, BETA, Home, environment, run};
 
 const TOKEN: &str = "tok-prod-hunter2";
 
@@ -133,6 +134,80 @@ fn the_mark_is_set_kept_shown_and_taken_away() {
     let both = ["profile", "set", "new", "--confirm", "--no-confirm"];
     home.run(&both).expect_code(2);
     home.run(&["profile", "set", "new"]).expect_code(2).expect_hint("--confirm or --no-confirm");
+}
+
+const REFUSED: &str = "there is no terminal";
+
+#[test]
+fn npm_that_replaces_the_profile_does_not_take_the_mark_off() {
+    let home = home();
+    let Some(npm) = Npm::v1(&home) else { return };
+    let token = "{ type: 'api-token', apiToken: 'tok-npm-hunter2' }";
+    npm.run(&format!("await configure('prod', {token}, {{ id: '{BETA}', name: 'Beta' }})"));
+    assert!(!home.read("config.json").contains("confirm"));
+    home.run(&["token", "prod"]).expect_only_error(2, REFUSED);
+    home.run(&["exec", "prod", "--", "true"]).expect_only_error(125, REFUSED);
+    assert_eq!(home.run(&["token", "ci"]).expect_code(0).stdout, "tok-ci-hunter2\n");
+    home.run(&["profile", "set", "prod", "--no-confirm"]).expect_code(0);
+    assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout, "tok-npm-hunter2\n");
+}
+
+#[test]
+fn the_mark_goes_where_the_profile_goes() {
+    let home = home();
+    home.run(&["profile", "rename", "prod", "live"]).expect_code(0);
+    home.run(&["token", "live"]).expect_only_error(2, REFUSED);
+    home.token_profile("prod", TOKEN);
+    home.run(&["token", "prod"]).expect_code(0);
+    home.token_profile("live", TOKEN);
+    home.run(&["token", "live"]).expect_only_error(2, REFUSED);
+    home.run(&["profile", "delete", "live", "--yes"]).expect_code(0);
+    home.token_profile("live", TOKEN);
+    home.run(&["token", "live"]).expect_code(0);
+    // Also a profile of npm's version 2.
+    home.run(&["profile", "move", "live", "--store", "npm"]).expect_code(0);
+    home.write_private("marks.json", r#"{"version": 1, "profiles": {"live": {"confirm": true}}}"#);
+    home.run(&["token", "live"]).expect_only_error(2, REFUSED);
+}
+
+#[test]
+fn a_mark_that_stands_in_config_json_counts_and_goes_over_with_the_next_change() {
+    let home = home();
+    home.write_private("marks.json", r#"{"version": 1, "kept": 1, "profiles": {}}"#);
+    let config = home.read("config.json").replace("\"method\"", "\"confirm\": true, \"method\"");
+    home.write_private("config.json", &config);
+    for name in ["prod", "ci"] {
+        home.run(&["token", name]).expect_only_error(2, REFUSED);
+    }
+    home.run(&["profile", "set", "ci", "--account-name", "New"]).expect_code(0);
+    assert!(!home.read("config.json").contains("confirm") && home.read("marks.json").contains("\"kept\""));
+    for name in ["prod", "ci"] {
+        home.run(&["token", name]).expect_only_error(2, REFUSED);
+    }
+    home.run(&["profile", "set", "ci", "--no-confirm"]).expect_code(0);
+    home.run(&["token", "ci"]).expect_code(0);
+    home.run(&["token", "prod"]).expect_only_error(2, REFUSED);
+}
+
+#[test]
+fn marks_that_cannot_be_understood_restrict_and_are_left_as_they_are() {
+    let home = home();
+    let huge = format!("{{\"profiles\": {{\"ci\": {{\"confirm\": \"{}\"}}}}}}", "x".repeat(1 << 16));
+    for text in ["", "{", "[]", "{\"version\": 2}", "{\"profiles\": {\"ci\": {\"confirm\": 1}}}", &huge] {
+        home.write_private("marks.json", text);
+        home.run(&["token", "ci"]).expect_error(1, "marks.json");
+        home.run(&["exec", "ci", "--", "true"]).expect_error(125, "marks.json");
+        home.run(&["profile", "set", "ci", "--no-confirm"]).expect_error(1, "marks.json");
+        assert_eq!(home.read("marks.json"), text);
+        let doctor = home.run(&["doctor"]).stdout;
+        assert!(doctor.contains("marks.json"), "{doctor}");
+    }
+    // One mark that we do not know is its profile's alone, and is not taken off.
+    home.write_private("marks.json", r#"{"profiles": {"prod": {"policy": {"deny": ["*"]}}}}"#);
+    home.run(&["token", "prod"]).expect_only_error(1, "a mark 'policy'").expect_hint("newer alchemy");
+    home.run(&["profile", "set", "ci", "--confirm"]).expect_code(0);
+    home.run(&["token", "ci"]).expect_only_error(2, REFUSED);
+    home.run(&["token", "prod"]).expect_only_error(1, "a mark 'policy'");
 }
 
 /// An account's name that would rewrite the question: ESC, C1's CSI, an override of the direction, a line of its own,

@@ -197,6 +197,42 @@ fn rename_and_delete_take_the_item_along() {
     run(&mut on(bus, &home, &["token", "live"])).expect_error(1, "there is no profile 'live'");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn of_several_items_of_one_name_the_default_collections_is_used_and_all_go_with_the_profile() {
+    let Some(keyring) = Keyring::start() else { return };
+    let bus = keyring.address();
+    let other = keyring.create_collection("another");
+    let put = |name: &str| {
+        let attributes = ["service", "alchemy-cli", "username", name];
+        keyring.store_in(&other, &attributes, &document("tok-of-another"));
+    };
+    let home = prod(&keyring, "tok-example");
+    put("prod");
+    assert_eq!(keyring.usernames(), ["prod", "prod"]);
+    let several = |arguments: &[&str]| {
+        let output = run(&mut on(bus, &home, arguments)).expect_code(0);
+        assert_eq!(output.stderr.matches("several items").count(), 1, "{}", output.stderr);
+        output
+    };
+    assert_eq!(several(&["token", "prod"]).stdout, "tok-example\n");
+    // It is the one that is written, too.
+    configure(bus, &home, "prod", "tok-2", &[]).expect_code(0);
+    assert_eq!(several(&["token", "prod"]).stdout, "tok-2\n");
+    several(&["profile", "rename", "prod", "live"]);
+    assert_eq!(
+        (keyring.usernames(), token(bus, &home, "live")),
+        (vec!["live".to_owned()], "tok-2".to_owned())
+    );
+    put("live");
+    several(&["profile", "move", "live", "--store", "file"]);
+    assert_eq!(keyring.usernames(), [""; 0]);
+    run(&mut on(bus, &home, &["profile", "move", "live", "--store", "keyring"])).expect_code(0);
+    put("live");
+    run(&mut on(bus, &home, &["profile", "delete", "live", "--yes"])).expect_code(0);
+    assert_eq!(keyring.usernames(), [""; 0]);
+}
+
 #[test]
 fn without_the_keyring_rename_and_delete_change_nothing() {
     let Some(keyring) = Keyring::start() else { return };

@@ -214,6 +214,33 @@ fn two_hundred_at_once_make_one_request_and_get_one_answer() {
 }
 
 #[test]
+fn a_token_that_was_got_while_others_waited_serves_them_however_short_it_lives() {
+    for is_new in [true, false] {
+        let online = SignedIn::prod(0);
+        online.home.write("lock/native/prod", "");
+        let held = File::open(online.home.alchemy("lock/native/prod")).expect("the lock's file");
+        held.lock().expect("locked");
+        let mut command = online.command(&["token", "prod"]);
+        let mut waiting = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+        let mut said = BufReader::new(waiting.stderr.take().expect("a pipe"));
+        let mut line = String::new();
+        said.read_line(&mut line).expect("read");
+        assert!(line.contains("waiting for another alchemy"), "{line}");
+        // As another of ours does, whose server gives tokens for seconds; or npm, which says of none when it was got.
+        let pair = online.server.issue(OWN, &SCOPES);
+        online.keep("prod", OWN, &pair, in_seconds(9));
+        if is_new {
+            let now = jiff::Timestamp::now().as_nanosecond();
+            online.home.write("stamps/prod", &format!("{now:020}\n"));
+        }
+        drop(held);
+        let output = support::finished(waiting.wait_with_output().expect("finished")).expect_code(0);
+        assert_eq!(output.stdout.trim_end() == pair.access, is_new);
+        assert_eq!(online.server.refreshes(), usize::from(!is_new));
+    }
+}
+
+#[test]
 fn two_hundred_at_once_make_one_request_with_a_keyring_too() {
     let Some(keyring) = Keyring::start() else { return };
     let mut online = SignedIn::new();

@@ -5,7 +5,8 @@
 
 mod support;
 
-use std::fs::{self, File, FileTimes};
+use std::fs::{self, DirEntry, File, FileTimes};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -15,9 +16,11 @@ use jiff::Timestamp;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use serde_json::Value;
 use support::authorization::{Fault, Gate, Moment, State};
 use support::pty::start_unread;
-use support::signed_in::{OWN, SCOPES, SignedIn, V1, V2, in_seconds, pair_of};
+use support::signed_in::{OWN, SCOPES, SignedIn, V1, V2, file, in_seconds, pair_of};
+use support::{has, run};
 
 /// What a person, a shell, a closing terminal or a stopping system sends.
 const INTERRUPTIONS: [Signal; 7] = [
@@ -246,6 +249,88 @@ fn a_refresh_that_is_killed_before_the_answer_loses_the_grant_and_says_so() {
     }
 }
 
+/// Whether the next pair lies whole beside the document.
+fn is_left(online: &SignedIn, client: &str) -> bool {
+    let document = online.home.alchemy(&file("prod", client));
+    let name = format!(".{}.next.tmp", document.file_name().expect("a name").to_string_lossy());
+    let text = fs::read(document.with_file_name(name)).unwrap_or_default();
+    serde_json::from_slice::<Value>(&text).is_ok()
+}
+
+#[test]
+fn a_pair_that_was_written_whole_is_brought_home_wherever_its_process_was_killed() {
+    if !has("strace") {
+        return;
+    }
+    for client in [OWN, V1, V2] {
+        let online = SignedIn::prod_of(client, 0);
+        let mut command = online.struck("rename,renameat:signal=SIGKILL:when=1", &["token", "prod"]);
+        run(&mut command).expect_code(137);
+        assert!(is_left(&online, client), "{client}");
+        // Neither `doctor` nor whoever looks for room takes it for something to sweep, however old it is.
+        let document = file("prod", client);
+        let (folder, name) = document.rsplit_once('/').expect("a folder");
+        online.home.age(&format!("{folder}/.{name}.next.tmp"));
+        online.run(&["doctor", "--fix"]);
+        assert!(is_left(&online, client), "{client}");
+        let output = online.run(&["token", "prod"]).expect_code(0);
+        let kept = pair_of(&online.kept("prod", client));
+        assert_eq!(
+            (output.stdout.trim_end(), online.server.refreshes()),
+            (kept.access.as_str(), 1),
+            "{client}"
+        );
+        assert_eq!(online.server.state_of(&kept.refresh), State::Live);
+        assert_eq!(online.token("prod"), kept.access);
+
+        // One that is not whole, or not of this refresh, is none.
+        run_out(&online, client);
+        let whole = online.home.read(&document);
+        for text in [&whole[..whole.len() / 2], "", &whole.replace(&kept.refresh, "rt-of-another")] {
+            run_out(&online, client);
+            online.home.write_private(&format!("{folder}/.{name}.next.tmp"), text);
+            let before = online.server.refreshes();
+            online.token("prod");
+            assert_eq!((online.server.refreshes(), online.server.reuses()), (before + 1, 0), "{client}");
+        }
+    }
+}
+
+#[test]
+fn a_lock_of_npms_that_a_killed_process_has_left_is_known_as_ours_whenever_it_was_killed() {
+    if !has("strace") {
+        return;
+    }
+    let mut killed = 0;
+    let steps = ["mkdir", "renameat2", "unlink", "rmdir", "fsync"];
+    for (client, step) in [V1, V2].into_iter().flat_map(|client| steps.map(|step| (client, step))) {
+        for number in 1..9 {
+            let online = SignedIn::prod_of(client, 0);
+            let injection = format!("{step}:signal=SIGKILL:when={number}");
+            let output = run(&mut online.struck(&injection, &["token", "prod"]));
+            if output.code == 0 {
+                break; // there are no more of them
+            }
+            output.expect_code(137);
+            killed += 1;
+            assert_eq!(unknown_locks(&online), [""; 0], "{client} {injection}");
+            // The lock is taken, and found, by the next that needs it; a session that was lost is another matter.
+            online.keep("prod", client, &online.server.issue(client, &SCOPES), in_seconds(-1));
+            let output = online.run(&["token", "prod"]).expect_code(0);
+            assert!(
+                !output.stderr.contains("waiting for another"),
+                "{client} {injection}: {}",
+                output.stderr
+            );
+            let left: Vec<_> =
+                fs::read_dir(online.home.alchemy("lock")).expect("a folder").flatten().collect();
+            let left = left.iter().filter(|entry| entry.file_name() != "native" && entry.path().is_dir());
+            assert_eq!(left.count(), 0, "{client} {injection}");
+        }
+    }
+    assert!(killed > 20, "{killed}");
+}
+
 #[test]
 fn that_a_refresh_was_killed_is_no_matter_after_a_new_sign_in() {
     let (online, _) = prod(OWN);
@@ -262,6 +347,32 @@ fn that_a_refresh_was_killed_is_no_matter_after_a_new_sign_in() {
     let error =
         online.run(&["token", "prod"]).expect_only_error(1, "the session of profile 'prod' is over: ");
     assert!(!error.stderr.contains("killed"), "{}", error.stderr);
+}
+
+/// The locks of npm's that are not as the note says, so that the next one would wait for the protocol's 10 or 30 s.
+fn unknown_locks(online: &SignedIn) -> Vec<String> {
+    // A process that was killed early has made none, and a note that it was killed in is none.
+    let note = |lock: &str| -> Value {
+        let note = fs::read(online.home.alchemy(lock)).unwrap_or_default();
+        let note = serde_json::Deserializer::from_slice(&note).into_iter().next();
+        note.and_then(Result::ok).unwrap_or_default()
+    };
+    let notes = ["lock/native/prod", "lock/npm-profiles"].map(note);
+    let is_known = |lock: &DirEntry| {
+        let metadata = lock.metadata().expect("metadata");
+        let time = metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec();
+        notes.iter().filter_map(|note| note["npm"].as_array()).flatten().any(|mark| {
+            let same = mark["name"] == *lock.file_name().to_string_lossy() && mark["inode"] == metadata.ino();
+            same && mark["times"].as_array().is_some_and(|times| times.contains(&time.into()))
+        })
+    };
+    let locks = fs::read_dir(online.home.alchemy("lock")).into_iter().flatten();
+    let locks = locks.map(|lock| lock.expect("an entry"));
+    // Npm's are folders; the others are ours.
+    let names = locks.filter(|lock| lock.path().is_dir() && !is_known(lock));
+    let names = names.map(|lock| lock.file_name().to_string_lossy().into_owned());
+    // Under that name it is in nobody's way.
+    names.filter(|name| name != "native" && !name.starts_with('.')).collect()
 }
 
 /// A command starts as one that was called directly: nothing is held back from it.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use support::authorization::{Moment, Pair, State};
 use support::keyring::Keyring;
 use support::signed_in::{OWN, SCOPES, SignedIn, V1, V2, file, in_seconds, no_secret_said, pair_of};
-use support::{Output, finished, run, with_full_disk};
+use support::{Output, finished, has, run, with_full_disk};
 
 const WAITS: &str = "the new session of profile 'prod' could not be kept in the ";
 const HOME_AGAIN: &str = "is in its store again";
@@ -121,6 +121,38 @@ fn where_the_home_cannot_be_written_the_runtime_folder_takes_the_pair() {
     let said = expect_said(output, &pair.access, WAITS).stderr;
     assert!(said.contains(&rescue.display().to_string()), "{said}");
     assert_eq!((online.token("prod"), online.server.refreshes()), (pair.access, 1));
+}
+
+#[test]
+fn a_loss_is_said_also_where_nothing_else_is() {
+    let online = SignedIn::prod(0);
+    make_unwritable(&online);
+    let output = online.run(&["--quiet", "token", "prod"]);
+    let pair = rescued(&online.home.alchemy("rescue/prod"));
+    expect_said(output, &pair.access, WAITS);
+    if !has("strace") {
+        return;
+    }
+    // Neither the store nor a rescue file takes it: not even beside them is there room.
+    let online = SignedIn::prod(0);
+    let mut command = online.struck("renameat,rename:error=EIO:when=1+", &["token", "prod"]);
+    let output = no_secret_said(run(command.env("ALCHEMY_QUIET", "1"))).expect_code(0);
+    let left = online.home.alchemy("credentials/prod/.native.json.next.tmp");
+    assert!(
+        left.exists() && output.stderr.contains(WAITS) && output.stderr.contains(&left.display().to_string()),
+        "{}",
+        output.stderr
+    );
+    let token = online.run(&["token", "prod"]).expect_code(0);
+    assert_eq!((token.stdout, online.server.refreshes()), (output.stdout, 1));
+    assert!(token.stderr.contains(HOME_AGAIN) && !left.exists(), "{}", token.stderr);
+    // Where it is lost, the next one knows why.
+    let online = SignedIn::prod(0);
+    online.home.write("lock/native/prod", "");
+    online.home.write("rescue", "in the way");
+    let output = run(&mut online.struck("fsync:error=EIO:when=2", &["-q", "token", "prod"])).expect_code(0);
+    assert!(output.stderr.contains("could be kept nowhere ("), "{}", output.stderr);
+    online.run(&["token", "prod"]).expect_only_error(1, "got a new session that could be kept nowhere");
 }
 
 #[test]

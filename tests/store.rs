@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use nix::sys::stat::Mode;
 use serde_json::{Value, json};
-use support::{ACME, BETA, Home, Output, run, run_with_input};
+use support::age;
+use support::{ACME, BETA, Home, Output, has, run, run_with_input};
 
 const CREDENTIAL: &str = "credentials/prod/cloudflare.json";
 
@@ -160,8 +161,14 @@ fn foreign() -> Home {
 #[track_caller]
 fn assert_config(home: &Home, change: impl FnOnce(&mut Value)) {
     let mut expected: Value = serde_json::from_str(FOREIGN).expect("JSON");
+    take_mark(&mut expected, "prod");
     change(&mut expected);
     assert_eq!(home.read("config.json"), format!("{expected:#}"));
+}
+
+/// The mark that restricts a profile has gone over into a file of our own.
+fn take_mark(config: &mut Value, name: &str) {
+    config["profiles"][name]["cloudflare"].as_object_mut().expect("an object").shift_remove("confirm");
 }
 
 #[test]
@@ -198,7 +205,8 @@ fn rename_keeps_every_field_and_the_profiles_place() {
     let home = foreign();
     home.run(&["profile", "rename", "prod", "live"]).expect_code(0);
     let renamed = FOREIGN.replace("\"prod\":", "\"live\":");
-    let expected: Value = serde_json::from_str(&renamed).expect("JSON");
+    let mut expected: Value = serde_json::from_str(&renamed).expect("JSON");
+    take_mark(&mut expected, "live");
     assert_eq!(home.read("config.json"), format!("{expected:#}"));
     assert!(home.read("credentials/live/cloudflare.json").contains("\"note\":\"mine\""));
     assert!(!home.alchemy("credentials/prod").exists());
@@ -511,6 +519,7 @@ fn current_says_which_profile_applies_and_why() {
 fn names_that_npm_lets_through_are_listed_and_rename_is_their_way_in() {
     let home = foreign();
     let mut config: Value = serde_json::from_str(FOREIGN).expect("JSON");
+    take_mark(&mut config, "prod");
     for name in ["ci/tok", "my profile", "../x", ""] {
         config["profiles"][name] = config["profiles"]["third"].clone();
     }
@@ -630,4 +639,154 @@ fn a_profile_in_config_json_goes_before_one_of_version_2() {
     home.run(&["profile", "delete", "work", "--yes"]).expect_code(0);
     assert_eq!(home.run(&["token", "work"]).expect_code(0).stdout, "tok-2\n", "what was hidden is back");
     assert_eq!(home.read("profiles/work/cloudflare.json"), document);
+}
+
+// --- what fails, or is killed, in the middle of a change ---
+
+/// What a change of the profile `prod` does, struck by this: it was `tok-old` in the file store before.
+struct Struck {
+    home: Home,
+    output: Output,
+}
+
+/// Has `prod` encrypted with a new token, or moved there with its own; `None` where a tool is missing.
+fn struck(injection: &str, moved: bool, flags: &[&str]) -> Option<Struck> {
+    let home = Home::new();
+    let identity = has("strace").then(|| age::identity(&home)).flatten()?;
+    let identity = identity.to_str().expect("text");
+    home.token_profile("prod", "tok-old");
+    let change = if moved {
+        vec!["profile", "move", "prod", "--store", "encrypted", "--identity", identity]
+    } else {
+        let configure =
+            ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--account", ACME, "--yes"];
+        [&configure[..], &["--identity", identity]].concat()
+    };
+    let output = run_with_input(&mut home.struck(injection, &[flags, &change[..]].concat()), "tok-new");
+    Some(Struck { home, output })
+}
+
+impl Struck {
+    /// The token by now; a person is told of it only when it was put back.
+    fn token(&self) -> String {
+        self.home.run(&["token", "prod"]).expect_code(0).stdout.trim_end().to_owned()
+    }
+}
+
+const UNCONFIRMED: &str = "its disk did not confirm that";
+
+#[test]
+fn what_the_disk_does_not_confirm_is_done_all_the_same_and_said() {
+    for moved in [false, true] {
+        let (mut done, mut refused) = (0, 0);
+        for number in 1..20 {
+            for (error, flags) in [("EIO", &["--quiet"][..]), ("EINVAL", &[])] {
+                let injection = format!("fsync:error={error}:when={number}");
+                let Some(struck) = struck(&injection, moved, flags) else { return };
+                let Struck { output, .. } = &struck;
+                let new = if moved { "tok-old" } else { "tok-new" };
+                let is_done = output.code == 0;
+                assert_eq!(
+                    struck.token(),
+                    if is_done { new } else { "tok-old" },
+                    "{injection} {}",
+                    output.stderr
+                );
+                assert!(error != "EINVAL" || is_done, "{injection}: {}", output.stderr);
+                // A file that is not flushed is not put into its place; a folder may be one that tells nobody.
+                let is_said = output.stderr.contains(UNCONFIRMED);
+                assert!(error == "EIO" || !is_said, "{injection}: {}", output.stderr);
+                if error == "EIO" {
+                    done += usize::from(is_done && is_said);
+                    refused += usize::from(!is_done);
+                    assert!(is_done || output.stderr.contains("cannot write"), "{}", output.stderr);
+                }
+            }
+        }
+        assert!(done >= 2 && refused >= 2, "{done} {refused}");
+    }
+}
+
+/// Every rename and removal of the change, by the names that the system calls them.
+const STEPS: [&str; 5] = ["rename", "renameat", "renameat2", "unlink", "rmdir"];
+
+#[test]
+fn a_change_that_fails_is_undone_and_one_that_is_killed_leaves_what_comes_back() {
+    for (step, moved) in STEPS.into_iter().flat_map(|step| [(step, false), (step, true)]) {
+        for number in 1..4 {
+            let injection = format!("{step}:error=ENOSPC:when={number}");
+            let Some(failed) = struck(&injection, moved, &[]) else { return };
+            let is_done = failed.output.code == 0;
+            let expected = if is_done && !moved { "tok-new" } else { "tok-old" };
+            assert_eq!(failed.token(), expected, "{injection}: {}", failed.output.stderr);
+
+            let injection = format!("{step}:signal=SIGKILL:when={number}");
+            let Some(killed) = struck(&injection, moved, &[]) else { return };
+            // Nothing that `doctor` takes for a leftover is the last copy, however old it is.
+            for (path, _) in killed.home.snapshot() {
+                let below = path.strip_prefix(killed.home.alchemy("")).expect("below");
+                if path.is_file() {
+                    killed.home.age(below.to_str().expect("text"));
+                }
+            }
+            killed.home.run(&["doctor", "--fix", "--offline"]);
+            let token = killed.token();
+            assert!(token == "tok-old" || token == "tok-new" && !moved, "{injection}: {token}");
+            let left = killed.home.snapshot().into_keys();
+            let left: Vec<_> = left.filter(|path| path.extension().is_some_and(|it| it == "tmp")).collect();
+            assert!(left.is_empty(), "{injection}: {left:?}");
+        }
+    }
+}
+
+#[test]
+fn the_last_copy_that_a_killed_command_had_set_aside_is_put_back_and_another_one_is_swept() {
+    let home = Home::new();
+    home.token_profile("prod", "tok-old");
+    let aside = home.alchemy("credentials/prod/.cloudflare.json.aside.tmp");
+    let set_aside = || {
+        fs::rename(home.alchemy(CREDENTIAL), &aside).expect("set aside");
+        home.age("credentials/prod/.cloudflare.json.aside.tmp");
+    };
+    set_aside();
+    let fixed = home.run(&["doctor", "--fix"]);
+    assert!(aside.exists(), "{}{}", fixed.stdout, fixed.stderr);
+    let output = home.run(&["token", "prod"]).expect_code(0);
+    assert_eq!(output.stdout, "tok-old\n");
+    assert!(output.stderr.contains("is in its place again"), "{}", output.stderr);
+    assert!(!aside.exists());
+    // Every change counts it as the credential, too.
+    for change in [&["profile", "rename", "prod", "live"][..], &["profile", "rename", "live", "prod"]] {
+        let name = change[2];
+        let document = home.alchemy(&format!("credentials/{name}/cloudflare.json"));
+        fs::rename(&document, document.with_file_name(".cloudflare.json.aside.tmp")).expect("set aside");
+        home.run(change).expect_code(0);
+        assert_eq!(home.run(&["token", change[3]]).expect_code(0).stdout, "tok-old\n");
+    }
+    // Beside the document itself it is an old secret.
+    fs::copy(home.alchemy(CREDENTIAL), &aside).expect("copied");
+    home.age("credentials/prod/.cloudflare.json.aside.tmp");
+    home.run(&["doctor", "--fix"]);
+    assert!(!aside.exists());
+    // And so it is where `config.json` names another store.
+    set_aside();
+    let config =
+        home.read("config.json").replace("\"api-token\"", "\"api-token\", \"credentialStore\": \"keyring\"");
+    home.write_private("config.json", &config);
+    home.run(&["doctor", "--fix"]);
+    assert!(!aside.exists());
+}
+
+#[test]
+fn what_belongs_to_no_profile_is_found_in_every_store() {
+    let home = Home::new();
+    home.token_profile("prod", "tok");
+    home.write_private("credentials/gone/.native.json.aside.tmp", "{}");
+    home.write_private("encrypted/gone.age", "sealed");
+    home.write_private("rescue/gone", "{}");
+    let said = home.run(&["doctor"]);
+    let said = format!("{}{}", said.stdout, said.stderr);
+    for path in ["credentials/gone/.native.json.aside.tmp", "encrypted/gone.age", "rescue/gone"] {
+        assert!(said.contains(path), "{path}: {said}");
+    }
 }

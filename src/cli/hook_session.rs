@@ -19,7 +19,7 @@ use crate::launch;
 use crate::profile::{Profile, StoreKind};
 use crate::secret::Secret;
 use crate::session::{Gate, Session, Source};
-use crate::store::{Store, generation};
+use crate::store::{Store, generation, inspect};
 use crate::terminal;
 
 /// How long a prompt waits for a session. With what comes before and after it, that is less than two seconds.
@@ -76,7 +76,13 @@ impl<'a> Sources<'a> {
         });
         match handed {
             Ok(Some(bytes)) => match serde_json::from_slice::<Handed>(&bytes) {
-                Ok(handed) => handed.taken(&self.fresh),
+                Ok(handed) => {
+                    // That process has nobody whom it could tell.
+                    if let Some(loss) = inspect::loss(&context.home, &self.fresh.profile.name) {
+                        context.messages.loss(&loss);
+                    }
+                    handed.taken(&self.fresh)
+                }
                 Err(_) => Outcome::Failed(Error::new(format!("cannot get the session of '{name}'"))),
             },
             Ok(None) => Outcome::Late,

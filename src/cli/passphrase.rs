@@ -65,7 +65,7 @@ impl Given {
                 .hint("try it by itself: its first line is the passphrase")
         };
         trusted::may_run(&context.home, &format!("the command by {COMMAND}"))?;
-        match launch::piped(command, context.environment(), Zeroizing::default(), may_ask) {
+        match launch::piped(command, context.environment(), &[], may_ask) {
             Ok(Piped::Ended(status, output)) if status.success() => first_line(&output, COMMAND),
             Ok(Piped::Ended(status, _)) => Err(failed(&status.to_string())),
             Ok(Piped::TimedOut(limit)) => Err(failed(&format!("no end in {} s", limit.as_secs()))),

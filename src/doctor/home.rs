@@ -12,7 +12,7 @@ use nix::unistd::{AccessFlags, access};
 use super::{Finding, Fix, Machine, few};
 use crate::error::reason;
 use crate::store::home::{Home, written_to};
-use crate::store::trusted;
+use crate::store::{inspect, trusted};
 
 /// The most entries that are looked at: a home has a handful for each profile.
 const MANY: usize = 10_000;
@@ -240,6 +240,7 @@ impl<'a> Entries<'a> {
         let is_temporary =
             |path: &Path| path.file_name().is_some_and(|name| name.to_str().and_then(written_to).is_some());
         let left = self.ours().filter(|(path, metadata)| is_temporary(path) && is_old(metadata));
+        let left = left.filter(|(path, _)| !inspect::may_be_last_copy(machine.home, path));
         let left: Vec<PathBuf> = left.map(|(path, _)| path.clone()).collect();
         (!left.is_empty()).then(|| {
             let what = format!("killed writes have left {}", few(&names(machine, &left)));

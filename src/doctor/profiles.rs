@@ -64,11 +64,10 @@ fn orphans(machine: &Machine, profiles: &[Looked]) -> Vec<Finding> {
         let why = "a secret stays there that nothing uses";
         Finding::note("credential-orphan", what).why(why).mend(format!("rm {}", machine.word(&path)))
     });
-    let rescued = std::fs::read_dir(machine.home.root().join("rescue")).into_iter().flatten().flatten();
-    let rescued = rescued.filter(|entry| !entry.file_name().to_str().is_some_and(known)).map(|entry| {
-        let what = format!("{} waits for a profile that is not there", machine.show(&entry.path()));
+    let rescued = inspect::rescue_orphans(machine.home, &known).into_iter().map(|path| {
+        let what = format!("{} waits for a profile that is not there", machine.show(&path));
         let why = "a session stays there that nothing uses";
-        Finding::note("rescue-orphan", what).why(why).mend(format!("rm {}", machine.word(&entry.path())))
+        Finding::note("rescue-orphan", what).why(why).mend(format!("rm {}", machine.word(&path)))
     });
     documents.chain(rescued).collect()
 }

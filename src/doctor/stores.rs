@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::profile::StoreKind;
 use crate::store::config::Config;
 use crate::store::keyring::KeyringError;
+use crate::store::marks::Marks;
 use crate::store::settings::Settings;
 use crate::store::trusted::{self, Reading};
 
@@ -22,7 +23,12 @@ const SLOW: Duration = Duration::from_secs(1);
 pub fn documents(machine: &Machine) -> Vec<Finding> {
     let home = machine.home;
     let failed = [
-        (home.config(), Config::load(home).err(), "no profile can be used, and none made"),
+        (home.config(), Config::load_alone(home).err(), "no profile can be used, and none made"),
+        (
+            home.marks(),
+            Marks::load(home).err(),
+            "what restricts the profiles is not known, so none can be used",
+        ),
         (
             home.bindings(),
             Bindings::load(home).err(),

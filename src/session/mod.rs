@@ -87,7 +87,10 @@ impl Source<'_> {
         if self.store.may_be_rescued(&self.profile.name, &read) {
             let mut held = self.store.hold(self.profile)?;
             held.share_with_npm()?;
-            read = held.read().map(|current| current.document);
+            read = held.read().map(|current| {
+                held.say_unsettled(&current);
+                current.document
+            });
         }
         let document = match read? {
             Document::OAuth(grant) if !refresh::is_fresh(&grant, now, self.min_ttl) => {

@@ -18,10 +18,13 @@ use crate::oauth::failure::{BACK_OFF, Failure};
 use crate::oauth::token::{Authority, LONGEST_LIFE, Tokens, expires};
 use crate::signals::HeldBack;
 use crate::store::credential::{Document, Grant};
+use crate::store::generation;
 use crate::store::grant::{Current, Held};
 use crate::store::lock::{FailedRefresh, Sent};
 use crate::terminal::life;
 
+/// The life that makes a token that somebody else has got good enough, whatever was asked for.
+const ENOUGH: SignedDuration = SignedDuration::from_secs(10);
 /// After this long no further try is begun, so that whoever waits for the lock outlasts us.
 const NO_MORE_TRIES: Duration = Duration::from_secs(25);
 
@@ -153,12 +156,17 @@ impl Refresh<'_> {
         outcome
     }
 
-    /// The grant, when it is another than the one that was too short, and lives: somebody got it while we waited,
-    /// and the next would live no longer. Where all live for seconds, each of many that wait would else get one
-    /// of its own.
+    /// The grant, when it is another than the one that was too short, and lives long enough. One that was got while
+    /// we waited does as long as it lives at all: the next would live no longer, and where all live for seconds,
+    /// each of many that wait would else get one of its own.
     fn changed(&self, grant: &Grant) -> Option<Grant> {
-        let fresh = is_fresh(grant, self.source.edge.now(), SignedDuration::from_millis(1));
-        (grant.access != self.first.access && fresh).then(|| grant.clone())
+        let left = grant.expires.duration_since(self.source.edge.now());
+        let is_new = || {
+            let Source { store, profile, .. } = self.source;
+            generation::changed(store.home(), &profile.name).is_some_and(|changed| changed >= self.started)
+        };
+        let does = left <= LONGEST_LIFE && (left >= ENOUGH || left.is_positive() && is_new());
+        (grant.access != self.first.access && does).then(|| grant.clone())
     }
 
     /// The grant that another program has put there meanwhile.

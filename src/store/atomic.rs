@@ -14,7 +14,6 @@ use std::time::{Duration, SystemTime};
 use nix::libc;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
-use tempfile::PersistError;
 use zeroize::Zeroizing;
 
 use super::trusted::AsOwner;
@@ -139,12 +138,14 @@ impl Changed {
         Self { path: path.to_owned(), unconfirmed: sync_folder(path).err() }
     }
 
+    /// Nothing was to be done.
+    fn nothing() -> Self {
+        Self { path: PathBuf::new(), unconfirmed: None }
+    }
+
     /// This change, made after an earlier one: what either leaves unconfirmed is to be said.
-    fn after(self, earlier: Option<Self>) -> Self {
-        match earlier {
-            Some(earlier) if self.unconfirmed.is_none() => Self { unconfirmed: earlier.unconfirmed, ..self },
-            _ => self,
-        }
+    fn after(self, earlier: Self) -> Self {
+        if self.unconfirmed.is_some() { self } else { earlier }
     }
 
     /// Says that the disk did not confirm the change, where it did not.
@@ -174,7 +175,7 @@ pub struct Prepared {
     file: tempfile::NamedTempFile,
     target: PathBuf,
     /// The folder was made for it.
-    folder: Option<Changed>,
+    folder: Changed,
     /// It was made by [`reserve`].
     is_successor: bool,
 }
@@ -254,7 +255,8 @@ impl Prepared {
         Ok(self)
     }
 
-    /// Writes another content into the room that was taken.
+    /// Writes another content into the room that was taken. A successor stays from then on, until it is in its place
+    /// or [`Prepared::discard`]ed.
     ///
     /// # Errors
     /// When it is longer than the room, and the disk is full.
@@ -268,9 +270,18 @@ impl Prepared {
             sync_file(file)
         };
         match refill() {
-            Ok(()) => Ok(self),
+            Ok(()) => {
+                // It may be the only copy from now on: whoever looks for it finds it there.
+                self.file.disable_cleanup(self.is_successor);
+                Ok(self)
+            }
             Err(error) => Err(Error::io("write", &self.target, &error)),
         }
+    }
+
+    /// Destroys it: something newer is in its place.
+    pub fn discard(mut self) {
+        self.file.disable_cleanup(false);
     }
 
     /// Puts the document into its place. What was set aside, or left for it by a killed process, is superseded and
@@ -279,15 +290,9 @@ impl Prepared {
     /// # Errors
     /// When the file system refuses; nothing was changed then.
     pub fn commit(self) -> Result<Changed> {
-        let Self { file, target, folder, is_successor } = self;
+        let Self { file, target, folder, .. } = self;
         let _owner = AsOwner::take().map_err(|error| Error::io("write", &target, &error))?;
-        if let Err(PersistError { error, file }) = file.persist(&target) {
-            if is_successor {
-                // It may be the only copy: whoever looks for it finds it there.
-                drop(file.into_temp_path().keep());
-            }
-            return Err(Error::io("write", &target, &error));
-        }
+        file.persist(&target).map_err(|error| Error::io("write", &target, &error.error))?;
         let changed = Changed::flushed(&target).after(folder);
         remove_superseded(&target);
         Ok(changed)
@@ -342,9 +347,10 @@ impl Aside {
     ///
     /// # Errors
     /// When it exists and cannot be removed. It stays aside then, and is not put back.
-    pub fn discard(mut self) -> Result<Option<Changed>> {
+    pub fn discard(mut self) -> Result<Changed> {
         self.discarded = true;
         let _owner = AsOwner::take().map_err(|error| Error::io("remove", &self.path, &error))?;
+        sweep(&self.path);
         let _ = fs::remove_file(left_successor(&self.path));
         remove_one(&aside(&self.path))
     }
@@ -384,12 +390,12 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a document, what was set aside of it, and what killed writes of it left. `None` where there was no
-/// document. The caller holds the lock that guards it.
+/// Removes a document, where there is one, what was set aside of it, and what killed writes of it left. The caller
+/// holds the lock that guards it.
 ///
 /// # Errors
 /// When it exists and cannot be removed; it is still there then.
-pub fn remove(path: &Path) -> Result<Option<Changed>> {
+pub fn remove(path: &Path) -> Result<Changed> {
     let _owner = AsOwner::take().map_err(|error| Error::io("remove", path, &error))?;
     // First, as one that stayed would be taken for the last copy of what is gone.
     remove_superseded(path);
@@ -397,31 +403,31 @@ pub fn remove(path: &Path) -> Result<Option<Changed>> {
     remove_one(path)
 }
 
-/// Removes a file. `None` where there was none.
-fn remove_one(path: &Path) -> Result<Option<Changed>> {
+/// Removes a file, where there is one.
+fn remove_one(path: &Path) -> Result<Changed> {
     match fs::remove_file(path) {
-        Ok(()) => Ok(Some(Changed::flushed(path))),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Ok(()) => Ok(Changed::flushed(path)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Changed::nothing()),
         Err(error) => Err(Error::io("remove", path, &error)),
     }
 }
 
-/// Makes a folder and those above it, each 0700; `None` where it is there. The folders that they are made in are
+/// Makes a folder and those above it, each 0700, where it is not there. The folders that they are made in are
 /// flushed: what is durable in a folder that is not is gone with it.
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn make_folder(folder: &Path) -> Result<Option<Changed>> {
+pub fn make_folder(folder: &Path) -> Result<Changed> {
     if folder.is_dir() {
-        return Ok(None);
+        return Ok(Changed::nothing());
     }
     let failed = |error: &io::Error| Error::io("make the folder", folder, error);
     let _owner = AsOwner::take().map_err(|error| failed(&error))?;
     let mut missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
-    let mut changed = None;
+    let mut changed = Changed::nothing();
     while let Some(next) = missing.pop() {
         match DirBuilder::new().mode(0o700).create(next) {
-            Ok(()) => changed = Some(Changed::flushed(next).after(changed)),
+            Ok(()) => changed = Changed::flushed(next).after(changed),
             // Another process was faster.
             Err(error) if error.kind() == ErrorKind::AlreadyExists && next.is_dir() => {}
             Err(error) => return Err(failed(&error)),
@@ -464,6 +470,14 @@ fn temporary_prefix(target: &Path) -> String {
 /// The place beside a document by that name.
 fn beside(target: &Path, name: &str) -> PathBuf {
     target.with_file_name(format!("{}{name}{TEMPORARY_SUFFIX}", temporary_prefix(target)))
+}
+
+/// The document beside which a file of that name is what was set aside of it, or its successor.
+#[must_use]
+pub fn document_of(path: &Path) -> Option<PathBuf> {
+    let rest = path.file_name()?.to_str()?.strip_prefix('.')?.strip_suffix(TEMPORARY_SUFFIX)?;
+    let (document, name) = rest.rsplit_once('.')?;
+    [ASIDE, SUCCESSOR].contains(&name).then(|| path.with_file_name(document))
 }
 
 /// Whether something of that name, beside a document, is what is left of a write of it that was killed: a temporary
@@ -552,8 +566,8 @@ mod tests {
     fn a_folder_is_made_with_those_above_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let deep = folder.path().join("a/b/c");
-        assert!(make_folder(&deep).expect("made").is_some());
-        assert!(make_folder(&deep).expect("there").is_none());
+        assert!(make_folder(&deep).expect("made").unconfirmed.is_none());
+        assert!(make_folder(&deep).expect("there").unconfirmed.is_none());
         for made in [&deep, &folder.path().join("a")] {
             assert_eq!(fs::metadata(made).expect("there").mode() & 0o777, 0o700);
         }

@@ -53,7 +53,7 @@ impl Store<'_> {
         name: &ProfileName,
         commands: &Commands,
     ) -> Result<Option<Document>> {
-        let ended = self.run(name, &commands.read, "reads", Zeroizing::default())?;
+        let ended = self.run(name, &commands.read, "reads", &[])?;
         let word = ended.word;
         let output = ended.success(name, "reads")?;
         if output.iter().all(u8::is_ascii_whitespace) {
@@ -74,7 +74,7 @@ impl Store<'_> {
         let parsed: serde_json::Value = serde_json::from_slice(document)
             .map_err(|_| Error::new(format!("the credential of profile '{name}' is no JSON")))?;
         let line = Zeroizing::new(format!("{parsed}\n").into_bytes());
-        let ended = self.run(name, &commands.write, "writes", line)?;
+        let ended = self.run(name, &commands.write, "writes", &line)?;
         let word = ended.word.to_owned();
         ended.success(name, "writes")?;
         let origin = format!("the credential of profile '{name}'");
@@ -93,7 +93,7 @@ impl Store<'_> {
             ));
             return Ok(());
         };
-        let deleted = self.run(name, delete, "deletes", Zeroizing::default())?.success(name, "deletes");
+        let deleted = self.run(name, delete, "deletes", &[])?.success(name, "deletes");
         let Err(error) = deleted else { return Ok(()) };
         // Most fail as well where there is nothing to delete.
         match self.read_by_command(name, commands) {
@@ -106,14 +106,14 @@ impl Store<'_> {
 
     /// Whether the commands can be run at all. That there is nothing to read yet is no failure.
     pub(super) fn command_answers(&self, name: &ProfileName, commands: &Commands) -> Result<()> {
-        let ended = self.run(name, &commands.read, "reads", Zeroizing::default())?;
+        let ended = self.run(name, &commands.read, "reads", &[])?;
         if ended.status.code().is_some_and(|code| NOT_RUN.contains(&code)) {
             return ended.success(name, "reads").map(drop);
         }
         Ok(())
     }
 
-    fn run<'c>(&self, name: &ProfileName, command: &'c str, does: &str, input: Bytes) -> Result<Ended<'c>> {
+    fn run<'c>(&self, name: &ProfileName, command: &'c str, does: &str, input: &[u8]) -> Result<Ended<'c>> {
         let word = program(command);
         trusted::may_run(self.home, &format!("'{word}', which {does} the credential of profile '{name}'"))?;
         let line = command.replace("{profile}", name.as_str());

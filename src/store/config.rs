@@ -121,6 +121,7 @@ impl Config {
     ///
     /// # Errors
     /// Those of [`Entry::profile`] and of [`Marks::restrict`].
+    #[must_use]
     pub fn profile(&self, name: &ProfileName) -> Option<Result<Profile>> {
         let profile = self.unmarked(name.as_str(), name)?;
         Some(profile.and_then(|profile| self.marked(profile)))
@@ -131,6 +132,7 @@ impl Config {
     ///
     /// # Errors
     /// Those of [`Entry::profile`].
+    #[must_use]
     pub fn unmarked(&self, entry: &str, name: &ProfileName) -> Option<Result<Profile>> {
         Some(self.entry(entry)?.profile(name))
     }

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::atomic::{self, Changed, Prepared};
+use super::atomic::{self, Prepared};
 use super::credential::Document;
-use super::lock::{Lock, Sent};
+use super::lock::Lock;
 use super::npm_lock::{self, NpmLock, Protocol};
+use super::place::same;
 use super::trusted::{self, Reading};
 use super::{Store, generation, npm, rescue};
 use crate::error::{Error, Kind, Result};
@@ -166,9 +168,7 @@ impl<'a> Store<'a> {
     /// came of the credential, and that the next deployment gets again.
     pub(super) fn remove_from_npm(&self, name: &ProfileName) -> Result<()> {
         for path in [self.home.npm_state_store(name), self.home.npm_document(name)] {
-            if let Some(changed) = atomic::remove(&path)? {
-                changed.say(self.messages);
-            }
+            atomic::remove(&path)?.say(self.messages);
         }
         Ok(())
     }
@@ -245,8 +245,7 @@ impl Held<'_, '_> {
                 rescue::remove(self.store.home, name);
                 return Ok(adopted);
             }
-            let is_unsettled = waiting.is_announced && self.says_unsettled(&current);
-            if is_any || waiting.is_announced && !is_unsettled {
+            if is_any || waiting.is_announced && self.unsettled(&current).is_none() {
                 // Somebody has signed in since, or given it another token.
                 rescue::remove(self.store.home, name);
             }
@@ -319,10 +318,9 @@ impl Held<'_, '_> {
         }
     }
 
-    /// Says, where a rotation of this very token was killed before its new value was kept, that it may be dead.
-    fn says_unsettled(&self, current: &Current) -> bool {
-        let sent = self.lock().note().sent.filter(|sent| sent.token == current.digest());
-        let Some(Sent { at, .. }) = &sent else { return false };
+    /// Says, where a rotation of this very token ended before its new value was kept, that it may be dead.
+    pub fn say_unsettled(&self, current: &Current) {
+        let Some(at) = self.unsettled(current) else { return };
         let name = &self.profile.name;
         self.store.messages.loss(&format!(
             "a rotation of profile '{name}' at {} ended before its new value was kept: where Cloudflare refuses the \
@@ -330,12 +328,18 @@ impl Held<'_, '_> {
              configure -p {name})",
             at.strftime("%Y-%m-%d %H:%M:%SZ")
         ));
-        true
+    }
+
+    /// When this very API token was sent to be rolled, where nobody knows what has become of it.
+    fn unsettled(&self, current: &Current) -> Option<Timestamp> {
+        let is_token = current.document.method() == Method::ApiToken;
+        let sent = self.lock().note().sent.filter(|sent| is_token && sent.token == current.digest());
+        sent.map(|sent| sent.at)
     }
 
     /// Tells those who read the token meanwhile that it is about to be rolled: they wait for what comes of it.
     pub fn announce(&self, current: &Current) {
-        rescue::announce(self.store.home, &self.profile.name, &current.digest(), self.store.messages);
+        rescue::announce(self.store.home, &self.profile.name, &current.digest(), *self.store.messages);
     }
 
     /// Takes back what was announced, as nothing has come of it.
@@ -397,10 +401,11 @@ impl Held<'_, '_> {
             _ => Ok(bytes),
         };
         let rescued =
-            rescue::write(self.store.home, name, next, &current.replaces, self.store.messages, seal);
+            rescue::write(self.store.home, name, next, &current.replaces, *self.store.messages, seal);
         // What could not be put into its place lies whole beside it all the same, where the next of us finds it.
         let left = self.store.file(&self.profile).map(|path| atomic::left_successor(&path));
-        let is_left = |left: &PathBuf| self.read_successor(left).ok().flatten().as_ref() == Some(next);
+        let is_left =
+            |left: &PathBuf| self.read_successor(left).ok().flatten().is_some_and(|left| same(&left, next));
         let path = match (rescued, left) {
             (Ok(path), left) => {
                 is_settled();
@@ -456,21 +461,29 @@ impl Held<'_, '_> {
                 return self.store.write_item(&self.profile, &document.to_bytes());
             }
             StoreKind::Encrypted(encryption) => {
-                let write = |sealed: &[u8]| commit(room, sealed);
+                let write = |sealed: &[u8]| room.0.ok_or_else(no_room)?.refill(sealed)?.commit();
                 return self.store.write_encrypted(name, encryption, &document.to_bytes(), write);
             }
             StoreKind::File | StoreKind::Npm => {}
         }
         let is_npms = *store == StoreKind::Npm;
+        let written =
+            || if is_npms { npm::with(self.store.home, name, document) } else { Ok(document.to_bytes()) };
+        // First of all: killed while it waits for npm, it is found.
+        let first = written()?;
+        let room = room.0.ok_or_else(no_room)?.refill(&first)?;
         let _profiles = if is_npms { self.store.lock_npms_profiles()? } else { None };
         if replaces.is_some_and(|replaces| self.is_superseded(replaces)) {
             self.store
                 .messages
                 .verbose(&format!("'{name}' has got another credential meanwhile, which is kept"));
+            room.discard();
             return Ok(());
         }
-        let bytes = if is_npms { npm::with(self.store.home, name, document)? } else { document.to_bytes() };
-        commit(room, &bytes)?.say(self.store.messages);
+        // What else is in npm's document may have changed until then.
+        let now = written()?;
+        let room = if now == first { room } else { room.refill(&now)? };
+        room.commit()?.say(self.store.messages);
         Ok(())
     }
 
@@ -489,11 +502,8 @@ fn has_none(error: &Error) -> bool {
     matches!(error.kind(), Kind::NoCredential | Kind::SignedOut)
 }
 
-fn commit(room: Room, bytes: &[u8]) -> Result<Changed> {
-    match room.0 {
-        Some(prepared) => prepared.refill(bytes)?.commit(),
-        None => Err(Error::new("the store could not be written just now")),
-    }
+fn no_room() -> Error {
+    Error::new("the store could not be written just now")
 }
 
 /// What people call such a credential.

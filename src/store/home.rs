@@ -130,7 +130,13 @@ impl Home {
     /// `credentials` away when it migrates.
     #[must_use]
     pub fn encrypted(&self, name: &ProfileName) -> PathBuf {
-        self.root.join("encrypted").join(format!("{name}.age"))
+        self.encrypted_folder().join(format!("{name}.age"))
+    }
+
+    /// The folder of all encrypted credentials.
+    #[must_use]
+    pub fn encrypted_folder(&self) -> PathBuf {
+        self.root.join("encrypted")
     }
 
     /// Where a new pair of tokens goes that the store refuses, best first.
@@ -139,6 +145,13 @@ impl Home {
         let (usual, in_runtime) = self.rescue_names(name);
         let in_runtime = in_runtime.filter(|_| self.counts_runtime());
         [Some(usual), in_runtime].into_iter().flatten().collect()
+    }
+
+    /// The folders of all rescue files, and what stands before a profile's name there.
+    #[must_use]
+    pub fn rescue_folders(&self) -> Vec<(PathBuf, &'static str)> {
+        let usual = (self.root.join("rescue"), "");
+        [Some(usual), self.runtime_folder().map(|folder| (folder, "rescue-"))].into_iter().flatten().collect()
     }
 
     /// Whether something may wait in one of them: a question that costs no more than a look.

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::atomic::{self, Bytes};
+use super::config::Config;
 use super::credential::Document;
 use super::home::Home;
 use super::lock::Note;
@@ -69,7 +70,7 @@ impl Store<'_> {
             return Err(Error::new(format!("{} is no regular file", moved.display())));
         }
         if let Some(folder) = path.parent() {
-            atomic::make_folder(folder)?.into_iter().for_each(|made| made.say(self.messages));
+            atomic::make_folder(folder)?.say(self.messages);
             trusted::close_folder(self.home, folder)?;
         }
         let _owner = AsOwner::take().map_err(|error| Error::io("bring back", &moved, &error))?;
@@ -77,7 +78,7 @@ impl Store<'_> {
         fs::hard_link(&moved, &path).map_err(|error| Error::io("bring back", &moved, &error))?;
         // It is back: that it is there, too, takes nothing of that away.
         match atomic::remove(&moved) {
-            Ok(changed) => changed.into_iter().for_each(|changed| changed.say(self.messages)),
+            Ok(changed) => changed.say(self.messages),
             Err(error) => self.messages.loss(&format!("a copy is still in {}: {error}", moved.display())),
         }
         generation::moved(self.home, &[name]);
@@ -106,21 +107,88 @@ pub fn waiting(home: &Home, name: &ProfileName) -> Vec<PathBuf> {
     rescue::waiting(home, name)
 }
 
+/// What a refresh could not keep where it belongs, for a process that had nobody to tell.
+#[must_use]
+pub fn loss(home: &Home, name: &ProfileName) -> Option<String> {
+    if note(home, name).sent.is_some_and(|sent| sent.unkept) {
+        return Some(format!(
+            "the new session of profile '{name}' could be kept nowhere: when it ends, sign in again: alchemy login \
+             -p {name}"
+        ));
+    }
+    let path = waiting(home, name).pop()?;
+    Some(format!(
+        "the newest credential of profile '{name}' is in {}, as its store does not take it; see: alchemy doctor",
+        path.display()
+    ))
+}
+
+/// Whether a temporary file that a killed command has left may be the only copy of a credential: one that was set
+/// aside and whose place is empty, unless `config.json` says that its profile is kept elsewhere; or the successor of
+/// one that was sent to be replaced. The next command that needs it brings it home.
+#[must_use]
+pub fn may_be_last_copy(home: &Home, path: &Path) -> bool {
+    let Some(document) = atomic::document_of(path) else { return false };
+    let name = |path: &Path| {
+        let in_folder = || Some(path.parent()?.file_name()?.to_str()?.to_owned());
+        match document.extension().and_then(|extension| extension.to_str()) {
+            Some("age") => Some(document.file_stem()?.to_str()?.to_owned()),
+            Some("json") => in_folder(),
+            _ => Some(document.file_name()?.to_str()?.to_owned()), // a rescue file
+        }
+    };
+    let Some(name) = name(&document).and_then(|name| ProfileName::parse(&name).ok()) else { return false };
+    if atomic::left_successor(&document) == path {
+        return note(home, &name).sent.is_some();
+    }
+    let is_elsewhere = || {
+        let profile = Config::load_alone(home).ok()?.unmarked(name.as_str(), &name)?.ok()?;
+        Some(profile.store != StoreKind::File)
+    };
+    atomic::aside(&document) == path && !document.exists() && !is_elsewhere().unwrap_or(false)
+}
+
 /// What the last refresh of a profile noted.
 #[must_use]
 pub fn note(home: &Home, name: &ProfileName) -> Note {
     home.credential_lock(name).iter().find_map(|path| lock::peek(path)).unwrap_or_default()
 }
 
-/// The documents of the file store that belong to no profile: their profiles' names, sorted. `known` are the
-/// names that there are.
+/// The credentials in files that belong to no profile, and also those that a killed command has set aside. `known`
+/// are the names that there are.
 #[must_use]
 pub fn orphans(home: &Home, known: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
-    let folders = fs::read_dir(home.credentials()).into_iter().flatten().flatten();
-    let of_nobody = folders.filter(|entry| entry.file_name().to_str().is_some_and(|name| !known(name)));
+    let inside = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
+    let of_nobody = inside(home.credentials())
+        .filter(|entry| entry.file_name().to_str().is_some_and(|name| !known(name)));
     let documents =
         of_nobody.flat_map(|entry| ["cloudflare.json", "native.json"].map(|n| entry.path().join(n)));
-    let mut found: Vec<PathBuf> = documents.filter(|path| Path::is_file(path)).collect();
+    let documents = documents.flat_map(|path| [atomic::aside(&path), path]);
+    let sealed = inside(home.encrypted_folder()).map(|entry| entry.path()).filter(|path| {
+        let name = path.file_stem().and_then(|name| name.to_str());
+        path.extension().is_some_and(|it| it == "age") && name.is_some_and(|name| !known(name))
+    });
+    let mut found: Vec<PathBuf> = documents.chain(sealed).filter(|path| path.is_file()).collect();
+    found.sort();
+    found
+}
+
+/// The rescue files that wait for no profile that there is, wherever they are.
+#[must_use]
+pub fn rescue_orphans(home: &Home, known: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = home
+        .rescue_folders()
+        .into_iter()
+        .flat_map(|(folder, prefix)| {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.filter(move |entry| {
+                let name = entry.file_name();
+                let name = name.to_str().and_then(|name| name.strip_prefix(prefix));
+                name.is_some_and(|name| ProfileName::parse(name).is_ok() && !known(name))
+            })
+        })
+        .map(|entry| entry.path())
+        .collect();
     found.sort();
     found
 }

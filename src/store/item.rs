@@ -50,8 +50,7 @@ impl Store<'_> {
             }
             StoreKind::Encrypted(_) => {
                 self.forget_opened(name);
-                let removed = atomic::remove(&self.home.encrypted(name))?;
-                removed.into_iter().for_each(|changed| changed.say(self.messages));
+                atomic::remove(&self.home.encrypted(name))?.say(self.messages);
                 Ok(())
             }
             StoreKind::Command(commands) => self.delete_by_command(name, commands),
@@ -99,7 +98,17 @@ impl Store<'_> {
             Some(keyring) => Ok(keyring),
             None => Keyring::open(&self.access.keyring).map(|keyring| self.keyring.get_or_init(|| keyring)),
         };
-        keyring.and_then(call).map_err(|error| keyring_failed(name, &error))
+        let outcome = keyring.and_then(|keyring| {
+            let outcome = call(keyring);
+            if keyring.takes_several() {
+                self.messages.say(&format!(
+                    "the keyring has several items of profile '{name}'; that of its default collection is used, and \
+                     the others go with the profile"
+                ));
+            }
+            outcome
+        });
+        outcome.map_err(|error| keyring_failed(name, &error))
     }
 
     /// The keyring's name for a profile: the profile's own, and in another `ALCHEMY_HOME` with the id

@@ -3,6 +3,7 @@
 //! A call runs in a thread of its own and is given up, not stopped, when its time is over: a bus
 //! that never answers must not hang us, and the process ends soon anyway.
 
+use std::cell::Cell;
 use std::sync::{Arc, mpsc, mpsc::RecvTimeoutError};
 use std::time::Duration;
 use std::{fmt, io};
@@ -101,6 +102,9 @@ pub(super) type Platform = (Arc<CredentialStore>, Arc<Probe>);
 /// The keyring of the platform.
 pub struct Keyring {
     params: Params,
+    /// Several items were found where one is meant; and that was told.
+    several: Cell<bool>,
+    told: Cell<bool>,
 }
 
 impl Keyring {
@@ -110,7 +114,13 @@ impl Keyring {
     /// [`KeyringError::Unavailable`].
     pub fn open(params: &Params) -> Answer<Self> {
         platform(&params.bus, Unlock::Never)?;
-        Ok(Self { params: params.clone() })
+        Ok(Self { params: params.clone(), several: Cell::default(), told: Cell::default() })
+    }
+
+    /// Whether several items were found where one is meant, and nobody has been told yet.
+    #[must_use]
+    pub fn takes_several(&self) -> bool {
+        self.several.get() && !self.told.replace(true)
     }
 
     /// The secret of `user`, or `None` if there is none.
@@ -152,7 +162,7 @@ impl Keyring {
         same.then_some(()).ok_or_else(differs)
     }
 
-    /// Deletes the secret of `user`; says whether there was one.
+    /// Deletes the secret of `user`, all of them where there are several; says whether there was one.
     ///
     /// # Errors
     /// Any [`KeyringError`].
@@ -191,10 +201,16 @@ impl Keyring {
     ) -> Answer<T> {
         let platform = platform(&self.params.bus, unlock)?;
         let (sender, answer) = mpsc::sync_channel(1);
-        let run = move || drop(sender.send(call(&platform))); // too late an answer is dropped
+        let run = move || {
+            let answer = call(&platform);
+            drop(sender.send((answer, has_several(&platform)))); // too late an answer is dropped
+        };
         signals::thread("keyring", run).map_err(|e| KeyringError::Other(reason(&e)))?;
         match answer.recv_timeout(unlock.limit()) {
-            Ok(result) => Ok(result?),
+            Ok((result, several)) => {
+                self.several.set(self.several.get() || several);
+                Ok(result?)
+            }
             Err(RecvTimeoutError::Timeout) => Err(KeyringError::TimedOut(unlock.limit().as_secs())),
             Err(RecvTimeoutError::Disconnected) => Err(KeyringError::Other("panic".to_owned())),
         }
@@ -210,6 +226,18 @@ fn found<T>(result: keyring_core::Result<T>) -> keyring_core::Result<Option<T>> 
         Err(Error::NoEntry) => Ok(None),
         other => other.map(Some),
     }
+}
+
+#[cfg(target_os = "linux")]
+fn has_several(platform: &Platform) -> bool {
+    let store = platform.0.as_any().downcast_ref::<super::secret_service::Store>();
+    store.is_some_and(super::secret_service::Store::has_several)
+}
+
+/// A keychain has one item of a service and an account.
+#[cfg(not(target_os = "linux"))]
+fn has_several(_: &Platform) -> bool {
+    false
 }
 
 #[cfg(target_os = "linux")]

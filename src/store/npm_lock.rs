@@ -2,11 +2,13 @@
 //!
 //! Both are folders, made by `mkdir` and kept alive by touching them. Whoever does not touch one for the
 //! protocol's time has died, and the next removes it. One that *we* left behind when we were killed is
-//! known by the mark in our own lock's note, and goes at once.
+//! known by the mark in our own lock's note, and goes at once. So that there is no moment at which it is there and
+//! unknown, it is made under a name of ours, marked, and then renamed to npm's, where nothing has that; and it goes
+//! by being renamed back. Where a file system cannot do that, it is made in its place and marked there.
 
-use std::fs::{self, File, FileTimes, Metadata};
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::fs::{self, File, FileTimes, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -78,14 +80,14 @@ impl NpmLock {
         let owner = random_id()?;
         let folder = Folder { path, protocol, owner, ours: ours.clone() };
         if let Some(parent) = folder.path.parent()
-            && atomic::make_folder(parent).is_err()
+            && atomic::make_folder(parent).map(drop).is_err()
         {
             return Ok(None);
         }
         let _owner = AsOwner::take().map_err(|error| Error::io("lock", &folder.path, &error))?;
         let mut wait = Wait::new(what, messages);
         loop {
-            match fs::DirBuilder::new().mode(0o700).create(&folder.path) {
+            match folder.make() {
                 Ok(()) => break,
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                     folder.refuse_what_is_none()?;
@@ -99,9 +101,7 @@ impl NpmLock {
                 }
             }
         }
-        let lock = Self { heartbeat: None, folder };
-        lock.folder.claim();
-        Ok(Some(lock.kept_alive()))
+        Ok(Some(Self { heartbeat: None, folder }.kept_alive()))
     }
 
     fn kept_alive(mut self) -> Self {
@@ -129,8 +129,8 @@ impl Drop for NpmLock {
             // It only ever sleeps or touches; a panic in it has been reported.
             let _ = thread.join();
         }
-        if self.folder.is_marked() {
-            self.folder.remove();
+        if let Some(inode) = self.folder.marked() {
+            self.folder.remove(inode);
         }
         self.folder.unmark();
     }
@@ -141,14 +141,59 @@ impl Folder {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// Makes a folder that was just created recognizable as ours.
-    fn claim(&self) {
+    /// Where it is before it is npm's lock, and after. No two of us use it: it is under our own lock.
+    fn own_path(&self) -> PathBuf {
+        self.path.with_file_name(format!(".{}.ours", self.name()))
+    }
+
+    /// Makes the folder, marked as ours at every moment.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] when somebody has the lock.
+    fn make(&self) -> io::Result<()> {
+        // A look, as most that must wait find it held.
+        if fs::symlink_metadata(&self.path).is_ok() {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
+        let own = self.own_path();
+        self.clear(&own);
+        self.create(&own)?;
+        match atomic::rename_exclusively(&own, &self.path) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => {
+                self.clear(&own);
+                self.create(&self.path)
+            }
+            outcome => {
+                if outcome.is_err() {
+                    self.clear(&own);
+                }
+                outcome
+            }
+        }
+    }
+
+    /// Creates the folder at a path, and marks it as ours.
+    fn create(&self, path: &Path) -> io::Result<()> {
+        fs::DirBuilder::new().mode(0o700).create(path)?;
         if self.protocol == Protocol::V2 {
             // Without it the folder is still respected until it is 30 s old.
-            let _ = fs::write(self.path.join("owner"), &self.owner);
+            let owner = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path.join("owner"));
+            let _ = owner.and_then(|mut file| file.write_all(self.owner.as_bytes()));
         }
-        if let Ok(metadata) = fs::symlink_metadata(&self.path) {
+        if let Ok(metadata) = fs::symlink_metadata(path) {
             self.mark(&metadata, vec![nanoseconds(&metadata)]);
+        }
+        Ok(())
+    }
+
+    /// Removes a folder that is a lock, or was one, with what the protocol puts into it.
+    fn clear(&self, path: &Path) -> bool {
+        if self.protocol == Protocol::V2 {
+            let _ = fs::remove_file(path.join("owner"));
+        }
+        match fs::remove_dir(path) {
+            Ok(()) => true,
+            Err(error) => error.kind() == ErrorKind::NotFound,
         }
     }
 
@@ -165,9 +210,9 @@ impl Folder {
         self.ours.change(|note| note.npm.retain(|mark| mark.name != name));
     }
 
-    /// Whether the folder is as one of us last left it.
-    fn is_marked(&self) -> bool {
-        fs::symlink_metadata(&self.path).is_ok_and(|metadata| self.is_mark_of(&metadata))
+    /// The inode of the folder, where it is as one of us last left it.
+    fn marked(&self) -> Option<u64> {
+        fs::symlink_metadata(&self.path).ok().filter(|it| self.is_mark_of(it)).map(|it| it.ino())
     }
 
     fn is_mark_of(&self, metadata: &Metadata) -> bool {
@@ -222,17 +267,27 @@ impl Folder {
         let Ok(metadata) = fs::symlink_metadata(&self.path) else { return true };
         let age = metadata.modified().ok().and_then(|time| SystemTime::now().duration_since(time).ok());
         let dead = age.is_some_and(|age| age > self.protocol.dead_after());
-        (dead || self.is_marked()) && self.remove()
+        (dead || self.is_mark_of(&metadata)) && self.remove(metadata.ino())
     }
 
-    fn remove(&self) -> bool {
+    /// Removes the folder with this inode. Whether the lock is free now.
+    fn remove(&self, inode: u64) -> bool {
         let Ok(_owner) = AsOwner::take() else { return false };
-        if self.protocol == Protocol::V2 {
-            let _ = fs::remove_file(self.path.join("owner"));
-        }
-        match fs::remove_dir(&self.path) {
-            Ok(()) => true,
-            Err(error) => error.kind() == ErrorKind::NotFound,
+        // Renamed it is free in one step: killed in the middle of emptying it, it would be nobody's that we know.
+        let own = self.own_path();
+        match self.clear(&own).then(|| atomic::rename_exclusively(&self.path, &own)) {
+            Some(Ok(())) => {
+                let is_it = fs::symlink_metadata(&own).is_ok_and(|metadata| metadata.ino() == inode);
+                if is_it && self.clear(&own) {
+                    return true;
+                }
+                // Somebody has taken the lock just now; or something is in it that the protocol does not know, and
+                // that npm would not remove either.
+                let _ = atomic::rename_exclusively(&own, &self.path);
+                false
+            }
+            Some(Err(error)) if error.kind() == ErrorKind::NotFound => true,
+            _ => self.clear(&self.path),
         }
     }
 }

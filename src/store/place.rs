@@ -59,9 +59,7 @@ impl Store<'_> {
 
     /// Removes a document of the file store.
     pub(super) fn remove_document(&self, path: &Path) -> Result<()> {
-        if let Some(changed) = atomic::remove(path)? {
-            changed.say(self.messages);
-        }
+        atomic::remove(path)?.say(self.messages);
         remove_folder(path);
         Ok(())
     }
@@ -75,7 +73,7 @@ impl Store<'_> {
                 let path = self.document_path(profile);
                 // Before there is anything in them.
                 if let Some(folder) = path.parent() {
-                    atomic::make_folder(folder)?.into_iter().for_each(|made| made.say(self.messages));
+                    atomic::make_folder(folder)?.say(self.messages);
                     trusted::close_folder(self.home, &self.home.credentials())?;
                     trusted::close_folder(self.home, folder)?;
                 }

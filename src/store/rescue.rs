@@ -125,7 +125,7 @@ pub fn write(
     name: &ProfileName,
     document: &Document,
     replaces: &str,
-    messages: &Messages,
+    messages: Messages,
     seal: impl FnOnce(Bytes) -> Result<Bytes>,
 ) -> Result<PathBuf> {
     let mut document: Value =
@@ -136,7 +136,7 @@ pub fn write(
     for path in home.rescues(name) {
         match atomic::reserve(&path, &bytes).and_then(atomic::Prepared::commit) {
             Ok(changed) => {
-                changed.say(messages);
+                changed.say(&messages);
                 return Ok(path);
             }
             Err(error) => failed = error,
@@ -147,17 +147,21 @@ pub fn write(
 
 /// Says, where those look who read an API token, that this one may be dead in a moment, and that another is about
 /// to come. That it cannot be said is no reason not to go on.
-pub fn announce(home: &Home, name: &ProfileName, replaces: &str, messages: &Messages) {
+pub fn announce(home: &Home, name: &ProfileName, replaces: &str, messages: Messages) {
     let announcement = Announcement { announced: true, replaces: replaces.to_owned() };
     let Ok(bytes) = serde_json::to_vec(&announcement) else { return };
-    let written = home.rescues(name).iter().find_map(|path| atomic::write(path, &bytes).ok());
-    written.into_iter().for_each(|changed| changed.say(messages));
+    if let Some(written) = home.rescues(name).iter().find_map(|path| atomic::write(path, &bytes).ok()) {
+        written.say(&messages);
+    }
 }
 
 /// The rescue files of a profile that are there, and hold a credential.
 #[must_use]
 pub fn waiting(home: &Home, name: &ProfileName) -> Vec<PathBuf> {
-    let holds_none = |path: &PathBuf| matches!(trusted::read(home, path, Reading::Rescue), Ok(Some(bytes)) if is_announcement(&bytes));
+    let holds_none = |path: &PathBuf| {
+        let read = trusted::read(home, path, Reading::Rescue);
+        matches!(read, Ok(Some(bytes)) if is_announcement(&bytes))
+    };
     home.rescues(name).into_iter().filter(|path| path.exists() && !holds_none(path)).collect()
 }
 

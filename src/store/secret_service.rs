@@ -13,6 +13,7 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -63,6 +64,8 @@ pub struct Store {
     unlock: Unlock,
     limit: Duration,
     connection: Arc<Mutex<Option<Connection>>>,
+    /// Several items were found where one is meant.
+    several: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -73,7 +76,17 @@ impl Store {
     pub fn new(bus: &SessionBus, unlock: Unlock, limit: Duration) -> Result<Self> {
         let address = bus.unix_address().map_err(no_service)?.into();
         let connection = Arc::default();
-        Ok(Self { address, unlock, limit, connection })
+        Ok(Self { address, unlock, limit, connection, several: Arc::default() })
+    }
+
+    /// Whether several items were found where one is meant.
+    #[must_use]
+    pub fn has_several(&self) -> bool {
+        self.several.load(Ordering::Relaxed)
+    }
+
+    fn found_several(&self) {
+        self.several.store(true, Ordering::Relaxed);
     }
 
     /// Whether a new item could be stored now; writes nothing, unlocks under [`Unlock::Dialog`].
@@ -180,12 +193,15 @@ impl Connection {
         Ok(secret.2)
     }
 
+    /// The default collection, where there is one.
+    fn default_collection(&self) -> Result<Option<Path<'static>>> {
+        let (path,): (Path,) = self.service("ReadAlias", ("default",))?;
+        Ok((&*path != "/").then_some(path))
+    }
+
     /// The default collection, unlocked.
     fn collection(&self) -> Result<Path<'static>> {
-        let (path,): (Path,) = self.service("ReadAlias", ("default",))?;
-        if &*path == "/" {
-            return Err(locked("there is no default collection"));
-        }
+        let path = self.default_collection()?.ok_or_else(|| locked("there is no default collection"))?;
         let (is_locked,): (Variant<bool>,) = self.call(&path, PROPERTIES, "Get", (COLLECTION, "Locked"))?;
         if is_locked.0 {
             self.unlock(&path)?;
@@ -242,13 +258,23 @@ impl ItemCredential {
         HashMap::from([("service", &*self.service), ("username", &*self.user)])
     }
 
-    /// The one item meant, unlocked. The search itself tells locked from unlocked, so that the
-    /// common read is three calls: `SearchItems`, `OpenSession`, `GetSecret`.
+    /// The item meant, unlocked: of several, that of the default collection, and there the one that was changed
+    /// last. The search itself tells locked from unlocked, so that the common read is three calls: `SearchItems`,
+    /// `OpenSession`, `GetSecret`.
     fn item(&self, bus: &Connection) -> Result<Path<'static>> {
-        let (unlocked, locked) = bus.search(&self.attributes())?;
-        let mut items = [&*unlocked, &*locked].concat();
+        let (mut items, locked) = self.items(bus)?;
         if items.len() > 1 {
-            self.keep_exact(bus, &mut items)?;
+            self.store.found_several();
+            let default = bus.default_collection()?;
+            let mut ranked = Vec::with_capacity(items.len());
+            for item in items {
+                let (changed,): (Variant<u64>,) = bus.call(&item, PROPERTIES, "Get", (ITEM, "Modified"))?;
+                let is_default = default.as_ref().is_some_and(|default| is_within(&item, default));
+                ranked.push((is_default, changed.0, item));
+            }
+            // The path tells two apart that are alike in all else: the same one at each call.
+            ranked.sort();
+            items = ranked.into_iter().map(|(.., item)| item).collect();
         }
         let item = items.pop().ok_or(Error::NoEntry)?;
         if locked.contains(&item) {
@@ -257,12 +283,22 @@ impl ItemCredential {
         Ok(item)
     }
 
-    /// Keeps the one with our attributes only: a search finds items that have more of them, too.
+    /// All items of this service and user, in whatever collection; and which of what was found is locked.
+    fn items(&self, bus: &Connection) -> Result<(Vec<Path<'static>>, Vec<Path<'static>>)> {
+        let (unlocked, locked) = bus.search(&self.attributes())?;
+        let mut items = [&*unlocked, &*locked].concat();
+        if items.len() > 1 {
+            self.keep_exact(bus, &mut items)?;
+        }
+        Ok((items, locked))
+    }
+
+    /// Keeps those with our attributes only: a search finds items that have more of them, too.
     /// (`xdg:schema` does not count: gnome-keyring adds it when it has read its file again.)
     fn keep_exact(&self, bus: &Connection, items: &mut Vec<Path<'static>>) -> Result<()> {
-        let (own, count) = (self.attributes(), items.len());
+        let own = self.attributes();
         let foreign = |key: &String| !own.contains_key(&**key) && key != "xdg:schema";
-        for i in (0..count).rev() {
+        for i in (0..items.len()).rev() {
             let get = (ITEM, "Attributes");
             let (found,): (Variant<HashMap<String, String>>,) =
                 bus.call(&items[i], PROPERTIES, "Get", get)?;
@@ -270,12 +306,13 @@ impl ItemCredential {
                 items.remove(i);
             }
         }
-        if items.len() == 1 {
-            return Ok(());
-        }
-        let same = || Entry::new_with_credential(Arc::new(self.clone()));
-        Err(Error::Ambiguous((0..count).map(|_| same()).collect()))
+        Ok(())
     }
+}
+
+/// Whether an item is in a collection: its path is the collection's, and a name of its own.
+fn is_within(item: &Path, collection: &Path) -> bool {
+    item.rsplit_once('/').is_some_and(|(folder, _)| folder == &**collection)
 }
 
 impl CredentialApi for ItemCredential {
@@ -310,10 +347,22 @@ impl CredentialApi for ItemCredential {
         })
     }
 
+    /// All of them: one that stayed in another collection would be the profile's from now on.
     fn delete_credential(&self) -> Result<()> {
         self.store.with(|bus| {
-            let (prompt,): (Path,) = bus.call(&self.item(bus)?, ITEM, "Delete", ())?;
-            bus.prompt(&prompt)
+            let (items, locked) = self.items(bus)?;
+            if items.is_empty() {
+                return Err(Error::NoEntry);
+            }
+            // First, so that none is gone where another cannot go.
+            for item in items.iter().filter(|item| locked.contains(item)) {
+                bus.unlock(item)?;
+            }
+            for item in &items {
+                let (prompt,): (Path,) = bus.call(item, ITEM, "Delete", ())?;
+                bus.prompt(&prompt)?;
+            }
+            Ok(())
         })
     }
 

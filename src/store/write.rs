@@ -88,7 +88,7 @@ impl Store<'_> {
     pub(super) fn discard(&self, asides: Vec<Aside>, name: &ProfileName) {
         for aside in asides {
             match aside.discard() {
-                Ok(changed) => changed.into_iter().for_each(|changed| changed.say(self.messages)),
+                Ok(changed) => changed.say(self.messages),
                 Err(error) => self.say_left(name, &StoreKind::File, &error),
             }
         }
@@ -155,7 +155,9 @@ impl Store<'_> {
         let marks = prepared.commit()?;
         replaced.into_iter().flatten().for_each(Replaced::forget);
         self.discard(asides, name);
-        paths.iter().for_each(|path| remove_folder(path));
+        for path in &paths {
+            remove_folder(path);
+        }
         rescue::remove(self.home, name);
         drop(marks);
         Ok(())
@@ -379,6 +381,9 @@ impl Store<'_> {
     /// both are found by the name.
     fn settle(&self, name: &ProfileName, mut locks: ProfileLock) -> Result<ProfileLock> {
         if let Some(profile) = self.by_now(name)?.filter(|profile| profile.store != StoreKind::Npm) {
+            if profile.store == StoreKind::File {
+                self.put_back(&profile)?;
+            }
             if self.has_beside(&profile) {
                 locks = self.bring_home_locked(&profile, locks)?;
             }

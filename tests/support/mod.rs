@@ -105,7 +105,7 @@ impl Home {
         fs::read_to_string(self.alchemy(below)).expect("read")
     }
 
-    /// Everything below `~/.alchemy` but the locks, and the marks that say that something has changed: path, mode and content (of a link: its target). Two
+    /// Everything below `~/.alchemy` but the locks, the folder of the rescue files itself, and the marks that say that something has changed: path, mode and content (of a link: its target). Two
     /// that are equal say that nothing was changed in between.
     pub fn snapshot(&self) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
         let mut found = BTreeMap::new();
@@ -115,6 +115,11 @@ impl Home {
                 let entry = entry.expect("an entry");
                 let (path, metadata) = (entry.path(), entry.metadata().expect("metadata"));
                 if ["lock", "stamps", "generation"].iter().any(|name| path == self.alchemy(name)) {
+                    continue;
+                }
+                // Without anything in it, it says nothing.
+                if path == self.alchemy("rescue") {
+                    folders.push(path);
                     continue;
                 }
                 let content = if metadata.is_symlink() {
@@ -163,6 +168,18 @@ impl Home {
     pub fn alchemy_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(ALCHEMY);
         command.args(arguments);
+        command
+    }
+
+    /// `alchemy` with arguments, of which one system call fails, or at which it is killed: `injection` is what
+    /// strace's `inject` takes.
+    pub fn struck(&self, injection: &str, arguments: &[&str]) -> Command {
+        let mut command = self.command("strace");
+        let (calls, _) = injection.split_once(':').expect("system calls, and what happens to them");
+        // Without its seccomp filter, with which it sends no signal.
+        command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}")]);
+        command.args(["-e", &format!("inject={injection}")]);
+        command.arg(ALCHEMY).args(arguments);
         command
     }
 

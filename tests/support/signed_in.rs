@@ -143,6 +143,13 @@ impl SignedIn {
         command
     }
 
+    /// The same, struck as [`Home::struck`] says.
+    pub fn struck(&self, injection: &str, arguments: &[&str]) -> Command {
+        let mut command = self.home.struck(injection, arguments);
+        command.envs(&self.variables);
+        command
+    }
+
     /// The same as a job in the session of the tests, where a signal can stop it.
     pub fn job(&self, arguments: &[&str]) -> Command {
         let mut command = self.home.job(ALCHEMY);

@@ -508,7 +508,7 @@ fn what_was_there_before_comes_back_whatever_makes_direnv_act() {
 #[test]
 fn who_waits_for_direnv_looks_again_at_the_next_prompt_by_any_clock() {
     let home = home();
-    let mut waiting = |shell: &str| {
+    let waiting = |shell: &str| {
         let mut command = home.alchemy_command(&["hook-env", shell]);
         command.current_dir(home.path().join("acme")).env("DIRENV_DIR", "-/nowhere");
         run(&mut command).expect_code(0).stdout

@@ -18,8 +18,11 @@ if [ -z "${__alchemy_names+set}" ]; then
   __alchemy_names=()  # of the variables that we have changed
   __alchemy_before=() # what they were: `x=value` when exported, `n=value` when not, empty when not set
   __alchemy_ours=()   # what we made them: `=value`, or empty when not set
+  __alchemy_lifted=() # 1 for each that is what it was before, until `__alchemy_drop`
 fi
 __alchemy_seen=
+__alchemy_loaded= # what direnv had loaded then
+__alchemy_inherited= # what was active, from another shell, and has been taken away before direnv acts
 __alchemy_bound=()  # the directories that are bound, each with its depth: `2:/home/acme`
 __alchemy_bound_of= # the data folder that they are from; empty when they are not known
 __alchemy_moving=' ' # the wrappers that are running what they wrap, each between blanks
@@ -51,14 +54,17 @@ __alchemy_move() {
   \return "$__alchemy_status"
 }
 
-# $1: `prompt` or `move`.
+# $1: `prompt`, `move` or `inherited` has `hook-env` say what to do; `lift` or `drop`.
 __alchemy_ask() {
   \local __alchemy_flags="$-" REPLY
   # No secret is traced, nor shown to a DEBUG trap, and nothing of ours exported. From 4.4 on the options come
   # back also after Ctrl-C.
   \local - 2>/dev/null || :
   { \set +axvET; } 2>/dev/null
-  __alchemy_update "$1"
+  case $1 in
+    lift | drop) "__alchemy_$1" ;;
+    *) __alchemy_update "$1" ;;
+  esac
   case $__alchemy_flags in *a*) \set -a ;; esac
   case $__alchemy_flags in *E*) \set -E ;; esac
   case $__alchemy_flags in *T*) \set -T ;; esac
@@ -69,6 +75,9 @@ __alchemy_ask() {
 # A function of its own, which a trap for DEBUG does not reach after `set +T`: that would see each command.
 __alchemy_update() {
   \local __alchemy_text __alchemy_refused='' __alchemy_silent='' __alchemy_offline='' __alchemy_near
+  \local __alchemy_found="${ALCHEMY_ACTIVE:-$__alchemy_inherited}" __alchemy_leave=''
+  __alchemy_drop
+  [ "$1" != inherited ] || __alchemy_leave=--leave
   # In a subshell, and while a word is completed, nothing is said, and only what is stored counts.
   if [ "${BASH_SUBSHELL-0}" -gt 0 ] || [ -n "${COMP_LINE+set}" ]; then
     __alchemy_silent=--silent __alchemy_offline=--offline
@@ -78,11 +87,15 @@ __alchemy_update() {
   if [ "$1" = prompt ] && __alchemy_went; then
     __alchemy_wrap
   fi
-  if ! __alchemy_went || ! __alchemy_settle; then
+  if ! __alchemy_went || [ -n "$__alchemy_leave" ] || ! __alchemy_settle; then
     [ -n "$__alchemy_offline" ] || __alchemy_surround_direnv
-    __alchemy_text=$(__ALCHEMY__ hook-env bash --active "$__alchemy_active" --told "$__alchemy_told" \
-      ${__alchemy_silent:+"$__alchemy_silent"} ${__alchemy_offline:+"$__alchemy_offline"} </dev/null) ||
-      __alchemy_text=
+    # It sees what is below ours: the person's own, or direnv's.
+    __alchemy_text=$(
+      __alchemy_lift
+      \exec __ALCHEMY__ hook-env bash --active "$__alchemy_active" --told "$__alchemy_told" \
+        --found "$__alchemy_found" ${__alchemy_leave:+"$__alchemy_leave"} \
+        ${__alchemy_silent:+"$__alchemy_silent"} ${__alchemy_offline:+"$__alchemy_offline"} </dev/null
+    ) || __alchemy_text=
     case $__alchemy_text in
       *__alchemy_state*)
         __alchemy_bound_of=
@@ -98,6 +111,7 @@ __alchemy_update() {
     esac
   fi
   __alchemy_seen=$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
+  __alchemy_loaded=${DIRENV_DIFF-} __alchemy_inherited=''
   # The prompt that comes after the completion looks for itself.
   [ -z "${COMP_LINE+set}" ] || __alchemy_seen=
 }
@@ -277,6 +291,11 @@ __alchemy_place() {
     fi
   done
   __alchemy_names[__alchemy_at]=$1
+  __alchemy_remember "$1"
+}
+
+# Keeps what a variable is now, at its place in the arrays.
+__alchemy_remember() {
   __alchemy_before[__alchemy_at]=
   if [ -n "${!1+set}" ]; then
     case $__alchemy_attributes in
@@ -304,7 +323,7 @@ __alchemy_unset() {
 }
 
 __alchemy_adopt() {
-  __alchemy_names=() __alchemy_before=() __alchemy_ours=()
+  __alchemy_names=() __alchemy_before=() __alchemy_ours=() __alchemy_lifted=()
   while [ -n "${1-}" ]; do
     __alchemy_names[${#__alchemy_names[@]}]=$1
     __alchemy_before[${#__alchemy_before[@]}]=
@@ -314,17 +333,40 @@ __alchemy_adopt() {
 }
 
 __alchemy_leave() {
+  __alchemy_lift
+  __alchemy_adopt ''
+}
+
+# Puts back what was there before, for as long as somebody acts who is to find that. What the person has changed stays.
+__alchemy_lift() {
   \local __alchemy_at __alchemy_name
   for ((__alchemy_at = 0; __alchemy_at < ${#__alchemy_names[@]}; __alchemy_at++)); do
     __alchemy_name=${__alchemy_names[__alchemy_at]}
+    [ -z "${__alchemy_lifted[__alchemy_at]+set}" ] || \continue
     [ "${!__alchemy_name+=${!__alchemy_name}}" = "${__alchemy_ours[__alchemy_at]}" ] || \continue
     \unset -v "$__alchemy_name" 2>/dev/null || \continue # made read-only since
     case ${__alchemy_before[__alchemy_at]} in
       x*) \export "$__alchemy_name=${__alchemy_before[__alchemy_at]:2}" ;;
       n*) \printf -v "$__alchemy_name" %s "${__alchemy_before[__alchemy_at]:2}" ;;
     esac
+    __alchemy_lifted[__alchemy_at]=1
   done
-  __alchemy_adopt ''
+}
+
+# Puts ours on top again, of whatever is there by now.
+__alchemy_drop() {
+  \local __alchemy_at __alchemy_attributes __alchemy_name
+  for __alchemy_at in "${!__alchemy_lifted[@]}"; do
+    __alchemy_name=${__alchemy_names[__alchemy_at]}
+    # The attributes take a process: they are looked at only where something is new.
+    if [ "${!__alchemy_name+=${!__alchemy_name}}" != "${__alchemy_before[__alchemy_at]#[xn]}" ]; then
+      __alchemy_takes "$__alchemy_name" || \continue
+      __alchemy_remember "$__alchemy_name"
+    fi
+    \unset -v "$__alchemy_name" 2>/dev/null || \continue
+    [ -z "${__alchemy_ours[__alchemy_at]}" ] || \export "$__alchemy_name${__alchemy_ours[__alchemy_at]}"
+  done
+  __alchemy_lifted=()
 }
 
 # First, so that what renders the prompt finds all in place. Before 5.1 bash runs only the first of an array.
@@ -344,28 +386,76 @@ __alchemy_register() {
 }
 __alchemy_register
 
-# direnv puts back later what it finds: that must not be what we are about to take away, so we come before it. And what
-# it puts back must not be what we have just set, so we wait for it (`hook-env` says so) and come after it as well.
+# Before direnv acts, ours is taken away: what direnv finds it puts back later, and what it puts back it puts over
+# ours. After it, ours is put on top again.
+__alchemy_before_direnv() {
+  \local __alchemy_status="$?" __alchemy_text
+  if [ -z "$__alchemy_active" ]; then
+    # What was inherited from another shell has nothing below it that anybody knew; direnv's own is direnv's.
+    case ${ALCHEMY_ACTIVE-} in
+      '' | */.envrc:*) ;;
+      *)
+        __alchemy_text=$ALCHEMY_ACTIVE
+        __alchemy_ask inherited
+        # What comes after direnv looks again.
+        __alchemy_inherited=$__alchemy_text __alchemy_seen=$PWD:
+        ;;
+    esac
+  fi
+  [ -z "${__alchemy_names[*]+set}" ] || __alchemy_ask lift
+  case $- in *e*) ;; *) \return "$__alchemy_status" ;; esac
+}
+
+__alchemy_hook_after_direnv() {
+  \local __alchemy_status="$?"
+  [ -z "${__alchemy_lifted[*]+set}" ] || __alchemy_ask drop
+  # What direnv has loaded may select another profile.
+  [ "${DIRENV_DIFF-}" = "$__alchemy_loaded" ] || __alchemy_seen=$PWD:
+  __alchemy_hook
+  case $- in *e*) ;; *) \return "$__alchemy_status" ;; esac
+}
+
 __alchemy_surround_direnv() {
-  \local __alchemy_at __alchemy_text
+  \local __alchemy_at __alchemy_text IFS=' '
+  case "${PROMPT_COMMAND[*]-}" in *_direnv_hook*) ;; *) \return 0 ;; esac
   for __alchemy_at in "${!PROMPT_COMMAND[@]}"; do
     __alchemy_text=${PROMPT_COMMAND[__alchemy_at]}
     case $__alchemy_text in
-      *"__alchemy_hook;_direnv_hook;__alchemy_hook"*) ;;
-      *_direnv_hook*)
-        __alchemy_text=${__alchemy_text/__alchemy_hook;_direnv_hook/_direnv_hook}
-        __alchemy_text=${__alchemy_text/_direnv_hook;__alchemy_hook/_direnv_hook}
-        __alchemy_text=${__alchemy_text/_direnv_hook/__alchemy_hook;_direnv_hook;__alchemy_hook}
-        # Without a subscript a string stays one; and an array must stay as long as it is, as bash goes through it.
-        # shellcheck disable=SC2178
-        if ((__alchemy_at)); then
-          PROMPT_COMMAND[__alchemy_at]=$__alchemy_text
-        else
-          PROMPT_COMMAND=$__alchemy_text
-        fi
-        ;;
+      *"__alchemy_before_direnv;_direnv_hook;__alchemy_hook_after_direnv"*) \continue ;;
     esac
+    # Ours is next to direnv's only, wherever that is.
+    __alchemy_text=${__alchemy_text//__alchemy_before_direnv;/}
+    __alchemy_text=${__alchemy_text//;__alchemy_hook_after_direnv/}
+    __alchemy_text=${__alchemy_text//__alchemy_hook;/}
+    __alchemy_text=${__alchemy_text//;__alchemy_hook/}
+    case $__alchemy_text in
+      *_direnv_hook*)
+        __alchemy_text=${__alchemy_text/_direnv_hook/__alchemy_before_direnv;_direnv_hook;__alchemy_hook_after_direnv}
+        ;;
+      __alchemy_hook) __alchemy_text=: ;;
+    esac
+    # Without a subscript a string stays one; and an array must stay as long as it is, as bash goes through it.
+    # shellcheck disable=SC2178
+    if ((__alchemy_at)); then
+      PROMPT_COMMAND[__alchemy_at]=$__alchemy_text
+    else
+      PROMPT_COMMAND=$__alchemy_text
+    fi
   done
 }
+
+# direnv's line may follow, and puts its hook first unless it is there. Where something of ours is inherited, the first
+# prompt is too late to go before it.
+if [ -n "${ALCHEMY_ACTIVE-}" ] && [ -z "$__alchemy_active" ] && \type -P direnv >/dev/null; then
+  case ${PROMPT_COMMAND[*]-} in
+    *_direnv_hook*) ;;
+    *)
+      \declare -F _direnv_hook >/dev/null || _direnv_hook() { :; }
+      # shellcheck disable=SC2128,SC2178 # as above
+      PROMPT_COMMAND="_direnv_hook;$PROMPT_COMMAND"
+      ;;
+  esac
+fi
+__alchemy_surround_direnv
 [ -z "$__alchemy_text" ] || \set -a
 \unset -v __alchemy_text

@@ -12,6 +12,8 @@ status is-interactive; or return 0
 #     __alchemy_flags_NAME    how the global was set before; empty: there was none
 #     __alchemy_before_NAME   what it was before
 set -qg __alchemy_table; or set -gu __alchemy_table
+# Those of them that are what they were before, until `__alchemy_drop`.
+set -qg __alchemy_lifted; or set -gu __alchemy_lifted
 
 function __alchemy_hook --on-event fish_prompt --on-variable PWD
     # fish traces no event handlers, unless `fish_trace` is "all" (after 3.6): that must not show our values.
@@ -51,16 +53,26 @@ function __alchemy_hook --on-event fish_prompt --on-variable PWD
     set -gu __alchemy_generation "$generation"
     set -gu __alchemy_pin "$pin"
     set -gu __alchemy_due
-    # direnv puts back what it has found at the prompt only, and we wait for that (`hook-env` says so).
-    if builtin functions -q __direnv_export_eval; and not builtin functions -q __alchemy_after_direnv
-        function __alchemy_after_direnv --on-event fish_prompt
-            __alchemy_hook
-        end
+    if not set -q __alchemy_is_around; and not status is-command-substitution; and __alchemy_surround_direnv
+        # Who has been moved is not called any more at this prompt.
+        __alchemy_before_direnv
+        __direnv_export_eval
+        __alchemy_after_direnv
+        return
     end
     set -l script
+    # Ctrl-C does not end a function half-way while there is a handler for it.
+    function __alchemy_interrupt --on-signal INT
+    end
     if test -x __ALCHEMY__
-        set script (command __ALCHEMY__ hook-env fish --active "$__alchemy_active" --told "$__alchemy_told" $manner \
-            </dev/null)
+        # It sees what is below ours: the person's own, or direnv's.
+        set -l found "$ALCHEMY_ACTIVE"
+        test -n "$found"; or set found "$__alchemy_inherited"
+        set -gu __alchemy_inherited
+        __alchemy_lift
+        set script (command __ALCHEMY__ hook-env fish --active "$__alchemy_active" --told "$__alchemy_told" \
+            --found "$found" $manner </dev/null)
+        __alchemy_drop
     end
     if not string match -q -- '*__alchemy_state*' "$script"
         # Nobody knows what belongs here: what belongs elsewhere does not.
@@ -68,16 +80,73 @@ function __alchemy_hook --on-event fish_prompt --on-variable PWD
             __alchemy_leave
             set -gu __alchemy_active
         end
+        builtin functions --erase __alchemy_interrupt
         return
     end
     set -gu __alchemy_bound_of
-    # Ctrl-C does not end a function half-way while there is a handler for it.
-    function __alchemy_interrupt --on-signal INT
-    end
     builtin eval $script # one line; to pipe it into `source` takes longer
     builtin functions --erase __alchemy_interrupt
     set -gu __alchemy_place "$PWD:$ALCHEMY_ACTIVE:$ALCHEMY_PROFILE:$CLOUDFLARE_PROFILE"
     status is-command-substitution; and set -gu __alchemy_place
+end
+
+# Before direnv acts, ours is taken away: what direnv finds it puts back later, and what it puts back it puts over
+# ours. After it, ours is put on top again.
+function __alchemy_before_direnv
+    set -l fish_trace
+    # direnv has acted without us around it: its functions are new.
+    test "x$DIRENV_DIFF" = "x$__alchemy_loaded"; or __alchemy_surround_direnv
+    # What was inherited from another shell has nothing below it that anybody knew; direnv's own is direnv's.
+    if test -z "$__alchemy_active" -a -n "$ALCHEMY_ACTIVE"; and not string match -q -- '*/.envrc:*' "$ALCHEMY_ACTIVE"
+        set -gu __alchemy_inherited "$ALCHEMY_ACTIVE"
+        test -x __ALCHEMY__
+        and builtin eval (command __ALCHEMY__ hook-env fish --found "$ALCHEMY_ACTIVE" --leave </dev/null)
+        set -gu __alchemy_place # what comes after direnv looks again
+    end
+    __alchemy_lift
+end
+
+function __alchemy_after_direnv
+    set -l fish_trace
+    __alchemy_drop
+    # What direnv has loaded may select another profile.
+    test "x$DIRENV_DIFF" = "x$__alchemy_loaded"; or set -gu __alchemy_place
+    set -gu __alchemy_loaded "$DIRENV_DIFF"
+    __alchemy_look $argv
+end
+
+# Has our functions called before and after direnv's. fish calls them in the order in which they were defined.
+function __alchemy_surround_direnv
+    builtin functions -q __direnv_export_eval; or return
+    set -gu __alchemy_is_around
+    if builtin functions -q __alchemy_hook
+        # A copy is not called by itself.
+        builtin functions --erase __alchemy_look
+        builtin functions --copy __alchemy_hook __alchemy_look
+        builtin functions --erase __alchemy_hook
+    end
+    function __alchemy_before_prompt --on-event fish_prompt --on-variable PWD
+        __alchemy_before_direnv
+    end
+    function __alchemy_before_command --on-event fish_preexec
+        set -q __direnv_export_again; and __alchemy_before_direnv
+    end
+    for name in __direnv_export_eval __direnv_export_eval_2
+        builtin functions -q $name; and builtin functions $name | builtin source
+    end
+    function __alchemy_after_command --on-event fish_preexec
+        set -q __alchemy_lifted[1]; and __alchemy_after_direnv
+    end
+    function __alchemy_after_prompt --on-event fish_prompt
+        __alchemy_after_direnv
+        # direnv defines what it does at a change of PWD at each prompt.
+        function __alchemy_after_cd --on-variable PWD
+            __alchemy_after_direnv $argv
+        end
+    end
+    function __alchemy_after_cd --on-variable PWD
+        __alchemy_after_direnv $argv
+    end
 end
 
 # Whether nothing is active, and no directory from here upward is bound or has a project file; false where builtins
@@ -137,15 +206,21 @@ function __alchemy_take
         __alchemy_is_ours $argv[1]
         return
     end
+    __alchemy_remember $argv[1]
+    set -gua __alchemy_table $argv[1]
+    return 0
+end
+
+# Keeps what the global NAME is now.
+function __alchemy_remember
     set -l flags
+    set -eg __alchemy_before_$argv[1]
     if set -qg $argv[1]
         set -qgx $argv[1]; and set flags --export; or set flags --unexport
         set -qg --path $argv[1]; and set -a flags --path; or set -a flags --unpath
         set -gu __alchemy_before_$argv[1] $$argv[1]
     end
     set -gu __alchemy_flags_$argv[1] $flags
-    set -gua __alchemy_table $argv[1]
-    return 0
 end
 
 function __alchemy_set
@@ -164,20 +239,45 @@ function __alchemy_unset
 end
 
 function __alchemy_leave
+    __alchemy_lift
     for name in $__alchemy_table
-        set -l flags __alchemy_flags_$name
-        set -l before __alchemy_before_$name
-        if __alchemy_is_ours $name
-            set -eg $name
-            set -q $flags'[1]'; and set -g $$flags $name $$before
-        end
-        set -eg __alchemy_ours_$name $flags $before
+        set -eg __alchemy_ours_$name __alchemy_flags_$name __alchemy_before_$name
     end
     set -gu __alchemy_table
+    set -gu __alchemy_lifted
+end
+
+# Puts back what was there before, for as long as somebody acts who is to find that. What the person has changed stays.
+function __alchemy_lift
+    for name in $__alchemy_table
+        builtin contains -- $name $__alchemy_lifted; and continue
+        __alchemy_is_ours $name; or continue
+        set -l flags __alchemy_flags_$name
+        set -l before __alchemy_before_$name
+        set -eg $name
+        set -q $flags'[1]'; and set -g $$flags $name $$before
+        set -gua __alchemy_lifted $name
+    end
+end
+
+# Puts ours on top again, of whatever is there by now.
+function __alchemy_drop
+    for name in $__alchemy_lifted
+        __alchemy_remember $name
+        set -l ours __alchemy_ours_$name
+        if set -q $ours'[1]'
+            set -gx --unpath $name "$$ours"
+        else
+            set -eg $name
+            set -qUx $name; and set -gx $name
+        end
+    end
+    set -gu __alchemy_lifted
 end
 
 function __alchemy_adopt
     set -gu __alchemy_table
+    set -gu __alchemy_lifted
     for name in $argv
         set -qgx $name; or continue
         set -gu __alchemy_ours_$name "$$name"
@@ -198,3 +298,9 @@ function __alchemy_state
         set -gu __alchemy_due (builtin math -- $argv[6] - $argv[7] + $__alchemy_now)
     end
 end
+
+# direnv's line may have come before this one.
+set -eg __alchemy_is_around
+set -gu __alchemy_loaded "$DIRENV_DIFF"
+__alchemy_surround_direnv
+true

@@ -16,7 +16,10 @@ zmodload -F zsh/system b:sysread
   \typeset -g +x __alchemy_generation_file __alchemy_generation __alchemy_pin_file __alchemy_pin
   \typeset -gA __alchemy_before # what a variable was: `x=value` exported, `n=value` not exported, empty not set
   \typeset -gA __alchemy_ours   # what we made it: `=value`, or empty when not set
+  \typeset -gA __alchemy_lifted # 1 for each that is what it was before, until `__alchemy_drop`
   \typeset -g +x __alchemy_seen=
+  \typeset -g +x __alchemy_loaded= # what direnv had loaded then
+  \typeset -g +x __alchemy_inherited= # what was active, from another shell, and has been taken away before direnv acts
   \typeset -ga __alchemy_bound # the directories that are bound, each with its depth: `2:/home/acme`
   \typeset -g +x __alchemy_bound_of= # the data folder that they are from; empty when they are not known
 }
@@ -53,14 +56,16 @@ __alchemy_changed() {
   [[ -n $__alchemy_until ]] && ((EPOCHSECONDS >= __alchemy_until))
 }
 
-# $1: `prompt` or `move`.
+# $1: `prompt`, `move` or `inherited`.
 __alchemy_update() {
   # The options and traps are the person's again afterwards. No secret is traced, nor shown to a DEBUG trap, and
   # nothing of ours exported.
   \emulate -L zsh -o no_xtrace -o no_verbose -o no_all_export
   \trap - DEBUG
-  \local text refused= near
-  \local -a silent offline
+  \local text refused= near found=${ALCHEMY_ACTIVE:-$__alchemy_inherited}
+  \local -a silent offline leave
+  __alchemy_drop
+  [[ $1 != inherited ]] || leave=(--leave)
   if ((ZSH_SUBSHELL || ${+compstate})); then
     # In a subshell, and while a word is completed, nothing is said, and only what is stored counts.
     silent=(--silent) offline=(--offline)
@@ -71,14 +76,14 @@ __alchemy_update() {
   elif [[ $1 == move && (${+WIDGET} -eq 1 || ! -t 2) ]]; then
     silent=(--silent) # the next prompt says it
   fi
-  # What direnv finds it puts back later: that must not be what we are about to take away. Its hook puts itself first.
-  if ((${precmd_functions[(I)_direnv_hook]})); then
-    precmd_functions=(__alchemy_hook ${precmd_functions:#__alchemy_hook})
-    chpwd_functions=(__alchemy_chpwd ${chpwd_functions:#__alchemy_chpwd})
-  fi
-  if ! __alchemy_went || ! __alchemy_settle; then
-    text=$(__ALCHEMY__ hook-env zsh --active "$__alchemy_active" --told "$__alchemy_told" $silent $offline \
-      </dev/null) || text=
+  __alchemy_surround_direnv
+  if ! __alchemy_went || (($#leave)) || ! __alchemy_settle; then
+    # It sees what is below ours: the person's own, or direnv's.
+    text=$(
+      __alchemy_lift
+      \exec __ALCHEMY__ hook-env zsh --active "$__alchemy_active" --told "$__alchemy_told" --found "$found" \
+        $leave $silent $offline </dev/null
+    ) || text=
     if [[ $text == *__alchemy_state* ]]; then
       __alchemy_bound_of=
       \eval "$text"
@@ -89,6 +94,7 @@ __alchemy_update() {
     fi
   fi
   __alchemy_seen=$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
+  __alchemy_loaded=${DIRENV_DIFF-} __alchemy_inherited=
   # The prompt that comes after the completion looks for itself.
   ((! ${+compstate})) || __alchemy_seen=
 }
@@ -182,7 +188,14 @@ __alchemy_is() {
 __alchemy_place() {
   if ((${+__alchemy_ours[$1]})); then
     __alchemy_is "$1" "$__alchemy_ours[$1]"
-  elif ((! ${(P)+1})); then
+  else
+    __alchemy_remember "$1"
+  fi
+}
+
+# Keeps what a variable is now.
+__alchemy_remember() {
+  if ((! ${(P)+1})); then
     __alchemy_before[$1]=
   elif [[ ${(Pt)1} == *export* ]]; then
     __alchemy_before[$1]="x=${(P)1}"
@@ -213,7 +226,7 @@ __alchemy_unset() {
 }
 
 __alchemy_adopt() {
-  __alchemy_before=() __alchemy_ours=()
+  __alchemy_before=() __alchemy_ours=() __alchemy_lifted=()
   while (($#)); do
     __alchemy_before[$1]=
     __alchemy_ours[$1]="=${(P)1}"
@@ -222,22 +235,93 @@ __alchemy_adopt() {
 }
 
 __alchemy_leave() {
+  __alchemy_lift
+  __alchemy_adopt
+}
+
+# Puts back what was there before, for as long as somebody acts who is to find that. What the person has changed stays.
+__alchemy_lift() {
+  \emulate -L zsh -o no_xtrace -o no_verbose -o no_all_export
+  \trap - DEBUG
   \local name
   for name in "${(@k)__alchemy_ours}"; do
+    ((! ${+__alchemy_lifted[$name]})) || \continue
     [[ ${(Pt)name} != *readonly* ]] && __alchemy_is "$name" "$__alchemy_ours[$name]" || \continue
     \unset "$name"
     case $__alchemy_before[$name] in
       x*) \export "$name=${__alchemy_before[$name]#x=}" ;;
       n*) \typeset -g "$name=${__alchemy_before[$name]#n=}" ;;
     esac
+    __alchemy_lifted[$name]=1
   done
-  __alchemy_adopt
+}
+
+# Puts ours on top again, of whatever is there by now.
+__alchemy_drop() {
+  \emulate -L zsh -o no_xtrace -o no_verbose -o no_all_export
+  \trap - DEBUG
+  \local name
+  for name in "${(@k)__alchemy_lifted}"; do
+    [[ ${(Pt)name} != *readonly* ]] || \continue
+    __alchemy_remember "$name"
+    \unset "$name"
+    [[ -z $__alchemy_ours[$name] ]] || \export "$name$__alchemy_ours[$name]"
+  done
+  __alchemy_lifted=()
+}
+
+# Before direnv acts, ours is taken away: what direnv finds it puts back later, and what it puts back it puts over
+# ours. After it, ours is put on top again.
+__alchemy_before_direnv() {
+  \local -i __alchemy_status=$?
+  # What was inherited from another shell has nothing below it that anybody knew; direnv's own is direnv's.
+  if [[ -z $__alchemy_active && -n ${ALCHEMY_ACTIVE-} && $ALCHEMY_ACTIVE != */.envrc:* ]]; then
+    \local inherited=$ALCHEMY_ACTIVE
+    __alchemy_update inherited
+    # What comes after direnv looks again.
+    __alchemy_inherited=$inherited __alchemy_seen=$PWD:
+  fi
+  __alchemy_lift
+  [[ -o err_exit ]] || \return $__alchemy_status
+}
+
+__alchemy_after_direnv() {
+  \local -i __alchemy_status=$?
+  __alchemy_drop
+  # What direnv has loaded may select another profile.
+  [[ ${DIRENV_DIFF-} == "$__alchemy_loaded" ]] || __alchemy_seen=$PWD:
+  __alchemy_hook
+  [[ -o err_exit ]] || \return $__alchemy_status
+}
+
+__alchemy_chpwd_after_direnv() {
+  __alchemy_drop
+  [[ ${DIRENV_DIFF-} == "$__alchemy_loaded" ]] || __alchemy_seen=$PWD:
+  __alchemy_chpwd
+}
+
+__alchemy_surround_direnv() {
+  \local list after
+  \local -a others
+  for list after in precmd_functions __alchemy_after_direnv chpwd_functions __alchemy_chpwd_after_direnv; do
+    others=("${(@)${(@P)list}:#__alchemy_*}")
+    ((${others[(I)_direnv_hook]})) || \continue
+    others[${others[(i)_direnv_hook]}]=(__alchemy_before_direnv _direnv_hook $after)
+    \set -A $list "${(@)others}"
+  done
 }
 
 # First, so that what renders the prompt finds all in place.
 () {
   \emulate -L zsh
   \typeset -ga precmd_functions chpwd_functions
-  ((${precmd_functions[(I)__alchemy_hook]})) || precmd_functions=(__alchemy_hook $precmd_functions)
-  ((${chpwd_functions[(I)__alchemy_chpwd]})) || chpwd_functions=(__alchemy_chpwd $chpwd_functions)
+  ((${precmd_functions[(I)__alchemy_(hook|after_direnv)]})) || precmd_functions=(__alchemy_hook $precmd_functions)
+  ((${chpwd_functions[(I)__alchemy_chpwd*]})) || chpwd_functions=(__alchemy_chpwd $chpwd_functions)
+  # direnv's line may follow, and puts its hook first unless it is there. Where something of ours is inherited, the
+  # first prompt is too late to go before it. zsh passes over functions that are not there.
+  if [[ -n ${ALCHEMY_ACTIVE-} && -z $__alchemy_active ]]; then
+    ((${precmd_functions[(I)_direnv_hook]})) || precmd_functions=(_direnv_hook $precmd_functions)
+    ((${chpwd_functions[(I)_direnv_hook]})) || chpwd_functions=(_direnv_hook $chpwd_functions)
+  fi
+  __alchemy_surround_direnv
 }

@@ -26,8 +26,8 @@ pub struct Now<'a> {
     /// `ALCHEMY_ACTIVE`: another one, where it was inherited from another shell; empty where nothing is active,
     /// or something else (direnv) has taken over for a time.
     pub active: &'a str,
-    /// A variable of the person's, or of direnv's, goes before the directory.
-    pub is_outranked: bool,
+    /// What of the shell's environment is seen.
+    pub visibility: Visibility,
     /// direnv has put back what it had found, whoever has set it meanwhile: what differs from what the hook has
     /// made it need not be the person's doing.
     pub is_disturbed: bool,
@@ -37,18 +37,32 @@ pub struct Now<'a> {
     pub also: &'a [String],
 }
 
+/// What of the shell's environment is seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Visibility {
+    /// What the shell has.
+    #[default]
+    Whole,
+    /// The same, but direnv has set other variables over what the hook has set, and takes them away again.
+    Covered,
+    /// What is below all that the hook has set: it does not say what the shell has.
+    Lifted,
+}
+
 /// The step from what there is to what is wanted. `get` is the shell's environment.
 #[must_use]
 pub fn step(wanted: Option<&Target>, now: Now, get: &dyn Fn(&str) -> Option<String>) -> Step {
-    let Now { own, active, is_outranked, is_disturbed, has_secret, also } = now;
+    let Now { own, active, visibility, is_disturbed, has_secret, also } = now;
+    let is_lifted = visibility == Visibility::Lifted;
     let is_inherited = !active.is_empty() && active != own;
     let mut step = Step::default();
-    if is_inherited {
+    // A hook that goes before direnv's has taken it away already.
+    if is_inherited && get(ACTIVE).as_deref() == Some(active) {
         let ours = SET.iter().copied().chain([ACTIVE]).chain(also.iter().map(String::as_str));
         step.adopt = Some(ours.filter(|name| get(name).is_some()).map(str::to_owned).collect());
     }
-    // Somebody has taken our mark away. Where another selects by now, it comes back with what we set.
-    let is_left_behind = active.is_empty() && !own.is_empty() && !is_outranked;
+    // Somebody has taken our mark away. Where direnv did, it comes back with what we set.
+    let is_left_behind = active.is_empty() && !own.is_empty() && visibility != Visibility::Covered;
     let Some(wanted) = wanted else {
         step.leave = !active.is_empty() || is_left_behind;
         if !step.leave {
@@ -59,11 +73,11 @@ pub fn step(wanted: Option<&Target>, now: Now, get: &dyn Fn(&str) -> Option<Stri
     let is_renewal =
         wanted.active == active && !is_inherited && !is_disturbed && wanted.has_secret == has_secret;
     step.leave = (!active.is_empty() && !is_renewal) || is_left_behind;
-    let is_news = |name: &str, value: &str| !is_renewal || get(name).as_deref() != Some(value);
+    let is_news = |name: &str, value: &str| !is_renewal || is_lifted || get(name).as_deref() != Some(value);
     let set = wanted.set.iter().filter(|(name, value)| is_news(name, value.expose()));
     step.set = set.map(|(name, value)| (name.clone(), Secret::from(value.expose().to_owned()))).collect();
     // What comes back by leaving is not in the environment yet.
-    let unset = wanted.unset.iter().filter(|name| step.leave || get(name).is_some());
+    let unset = wanted.unset.iter().filter(|name| step.leave || is_lifted || get(name).is_some());
     step.unset = unset.cloned().collect();
     step.state.active.clone_from(&wanted.active);
     step
@@ -119,6 +133,13 @@ mod tests {
             // A refresh tells what is new; nothing new, nothing told.
             (Some(&secret), mine, &inside, format!("CLOUDFLARE_API_TOKEN=new; {PROD}")),
             (Some(&wanted(Some("old"))), mine, &inside, PROD.to_owned()),
+            // Where only what is below is seen, nobody knows what the shell has: all is told.
+            (
+                Some(&secret),
+                Now { visibility: Visibility::Lifted, ..mine },
+                &[("CLOUDFLARE_API_TOKEN", "new")],
+                format!("{all}-CF_API_KEY; {PROD}"),
+            ),
             (None, mine, &inside, "leave; ".to_owned()),
             // Another one, and one whose secret stays: what comes back by leaving is taken away again.
             (
@@ -147,7 +168,7 @@ mod tests {
                 format!("adopt ALCHEMY_ACTIVE; leave; {all}-CF_API_KEY; {PROD}"),
             ),
             // The mark is gone: by direnv, which brings it back, or by somebody who does not.
-            (None, Now { is_outranked: true, ..lost }, &before, PROD.to_owned()),
+            (None, Now { visibility: Visibility::Covered, ..lost }, &before, PROD.to_owned()),
             (None, lost, &before, "leave; ".to_owned()),
             (Some(&secret), lost, &before, format!("leave; {all}-CF_API_KEY; {PROD}")),
         ] {

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use support::authorization::Pair;
-use support::bound::{Variables, given, home, name_and_account, ours};
+use support::bound::{Variables, bind, given, home, name_and_account, ours};
 use support::direnv::Direnv;
 use support::online::SECRET;
 use support::person::{LOGIN, Person};
@@ -20,18 +20,23 @@ use support::{ACME, ALCHEMY, BETA, Home, has, is_secret, run};
 
 const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
 
-/// What `prod` or `beta` gives through direnv: what the hook's `ALCHEMY_ACTIVE` says, direnv's variables do.
-fn loaded(home: &Home, profile: &str) -> Variables {
+/// What `prod` or `beta` gives through direnv, by an `.envrc` that names it (`acme/.envrc`) or takes the directory's own
+/// (`acme/.envrc:`).
+fn loaded(home: &Home, envrc: &str, profile: &str) -> Variables {
     let mut given = given(home, "", profile);
-    given.remove("ALCHEMY_ACTIVE");
+    given.insert("ALCHEMY_ACTIVE".to_owned(), mark(home, envrc, profile));
     given
 }
 
 /// The same of one whose secret stays.
-fn named(home: &Home, profile: &str) -> Variables {
+fn named(home: &Home, envrc: &str, profile: &str) -> Variables {
     let mut named = name_and_account(home, "", profile);
-    named.remove("ALCHEMY_ACTIVE");
+    named.insert("ALCHEMY_ACTIVE".to_owned(), mark(home, envrc, profile));
     named
+}
+
+fn mark(home: &Home, envrc: &str, profile: &str) -> String {
+    format!("{}:{profile}", home.path().join(envrc).display())
 }
 
 /// Writes a pin file, at another time than the one before: direnv knows whole seconds only.
@@ -63,7 +68,8 @@ fn it_loads_and_gives_back() {
             shell.environment.insert(name.to_owned(), value.to_owned());
         }
         let before = shell.environment.clone();
-        assert_eq!(shell.given(), loaded(&home, profile), "{envrc}");
+        let marked = if envrc.ends_with("alchemy") { "acme/.envrc:" } else { "acme/.envrc" };
+        assert_eq!(shell.given(), loaded(&home, marked, profile), "{envrc}");
         assert_eq!(shell.get("OTHER"), Some("kept"), "{envrc}");
         let again = shell.prompt();
         assert_eq!((&*again.stdout, &*again.stderr), ("", ""), "{envrc}: nothing is done twice");
@@ -78,7 +84,7 @@ fn with_profile_only_there_is_no_secret() {
         let home = home();
         let Some(mut shell) = Direnv::new(&home, "acme", envrc) else { return };
         let before = shell.environment.clone();
-        assert_eq!(shell.given(), named(&home, "beta"), "{envrc}");
+        assert_eq!(shell.given(), named(&home, "acme/.envrc", "beta"), "{envrc}");
         assert!(!kept(&shell).contains(SECRET), "{envrc}");
         let mut exec = home.alchemy_command(&["exec", "--", "printenv", TOKEN]);
         let output = run(exec.current_dir(&shell.directory).envs(&shell.environment)).expect_code(0);
@@ -86,6 +92,67 @@ fn with_profile_only_there_is_no_secret() {
         shell.cd("elsewhere");
         assert_eq!(shell.environment, before, "{envrc}");
     }
+}
+
+#[test]
+fn a_script_that_goes_elsewhere_gets_what_is_bound_there() {
+    let home = home();
+    bind(&home, "prod", "project/bound");
+    for envrc in ["use alchemy beta", "use alchemy --profile-only beta"] {
+        let Some(mut shell) = Direnv::new(&home, "project", envrc) else { return };
+        shell.given();
+        let alchemy = |arguments: &[&str], directory: &str| {
+            let mut command = home.alchemy_command(arguments);
+            run(command.current_dir(home.path().join(directory)).envs(&shell.environment))
+        };
+        for (directory, token) in [
+            ("project", "tok-beta-hunter2"),
+            ("acme", "tok-prod-hunter2"),
+            // The nearer one counts, as among bindings.
+            ("project/bound/sub", "tok-prod-hunter2"),
+        ] {
+            let exec = alchemy(&["exec", "--", "printenv", TOKEN], directory).expect_code(0);
+            assert_eq!(exec.stdout, format!("{token}\n"), "{envrc}: {directory}");
+            let name = if token.contains("beta") { "beta\n" } else { "prod\n" };
+            assert_eq!(alchemy(&["prompt"], directory).expect_code(0).stdout, name, "{envrc}: {directory}");
+        }
+        // What direnv has loaded is of its directory alone.
+        assert_eq!(alchemy(&["prompt"], "elsewhere").expect_code(0).stdout, "", "{envrc}");
+        let why = alchemy(&["use", "-v"], "project").expect_code(0).stdout;
+        assert!(why.contains("~/project/.envrc"), "{why}");
+        assert!(why.lines().any(|line| line.starts_with("*  ~/project/.envrc")), "{why}");
+        let why = alchemy(&["use", "-v"], "project/bound").expect_code(0).stdout;
+        assert!(why.lines().any(|line| line.starts_with("*  ~/project/bound ")), "{why}");
+    }
+}
+
+#[test]
+fn an_envrc_goes_before_what_is_bound_in_its_directory_and_one_without_a_name_follows_it() {
+    let home = home();
+    let token = |shell: &Direnv| {
+        let mut command = home.alchemy_command(&["token"]);
+        run(command.current_dir(&shell.directory).envs(&shell.environment)).expect_code(0).stdout
+    };
+    let Some(mut shell) = Direnv::new(&home, "acme", "use alchemy beta") else { return };
+    shell.given();
+    assert_eq!(token(&shell), "tok-beta-hunter2\n");
+    // A binding that changes on this line counts at once.
+    let Some(mut shell) = Direnv::new(&home, "acme", "use alchemy") else { return };
+    shell.given();
+    assert_eq!(token(&shell), "tok-prod-hunter2\n");
+    home.run(&["use", "beta", "acme"]).expect_code(0);
+    assert_eq!(token(&shell), "tok-beta-hunter2\n");
+}
+
+#[test]
+fn a_variable_of_the_persons_stays_theirs_under_direnv() {
+    let home = home();
+    let Some(mut shell) = Direnv::new(&home, "project", "use alchemy") else { return };
+    shell.environment.insert("ALCHEMY_PROFILE".to_owned(), "beta".to_owned());
+    assert_eq!(shell.given().get("ALCHEMY_ACTIVE"), None);
+    let mut command = home.alchemy_command(&["token"]);
+    let output = run(command.current_dir(home.path().join("acme")).envs(&shell.environment)).expect_code(0);
+    assert_eq!(output.stdout, "tok-beta-hunter2\n");
 }
 
 /// What direnv keeps, and every child is given.
@@ -186,11 +253,11 @@ fn a_profile_that_is_made_or_changed_is_noticed() {
 fn a_binding_that_changes_is_noticed() {
     let home = home();
     let Some(mut shell) = Direnv::new(&home, "acme", "use alchemy") else { return };
-    assert_eq!(shell.given(), loaded(&home, "prod"));
+    assert_eq!(shell.given(), loaded(&home, "acme/.envrc:", "prod"));
     // As fast as it goes: direnv knows whole seconds only.
     for profile in ["beta", "prod", "beta"] {
         home.run(&["use", profile, "acme"]).expect_code(0);
-        assert_eq!(shell.given(), loaded(&home, profile));
+        assert_eq!(shell.given(), loaded(&home, "acme/.envrc:", profile));
     }
     home.run(&["use", "--unset", "acme"]).expect_code(0);
     let said = shell.said();
@@ -209,7 +276,7 @@ fn a_pin_file_counts_when_it_is_allowed_until_it_changes() {
     assert!(matches!(&said[..], [line] if line.contains("alchemy allow")), "a new one is noticed: {said:?}");
     for _ in 0..2 {
         home.run(&["allow", "repository"]).expect_code(0);
-        assert_eq!(shell.given(), loaded(&home, "prod"));
+        assert_eq!(shell.given(), loaded(&home, "repository/.envrc:", "prod"));
         home.run(&["deny", "repository"]).expect_code(0);
         assert_eq!(shell.said().len(), 1);
         assert_eq!(ours(&shell.environment), Variables::new());
@@ -221,7 +288,7 @@ fn a_pin_file_counts_when_it_is_allowed_until_it_changes() {
     assert!(matches!(&said[..], [line] if line.contains("'beta'")), "{said:?}");
     assert_eq!(ours(&shell.environment), Variables::new());
     home.run(&["allow", "repository"]).expect_code(0);
-    assert_eq!(shell.given(), loaded(&home, "beta"));
+    assert_eq!(shell.given(), loaded(&home, "repository/.envrc:", "beta"));
     fs::remove_file(directory.join(".alchemy.toml")).expect("removed");
     assert_eq!(shell.said().len(), 1, "there is no profile 'default'");
     assert_eq!(ours(&shell.environment), Variables::new());
@@ -278,7 +345,7 @@ fn a_profile_that_asks_first_is_never_asked_for() {
     assert_eq!(shell.get(TOKEN), None);
     shell.environment.remove("ALCHEMY_CONFIRM");
     let Some(mut shell) = Direnv::new(&home, "acme", "use alchemy --profile-only prod") else { return };
-    assert_eq!(shell.given(), named(&home, "prod"));
+    assert_eq!(shell.given(), named(&home, "acme/.envrc", "prod"));
 }
 
 #[test]
@@ -308,7 +375,7 @@ fn a_cloned_repository_gets_nothing() {
     git(home.path(), &["clone", "-q", "origin", "clone"]);
     // Allowed here is not allowed there.
     let Some(mut shell) = Direnv::new(&home, "origin", "use alchemy prod\n") else { return };
-    assert_eq!(shell.given(), loaded(&home, "prod"));
+    assert_eq!(shell.given(), loaded(&home, "origin/.envrc", "prod"));
     shell.cd("elsewhere");
     let before = shell.environment.clone();
     let said = shell.cd("clone").stderr;

@@ -334,8 +334,8 @@ fn whoever_takes_our_marks_away_does_not_take_the_credential_along() {
         sh.export("CLOUDFLARE_API_TOKEN", "mine-hunter2");
         let before = sh.environment();
         sh.cd("acme");
-        sh.unset("ALCHEMY_ACTIVE");
         sh.unset("ALCHEMY_PROFILE");
+        sh.unset("ALCHEMY_ACTIVE");
         assert_eq!(ours(&sh.environment()), given(&home, "acme", "prod"), "{shell:?}: it is there again");
         sh.cd("elsewhere");
         assert_eq!(sh.environment(), before, "{shell:?}");

@@ -7,7 +7,8 @@ use super::chosen::{Chosen, asked_life};
 use super::context::Context;
 use super::hook_session::{Outcome, Sources};
 use super::{MinTtl, guard};
-use crate::directory::Choice;
+use crate::directory::mark::ActiveMark;
+use crate::directory::{Choice, How};
 use crate::environment::{
     ACCOUNT_ID, ACTIVE, API_KEY, API_TOKEN, Changes, DEFAULT_ACCOUNT_ID, EXPIRATION, PROFILE, Value, changes,
 };
@@ -38,29 +39,56 @@ pub struct Activation {
     pub until: Option<Timestamp>,
     /// Names under which the active profile's token may stand, besides the usual ones.
     pub also: Vec<String>,
+    /// How long the secret among what is set lives, and for which account; `None` where nobody knows.
+    pub life: Option<SecretLife>,
     /// A session was not there in time.
     is_late: bool,
     /// Only what is stored counts: no network, no command of the person's.
     is_offline: bool,
 }
 
+/// The end of a secret that a hook has set, in whole seconds of Unix time, and the account that it was set for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretLife {
+    pub until: i64,
+    pub account: String,
+}
+
+/// What a hook has set, by its own account.
+#[derive(Debug, Clone, Copy)]
+pub struct HookState<'a> {
+    /// `ALCHEMY_ACTIVE` as the hook has set it; empty for nothing.
+    pub own: &'a str,
+    /// `ALCHEMY_ACTIVE` in the shell; another one was inherited from another shell.
+    pub active: &'a str,
+    /// The hook has set the profile's secret, which lives so long.
+    pub has_secret: bool,
+    pub life: Option<&'a SecretLife>,
+    /// What is seen is below what the hook has set, so that a mark of direnv's shows.
+    pub is_lifted: bool,
+}
+
 impl Activation {
-    /// What the shell is to have. `active` is what it has now, and `own` what its own hook has set; `has_secret`:
-    /// with the profile's secret; `is_offline`: only what is stored counts.
-    pub fn of(context: &Context, own: &str, active: &str, has_secret: bool, is_offline: bool) -> Self {
+    /// What the shell is to have. `is_offline`: only what is stored counts.
+    pub fn of(context: &Context, shell: HookState, is_offline: bool) -> Self {
         let mut this = Self { is_offline, ..Self::default() };
-        if active != own {
-            this.also = also_of(context, active).unwrap_or_default();
+        if shell.active != shell.own {
+            this.also = Self::also(context, shell.active);
         }
-        if let Err(error) = this.look(context, active, has_secret && active == own) {
+        if let Err(error) = this.look(context, shell) {
             this.target = None;
             this.remark(&error);
         }
         this
     }
 
-    /// `holds`: the shell's own hook has set the active profile's secret.
-    fn look(&mut self, context: &Context, active: &str, holds: bool) -> Result<()> {
+    /// The names under which the token of the profile that is active stands, besides the usual ones.
+    pub fn also(context: &Context, active: &str) -> Vec<String> {
+        also_of(context, active).unwrap_or_default()
+    }
+
+    fn look(&mut self, context: &Context, shell: HookState) -> Result<()> {
+        let active = shell.active;
         let here = context.look()?;
         self.remarks.extend(here.notes.iter().cloned());
         here.sound()?;
@@ -72,7 +100,10 @@ impl Activation {
             self.say_outranked(context, choice);
             return self.look_after_direnv(context);
         }
-        let Some(choice) = choice else { return Ok(()) };
+        let Some(choice) = choice else { return self.look_after_direnv(context) };
+        if has_loaded(context, choice, shell) {
+            return self.look_after_direnv(context);
+        }
         let store = context.store(false)?;
         let selection = context.selection(choice);
         let profile = store.find(&selection)?;
@@ -87,8 +118,16 @@ impl Activation {
         };
         self.remarks.extend(guard::other_accounts_of_wrangler(context, &profile.account));
         let mut target = target(choice, &profile, session.as_ref());
-        if self.is_late && holds && target.active == active && still_lives(context, &profile) {
+        let life = shell.life.filter(|life| {
+            let holds = shell.has_secret && active == shell.own && target.active == active;
+            holds && life.until > context.now.as_second() && life.account == profile.account.id.as_str()
+        });
+        let account = profile.account.id.to_string();
+        let life_of = |session: &Session| Some(SecretLife { until: session.expires?.as_second(), account });
+        self.life = session.as_ref().and_then(life_of);
+        if let Some(life) = life.filter(|_| self.is_late) {
             target.has_secret = true; // it stays until the new one is there
+            self.life = Some(life.clone());
         } else if self.is_late {
             self.remark_late(&profile);
         }
@@ -188,11 +227,12 @@ fn also_of(context: &Context, active: &str) -> Option<Vec<String>> {
     Some(context.store(false).ok()?.get(&name).ok()??.also)
 }
 
-/// Whether what the shell has of a profile lives still, and is for its account.
-fn still_lives(context: &Context, profile: &Profile) -> bool {
-    let expires = context.text(EXPIRATION).and_then(|text| text.parse::<Timestamp>().ok());
-    expires.is_some_and(|expires| expires > context.now)
-        && context.text(ACCOUNT_ID) == Some(profile.account.id.as_str())
+/// Whether direnv has put the choice into the environment already, by `use alchemy`. A hook that cannot take away
+/// what it has set keeps out of direnv's way altogether.
+fn has_loaded(context: &Context, choice: &Choice, shell: HookState) -> bool {
+    let Some(mark) = context.mark().filter(ActiveMark::is_direnvs) else { return false };
+    let is_of_here = mark.profile == choice.name.as_str() && context.directory.starts_with(&mark.directory);
+    choice.how == How::Envrc || is_of_here || !shell.is_lifted
 }
 
 /// When to look again at a grant's session.

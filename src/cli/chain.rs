@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 use serde_json::{Value, json};
 
 use super::context::{Context, Wanted};
+use crate::directory::mark::ENVRC;
 use crate::directory::trust::Trust;
-use crate::directory::{Says, pin, walk};
+use crate::directory::{Choice, Says, pin, walk};
 use crate::error::Result;
 use crate::profile::selection::Reason;
 use crate::profile::{Account, AccountId, ProfileName};
@@ -73,17 +74,27 @@ fn chain(context: &Context) -> Result<Vec<Candidate>> {
     let of_variables = context.with_named(None, |named| {
         let variables = [
             ("CLOUDFLARE_PROFILE", named.cloudflare_profile, false),
-            ("ALCHEMY_PROFILE", named.alchemy_profile, named.is_from_hook()),
+            ("ALCHEMY_PROFILE", named.alchemy_profile, named.is_from_directory()),
         ];
-        variables.map(|(variable, value, from_hook)| {
+        variables.map(|(variable, value, from_directory)| {
             let profile = value.filter(|value| !value.is_empty()).map(str::to_owned);
-            let note = if from_hook { "set by the shell hook: the directory counts" } else { "" };
-            let counts = profile.is_some() && !from_hook;
+            let note =
+                if from_directory { "set by the shell hook or direnv: the directory counts" } else { "" };
+            let counts = profile.is_some() && !from_directory;
             Candidate { source: variable.to_owned(), profile, account: None, note: note.to_owned(), counts }
         })
     });
     let mut chain = Vec::new();
+    let mut loaded = context.loaded();
+    let of_direnv = |Choice { name, at, .. }: Choice| Candidate {
+        source: context.shown(&at.join(ENVRC)),
+        profile: Some(name.to_string()),
+        account: None,
+        note: "loaded by direnv".to_owned(),
+        counts: true,
+    };
     walk(&context.home, &context.directory, context.uid, |finding| {
+        chain.extend(loaded.take_if(|loaded| !loaded.is_above(&finding.at)).map(of_direnv));
         let file = context.shown(&finding.at.join(pin::NAME));
         let (source, profile, account, note, counts) = match finding.says {
             Says::Bound(name) => (context.shown(&finding.at), Some(name), None, "bound".to_owned(), true),
@@ -103,6 +114,7 @@ fn chain(context: &Context) -> Result<Vec<Candidate>> {
         chain.push(Candidate { source, profile, account, note, counts });
         ControlFlow::Continue(())
     })?;
+    chain.extend(loaded.map(of_direnv));
     // What a pin file asks for in vain is an error, and not `default`'s turn.
     let asked = chain.iter().any(|candidate: &Candidate| candidate.profile.is_some() && !candidate.counts);
     chain.splice(0..0, of_variables);

@@ -41,7 +41,7 @@ impl Chosen {
         let may_fall_back = match selection.reason {
             Reason::Default | Reason::Bound(_) | Reason::Pinned(_) | Reason::Asked(_) => true,
             Reason::CommandLine => is_ci(context) && !context.home.config().exists(),
-            Reason::CloudflareProfile | Reason::AlchemyProfile | Reason::Picked => false,
+            Reason::CloudflareProfile | Reason::AlchemyProfile | Reason::Envrc(_) | Reason::Picked => false,
         };
         if !may_fall_back || store.get(&selection.name)?.is_some() {
             return Err(unknown);

@@ -11,10 +11,12 @@ use jiff::Timestamp;
 use super::passphrase::{self, Given};
 use super::{Colour, Consent, Global};
 use crate::cloudflare::{Client, Credential};
+use crate::directory::mark::{ActivatedBy, ActiveMark, ENVRC};
 use crate::directory::{Ask, Choice, Here, How, pin};
 use crate::environment::{self, ACTIVE, API_BASE_URL, PROFILE};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Endpoint, Network, ProxyVariables};
+use crate::profile::ProfileName;
 use crate::profile::selection::{Named, Reason, Selection, select};
 use crate::secret::Secret;
 use crate::session::{Edge, Gate};
@@ -202,6 +204,7 @@ impl Context {
         let reason = match choice.how {
             How::Bound => Reason::Bound(self.shown(&choice.at)),
             How::Pinned => Reason::Pinned(self.shown(&choice.at.join(pin::NAME))),
+            How::Envrc => Reason::Envrc(self.shown(&choice.at.join(ENVRC))),
         };
         Selection { name: choice.name.clone(), reason }
     }
@@ -236,6 +239,21 @@ impl Context {
         })
     }
 
+    /// The profile that direnv's `use alchemy NAME` has put into the environment: it is of the `.envrc`'s directory
+    /// and those below, as a binding is.
+    pub fn loaded(&self) -> Option<Choice> {
+        let mark = self.mark().filter(|mark| mark.by == ActivatedBy::Direnv { is_named: true })?;
+        let is_here = self.directory.starts_with(&mark.directory)
+            && self.with_named(None, |named| named.is_from_directory());
+        let name = ProfileName::parse(&mark.profile).ok().filter(|_| is_here)?;
+        Some(Choice { name, how: How::Envrc, at: mark.directory })
+    }
+
+    /// What `ALCHEMY_ACTIVE` says.
+    pub fn mark(&self) -> Option<ActiveMark> {
+        self.text(ACTIVE).and_then(ActiveMark::parse)
+    }
+
     /// What the working directory and those above it say; looked at once.
     ///
     /// # Errors
@@ -253,7 +271,11 @@ impl Context {
     /// # Errors
     /// When a document of ours cannot be understood.
     pub fn look(&self) -> Result<&Here> {
-        let look = || Here::look(&self.home, &self.directory, self.uid);
+        let look = || {
+            let mut here = Here::look(&self.home, &self.directory, self.uid)?;
+            self.loaded().into_iter().for_each(|loaded| here.add_loaded(loaded));
+            Ok(here)
+        };
         self.here.get_or_init(look).as_ref().map_err(Clone::clone)
     }
 

@@ -6,10 +6,11 @@ use super::activation::{named, without_our_own};
 use super::chosen::Chosen;
 use super::context::Context;
 use super::{MinTtl, guard};
+use crate::directory::mark::{ActivatedBy, ActiveMark};
 use crate::directory::pin;
 use crate::environment::{ACTIVE, Changes, Value, changes};
 use crate::error::{Error, Result};
-use crate::profile::selection::Selection;
+use crate::profile::selection::{Reason, Selection};
 use crate::session::Gate;
 use crate::shell::hook::{Shell, word};
 use crate::shell::{Format, render};
@@ -75,16 +76,41 @@ fn load(
         return Ok(None);
     }
     let chosen = Chosen::of(context, &store, argument)?;
+    let mark = mark(context, selection);
     if profile_only {
         context.here()?;
         guard::account(context, &store, &chosen, None)?;
         let Chosen::Profile(profile, _) = &chosen else { return Ok(None) };
-        let set = named(profile).into_iter().map(|(name, value)| (name, Value::Plain(value))).collect();
-        return Ok(Some(Changes { set, unset: Vec::new() }));
+        let set = named(profile).into_iter().map(|(name, value)| (name, Value::Plain(value)));
+        // The other variable would go before the name.
+        return Ok(Some(marked(
+            Changes { set: set.collect(), unset: vec!["CLOUDFLARE_PROFILE".to_owned()] },
+            mark,
+        )));
     }
     // Nobody can be asked here, whether this direnv says that it is one (DIRENV_IN_ENVRC) or is too old for that.
     let session = chosen.release(context, &mut store, None, &MinTtl::default(), Gate::Closed)?;
     guard::warn_of_wrangler(context, session.account.as_ref());
     let Changes { set, unset } = changes(&session, chosen.also());
-    Ok(Some(Changes { set, unset: without_our_own(unset) }))
+    Ok(Some(marked(Changes { set, unset: without_our_own(unset) }, mark)))
+}
+
+/// What says that the profile is the directory's: not where a variable of the person's selects, which stays theirs.
+fn mark(context: &Context, selection: &Selection) -> Option<ActiveMark> {
+    let is_named = match selection.reason {
+        Reason::CloudflareProfile | Reason::AlchemyProfile => return None,
+        Reason::CommandLine | Reason::Envrc(_) | Reason::Picked => true,
+        Reason::Bound(_) | Reason::Pinned(_) | Reason::Asked(_) | Reason::Default => false,
+    };
+    let directory = context.directory.clone();
+    Some(ActiveMark { by: ActivatedBy::Direnv { is_named }, directory, profile: selection.name.to_string() })
+}
+
+fn marked(mut changes: Changes, mark: Option<ActiveMark>) -> Changes {
+    changes.unset.retain(|name| name != ACTIVE);
+    match mark {
+        Some(mark) => changes.set.push((ACTIVE.to_owned(), Value::Plain(mark.to_string()))),
+        None => changes.unset.push(ACTIVE.to_owned()),
+    }
+    changes
 }

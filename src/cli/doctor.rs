@@ -118,9 +118,9 @@ impl Examined {
         let binary = this_binary();
         let keyring = ask_keyring(context);
         let profiles = look_at_profiles(context, keyring.answer.is_ok());
-        let here = Here::look(&context.home, &context.directory, context.uid);
+        let here = context.look();
         let known: &[Looked] = profiles.as_deref().unwrap_or_default();
-        let selected = selected(context, here.as_ref().ok(), known);
+        let selected = selected(context, here.as_ref().ok().copied(), known);
         let exists = |name: &str| profiles.is_err() || known.iter().any(|looked| looked.listed.name == name);
         let hooks = hooks(context);
         let asked = match asked {

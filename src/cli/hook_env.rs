@@ -7,20 +7,21 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::activation::Activation;
+use super::activation::{Activation, HookState, SecretLife};
 use super::context::Context;
 use super::hook::{Caller, refuse_terminal};
 use super::{ProfileArgument, direnv};
 use crate::digest::sha256_hex;
 use crate::directory::bindings::Bindings;
+use crate::directory::mark::ActiveMark;
 use crate::environment::ACTIVE;
 use crate::error::Result;
 use crate::shell::hook::{State, Step, Watched, render};
 use crate::store::generation;
 use crate::terminal;
-use crate::transition::{self, Now};
+use crate::transition::{self, Now, Visibility};
 
 /// Tell a shell's hook what to do
 #[derive(Args)]
@@ -35,6 +36,12 @@ pub struct HookEnv {
     /// What it was told last
     #[arg(long, default_value = "")]
     told: String,
+    /// What ALCHEMY_ACTIVE is, from a hook that takes all that it has set away for this call
+    #[arg(long)]
+    found: Option<String>,
+    /// Give back all that is set
+    #[arg(long)]
+    leave: bool,
     /// The variables that it keeps something for, where it must be told each by its name
     #[arg(long, default_value = "", value_delimiter = ',')]
     table: Vec<String>,
@@ -66,20 +73,34 @@ impl HookEnv {
         let generation = context.home.generation();
         let generation = watched(&generation, generation::text(&context.home));
         let before = Told::parse(&self.told);
-        let waits = Waits::next(before.waits.as_ref(), context);
+        // Who can take away what is theirs does so whenever direnv acts, and need not wait for direnv.
+        let is_lifted = self.found.is_some();
+        let waits = Waits::next(before.waits.as_ref(), context).filter(|_| !is_lifted);
         let get = |name: &str| {
             let found = context.variables.iter().find(|(key, _)| key == name);
             found.map(|(_, value)| value.to_string_lossy().into_owned())
         };
-        let (step, told, until) = if waits.as_ref().is_some_and(Waits::is_worth_it) && !self.offline {
+        let (step, told, until) = if self.leave {
+            let active = self.found.as_deref().unwrap_or_default();
+            let also = Activation::also(context, active);
+            let now = Now { own: &self.active, active, also: &also, ..Now::default() };
+            (transition::step(None, now, &get), Told::default(), None)
+        } else if waits.as_ref().is_some_and(Waits::is_worth_it) && !self.offline {
             // All stays as it is until the next prompt.
             let state = State { active: self.active.clone(), ..State::default() };
-            let past = context.now.checked_sub(SignedDuration::from_secs(1)).unwrap_or(context.now);
-            (Step { state, ..Step::default() }, Told { waits, ..before }, Some(past))
+            (Step { state, ..Step::default() }, Told { waits, ..before }, Some(LONG_AGO))
         } else {
-            let active = context.text(ACTIVE).unwrap_or_default();
-            let mut activation =
-                Activation::of(context, &self.active, active, before.has_secret, self.offline);
+            let active = self.found.as_deref().or_else(|| context.text(ACTIVE)).unwrap_or_default();
+            let is_direnvs = ActiveMark::parse(active).is_some_and(|mark| mark.is_direnvs());
+            let active = if is_direnvs { "" } else { active };
+            let state = HookState {
+                own: &self.active,
+                active,
+                has_secret: before.has_secret,
+                life: before.life.as_ref(),
+                is_lifted,
+            };
+            let mut activation = Activation::of(context, state, self.offline);
             let mut told = Told { waits, ..Told::of(&activation, &before) };
             match told.line(&before, &activation, active) {
                 Some(_) if self.silent => {
@@ -93,18 +114,25 @@ impl HookEnv {
             let now = Now {
                 own: &self.active,
                 active,
-                is_outranked: context.names_profile(),
+                visibility: if is_lifted {
+                    Visibility::Lifted
+                } else if is_direnvs || context.names_profile() {
+                    Visibility::Covered
+                } else {
+                    Visibility::Whole
+                },
                 is_disturbed: before.waits.is_some(),
                 has_secret: before.has_secret,
                 also: &activation.also,
             };
-            (transition::step(activation.target.as_ref(), now, &get), told, activation.until)
+            let until = activation.until.map(|until| until.as_second().saturating_add(1));
+            (transition::step(activation.target.as_ref(), now, &get), told, until)
         };
         let pin = context.look().ok().and_then(|here| here.pin.as_ref());
         let state = State {
             generation,
             pin: pin.map_or_else(Watched::default, |pin| watched(&pin.path, Some(pin.bytes.clone()))),
-            until: until.map(|until| until.as_second().saturating_add(1)),
+            until,
             now: context.now.as_second(),
             told: told.to_string(),
             bound: bound(context),
@@ -145,18 +173,24 @@ fn watched(path: &Path, bytes: Option<Vec<u8>>) -> Watched {
     }
 }
 
-/// What the shell keeps for us from one time to the next: the secret is among what was set; a digest of what the
-/// person was told last, so that it is not said again; that something is still to be said, since nothing might be
-/// then; and that direnv is waited for.
-#[derive(Default)]
+/// A time that is past by every clock, in seconds of Unix time. A shell's clock need not be as far as ours: bash's
+/// and zsh's is that of the kernel's last tick, and in whole seconds.
+const LONG_AGO: i64 = 0;
+
+/// What the shell keeps for us from one time to the next: the secret is among what was set, and how long that lives;
+/// a digest of what the person was told last, so that it is not said again; that something is still to be said, since
+/// nothing might be then; and that direnv is waited for.
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Told {
     has_secret: bool,
     holds_back: bool,
+    life: Option<SecretLife>,
     digest: String,
     waits: Option<Waits>,
 }
 
 /// How often direnv was waited for in one directory.
+#[derive(Debug, PartialEq, Eq)]
 struct Waits {
     times: u8,
     directory: String,
@@ -190,6 +224,10 @@ fn digest(text: impl AsRef<[u8]>) -> String {
 impl Told {
     fn parse(text: &str) -> Self {
         let (mark, rest) = text.split_at_checked(1).unwrap_or_default();
+        let (rest, life) = rest.split_once('+').unwrap_or((rest, ""));
+        let life = life.split_once('+').and_then(|(until, account)| {
+            Some(SecretLife { until: until.parse().ok()?, account: account.to_owned() })
+        });
         let (digest, waits) = rest.split_once('-').unwrap_or((rest, ""));
         let waits = waits.split_once('-').and_then(|(times, directory)| {
             Some(Waits { times: times.parse().ok()?, directory: directory.to_owned() })
@@ -197,6 +235,7 @@ impl Told {
         Self {
             has_secret: mark.eq_ignore_ascii_case("s"),
             holds_back: ["S", "N"].contains(&mark),
+            life,
             digest: digest.to_owned(),
             waits,
         }
@@ -211,7 +250,7 @@ impl Told {
         } else {
             before.digest.clone() // so that coming back is no reason to say it again
         };
-        Self { has_secret, holds_back: false, digest, waits: None }
+        Self { has_secret, holds_back: false, life: activation.life.clone(), digest, waits: None }
     }
 
     /// The one line: the profile, when it is another one, and what has not been said yet.
@@ -241,6 +280,7 @@ impl fmt::Display for Told {
             (false, true) => 'N',
         };
         write!(f, "{mark}{}", self.digest)?;
-        self.waits.as_ref().map_or(Ok(()), |waits| write!(f, "-{}-{}", waits.times, waits.directory))
+        self.waits.as_ref().map_or(Ok(()), |waits| write!(f, "-{}-{}", waits.times, waits.directory))?;
+        self.life.as_ref().map_or(Ok(()), |life| write!(f, "+{}+{}", life.until, life.account))
     }
 }

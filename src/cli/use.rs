@@ -115,6 +115,8 @@ fn warn(context: &Context, directory: &Path, profile: &Profile) -> Result<()> {
         ));
     }
     let overridden = context.with_named(None, |named| named.candidates().next().map(|(_, why)| why));
+    let loaded = context.loaded().filter(|loaded| loaded.at == directory);
+    let overridden = overridden.or_else(|| loaded.map(|loaded| context.selection(&loaded).reason));
     if let Some(why) = overridden {
         context.messages.say(&format!("in this shell the profile {why} goes before it"));
     }

@@ -8,6 +8,7 @@
 pub mod bindings;
 pub mod dotenv;
 pub mod file;
+pub mod mark;
 pub mod npm_bin;
 pub mod pin;
 mod records;
@@ -57,6 +58,14 @@ pub struct Choice {
     pub at: PathBuf,
 }
 
+impl Choice {
+    /// Whether its directory is above another one, which is nearer to what is below both.
+    #[must_use]
+    pub fn is_above(&self, at: &Path) -> bool {
+        at != self.at && at.starts_with(&self.at)
+    }
+}
+
 /// What in a directory selects a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
@@ -64,6 +73,8 @@ pub enum How {
     Bound,
     /// A pin file that is allowed.
     Pinned,
+    /// An `.envrc` that names it, which direnv has loaded.
+    Envrc,
 }
 
 /// A profile that a pin file asks for without being allowed to select it.
@@ -104,6 +115,16 @@ impl Here {
     /// What is wrong with it.
     pub fn sound(&self) -> Result<&Self> {
         self.broken.clone().map_or(Ok(self), Err)
+    }
+
+    /// Has what direnv has loaded count for its directory and below, until something nearer selects: what stands in
+    /// the same directory was there before the `.envrc` named another profile.
+    pub fn add_loaded(&mut self, loaded: Choice) {
+        if self.choice.as_ref().is_some_and(|choice| loaded.is_above(&choice.at)) {
+            return;
+        }
+        self.asks = self.asks.take().filter(|ask| ask.pin.parent().is_some_and(|at| loaded.is_above(at)));
+        self.choice = Some(loaded);
     }
 
     /// Takes what the next directory says; at an end when nothing further up can count.

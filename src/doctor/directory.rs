@@ -4,6 +4,7 @@ use super::{Finding, Machine};
 use crate::clients::hazards::{Given, Hazard, Look, Scene};
 use crate::clients::leads::Leads;
 use crate::directory::bindings::Bindings;
+use crate::directory::mark::ENVRC;
 use crate::directory::trust::Trusted;
 use crate::directory::{Ask, Here, How, pin};
 use crate::error::Error;
@@ -14,7 +15,7 @@ use crate::profile::{Account, Method, Profile};
 #[must_use]
 pub fn here(
     machine: &Machine,
-    here: &Result<Here, Error>,
+    here: &Result<&Here, Error>,
     selected: Option<&Profile>,
     exists: &dyn Fn(&str) -> bool,
 ) -> Vec<Finding> {
@@ -41,6 +42,7 @@ pub fn here(
         let what = match choice.how {
             How::Bound => format!("{at} is bound to profile '{}', which is not there", choice.name),
             How::Pinned => format!("{at}/{} names profile '{}', which is not there", pin::NAME, choice.name),
+            How::Envrc => format!("{at}/{ENVRC} names profile '{}', which is not there", choice.name),
         };
         let mend = format!("alchemy configure -p {}", choice.name);
         findings.push(Finding::problem("profile-missing", what).why("no command runs here").mend(mend));
@@ -105,7 +107,7 @@ pub fn hazards(machine: &Machine, selected: Option<&Profile>) -> Vec<Finding> {
 #[must_use]
 pub fn bindings(
     machine: &Machine,
-    here: &Result<Here, Error>,
+    here: &Result<&Here, Error>,
     exists: &dyn Fn(&str) -> bool,
 ) -> Vec<Finding> {
     let Ok(bindings) = Bindings::load(machine.home) else { return Vec::new() };

@@ -3,10 +3,9 @@
 //! `alchemy exec` and the hooks take all of it away from what they start (`environment::removed`); what else is
 //! started from this shell sees it. What the hook itself has set is not by hand.
 
-use std::path::Path;
-
 use super::{Finding, Machine};
 use crate::clients::programs::{OWN, REDIRECTS};
+use crate::directory::mark::ActiveMark;
 use crate::environment::{
     ACCOUNT_ID, ACTIVE, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, DEFAULT_ACCOUNT_ID, PROFILE, removed,
 };
@@ -132,7 +131,7 @@ fn selection(machine: &Machine, known: &Known) -> Vec<Finding> {
         alchemy_profile: alchemy.as_deref(),
         active: active.as_deref(),
     };
-    let by_hand = alchemy.as_deref().filter(|_| !named.is_from_hook());
+    let by_hand = alchemy.as_deref().filter(|_| !named.is_from_directory());
     if let (Some(first), Some(second)) = (cloudflare.as_deref(), by_hand)
         && first != second
     {
@@ -151,12 +150,12 @@ fn selection(machine: &Machine, known: &Known) -> Vec<Finding> {
     }
     if let Some((_, active)) = machine.variables.iter().find(|(name, _)| name == ACTIVE) {
         let active = active.to_string_lossy();
-        let directory = active.rsplit_once(':').map(|(directory, _)| Path::new(directory));
-        let is_here = directory.is_some_and(|directory| machine.directory.starts_with(directory));
+        let is_here =
+            ActiveMark::parse(&active).is_some_and(|mark| machine.directory.starts_with(mark.directory));
         if !is_here {
             let state = if active.is_empty() { "empty" } else { "of another directory" };
             let what = format!("{ACTIVE} is {state}");
-            let why = "it is for the hook alone: was it inherited, or set by hand?";
+            let why = "it is for the hook and direnv alone: was it inherited, or set by hand?";
             findings.push(unset(Finding::note("env-active", what).why(why), ACTIVE));
         }
     }
@@ -189,6 +188,7 @@ fn settings(known: &Known) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
+    use std::path::Path;
 
     use super::*;
     use crate::store::home::Home;

@@ -18,6 +18,8 @@ pub enum Reason {
     Bound(String),
     /// This allowed pin file.
     Pinned(String),
+    /// This `.envrc` names it, which direnv has loaded.
+    Envrc(String),
     /// This pin file asks for it, which is not allowed to.
     Asked(String),
     /// A person at the terminal, from the list.
@@ -34,6 +36,7 @@ impl fmt::Display for Reason {
             Self::AlchemyProfile => f.write_str("from ALCHEMY_PROFILE"),
             Self::Bound(directory) => write!(f, "bound at {directory}"),
             Self::Pinned(file) => write!(f, "pinned by {file}"),
+            Self::Envrc(file) => write!(f, "loaded by direnv from {file}"),
             Self::Asked(file) => write!(f, "asked for by {file}"),
             Self::Picked => f.write_str("picked from the list"),
             Self::Default => f.write_str("by default"),
@@ -60,7 +63,7 @@ pub struct Named<'a> {
     pub cloudflare_profile: Option<&'a str>,
     /// `ALCHEMY_PROFILE`.
     pub alchemy_profile: Option<&'a str>,
-    /// `ALCHEMY_ACTIVE`: `<directory>:<profile>`, as the shell hook has set it.
+    /// `ALCHEMY_ACTIVE`: who has activated which profile ([`crate::directory::mark`]).
     pub active: Option<&'a str>,
 }
 
@@ -71,16 +74,16 @@ impl<'a> Named<'a> {
         [
             (self.command_line, Reason::CommandLine),
             (set(self.cloudflare_profile), Reason::CloudflareProfile),
-            (set(self.alchemy_profile).filter(|_| !self.is_from_hook()), Reason::AlchemyProfile),
+            (set(self.alchemy_profile).filter(|_| !self.is_from_directory()), Reason::AlchemyProfile),
         ]
         .into_iter()
         .filter_map(|(name, reason)| Some((name?, reason)))
     }
 
-    /// Whether `ALCHEMY_PROFILE` is what the hook has set, and not the person: it then says no more than
+    /// Whether `ALCHEMY_PROFILE` is what the hook or direnv has set, and not the person: it then says no more than
     /// the directory does, which may be another one by now.
     #[must_use]
-    pub fn is_from_hook(&self) -> bool {
+    pub fn is_from_directory(&self) -> bool {
         let active = self.active.and_then(|active| active.rsplit_once(':')).map(|(_, profile)| profile);
         active.is_some_and(|profile| !profile.is_empty() && self.alchemy_profile == Some(profile))
     }

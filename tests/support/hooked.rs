@@ -199,12 +199,40 @@ impl<'h> Hooked<'h> {
         self.terminal.expect("dumped");
         let text = fs::read(&file).expect("a dump");
         fs::remove_file(&file).expect("removed");
-        let mut seen = environment(&String::from_utf8_lossy(&text));
-        // Of the directory, and of the last command: no shell's hook has a say in these.
-        for name in ["PWD", "OLDPWD", "_", "SHLVL", "CMD_DURATION_MS", "LAST_EXIT_CODE"] {
-            seen.remove(name);
+        seen_in(&text)
+    }
+
+    /// Goes to one directory after the other, each on a line of its own: what a child sees there on that line, and at
+    /// the next prompt.
+    #[track_caller]
+    pub fn walk(&mut self, way: &[&str]) -> Vec<[BTreeMap<String, String>; 2]> {
+        let folder = self.home.path().join("walk");
+        fs::create_dir_all(&folder).expect("a folder");
+        let (home, seen) = (self.home.path().display(), folder.display());
+        self.line(&match self.shell {
+            Bash | Zsh => format!(
+                "walk() {{ env -0 >{seen}/$1-prompt; cd {home}/$2; env -0 >{seen}/$(($1 + 1))-line; }}"
+            ),
+            Fish => format!(
+                "function walk; env -0 >{seen}/$argv[1]-prompt; cd {home}/$argv[2]; \
+                 env -0 >{seen}/(math $argv[1] + 1)-line; end"
+            ),
+            shell => panic!("{shell:?} does not walk"),
+        });
+        // As much as a terminal takes ahead.
+        for (chunk, directories) in way.chunks(20).enumerate() {
+            for (index, directory) in directories.iter().enumerate() {
+                self.line(&format!("walk {} {directory}", chunk * 20 + index));
+            }
+            self.environment();
         }
-        seen
+        self.line(&format!("walk {} .", way.len()));
+        self.environment();
+        let read = |step: usize, when: &str| {
+            let text = fs::read(folder.join(format!("{step}-{when}"))).expect("a dump");
+            seen_in(&text)
+        };
+        (1..=way.len()).map(|step| ["line", "prompt"].map(|when| read(step, when))).collect()
     }
 
     /// Waits for a file, as long as the shell is there to make it.
@@ -285,4 +313,13 @@ impl<'h> Hooked<'h> {
     pub fn exit_quietly(self) {
         self.exit();
     }
+}
+
+/// What is in a dump, without what is of the directory and of the last command: no shell's hook has a say in these.
+fn seen_in(dump: &[u8]) -> BTreeMap<String, String> {
+    let mut seen = environment(&String::from_utf8_lossy(dump));
+    for name in ["PWD", "OLDPWD", "_", "SHLVL", "CMD_DURATION_MS", "LAST_EXIT_CODE"] {
+        seen.remove(name);
+    }
+    seen
 }

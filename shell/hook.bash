@@ -68,7 +68,7 @@ __alchemy_ask() {
 
 # A function of its own, which a trap for DEBUG does not reach after `set +T`: that would see each command.
 __alchemy_update() {
-  \local __alchemy_text __alchemy_refused= __alchemy_silent= __alchemy_offline= __alchemy_near
+  \local __alchemy_text __alchemy_refused='' __alchemy_silent='' __alchemy_offline='' __alchemy_near
   # In a subshell, and while a word is completed, nothing is said, and only what is stored counts.
   if [ "${BASH_SUBSHELL-0}" -gt 0 ] || [ -n "${COMP_LINE+set}" ]; then
     __alchemy_silent=--silent __alchemy_offline=--offline
@@ -129,7 +129,7 @@ __alchemy_settle() {
   ! __alchemy_changed && __alchemy_look_up || \return 1
   if [ -z "$__alchemy_near" ]; then
     __alchemy_leave
-    __alchemy_active= __alchemy_pin_file= __alchemy_pin= __alchemy_until=
+    __alchemy_active='' __alchemy_pin_file='' __alchemy_pin='' __alchemy_until=''
   else
     [ -n "$__alchemy_active" ] && [ "$__alchemy_near" -ef "${__alchemy_active%:*}" ]
   fi

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 #[cfg(target_os = "linux")]
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -32,25 +33,29 @@ use crate::signals;
 use job::{Foreground, Job, in_background};
 
 /// Finds the program to run, as `execvp` would: a name with a slash is a path, any other is looked
-/// for in `path`.
+/// for in `path`, or in the C library's default one where `PATH` is not set. An empty part of it is `cwd`.
 ///
 /// # Errors
 /// [`Kind::NotFound`] (127) when there is none, [`Kind::NotExecutable`] (126) when there is one that
 /// cannot be run: the codes of `env`, `timeout` and `nohup`.
 pub fn find(command: &OsStr, path: Option<&OsStr>, cwd: &Path) -> Result<PathBuf> {
-    if !command.is_empty()
-        && let Ok(found) = which::which_in(command, path, cwd)
+    let path = path.map_or_else(default_path, OsStr::to_owned);
+    let has_slash = command.as_bytes().contains(&b'/');
+    // By its full name: what stands in a part that is relative is another program in another directory.
+    let candidates: Vec<PathBuf> = if command.is_empty() {
+        Vec::new()
+    } else if has_slash {
+        vec![cwd.join(command)]
+    } else {
+        std::env::split_paths(&path).map(|folder| cwd.join(folder).join(command)).collect()
+    };
+    if let Some(found) =
+        candidates.iter().find_map(|candidate| which::which_in(candidate, Some(""), cwd).ok())
     {
         return Ok(found);
     }
-    let has_slash = command.as_bytes().contains(&b'/');
-    let candidate = if command.is_empty() {
-        None
-    } else if has_slash {
-        Some(cwd.join(command)).filter(|p| p.exists())
-    } else {
-        path.and_then(|path| std::env::split_paths(path).map(|dir| dir.join(command)).find(|p| p.is_file()))
-    };
+    let candidate =
+        candidates.into_iter().find(|path| if has_slash { path.exists() } else { path.is_file() });
     let shown = command.to_string_lossy();
     Err(match candidate {
         Some(path) if path.is_dir() => {
@@ -67,6 +72,18 @@ pub fn find(command: &OsStr, path: Option<&OsStr>, cwd: &Path) -> Result<PathBuf
             },
         ),
     })
+}
+
+/// Where `execvp` looks without `PATH`.
+fn default_path() -> OsString {
+    // SAFETY: without a buffer it only tells how long one must be.
+    let length = unsafe { libc::confstr(libc::_CS_PATH, std::ptr::null_mut(), 0) };
+    let mut path = vec![0_u8; length];
+    // SAFETY: it writes up to `length` bytes into a buffer of that length.
+    let written = unsafe { libc::confstr(libc::_CS_PATH, path.as_mut_ptr().cast(), path.len()) };
+    // Its last byte is a NUL.
+    path.truncate(written.min(length).saturating_sub(1));
+    OsString::from_vec(path)
 }
 
 /// Opens an address in the browser that `BROWSER` names, or the system's. What that prints goes nowhere.

@@ -577,6 +577,114 @@ fn a_stderr_that_cannot_be_written_changes_no_exit_code() {
     }
 }
 
+/// A line of each command that ends by itself, as it is typed.
+const EVERY: &str = "exec prod -- true
+    exec prod -- nonexistent
+    exec nope -- true
+    env prod
+    env prod --format fish
+    env prod --format tcsh
+    env prod --format nu
+    env prod --format elvish
+    env prod --format pwsh
+    env prod --format json
+    env prod --format dotenv
+    env prod --format docker
+    env prod --format github-actions
+    env prod --unset
+    -v env prod
+    token prod
+    -vv token nope
+    credential-process prod
+    credential-process prod --format aws
+    configure
+    configure --list-scopes
+    login prod
+    logout prod
+    logout --all --json
+    rotate nope
+    unlock prod
+    lock
+    whoami nope
+    open nope
+    list
+    list --json
+    -v list
+    profile show prod
+    profile show prod --json
+    profile current
+    profile delete nope --yes
+    hook bash
+    hook zsh
+    hook fish
+    hook direnv
+    prompt
+    use
+    use --list
+    allow
+    allow --list
+    deny
+    doctor --offline
+    doctor --offline --json
+    import wrangler
+    completions bash
+    completions zsh
+    man
+    man env
+    help
+    help env
+    --help
+    --version
+    profile
+    nope
+    --nope
+    env --help
+    deploy";
+
+/// A stream that cannot be written: its reader has gone, or its disk is full; or, in a shell, it is closed.
+fn unwritable() -> [Stdio; 2] {
+    let (_, writer) = pipe().expect("a pipe");
+    [writer.into(), OpenOptions::new().write(true).open("/dev/full").expect("opened").into()]
+}
+
+#[test]
+fn no_command_minds_a_stream_that_is_closed() {
+    let home = prod();
+    let command = |line: &str, shell: &str| {
+        let mut command = home.command("sh");
+        command.args(["-c", &format!("\"$0\" \"$@\" {shell}"), ALCHEMY]).args(line.split_whitespace());
+        command.env("GITHUB_ACTIONS", "true");
+        command
+    };
+    for line in EVERY.lines() {
+        let usual = run(&mut command(line, ""));
+        let code = Some(usual.code);
+        assert!(matches!(usual.code, 0 | 1 | 2 | 125 | 127), "{line}: {usual:?}");
+        for shell in ["2>&-", ">&-", ">&- 2>&-", "<&- >&- 2>&-"] {
+            assert_eq!(command(line, shell).output().expect("started").status.code(), code, "{line} {shell}");
+        }
+        for (what, stderr) in ["gone", "full"].into_iter().zip(unwritable()) {
+            let output = command(line, "").stderr(stderr).output().expect("started");
+            assert_eq!(output.status.code(), code, "{line}: stderr is {what}");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), usual.stdout, "{line}: stderr is {what}");
+        }
+        let [gone, full] = unwritable();
+        let output = support::finished(command(line, "").stdout(gone).output().expect("started"));
+        // What is printed is printed; that nobody reads it is no failure.
+        assert!(
+            output.code == usual.code || !usual.stdout.is_empty() && output.code == 0,
+            "{line}: {output:?}"
+        );
+        assert!(!output.stderr.contains("panicked"), "{line}: {output:?}");
+        let output = support::finished(command(line, "").stdout(full).output().expect("started"));
+        let failed = if usual.stdout.is_empty() { usual.code } else { 1 };
+        assert_eq!(output.code, failed, "{line}: stdout is full: {output:?}");
+        let [one, other] = unwritable();
+        let status = command(line, "").stdout(one).stderr(other).status().expect("started");
+        assert!(matches!(status.code(), Some(0 | 1 | 2 | 125 | 127)), "{line}: {status:?}");
+    }
+}
+
 // --- the environment ---
 
 #[test]
@@ -662,6 +770,26 @@ fn without_home_it_is_the_one_of_the_user_and_without_a_user_an_error() {
     run(&mut nobody_known(&["list"]))
         .expect_only_error(1, "HOME is no absolute path")
         .expect_hint("ALCHEMY_HOME");
+    // A credential that the environment holds needs none: containers run with any uid.
+    let in_ci = |arguments: &[&str]| {
+        let mut command = nobody_known(arguments);
+        let variables = [("CI", "true"), ("CLOUDFLARE_API_TOKEN", "tok-ci"), ("CLOUDFLARE_ACCOUNT_ID", ACME)];
+        command.envs(variables);
+        command
+    };
+    let of_command = ["exec", "--", "/usr/bin/printenv", "CLOUDFLARE_API_TOKEN", "CLOUDFLARE_ACCOUNT_ID"];
+    let output = run(&mut in_ci(&of_command)).expect_code(0);
+    assert_eq!(output.stdout, format!("tok-ci\n{ACME}\n"));
+    assert!(output.stderr.contains("CLOUDFLARE_API_TOKEN from the environment"), "{}", output.stderr);
+    assert_eq!(run(&mut in_ci(&["exec", "prod", "--", "/bin/true"])).code, 0);
+    assert_eq!(run(&mut in_ci(&["token"])).expect_code(0).stdout, "tok-ci\n");
+    let mut key = nobody_known(&["env", "--format", "json"]);
+    key.envs([("CI", "true"), ("CLOUDFLARE_API_KEY", "key-ci"), ("CLOUDFLARE_EMAIL", "me@example.com")]);
+    assert!(run(&mut key).expect_code(0).stdout.contains("key-ci"));
+    run(nobody_known(&of_command).env("CI", "true")).expect_only_error(125, "HOME is no absolute path");
+    run(&mut in_ci(&["list"])).expect_only_error(1, "HOME is no absolute path").expect_hint("ALCHEMY_HOME");
+    run_with_input(&mut in_ci(&CONFIGURE), "tok").expect_only_error(1, "HOME is no absolute path");
+
     let folder = home.path().join("theirs");
     fs::create_dir(&folder).expect("a folder");
     chown(&folder, Some(3_000_000_007), None).expect("given away");

@@ -1,4 +1,4 @@
-//! Many processes at once, and processes that are killed: nothing is lost, everything stays whole.
+//! Many processes at once: nothing is lost, everything stays whole. Processes that are killed are in `sweep`.
 
 mod support;
 
@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Barrier;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::{ACME, Home};
@@ -39,6 +38,25 @@ fn at_once(home: &Home, commands: &[(Vec<&str>, String)]) {
             });
         }
     });
+}
+
+/// Starts a command with its input.
+fn start(home: &Home, arguments: &[&str], input: &str) -> Child {
+    let mut command = home.alchemy_command(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("started");
+    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("taken");
+    child
+}
+
+/// The temporary files that there are, while others come and go.
+fn leftovers(home: &Home) -> Vec<PathBuf> {
+    let list = |folder: &Path| -> Vec<PathBuf> {
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    };
+    let folders = list(&home.alchemy("credentials")).into_iter().chain([home.alchemy("")]);
+    let files = folders.flat_map(|folder| list(&folder));
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "tmp")).collect()
 }
 
 #[test]
@@ -129,125 +147,4 @@ fn reading_waits_for_nobody() {
         assert_eq!(home.run(arguments).expect_code(0).stderr, "", "{arguments:?}");
     }
     drop(held);
-}
-
-// --- killed at any moment ---
-
-fn start(home: &Home, arguments: &[&str], input: &str) -> Child {
-    let mut command = home.alchemy_command(arguments);
-    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("started");
-    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("taken");
-    child
-}
-
-/// The token in the credential's document, which is whole whenever one looks.
-fn credential(home: &Home) -> String {
-    let text = home.read("credentials/prod/cloudflare.json");
-    let document: Value = serde_json::from_str(&text).expect("the credential parses");
-    document["apiToken"].as_str().expect("a token").to_owned()
-}
-
-/// The temporary files that there are, while others come and go.
-fn leftovers(home: &Home) -> Vec<PathBuf> {
-    let list = |folder: &Path| -> Vec<PathBuf> {
-        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
-    };
-    let folders = list(&home.alchemy("credentials")).into_iter().chain([home.alchemy("")]);
-    let files = folders.flat_map(|folder| list(&folder));
-    files.filter(|path| path.extension().is_some_and(|extension| extension == "tmp")).collect()
-}
-
-/// Waits for the process to come to its moment or to its end, kills it, and says whether it was killed
-/// before its end.
-fn kill_at(moment: impl Fn() -> bool, mut child: Child) -> bool {
-    while child.try_wait().expect("waited").is_none() && !moment() {
-        thread::yield_now();
-    }
-    child.kill().expect("killed, or gone");
-    !child.wait().expect("ended").success()
-}
-
-/// How long the command takes that is to be killed, for moments spread over its life.
-fn usual(run: impl FnOnce()) -> Duration {
-    let started = Instant::now();
-    run();
-    started.elapsed()
-}
-
-#[test]
-fn an_update_that_is_killed_leaves_the_old_or_the_new_documents_whole() {
-    let home = Home::new();
-    let configure_whole = |id: &str| {
-        home.run_with_input(&configure("prod", id), &format!("tok-{id}")).expect_code(0);
-    };
-    configure_whole(&account(0));
-    let usual = usual(|| configure_whole(&account(0)));
-    let mut old = (account(0), account(0));
-    let mut deaths = 0;
-    for round in 1..=150_usize {
-        let id = account(round);
-        let known = leftovers(&home);
-        let child = start(&home, &configure("prod", &id), &format!("tok-{id}"));
-        let (kind, started) = (round % 4, Instant::now());
-        let after = usual * u32::try_from(round % 50).expect("small") / 40;
-        deaths += usize::from(kill_at(
-            || match kind {
-                0 => started.elapsed() >= after,
-                // The new config.json is being written beside the old one, or the credential is.
-                1 | 2 => leftovers(&home).iter().any(|path| {
-                    !known.contains(path)
-                        && (path.parent() == Some(&home.alchemy("credentials/prod"))) == (kind == 2)
-                }),
-                // The credential is in its place, and the new config.json perhaps not yet.
-                _ => credential(&home).contains(&id),
-            },
-            child,
-        ));
-
-        let pinned = config(&home)["profiles"]["prod"]["cloudflare"]["metadata"]["id"].clone();
-        let pinned = pinned.as_str().expect("an id").to_owned();
-        assert!(pinned == id || pinned == old.0, "{pinned} in round {round}");
-        let token = home.run(&["token", "prod"]).expect_code(0).stdout;
-        let token = token.trim().trim_start_matches("tok-").to_owned();
-        assert!(token == id || token == old.1, "{token} in round {round}");
-        assert!(pinned != id || token == id, "the credential is there before config.json says so");
-        let left = leftovers(&home);
-        assert!(left.len() <= 2, "one for each document at the most: {left:?}");
-        old = (pinned, token);
-    }
-    assert!(deaths >= 30, "only {deaths} of 150 were killed");
-    configure_whole(&account(0));
-    assert_eq!(leftovers(&home), Vec::<PathBuf>::new(), "swept by the next write");
-}
-
-#[test]
-fn a_rename_that_is_killed_leaves_one_profile_that_works() {
-    let home = Home::new();
-    home.token_profile("a", "tok-example");
-    let usual = usual(|| {
-        home.run(&["profile", "rename", "a", "b"]).expect_code(0);
-    });
-    let (mut name, mut deaths) = ("b".to_owned(), 0);
-    for round in 0..60 {
-        let to = if name == "a" { "b" } else { "a" };
-        let known = leftovers(&home);
-        let child = start(&home, &["profile", "rename", &name, to], "");
-        let (credential, started) = (format!("credentials/{to}/cloudflare.json"), Instant::now());
-        let after = usual * (round % 20) / 16;
-        deaths += usize::from(kill_at(
-            || match round % 3 {
-                0 => started.elapsed() >= after,
-                1 => leftovers(&home).iter().any(|path| !known.contains(path)),
-                _ => home.alchemy(&credential).exists(),
-            },
-            child,
-        ));
-        let config = config(&home);
-        let names: Vec<_> = config["profiles"].as_object().expect("an object").keys().collect();
-        assert_eq!(names.len(), 1, "{names:?}");
-        name.clone_from(names[0]);
-        assert_eq!(home.run(&["token", &name]).expect_code(0).stdout, "tok-example\n");
-    }
-    assert!(deaths >= 10, "only {deaths} of 60 were killed");
 }

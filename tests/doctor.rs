@@ -215,12 +215,39 @@ fn what_belongs_to_somebody_else_is_named() {
         return;
     }
     let machine = planted(
-        |machine| chown(machine.home.alchemy("config.json"), Some(12345), None).expect("given away"),
+        |machine| {
+            chown(machine.home.alchemy("config.json"), Some(12345), None).expect("given away");
+            machine.offline = true; // Without a profile it is Cloudflare's own server that is asked.
+        },
         // It is not used then, so that nobody knows which profiles there are.
         &["owner", "document-unreadable", "profiles-unchecked?"],
     );
-    let mend = machine.doctor(&["--offline"]).mend().replace("sudo ", "");
+    let mend = machine.doctor(&[]).mend().replace("sudo ", "");
     machine.after(&mend).is_healthy();
+}
+
+#[test]
+fn root_in_another_persons_folder_is_told_so_and_takes_nothing() {
+    if !geteuid().is_root() {
+        eprintln!("skipped: only root can give a file away");
+        return;
+    }
+    let given_away = |machine: &mut Machine| {
+        let folder = machine.home.alchemy("");
+        run(machine.command("chown").args(["-R", "12345"]).arg(folder)).expect_code(0);
+    };
+    let machine = planted(given_away, &["home-anothers?"]);
+    // One of root's in there locks the person out.
+    chown(machine.home.alchemy("bindings.json"), Some(0), None).expect("taken");
+    let examined = machine.doctor(&["--fix"]);
+    assert!(examined.ids().contains(&"owner".to_owned()), "{:#}", examined.said);
+    let mend = examined.mend().replace("sudo ", "");
+    assert!(mend.contains("chown") && mend.contains("12345"), "{mend}");
+    assert_eq!(machine.after(&mend).ids(), ["home-anothers?"]);
+    // What is loose there is the person's to tighten.
+    mode(&machine.home.alchemy("config.json"), 0o644);
+    assert!(machine.doctor(&["--fix"]).ids().contains(&"mode-shared".to_owned()));
+    assert_eq!(fs::metadata(machine.home.alchemy("config.json")).expect("there").mode() & 0o777, 0o644);
 }
 
 #[test]

@@ -89,6 +89,20 @@ fn what_a_directory_has_that_outranks_the_credential() {
     let machine = planted(account, &["hazard"]);
     machine.alchemy(&["use", "beta"]).expect_code(0);
     machine.doctor(&[]).is_healthy();
+    // By an environment that a `.env` chooses; by one that nothing chooses, it is not.
+    let chosen = |machine: &mut Machine| {
+        let config = format!("account_id = \"{ACME}\"\n[env.staging]\naccount_id = \"{BETA}\"\n");
+        machine.write("acme/wrangler.toml", &config);
+        machine.write("acme/.env", "CLOUDFLARE_ENV=staging\n");
+    };
+    let machine = planted(chosen, &["hazard"]);
+    let what = machine.doctor(&[]).said["findings"][0]["what"].to_string();
+    assert!(
+        what.contains("~/acme/wrangler.toml, line 3") && what.contains("CLOUDFLARE_ENV in .env"),
+        "{what}"
+    );
+    machine.write("acme/.env", "A=1\n");
+    machine.doctor(&[]).is_healthy();
 }
 
 #[test]
@@ -266,9 +280,10 @@ fn the_network_is_told_by_what_is_wrong_with_it() {
 #[test]
 fn the_password_of_a_proxy_is_not_shown() {
     for (proxy, by) in [
-        ("http://me:hunter2#1@127.0.0.1:9", "by the proxy 127.0.0.1:9 (HTTPS_PROXY)"),
-        ("http://me:hun/ter2-hunter2@127.0.0.1:9", "by the proxy 127.0.0.1:9 (HTTPS_PROXY)"),
-        ("me:hunter2", "by the proxy HTTPS_PROXY"),
+        (r"http://corp\user:hunter2@127.0.0.1:9", "by the proxy 127.0.0.1:9 (HTTPS_PROXY)"),
+        ("http://me:hunter2#1@127.0.0.1:9", "HTTPS_PROXY can't be understood"),
+        ("http://me:hun/ter2-hunter2@127.0.0.1:9", "HTTPS_PROXY can't be understood"),
+        ("me:hunter2", "HTTPS_PROXY can't be understood"),
     ] {
         let mut machine = Machine::new();
         machine.change("beta", |entry| entry["baseUrl"] = "https://api.invalid".into());

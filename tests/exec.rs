@@ -14,7 +14,7 @@ use nix::unistd::geteuid;
 use support::authorization::Moment;
 use support::pty::Terminal;
 use support::signed_in::SignedIn;
-use support::{ACME, ALCHEMY_EXEC, BETA, Home, environment, has, run, write_program};
+use support::{ACME, ALCHEMY, ALCHEMY_EXEC, BETA, Home, environment, has, run, write_program};
 
 fn prod() -> Home {
     let home = Home::new();
@@ -373,4 +373,38 @@ fn in_ci_the_environments_own_credential_does_what_a_profile_does_at_home() {
     home.token_profile("default", "tok-default");
     let after = environment(&ci(&["exec", "--", "env", "-0"], &[]).expect_code(0).stdout);
     assert_eq!(after["CLOUDFLARE_API_TOKEN"], "tok-default");
+}
+
+#[test]
+fn a_command_is_found_where_env_finds_it_without_path_and_with_an_empty_one() {
+    let home = prod();
+    let folder = home.path().join("here");
+    std::fs::create_dir(&folder).expect("a folder");
+    write_program(&folder.join("here-only"), "#!/bin/sh\necho here\n");
+    let with = |path: Option<&str>, arguments: &[&str]| {
+        let mut command = home.command(arguments[0]);
+        command.args(&arguments[1..]).current_dir(&folder).env_remove("PATH");
+        command.envs(path.map(|path| ("PATH", path)));
+        run(&mut command)
+    };
+    let env = which::which("env").expect("env");
+    let env = env.to_str().expect("UTF-8");
+    // Nothing, the directory itself in four spellings, and neither.
+    for path in [None, Some(""), Some(":"), Some("/nonexistent:"), Some("."), Some("/nonexistent")] {
+        for program in ["true", "here-only", "ls", "no-such-program"] {
+            let theirs = with(path, &[env, program]);
+            let ours = with(path, &[ALCHEMY, "exec", "prod", "--", program]);
+            assert_eq!(
+                (ours.code, &ours.stdout),
+                (theirs.code, &theirs.stdout),
+                "{path:?} {program}: {}",
+                ours.stderr
+            );
+        }
+    }
+    assert_eq!(with(None, &[ALCHEMY, "exec", "prod", "--", "true"]).code, 0);
+    assert_eq!(with(Some(""), &[ALCHEMY, "exec", "prod", "--", "here-only"]).stdout, "here\n");
+    // The command finds what is set as it was.
+    let printed = with(None, &[ALCHEMY, "exec", "prod", "--", "env"]);
+    assert!(!printed.stdout.lines().any(|line| line.starts_with("PATH=")), "{}", printed.stdout);
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use support::cloudflare::{Cloudflare, Credential};
 use support::dotenv::HARMLESS;
 use support::npm::{Npm, returned};
-use support::{ACME, BETA, Home, given, run, write_program};
+use support::{ACME, BETA, Home, given, has, run, write_program};
 
 const KEY: &str = "CLOUDFLARE_API_KEY=hunter2-other\n";
 const EMAIL: &str = "CLOUDFLARE_EMAIL=other@example.com\n";
@@ -204,5 +204,171 @@ fn npm_alchemy_2_takes_something_else_exactly_where_that_is_said() {
         let is_ours = used == if profile == "prod" { ours.clone() } else { key.clone() };
         let warns = output.stderr.lines().any(|line| line.contains("alchemy 2") && line.contains(", line "));
         assert_eq!((!is_ours, warns), (misleads, misleads), "{profile} {text:?}: {used} {}", output.stderr);
+    }
+}
+
+/// `exec prod` of a command in a directory with these files, where `wrangler` is the real one: whether it was asked for
+/// nothing but our account with our credential, and what was said before; then the same with `--strict`.
+fn by(files: &[(&str, &str)], words: &[&str]) -> Option<(bool, String, i32)> {
+    let (node, modules) = (given("ALCHEMY_TEST_NODE")?, given("ALCHEMY_TEST_NODE_MODULES")?);
+    let (home, directory) = home_with(files);
+    let bin = home.path().join("bin");
+    fs::create_dir(&bin).expect("a folder");
+    let wrangler = modules.join("wrangler/bin/wrangler.js");
+    let script = format!("#!/bin/sh\nexec {} {} \"$@\"\n", node.display(), wrangler.display());
+    write_program(&bin.join("wrangler"), &script);
+    // What npm does with a script, as far as it matters here.
+    let run_script = "require('child_process').spawnSync(require('./package.json').scripts[process.argv[2]], \
+                      { shell: true, stdio: 'inherit' })";
+    fs::write(directory.join("npm.js"), run_script).expect("written");
+    write_program(&bin.join("npm"), &format!("#!/bin/sh\nexec {} npm.js \"$2\"\n", node.display()));
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").expect("set"));
+    let api = Cloudflare::start();
+    api.account(ACME, "Acme");
+    api.add(Credential::user_token("tok-hunter2-prod"));
+    let start = |options: &[&str]| {
+        let mut command = home.alchemy_command(&[&["exec"], options, &["prod", "--"], words].concat());
+        command.current_dir(&directory).env("CLOUDFLARE_API_BASE_URL", api.base_url()).env("PATH", &path);
+        command.envs([("WRANGLER_SEND_METRICS", "false"), ("NO_UPDATE_NOTIFIER", "1"), ("CI", "true")]);
+        run(&mut command)
+    };
+    let said = start(&[]).stderr;
+    let requests = api.requests();
+    assert!(!requests.is_empty(), "{words:?} asks nothing: {said}");
+    let ours = requests.iter().all(|request| {
+        let seen = ["authorization", "x-auth-key"].map(|name| request.header(name));
+        seen == [Some("Bearer tok-hunter2-prod"), None]
+            && (!request.path.contains("/accounts/") || request.path.contains(ACME))
+    });
+    let strict = start(&["--strict"]).code;
+    assert_eq!(api.requests().len() == requests.len(), strict == 125, "refused is not run");
+    Some((ours, said, strict))
+}
+
+#[test]
+fn behind_scripts_and_wrappers_wrangler_takes_something_else_exactly_where_that_is_said() {
+    let two = format!("account_id = \"{ACME}\"\n[env.staging]\naccount_id = \"{BETA}\"\n");
+    let one = format!("account_id = \"{ACME}\"\n[env.staging]\nname = \"y\"\n");
+    let other = format!("account_id = \"{BETA}\"\n");
+    let scripts = "{\"scripts\":{\"s\":\"wrangler kv namespace list --env staging\",\"p\":\"wrangler kv namespace list\",\
+                   \"a\":\"CLOUDFLARE_ENV=staging wrangler d1 list\",\"c\":\"cd sub && wrangler d1 list\"}}";
+    let staging = "CLOUDFLARE_ENV=staging\n";
+    // With what lies there, whether the call goes elsewhere, and what `--strict` does.
+    let table: [(&[(&str, &str)], &[&str], bool, i32); 13] = [
+        (&[("wrangler.toml", &two)], &["npm", "run", "s"], true, 125),
+        (&[("wrangler.toml", &two)], &["npm", "run", "a"], true, 125),
+        (&[("wrangler.toml", &two)], &["npm", "run", "p"], false, 125),
+        (&[("wrangler.toml", &one)], &["npm", "run", "p"], false, 0),
+        (&[("wrangler.toml", &one)], &["npm", "run", "s"], false, 0),
+        (
+            &[("wrangler.toml", &two)],
+            &["timeout", "60", "wrangler", "d1", "list", "--env", "staging"],
+            true,
+            125,
+        ),
+        (&[("wrangler.toml", &two)], &["sh", "-c", "wrangler d1 list -e staging"], true, 125),
+        (&[("wrangler.toml", &two)], &["wrangler", "d1", "list"], false, 0),
+        (&[("wrangler.toml", &two), (".env", staging)], &["wrangler", "d1", "list"], true, 125),
+        (&[("wrangler.toml", &two), (".env", staging)], &["npm", "run", "p"], true, 125),
+        (&[("wrangler.toml", &two), (".env", staging)], &["wrangler", "d1", "list", "--env", ""], false, 0),
+        (&[(".env.staging", PAIR)], &["npm", "run", "s"], true, 125),
+        (&[("sub/wrangler.toml", &other)], &["npm", "run", "c"], true, 125),
+    ];
+    for (files, words, misleads, code) in table {
+        let files = [files, &[("package.json", scripts)]].concat();
+        let Some((ours, said, strict)) = by(&files, words) else { return };
+        let warns = said.lines().any(|line| line.starts_with("alchemy: ") && line.contains(", line "));
+        let ran = if strict == 125 { 125 } else { 0 };
+        assert_eq!((!ours, warns, ran), (misleads, misleads, code), "{files:?} {words:?}: {said}");
+    }
+}
+
+#[test]
+fn wrangler_takes_the_configuration_beside_its_script_exactly_where_that_is_said() {
+    let code = "export default { fetch() { return new Response('x') } }";
+    let of = |account: &str| {
+        format!("name = \"x\"\ncompatibility_date = \"2025-01-01\"\naccount_id = \"{account}\"\n")
+    };
+    let (acme, beta) = (of(ACME), of(BETA));
+    for (own, beside, misleads) in [(&acme, &beta, true), (&beta, &acme, false)] {
+        let files = [
+            ("wrangler.toml", own.as_str()),
+            ("packages/api/wrangler.toml", beside.as_str()),
+            ("packages/api/src/index.js", code),
+        ];
+        let words = ["wrangler", "deploy", "packages/api/src/index.js"];
+        let Some((ours, said, strict)) = by(&files, &words) else { return };
+        let warns = said.contains("~/code/packages/api/wrangler.toml, line 3: account_id");
+        assert_eq!((!ours, warns, strict == 125), (misleads, misleads, misleads), "{said}");
+    }
+}
+
+#[test]
+fn bun_hands_on_what_a_file_says_exactly_where_that_is_said() {
+    let Some(bun) = given("ALCHEMY_TEST_BUN") else { return };
+    let modes = [None, Some("production"), Some("test"), Some("staging")];
+    for name in [
+        ".env.production",
+        ".env.development",
+        ".env.test",
+        ".env.production.local",
+        ".env.local",
+        ".env.other",
+    ] {
+        for mode in modes {
+            for words in [&["show.ts"][..], &["run", "show.ts"], &["--env-file=.env.other", "show.ts"]] {
+                let script = "console.log(process.env.CLOUDFLARE_API_KEY ?? 'nothing')";
+                let (home, directory) = home_with(&[(name, PAIR), ("show.ts", script)]);
+                let start = |options: &[&str]| {
+                    let mut command = home.alchemy_command(&[&["exec"], options, &["prod", "--"]].concat());
+                    command.arg(&bun).args(words).current_dir(&directory).env_remove("NODE_ENV");
+                    run(command.envs(mode.map(|mode| ("NODE_ENV", mode))))
+                };
+                let output = start(&[]).expect_code(0);
+                let is_there = output.stdout == "hunter2-other\n";
+                let warns = output.stderr.contains(&format!("~/code/{name}, line 1: CLOUDFLARE_API_KEY"));
+                // The default files are wrangler's, too, whatever bun is named.
+                let is_default = name == ".env.local";
+                assert_eq!(warns, is_there || is_default, "{name} {mode:?} {words:?}: {output:?}");
+                // Whatever lies there may count, as code may load it.
+                start(&["--strict"]).expect_code(125);
+            }
+        }
+    }
+}
+
+#[test]
+fn turbo_keeps_the_credential_from_a_task_exactly_where_that_is_said() {
+    let Some(modules) = given("ALCHEMY_TEST_NODE_MODULES") else { return };
+    let turbo = modules.join("@turbo/linux-64/bin/turbo");
+    if !turbo.is_file() || !has("npm") {
+        return;
+    }
+    let pass = "{\"globalPassThroughEnv\":[\"CLOUDFLARE_*\"],\"tasks\":{\"show\":{\"cache\":false}}}";
+    let of_task = "{\"tasks\":{\"show\":{\"cache\":false,\"passThroughEnv\":[\"CLOUDFLARE_API_TOKEN\",\"CLOUDFLARE_ACCOUNT_ID\"]}}}";
+    for (text, words, drops) in [
+        ("{\"tasks\":{\"show\":{\"cache\":false}}}", &["run", "show"][..], true),
+        ("{\"tasks\":{\"show\":{\"cache\":false}}}", &["run", "show", "--env-mode=loose"], false),
+        (pass, &["run", "show"], false),
+        (of_task, &["run", "show"], false),
+        (of_task, &["show"], false),
+    ] {
+        let package = "{\"name\":\"r\",\"packageManager\":\"npm@10.0.0\",\"workspaces\":[\"packages/*\"]}";
+        let script = "{\"name\":\"a\",\"scripts\":{\"show\":\"echo token=$CLOUDFLARE_API_TOKEN account=$CLOUDFLARE_ACCOUNT_ID.\"}}";
+        let files = [("package.json", package), ("packages/a/package.json", script), ("turbo.json", text)];
+        let (home, directory) = home_with(&files);
+        run(home.command(Path::new("git")).args(["init", "-q"]).current_dir(&directory)).expect_code(0);
+        let start = |options: &[&str]| {
+            let mut command =
+                home.alchemy_command(&[&["exec"], options, &["prod", "--account", ACME, "--"]].concat());
+            command.arg(&turbo).args(words).current_dir(&directory).env("TURBO_TELEMETRY_DISABLED", "1");
+            run(&mut command)
+        };
+        let output = start(&[]);
+        let is_there = output.stdout.contains(&format!("token=tok-hunter2-prod account={ACME}."));
+        assert!(is_there || output.stdout.contains("token= account="), "{output:?}");
+        let warns = output.stderr.contains("has turbo keep CLOUDFLARE_API_TOKEN");
+        assert_eq!((!is_there, warns), (drops, drops), "{text} {words:?}: {output:?}");
+        assert_eq!(start(&["--strict"]).code == 125, drops, "{text} {words:?}");
     }
 }

@@ -136,6 +136,11 @@ fn a_project_file_that_is_no_file_any_more_holds_no_prompt() {
 }
 
 #[test]
+fn a_generation_file_that_is_no_file_any_more_holds_no_prompt() {
+    no_prompt_waits_for(|home| home.alchemy("generation"));
+}
+
+#[test]
 fn a_project_file_that_has_become_large_is_seen_to_have_changed() {
     tell_to(&[Bash, Zsh, Fish, Nu], |shell| {
         let home = home();

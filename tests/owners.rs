@@ -139,6 +139,24 @@ fn a_folder_that_root_makes_in_another_persons_home_is_that_persons() {
 }
 
 #[test]
+fn a_folder_that_its_owner_cannot_reach_serves_root() {
+    if !is_root() {
+        return;
+    }
+    // As a person's folder is mounted at `/root/.alchemy` in a container.
+    let online = SignedIn::prod(0);
+    let home = &online.home;
+    give(home, PERSON);
+    chown(home.path(), Some(0), Some(0)).expect("taken back");
+    set_mode(home.path(), 0o700);
+    online.run(&["token", "prod"]).expect_code(0);
+    home.run_with_input(&CONFIGURE, "tok-new-of-root").expect_code(0);
+    let below = all_below(&home.alchemy(""));
+    assert!(below.iter().all(|path| fs::symlink_metadata(path).expect("there").uid() == PERSON), "{below:?}");
+    assert_eq!((online.server.refreshes(), online.token("prod")), (1, online.pair().access));
+}
+
+#[test]
 fn a_rescue_file_that_root_writes_in_another_persons_folder_is_that_persons() {
     if !is_root() {
         return;

@@ -119,6 +119,23 @@ fn the_source_package_holds_what_is_built_and_nothing_else() {
     assert_eq!(top.into_iter().collect::<Vec<_>>(), expected);
 }
 
+/// Whether the system may load a program at any address.
+fn is_position_independent(binary: &Path) -> bool {
+    let header = run(Command::new("readelf").args(["-hW"]).arg(binary)).expect_code(0).stdout;
+    header.lines().any(|line| line.trim_start().starts_with("Type:") && line.contains("DYN"))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_hardening_is_given_away_for_a_faster_start() {
+    if !has("readelf") {
+        return;
+    }
+    for binary in [support::ALCHEMY, support::ALCHEMY_EXEC] {
+        assert!(is_position_independent(Path::new(binary)), "{binary} is linked at a fixed address");
+    }
+}
+
 #[test]
 fn the_binary_is_static_and_does_not_tell_where_it_was_built() {
     let Some(release) = Release::made() else { return };
@@ -126,6 +143,7 @@ fn the_binary_is_static_and_does_not_tell_where_it_was_built() {
     let binary = folder.path().join("alchemy");
     let headers = run(Command::new("readelf").args(["-lW"]).arg(&binary)).expect_code(0).stdout;
     assert!(headers.contains("LOAD") && !headers.contains("INTERP"), "{headers}");
+    assert!(is_position_independent(&binary), "linked at a fixed address");
 
     let bytes = fs::read(&binary).expect("read");
     let cargo_home =

@@ -43,6 +43,10 @@ fn faults() -> Vec<(Fault, usize, &'static str, &'static str)> {
         (INVALID_GRANT, 1, "refuses it (invalid_grant: no\\u{1b}[31m)", LOGIN),
         (Fault::Body(401, r#"{"error":"invalid_client"}"#), 1, "refuses it (invalid_client)", LOGIN),
         (Fault::Body(400, ""), 1, "refuses it (it refuses, without saying why)", LOGIN),
+        // Some servers call every answer a web page.
+        (Fault::CalledPage(400, ""), 1, "refuses it (it refuses, without saying why)", LOGIN),
+        (Fault::CalledPage(401, ""), 1, "refuses it (it refuses, without saying why)", LOGIN),
+        (Fault::CalledPage(400, r#"{"error":"invalid_grant"}"#), 1, "refuses it (invalid_grant)", LOGIN),
     ]
 }
 

@@ -252,6 +252,26 @@ fn a_question_that_is_stopped_leaves_the_terminal_to_the_shell_and_goes_on_in_fr
         assert!(!shown.contains("hunter2"), "{name}: {shown}");
         assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout, "hunter2\n", "{name}");
 
+        // In the background it waits until it is in front: what it puts back is not the shell's own line editor's.
+        for (question, answer) in [("API token: ", "hunter2"), ("change it?", "n")] {
+            let mut terminal = Terminal::shell(&home, name, arguments);
+            let yes = if answer == "n" { "" } else { "--yes" };
+            let configure =
+                "$ALCHEMY configure -p prod --method api-token --no-verify --store file --account";
+            terminal.line(&format!("{configure} {ACME} {yes} & sleep 0.3; echo vis''ible"));
+            terminal.expect("visible\n");
+            terminal.expect("prompt> ");
+            assert!(terminal.is_restored(), "{name}: the terminal is the shell's");
+            terminal.line("fg");
+            terminal.expect(question);
+            terminal.expect_modes_of_a_question();
+            terminal.line(answer);
+            terminal.expect(if answer == "n" { "cancelled" } else { "is ready" });
+            terminal.line("exit");
+            let (_, shown) = terminal.finish();
+            assert!(!shown.contains("hunter2"), "{name}: {shown}");
+        }
+
         // Stopped from outside, and at a question that is drawn.
         for (question, answer, more) in [("API token: ", "hunter3", ""), ("change it?", "n", " --store file")]
         {

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use serde_json::{Value, json};
 use support::cloudflare::{Credential, Fault, Permission};
 use support::online::{EMAIL, KEY, Online, TOKEN, in_an_hour};
-use support::{ACME, BETA, environment, run};
+use support::{ACME, ALCHEMY, BETA, environment, has, run};
 
 const WHOAMI: [&str; 2] = ["whoami", "prod"];
 
@@ -388,6 +388,145 @@ fn an_existing_credential_is_not_sent_where_the_environment_says() {
         }
     }
     assert_eq!(online.cf.requests().len(), asked);
+}
+
+/// A proxy that lets nothing out: what it was asked, in the words of each request.
+struct RefusingProxy {
+    address: SocketAddr,
+    asked: mpsc::Receiver<Vec<String>>,
+}
+
+impl RefusingProxy {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (sender, asked) = mpsc::channel();
+        // It ends with the test's process.
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let lines = BufReader::new(stream.try_clone().expect("a copy")).lines().map_while(Result::ok);
+                let lines: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+                let _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
+                if sender.send(lines).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { address, asked }
+    }
+
+    /// The logins of all requests since the last call; each was to tunnel to this host.
+    fn logins(&self, host: &str) -> Vec<Option<String>> {
+        let login = |lines: Vec<String>| {
+            assert!(lines[0].starts_with(&format!("CONNECT {host}:443 ")), "{lines:?}");
+            let header = |line: &str| {
+                let (name, value) = line.split_once(": ")?;
+                name.eq_ignore_ascii_case("proxy-authorization").then(|| value.to_owned())
+            };
+            lines.iter().find_map(|line| header(line))
+        };
+        self.asked.try_iter().map(login).collect()
+    }
+}
+
+#[test]
+fn a_proxy_is_understood_as_curl_does_or_is_an_error_and_nothing_goes_past_it() {
+    if !has("curl") || !has("strace") {
+        return;
+    }
+    let mut online = Online::new();
+    online.set("CLOUDFLARE_API_BASE_URL", "https://api.example.com/client/v4");
+    online.done(&["configure", "-p", "prod", "--token-stdin", "--no-verify", "--account", ACME], TOKEN);
+    online.unset("CLOUDFLARE_API_BASE_URL");
+    let authority = online.home.path().join("ca.pem");
+    std::fs::write(&authority, certificate_authority()).expect("written");
+    online.set("SSL_CERT_FILE", authority.display().to_string());
+    let proxy = RefusingProxy::start();
+    let at = proxy.address;
+    let log = online.home.path().join("connections");
+
+    // What asks whom, and what was connected to besides the proxy.
+    let ask = |variables: &[(&str, &str)]| {
+        let mut command = online.home.command("strace");
+        command.args(["-f", "-qq", "-e", "trace=connect", "-e", "signal=none", "-o"]).arg(&log);
+        command.arg(ALCHEMY).args(WHOAMI).env("SSL_CERT_FILE", &authority).envs(variables.iter().copied());
+        let output = run(&mut command);
+        let connected = std::fs::read_to_string(&log).expect("a log");
+        let past: Vec<String> = connected
+            .lines()
+            .filter(|line| {
+                line.contains("AF_INET") && !line.contains(&format!("sin_port=htons({})", at.port()))
+            })
+            .map(str::to_owned)
+            .collect();
+        assert_eq!(past, Vec::<String>::new(), "{variables:?}");
+        let mut logins = proxy.logins("api.example.com");
+        logins.dedup();
+        (output, logins)
+    };
+    let ask_by_curl = |variables: &[(&str, &str)]| {
+        let mut command = online.home.command("curl");
+        command.args(["-sS", "https://api.example.com/"]).envs(variables.iter().copied());
+        run(&mut command);
+        proxy.logins("api.example.com")
+    };
+
+    let accepted = |name: &str, value: String| {
+        let variables = [(name, value.as_str())];
+        let (output, ours) = ask(&variables);
+        assert_eq!(ours, ask_by_curl(&variables), "{value}: {}", output.stderr);
+        assert_eq!(ours.len(), 1, "{value}: {}", output.stderr);
+        assert!(!output.expect_error(1, "cannot reach").stderr.contains("ter2"));
+    };
+    for login in [
+        r"corp\user:hunter2@",
+        "me:p%40hunter2@",
+        "me:%zz{\"}hunter2@",
+        "me:%ffhunter2@",
+        "me@",
+        "me:a:hunter2@",
+        ":hunter2@",
+    ] {
+        accepted("HTTPS_PROXY", format!("http://{login}{at}"));
+    }
+    for (name, scheme) in [("https_proxy", ""), ("ALL_PROXY", "HTTP://"), ("all_proxy", "http://")] {
+        accepted(name, format!("{scheme}{at}/path"));
+    }
+    let refused = |name: &str, value: &str| {
+        let variables = [(name, value)];
+        let (output, ours) = ask(&variables);
+        assert_eq!((ours, ask_by_curl(&variables)), (vec![], vec![]), "{value}");
+        let output = output.expect_error(1, "can't be understood");
+        assert!(output.stderr.contains(name) && !output.stderr.contains("ter2"), "{}", output.stderr);
+    };
+    for value in [
+        format!("http://me:hunter2@x@{at}"),
+        format!("http://me:hun/ter2@{at}"),
+        format!("http://me:hun#ter2@{at}"),
+        format!(" http://me:hunter2@{at}"),
+        format!("ftp://me:hunter2@{at}"),
+        "me:hunter2".to_owned(),
+        "http://".to_owned(),
+    ] {
+        refused("HTTPS_PROXY", &value);
+    }
+    for name in ["https_proxy", "ALL_PROXY", "all_proxy"] {
+        refused(name, "me:hunter2");
+    }
+    // The one that curl takes; a variable of CGI takes nothing back.
+    let (by_proxy, refused) = (format!("me:hunter2@{at}"), "me:hunter2".to_owned());
+    for variables in [
+        [("https_proxy", &by_proxy), ("HTTPS_PROXY", &refused)],
+        [("HTTPS_PROXY", &by_proxy), ("ALL_PROXY", &refused)],
+        [("HTTPS_PROXY", &by_proxy), ("HTTP_PROXY", &refused)],
+        [("HTTPS_PROXY", &by_proxy), ("REQUEST_METHOD", &refused)],
+        [("HTTPS_PROXY", &by_proxy), ("NO_PROXY", &refused)],
+    ] {
+        let variables = variables.map(|(name, value)| (name, value.as_str()));
+        let (output, ours) = ask(&variables);
+        assert_eq!(ours, ask_by_curl(&variables), "{variables:?}: {}", output.stderr);
+        assert_eq!(ours.len(), 1, "{variables:?}: {}", output.stderr);
+    }
 }
 
 /// An address of this machine at which nobody listens.

@@ -223,6 +223,12 @@ pub fn is_ci(context: &Context) -> bool {
         .is_some_and(|ci| !matches!(ci.to_ascii_lowercase().as_str(), "false" | "0" | "no" | "off"))
 }
 
+/// Whether the environment holds a credential.
+pub fn holds_credential(context: &Context) -> bool {
+    let is_set = |name| context.variable(name).is_some();
+    is_set(API_TOKEN) || (is_set(API_KEY) && is_set(EMAIL))
+}
+
 /// The credential that the environment holds, with the variable that it is from. A token goes
 /// before a key: it is the narrower one.
 fn environment_session(context: &Context) -> Result<Option<(Session, &'static str)>> {

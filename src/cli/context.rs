@@ -14,7 +14,7 @@ use crate::cloudflare::{Client, Credential};
 use crate::directory::{Ask, Choice, Here, How, pin};
 use crate::environment::{self, ACTIVE, API_BASE_URL, PROFILE};
 use crate::error::{Error, Kind, Result};
-use crate::http::{Endpoint, Network};
+use crate::http::{Endpoint, Network, ProxyVariables};
 use crate::profile::selection::{Named, Reason, Selection, select};
 use crate::secret::Secret;
 use crate::session::{Edge, Gate};
@@ -27,6 +27,9 @@ use crate::store::session_bus::SessionBus;
 use crate::store::settings::{Export, HOOK_EXPORT, KEEP, Settings};
 use crate::store::trusted;
 use crate::terminal::{Level, Messages};
+
+/// Stands for the data folder where there is none: nothing is there, and nobody can make it.
+const NOWHERE: &str = "/proc/alchemy/no-home";
 
 /// What the process was given.
 pub struct Context {
@@ -46,6 +49,7 @@ pub struct Context {
     /// The user's id.
     pub uid: u32,
     user_home: PathBuf,
+    is_homeless: bool,
     here: OnceCell<Result<Here>>,
     noted: Cell<bool>,
     passphrase: Given,
@@ -79,17 +83,15 @@ impl Context {
         let messages = Messages::new(level, colour);
         let alchemy_home = value(&variables, "ALCHEMY_HOME").map(PathBuf::from);
         let user_home = std::env::home_dir().filter(|home| home.is_absolute());
-        if user_home.is_none() && alchemy_home.is_none() {
-            let error = Error::new("HOME is no absolute path, so there is nowhere to keep profiles");
-            return Err((error.hint("set HOME, or ALCHEMY_HOME to an absolute path"), messages));
-        }
+        let is_homeless = user_home.is_none() && alchemy_home.is_none();
         if alchemy_home.as_ref().is_some_and(|home| home.is_relative()) {
             let error = Error::new("ALCHEMY_HOME is not an absolute path");
             return Err((error.hint("a relative one would be another folder in every directory"), messages));
         }
         let runtime = value(&variables, "XDG_RUNTIME_DIR").map(PathBuf::from);
         let user_home = user_home.unwrap_or_default();
-        let home = Home::new(alchemy_home, &user_home, runtime).tightening(messages);
+        let root = alchemy_home.or(is_homeless.then(|| NOWHERE.into()));
+        let home = Home::new(root, &user_home, runtime).tightening(messages);
         trusted::act_as_owner_of(home.root());
         // It may be gone; then relative paths fail by themselves.
         let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
@@ -104,6 +106,7 @@ impl Context {
             now,
             uid,
             user_home,
+            is_homeless,
             here,
             noted,
             passphrase,
@@ -271,6 +274,23 @@ impl Context {
         Ok(export == Export::Profile)
     }
 
+    /// Refuses to go on where there is nowhere to keep profiles.
+    ///
+    /// # Errors
+    /// When neither `HOME` and the user's entry nor `ALCHEMY_HOME` name a folder.
+    pub fn needs_home(&self) -> Result<()> {
+        if self.is_homeless {
+            let error = Error::new("HOME is no absolute path, so there is nowhere to keep profiles");
+            return Err(error.hint("set HOME, or ALCHEMY_HOME to an absolute path"));
+        }
+        Ok(())
+    }
+
+    /// `PATH` as the system has it: an empty one is one, too.
+    pub fn search_path(&self) -> Option<&OsStr> {
+        self.variables.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_os_str())
+    }
+
     /// The person's home directory; empty where there is none.
     pub fn user_home(&self) -> &Path {
         &self.user_home
@@ -325,6 +345,7 @@ impl Edge for Context {
             ca_file: self.variable("SSL_CERT_FILE").map(PathBuf::from),
             ca_dir: self.variable("SSL_CERT_DIR").map(OsStr::to_owned),
             extra_ca: self.variable("NODE_EXTRA_CA_CERTS").map(PathBuf::from),
+            proxy: ProxyVariables::read(|name| self.variable(name)),
         }
     }
 

@@ -15,7 +15,7 @@ use super::context::Context;
 use super::hook::{Caller, PLACEHOLDER, binary};
 use super::keeping::ChosenStore;
 use crate::directory::Here;
-use crate::doctor::binary::{Binary, Twin, not_to_run, twin};
+use crate::doctor::binary::{Binary, Twin, known_twin, twin};
 use crate::doctor::profiles::Looked;
 use crate::doctor::shells::{Hooks, Printed};
 use crate::doctor::{self, Finding, Level, Machine, environment, network, stores};
@@ -233,9 +233,13 @@ fn this_binary() -> Binary {
         let said = said.map(|said| String::from_utf8_lossy(&said).into_owned()).unwrap_or_default();
         said.trim().strip_prefix("alchemy ").unwrap_or_default().to_owned()
     };
-    let version = |twin: PathBuf| not_to_run(&twin).unwrap_or_else(|| Twin::Said(version(twin)));
-    let twin = path.as_deref().ok().map(twin).filter(|twin| twin.is_file()).map(version);
-    Binary { version: env!("CARGO_PKG_VERSION"), path, twin }
+    let own_version = env!("CARGO_PKG_VERSION");
+    let asked = |own: &PathBuf| {
+        let twin = Some(twin(own)).filter(|twin| twin.is_file())?;
+        Some(known_twin(&twin, own, own_version).unwrap_or_else(|| Twin::Said(version(twin))))
+    };
+    let twin = path.as_ref().ok().and_then(asked);
+    Binary { version: own_version, path, twin }
 }
 
 fn ask_keyring(context: &Context) -> stores::Asked {

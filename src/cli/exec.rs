@@ -52,7 +52,7 @@ impl Exec {
         let subshell = self.command.is_empty();
         let arguments = if subshell { vec![shell(context)] } else { self.command };
         let command = if subshell { &[] } else { &arguments[..] };
-        let path = context.variable("PATH");
+        let path = context.search_path();
         let program = launch::find(&arguments[0], path, &context.directory)?;
 
         let (session, mut changes) = self.handover.of(
@@ -80,7 +80,7 @@ impl Exec {
         if name.is_some_and(|name| !matches!(store.get(&name), Ok(None))) {
             return None;
         }
-        launch::find(word, context.variable("PATH"), &context.directory).ok()?;
+        launch::find(word, context.search_path(), &context.directory).ok()?;
         let word = word.to_string_lossy();
         // Only plain words are repeated: what an option holds may be a secret of the command's.
         let plain = |word: &&OsString| {

@@ -111,7 +111,7 @@ pub fn with_path(script: &str, shell: Shell, binary: &Path) -> Result<String> {
 /// The path by which this program was called: not that of its file, which a package manager replaces.
 pub fn binary(context: &Context) -> Result<PathBuf> {
     let called = context.program.as_os_str();
-    launch::find(called, context.variable("PATH"), &context.directory)
+    launch::find(called, context.search_path(), &context.directory)
         .ok()
         .filter(|path| path.is_absolute())
         .map_or_else(|| std::env::current_exe().map_err(|e| Error::io("find", Path::new("alchemy"), &e)), Ok)

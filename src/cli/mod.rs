@@ -142,6 +142,14 @@ enum Command {
 
 impl Command {
     fn run(self, context: &Context) -> Result<()> {
+        // These may take a credential that the environment holds (design §4, CI): a container's user need have no home.
+        let is_releasing = matches!(
+            self,
+            Self::Exec(_) | Self::Env(_) | Self::Token(_) | Self::CredentialProcess(_) | Self::Npm(_)
+        );
+        if !is_releasing || !chosen::holds_credential(context) {
+            context.needs_home()?;
+        }
         match self {
             Self::Exec(exec) => exec.run(context),
             Self::Env(env) => env.run(context),

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::leads::{Filtered, Leads, Level, Value, Variables, Visit};
+use super::leads::{Filtered, Leads, Level, Value, Visit};
 use super::packages::{Version, Workspace, is_env_file, version, within};
 use super::programs::{Filter, Program, Reads, Rules, called};
 use super::turbo::{self, Mode, Passing, Turbo};
@@ -155,7 +155,7 @@ pub fn other_accounts(directory: &Path, environment: Option<&str>, account: &Acc
     let leads = Leads::default();
     let mut look = Look::new(&scene, &leads);
     if let Some(program) = called("wrangler") {
-        look.accounts(&look.visit(program, directory, None), false);
+        look.accounts(&Visit::plain(program, directory, None), false);
     }
     look.hazards
 }
@@ -242,7 +242,7 @@ impl<'a> Look<'a> {
         for folder in self.leads.folders.iter().take(FOLDERS) {
             self.all_env_files(&folder.path);
             for program in ANYTHING.into_iter().filter_map(called) {
-                let visit = self.visit(program, &folder.path, None);
+                let visit = Visit::plain(program, &folder.path, None);
                 self.accounts(&visit, true);
                 self.pages_cache(&visit, true);
                 self.cloudflare_cfg(&visit, true, true);
@@ -258,30 +258,14 @@ impl<'a> Look<'a> {
         let folders = self.leads.folders.iter().filter(|folder| folder.level >= Level::Named);
         for folder in folders.filter(|_| !self.leads.is_sure) {
             for program in ANYTHING.into_iter().filter_map(called) {
-                visits.push(self.visit(program, &folder.path, None));
+                visits.push(Visit::plain(program, &folder.path, None));
                 let names =
                     self.leads.names.iter().filter(|_| program.reads.contains(&Reads::WranglerConfiguration));
-                visits.extend(names.map(|name| self.visit(program, &folder.path, Some(name))));
+                visits.extend(names.map(|name| Visit::plain(program, &folder.path, Some(name))));
             }
         }
         visits.extend(self.leads.visits.iter().cloned());
         visits
-    }
-
-    fn visit(&self, program: &'static Program, folder: &Path, environment: Option<&str>) -> Visit {
-        Visit {
-            program,
-            folder: folder.to_owned(),
-            environment: environment.map(|name| Value::Known(name.to_owned())),
-            mode: None,
-            variables: Variables::default(),
-            env_files: Vec::new(),
-            inherited: Vec::new(),
-            is_above: false,
-            configurations: Vec::new(),
-            beside: Vec::new(),
-            is_pages: false,
-        }
     }
 
     /// All that was found by now, which is not told again.
@@ -348,7 +332,9 @@ impl<'a> Look<'a> {
     fn files(&mut self, visit: &Visit) -> Vec<PathBuf> {
         let mut files = visit.files(self.scene.mode);
         files.extend(visit.inherited.iter().cloned());
-        files.iter().for_each(|file| self.read(file));
+        for file in &files {
+            self.read(file);
+        }
         files
     }
 
@@ -474,13 +460,17 @@ impl<'a> Look<'a> {
         if !visit.program.reads.contains(&Reads::WranglerConfiguration) || self.scene.client.is_some() {
             return;
         }
+        let configurations = configurations(visit);
+        if configurations.is_empty() {
+            return;
+        }
         let (environment, origin) = self.environment(visit);
         self.is_open |= environment == Some(Value::Unknown);
         let name = match &environment {
             Some(Value::Known(name)) => Some(name.as_str()),
             _ => None,
         };
-        for (configuration, has_environments) in configurations(visit) {
+        for (configuration, has_environments) in configurations {
             let Configuration { file, accounts } = configuration;
             let accounts = match accounts {
                 Ok(accounts) => accounts,
@@ -752,10 +742,9 @@ fn effects<'a>(
             found
         }
         (Rules::Npm1, Given::Token) if !scene.blank_key => set(API_KEY).map(before).into_iter().collect(),
-        (Rules::Npm1, _) => Vec::new(),
         (Rules::Npm2, _) if is_above => above().collect(),
         (Rules::Npm2, Given::Key) => set(API_TOKEN).map(before).into_iter().collect(),
-        (Rules::Npm2, Given::Token) => Vec::new(),
+        (Rules::Npm1, _) | (Rules::Npm2, Given::Token) => Vec::new(),
         (Rules::Code, given) => {
             let mut found: Vec<_> = match given {
                 Given::Token => match (set(API_KEY), set(EMAIL)) {

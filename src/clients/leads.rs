@@ -281,9 +281,9 @@ impl<'w> Parsed<'w> {
             if is(options.env_file) {
                 this.env_files.extend(value);
                 // Wrangler takes all the words that follow, with `=` too (measured).
-                while options.are_env_files_many {
-                    let Some(next) = words.get(at).filter(|next| !next.is_option()) else { break };
-                    this.env_files.push(next.clone());
+                let files = words.get(at..).unwrap_or_default().iter().take_while(|next| !next.is_option());
+                for file in files.filter(|_| options.are_env_files_many) {
+                    this.env_files.push(file.clone());
                     at += 1;
                 }
             } else if is(options.text) {
@@ -410,7 +410,8 @@ impl Walk<'_> {
         self.leads.is_sure = false;
         for (place, _) in parsed.positionals.iter().take(2) {
             let file = words.get(*place).and_then(|word| self.path(word, &folder));
-            if let Some(parent) = file.as_deref().filter(|file| file.is_file()).and_then(Path::parent) {
+            let file = file.as_deref().filter(|file| file.is_file() && !is_installed(file));
+            if let Some(parent) = file.and_then(Path::parent) {
                 self.reach(parent, Level::Reached);
             }
         }
@@ -432,7 +433,7 @@ impl Walk<'_> {
         let has_rest = rest.iter().any(|word| word.assignment().is_none());
         if !is_plain && (has_rest || parsed.text.is_some()) {
             self.leads.is_sure = false;
-            let filtered = self.filtered(program, &parsed, &at);
+            let filtered = Self::filtered(program, &parsed, &at);
             self.leads.filtered.extend(filtered);
         }
         if !program.rules.is_empty() {
@@ -513,9 +514,9 @@ impl Walk<'_> {
             let is_code = program.env_files != EnvFiles::Named;
             let is_client = words.get(place).and_then(Word::program).and_then(called).is_some();
             return if is_code && !is_client {
-                self.runtime_of(program, words, &at)
+                self.runtime_of(program, words, &at);
             } else {
-                self.command(rest, &at)
+                self.command(rest, &at);
             };
         }
         // `bun run FILE`
@@ -566,7 +567,7 @@ impl Walk<'_> {
             |word: &&Word| !matches!(word.str(), "run" | "run-many" | "affected" | "exec" | "foreach");
         let names: Vec<&str> = positionals.filter(is_word).map(Word::str).collect();
         let task = |name: &str| name.rsplit([':', '#']).next().unwrap_or_default().to_owned();
-        let mut filtered = self.filtered(program, &parsed, &at);
+        let mut filtered = Self::filtered(program, &parsed, &at);
         if let Some(filtered) = &mut filtered {
             filtered.tasks = names.iter().map(|name| (*name).to_owned()).collect();
             let mode = words.iter().enumerate().find_map(|(place, word)| match word.option()? {
@@ -586,7 +587,7 @@ impl Walk<'_> {
         let words = words.get(1..).unwrap_or_default();
         let parsed = Parsed::of(program, &[], words, true);
         self.leads.is_sure = false;
-        let filtered = self.filtered(program, &parsed, &at);
+        let filtered = Self::filtered(program, &parsed, at);
         self.leads.filtered.extend(filtered);
         // `-ec` is `-e -c`.
         let joined = words.iter().position(|word| {
@@ -595,29 +596,29 @@ impl Walk<'_> {
         });
         let text = parsed.text.clone().or_else(|| words.get(joined? + 1).cloned());
         if let Some(text) = text {
-            self.text(&text.text.to_string_lossy(), &[], &at);
+            self.text(&text.text.to_string_lossy(), &[], at);
             let rest = parsed.after_text.and_then(|place| words.get(place..)).unwrap_or_default();
-            return self.evidence(rest, &at);
+            return self.evidence(rest, at);
         }
         match parsed.rest().and_then(|place| words.get(place)) {
             Some(file) if file.program().and_then(called).is_some_and(|row| row.role == Role::Shell) => {
                 let place = parsed.rest().unwrap_or_default();
-                self.command(words.get(place..).unwrap_or_default(), &at);
+                self.command(words.get(place..).unwrap_or_default(), at);
             }
-            Some(file) => self.script_file(file, &at, true),
+            Some(file) => self.script_file(file, at, true),
             None => {}
         }
-        self.evidence(words, &at);
+        self.evidence(words, at);
     }
 
     /// A program that the table does not have: what it does with its words is not known.
     fn other(&mut self, words: &[Word], at: &At) {
         self.leads.is_sure = false;
         if let Some(head) = words.first() {
-            self.script_file(head, &at, false);
+            self.script_file(head, at, false);
         }
         let rest = words.get(1..).unwrap_or_default();
-        self.evidence(rest, &at);
+        self.evidence(rest, at);
         let mut inner = at.clone();
         for (place, word) in rest.iter().enumerate() {
             if let Some((name, value)) = word.assignment() {
@@ -630,8 +631,8 @@ impl Walk<'_> {
             // `concurrently npm:deploy`
             if let Some(name) = text.strip_prefix("npm:") {
                 let package = nearest(&at.folder, self.home).map(Path::to_owned);
-                let package = package.and_then(|folder| self.package(&folder, &at));
-                self.run_script(package.as_ref(), name, &[], &at);
+                let package = package.and_then(|folder| self.package(&folder, at));
+                self.run_script(package.as_ref(), name, &[], at);
             }
             let program = word.program().and_then(called).filter(|row| row.role != Role::Harmless);
             if program.is_some() {
@@ -671,7 +672,7 @@ impl Walk<'_> {
             } else if !self.name_file(&path, at)
                 && is_path
                 && let Some(parent) = path.parent()
-                && !path.components().any(|part| part == Component::Normal("node_modules".as_ref()))
+                && !is_installed(&path)
             {
                 self.reach(parent, Level::Named);
             }
@@ -785,9 +786,22 @@ impl Walk<'_> {
     fn script_file(&mut self, word: &Word, at: &At, is_shells: bool) {
         let is_path = word.text.to_string_lossy().contains('/');
         let Some(path) = self.path(word, &at.folder).filter(|_| is_path || is_shells) else { return };
-        let is_system =
-            ["/bin", "/usr", "/sbin", "/opt", "/lib", "/nix"].iter().any(|top| path.starts_with(top));
-        if is_system || !path.is_file() {
+        if !path.is_file() {
+            return;
+        }
+        let is_named = path.extension().is_some_and(|extension| extension == "sh" || extension == "bash");
+        let small = match file::read(&path, SCRIPT, None) {
+            Ok(Some(small)) => small,
+            // So large is a program, unless something says that it is a script.
+            Err(_) if is_shells || is_named => {
+                return self.unknown(at, format!("runs {}, which could not be read whole", path.display()));
+            }
+            Ok(None) | Err(_) => return,
+        };
+        let text = String::from_utf8_lossy(&small.bytes);
+        let first = text.lines().next().unwrap_or_default().trim_end();
+        let is_script = is_shells || is_named || (first.starts_with("#!") && first.ends_with("sh"));
+        if !is_script || text.contains('\0') {
             return;
         }
         if let Some(parent) = path.parent() {
@@ -796,18 +810,8 @@ impl Walk<'_> {
         if at.depth == 0 {
             return self.unknown(at, format!("runs scripts that run more than {DEPTH} others"));
         }
-        let Ok(Some(small)) = file::read(&path, SCRIPT, None) else {
-            return self.unknown(at, format!("runs {}, which could not be read whole", path.display()));
-        };
-        let text = String::from_utf8_lossy(&small.bytes);
-        let first = text.lines().next().unwrap_or_default();
-        let is_script = is_shells
-            || path.extension().is_some_and(|extension| extension == "sh" || extension == "bash")
-            || (first.starts_with("#!") && first.ends_with("sh"));
-        if is_script && !text.contains('\0') {
-            let at = At { file: Some(path.clone()), line: None, depth: at.depth - 1, ..at.clone() };
-            self.text(&text, &[], &at);
-        }
+        let at = At { file: Some(path.clone()), line: None, depth: at.depth - 1, ..at.clone() };
+        self.text(&text, &[], &at);
     }
 
     fn package(&mut self, folder: &Path, at: &At) -> Option<Package> {
@@ -851,9 +855,8 @@ impl Walk<'_> {
         if !workspace.is_whole {
             self.unknown(at, "has more packages in its workspace than are looked at".to_owned());
         }
-        let names: Vec<&str> = parsed.packages.iter().map(Word::str).collect();
-        let named: Vec<PathBuf> =
-            names.iter().flat_map(|name| workspace.named(name, &at.folder).cloned()).collect();
+        let asked = parsed.packages.iter().map(Word::str);
+        let named: Vec<PathBuf> = asked.flat_map(|word| workspace.named(word, &at.folder).cloned()).collect();
         for folder in &workspace.folders {
             self.reach(folder, if named.contains(folder) { Level::Reached } else { Level::Possible });
         }
@@ -868,7 +871,7 @@ impl Walk<'_> {
         named
     }
 
-    fn filtered(&self, program: &'static Program, parsed: &Parsed, at: &At) -> Option<Filtered> {
+    fn filtered(program: &'static Program, parsed: &Parsed, at: &At) -> Option<Filtered> {
         let is_on = match program.filter? {
             Filter::Turbo => true,
             Filter::With(options) => parsed.has(options),
@@ -889,17 +892,12 @@ impl Walk<'_> {
             words.iter().filter_map(|word| self.path(word, folder)).collect()
         };
         let visit = Visit {
-            program,
-            folder: folder.to_owned(),
             environment: parsed.environment.as_ref().map(Value::of),
-            mode: None,
             variables: at.variables.clone(),
             env_files: paths(&parsed.env_files),
             inherited: at.inherited.clone(),
-            is_above: program.is_above,
             configurations: paths(&parsed.configurations),
-            beside: Vec::new(),
-            is_pages: false,
+            ..Visit::plain(program, folder, None)
         };
         let unknown = parsed.env_files.iter().chain(&parsed.configurations).any(|word| !word.is_known);
         if unknown {
@@ -911,17 +909,13 @@ impl Walk<'_> {
     /// The folder that a word leads to from where a command runs, which is reached by it.
     fn enter(&mut self, word: Option<&Word>, at: &At) -> PathBuf {
         let Some(word) = word else { return at.folder.clone() };
-        match self.path(word, &at.folder).filter(|_| word.str() != "-") {
-            Some(path) => {
-                self.reach(&path, Level::Reached);
-                real(&path)
-            }
-            None => {
-                let what =
-                    format!("goes to {}, a folder that is known only when it runs", word.text.display());
-                self.unknown(at, what);
-                at.folder.clone()
-            }
+        if let Some(path) = self.path(word, &at.folder).filter(|_| word.str() != "-") {
+            self.reach(&path, Level::Reached);
+            real(&path)
+        } else {
+            let what = format!("goes to {}, a folder that is known only when it runs", word.text.display());
+            self.unknown(at, what);
+            at.folder.clone()
         }
     }
 
@@ -953,6 +947,24 @@ impl Walk<'_> {
 }
 
 impl Visit {
+    /// A call in a folder, of which no more is known than the environment.
+    #[must_use]
+    pub fn plain(program: &'static Program, folder: &Path, environment: Option<&str>) -> Self {
+        Self {
+            program,
+            folder: folder.to_owned(),
+            environment: environment.map(|name| Value::Known(name.to_owned())),
+            mode: None,
+            variables: Variables::default(),
+            env_files: Vec::new(),
+            inherited: Vec::new(),
+            is_above: program.is_above,
+            configurations: Vec::new(),
+            beside: Vec::new(),
+            is_pages: false,
+        }
+    }
+
     /// The `.env` files, of which a later one goes before an earlier one. `mode` is what `NODE_ENV` says;
     /// `CLOUDFLARE_ENV` chooses none (measured).
     #[must_use]
@@ -960,21 +972,21 @@ impl Visit {
         if !self.env_files.is_empty() {
             return self.env_files.clone();
         }
-        let named = match &self.environment {
+        let environment = match &self.environment {
             Some(Value::Known(name)) => Some(name.as_str()),
             _ => None,
         };
         let names = match self.program.env_files {
             EnvFiles::Named => Vec::new(),
             EnvFiles::One => vec![".env".to_owned()],
-            EnvFiles::ByEnvironment => by_environment(named),
+            EnvFiles::ByEnvironment => by_environment(environment),
             EnvFiles::ByMode(_, usual) => {
                 let variable = match &self.variables.mode {
                     Some(Value::Known(name)) => Some(name.as_str()),
                     _ => mode,
                 };
                 let variable = variable.filter(|name| ["development", "production", "test"].contains(name));
-                let mode = named.or(self.mode).or(variable).unwrap_or(usual);
+                let mode = environment.or(self.mode).or(variable).unwrap_or(usual);
                 by_mode(mode)
             }
         };
@@ -982,9 +994,13 @@ impl Visit {
     }
 }
 
+/// True for a file of an installed package: its folder is none that a person works in.
+fn is_installed(file: &Path) -> bool {
+    file.components().any(|part| part == Component::Normal("node_modules".as_ref()))
+}
+
 /// `.env`, `.env.local` and those of an environment, in wrangler's order.
-#[must_use]
-pub fn by_environment(name: Option<&str>) -> Vec<String> {
+fn by_environment(name: Option<&str>) -> Vec<String> {
     let mut names = vec![".env".to_owned(), ".env.local".to_owned()];
     if let Some(name) = name.filter(|name| is_plain(name)) {
         names.extend([format!(".env.{name}"), format!(".env.{name}.local")]);

@@ -124,12 +124,11 @@ impl Workspace {
     pub fn around(directory: &Path, home: &Path) -> Self {
         let mut this = Self { is_whole: true, ..Self::default() };
         for at in within(directory, home) {
-            let mut patterns = match Package::read(at) {
-                Ok(package) => package.map(|package| package.workspaces).unwrap_or_default(),
-                Err(_) => {
-                    this.is_whole = false;
-                    Vec::new()
-                }
+            let mut patterns = if let Ok(package) = Package::read(at) {
+                package.map(|package| package.workspaces).unwrap_or_default()
+            } else {
+                this.is_whole = false;
+                Vec::new()
             };
             match file::read(&at.join("pnpm-workspace.yaml"), LIMIT, None) {
                 Ok(small) => patterns.extend(small.iter().flat_map(|small| pnpm(&small.bytes))),

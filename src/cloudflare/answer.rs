@@ -5,11 +5,11 @@
 //! edge answers with HTML.
 
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
 use super::error::{ApiError, Cause, Problem};
-use crate::http::tame;
+use crate::http::{is_page, tame};
 
 /// What a call that succeeded brought.
 #[derive(Debug, PartialEq)]
@@ -32,8 +32,6 @@ pub(super) fn judge(
     if text("cf-mitigated") == Some("challenge") {
         return Err(fail(Cause::Challenge).detail("a bot challenge"));
     }
-    let html = text(CONTENT_TYPE.as_str()).is_some_and(|kind| kind.contains("html"))
-        || body.trim_ascii_start().starts_with(b"<");
     if status.is_redirection() {
         let target = text(LOCATION.as_str()).map_or_else(
             || "a redirect".to_owned(),
@@ -41,7 +39,7 @@ pub(super) fn judge(
         );
         return Err(fail(Cause::BadAnswer).detail(target));
     }
-    if html && !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS {
+    if is_page(body) && !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS {
         return Err(fail(Cause::Challenge).detail("a web page"));
     }
     let envelope = serde_json::from_slice::<Value>(body);
@@ -203,7 +201,7 @@ mod tests {
     #[test]
     fn what_the_api_does_not_say_is_a_bad_answer_or_a_challenge() {
         let html = ("content-type", "text/html; charset=UTF-8");
-        let table: [(u16, &[_], &str, Cause, &str); 9] = [
+        let table: [(u16, &[_], &str, Cause, &str); 10] = [
             (200, &[], "", Cause::BadAnswer, "nothing in it"),
             (200, &[], "hello", Cause::BadAnswer, "not json"),
             (200, &[], r#"{"success":tr"#, Cause::BadAnswer, "cut off"),
@@ -216,7 +214,8 @@ mod tests {
                 Cause::BadAnswer,
                 "redirect to http://evil/[secret]",
             ),
-            (200, &[html], "hi", Cause::Challenge, "web page"),
+            (200, &[html], "hi", Cause::BadAnswer, "not json"),
+            (200, &[html], "\u{feff} <html>", Cause::Challenge, "web page"),
             (403, &[], "<!DOCTYPE html>", Cause::Challenge, "web page"),
             (503, &[("cf-mitigated", "challenge")], "", Cause::Challenge, "challenge"),
         ];
@@ -225,6 +224,12 @@ mod tests {
             assert_eq!(error.cause, cause, "{body}");
             assert!(error.detail.as_ref().is_some_and(|d| d.contains(detail)), "{error:?}");
             assert!(!error.transient, "{error:?}");
+        }
+        // The status says what it is, also where a server calls every answer a web page.
+        for (status, cause) in [(401, Cause::Unauthorized), (403, Cause::Forbidden), (404, Cause::NotFound)] {
+            for body in ["", r#"{"success":false}"#] {
+                assert_eq!(judged(status, &[html], body).expect_err(body).cause, cause);
+            }
         }
     }
 

@@ -176,8 +176,8 @@ fn value(text: &str) -> Cow<'_, str> {
     bare
 }
 
-/// A text without the quotes around any of its lines, where they may go on over later ones, as the pattern
-/// `/^(['"`])([\s\S]*)\1$/mg` finds them.
+/// A text without the quotes around any of its lines, which may go on over later ones, as the package's pattern finds
+/// them: a quote at the start of a line, and the last one of its kind at the end of one.
 fn without_quotes(text: &str) -> Cow<'_, str> {
     // The last of each kind that ends a line.
     let is_last = |end: &usize| text[end + 1..].chars().next().is_none_or(ends_line);

@@ -34,11 +34,15 @@ pub enum Twin {
     OfGroup,
 }
 
-/// Why a program is not to be run: others than us and root own it or its folder, or can change it.
+/// What can be said of a twin without running it: that it is this program itself; or that it is not to be run, as
+/// others than us and root own it or its folder, or can change it.
 #[must_use]
-pub fn not_to_run(program: &Path) -> Option<Twin> {
+pub fn known_twin(twin: &Path, own: &Path, version: &str) -> Option<Twin> {
+    if is_same(twin, own) {
+        return Some(Twin::Said(version.to_owned()));
+    }
     let us = geteuid().as_raw();
-    let real = program.canonicalize().ok()?;
+    let real = twin.canonicalize().ok()?;
     let mut of_group = None;
     for path in [Some(real.as_path()), real.parent()].into_iter().flatten() {
         let metadata = fs::metadata(path).ok()?;

@@ -54,6 +54,7 @@ pub fn check(machine: &Machine) -> Vec<Finding> {
     }
     let entries = Entries::below(machine.home);
     findings.extend(entries.foreign(machine));
+    findings.extend(entries.anothers(machine));
     findings.extend(entries.links(machine));
     if is_for_more(root, machine.user_home) {
         let what = format!("{shown} is a folder for more than what alchemy keeps");
@@ -155,13 +156,32 @@ impl<'a> Entries<'a> {
     }
 
     fn foreign(&self, machine: &Machine) -> Option<Finding> {
-        let foreign = self.known().filter(|(_, metadata)| metadata.uid() != machine.uid);
+        let owner = self.owner(machine);
+        let foreign = self.known().filter(|(_, metadata)| metadata.uid() != owner);
         let foreign: Vec<PathBuf> = foreign.map(|(path, _)| path.clone()).collect();
         (!foreign.is_empty()).then(|| {
-            let what = format!("not you but another user owns {}", few(&names(machine, &foreign)));
-            let why = "it cannot be written, or is not yours alone (was alchemy or npm once run by sudo?)";
-            let mend = command(machine, "sudo chown -h", &machine.uid.to_string(), &foreign);
+            let whose = if owner == machine.uid { "you".to_owned() } else { format!("user {owner}") };
+            let what = format!("not {whose} but another user owns {}", few(&names(machine, &foreign)));
+            let why = "it is not used, or cannot be written (was alchemy or npm once run by sudo?)";
+            let mend = command(machine, "sudo chown -h", &owner.to_string(), &foreign);
             Finding::problem("owner", what).why(why).mend(mend)
+        })
+    }
+
+    /// Whose all of it must be: root may be in another person's folder.
+    fn owner(&self, machine: &Machine) -> u32 {
+        let folder = self.found.first().filter(|_| machine.uid == 0);
+        folder.map_or(machine.uid, |(_, metadata)| metadata.uid())
+    }
+
+    /// Root is in another person's folder.
+    fn anothers(&self, machine: &Machine) -> Option<Finding> {
+        let owner = self.owner(machine);
+        (owner != machine.uid).then(|| {
+            let what = format!("{} belongs to user {owner}, and you are root", machine.show(self.home.root()));
+            let why = "root runs none of its commands, and follows no address in it but Cloudflare's and loopback's";
+            let mend = format!("sudo -u '#{owner}' alchemy doctor");
+            Finding::note("home-anothers", what).why(why).mend(mend)
         })
     }
 
@@ -190,12 +210,12 @@ impl<'a> Entries<'a> {
 
     /// What others may read or write, and has something of others in it, or another name.
     fn shared(&self, machine: &Machine) -> Option<Finding> {
-        let mine = self.loose().1.into_iter().filter(|(_, metadata)| metadata.uid() == machine.uid);
+        let owner = self.owner(machine);
+        let mine = self.loose().1.into_iter().filter(|(_, metadata)| metadata.uid() == owner);
         let shared: Vec<PathBuf> = mine.map(|(path, _)| path.clone()).collect();
         (!shared.is_empty()).then(|| {
             let what = format!("others may look into {}", few(&names(machine, &shared)));
-            let why =
-                "it has other names, or holds what is not alchemy's: whether others need it, only you know";
+            let why = "it is not yours alone, has other names, or holds what is not alchemy's: who needs it, you know";
             let mend = command(machine, "chmod", "go=", &shared);
             Finding::problem("mode-shared", what).why(why).mend(mend)
         })

@@ -1,13 +1,11 @@
 //! The network: whether the servers that the profiles are for can be reached, whether what they show is
 //! trusted, and whether they have the same time as this machine.
 
-use std::net::Ipv6Addr;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Finding, Machine, few};
-use crate::http::Endpoint;
 use crate::http::probe::Probe;
+use crate::http::{Endpoint, NamedProxy, ProxyVariables};
 use crate::shell;
 use crate::terminal::life;
 
@@ -84,33 +82,10 @@ pub fn check(machine: &Machine, asked: &Asked) -> Option<Finding> {
     }
 }
 
-/// The proxy that a request goes by, as reqwest chooses it, without the password that may stand in it.
-fn proxy(machine: &Machine, endpoint: &Endpoint) -> Option<String> {
-    if endpoint.is_loopback() {
-        return None;
-    }
-    let names = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-    let (name, value) = names.iter().find_map(|name| Some((name, machine.text(name)?)))?;
-    Some(host_and_port(value).map_or_else(|| (*name).to_owned(), |host| format!("{host} ({name})")))
-}
-
-/// The `host[:port]` in a proxy's URL. A password may hold any character that should have been escaped, and
-/// what is no host is shown to nobody.
-fn host_and_port(url: &str) -> Option<&str> {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let rest = rest.rsplit('@').next().unwrap_or_default();
-    let shown = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let (host, port) = match shown.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (shown, None),
-    };
-    let is_port = port.is_none_or(|port| port.parse::<u16>().is_ok());
-    let inside = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let is_host = match inside {
-        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)),
-    };
-    (is_host && is_port).then_some(shown)
+/// The proxy that a request goes by, without the password that may stand in it. One that can't be understood is
+/// found as what makes the request impossible.
+fn proxy(machine: &Machine, endpoint: &Endpoint) -> Option<NamedProxy> {
+    ProxyVariables::read(|name| machine.variable(name)).of(endpoint).ok().flatten()
 }
 
 #[cfg(test)]
@@ -158,25 +133,5 @@ mod tests {
         assert_eq!(id, "tls");
         assert!(what.contains("proxy.corp:3128 (HTTPS_PROXY)") && !what.contains("hunter2"), "{what}");
         assert_eq!(found(unreachable(false), 0).expect("a finding").0, "unreachable");
-    }
-    #[test]
-    fn of_a_proxy_only_the_host_and_the_port_are_shown() {
-        for (url, expected) in [
-            ("http://me:hunter2@proxy.corp:3128/", Some("proxy.corp:3128")),
-            ("proxy.corp", Some("proxy.corp")),
-            ("http://me:hunter2#1@h:1", Some("h:1")),
-            ("http://me:hun/ter2@h:1", Some("h:1")),
-            ("http://me:hun?ter2@h:1/x", Some("h:1")),
-            ("http://me:hun@ter2@[::1]:1", Some("[::1]:1")),
-            ("socks5h://[fe80::1]", Some("[fe80::1]")),
-            ("http://me:hunter2", None),
-            ("me:hunter2", None),
-            ("http://me:hunter2@", None),
-            ("http://me:hunter2@:1", None),
-            ("http://me:hunter2@h:70000", None),
-            ("http://[hunter2]:1", None),
-        ] {
-            assert_eq!(host_and_port(url), expected, "{url}");
-        }
     }
 }

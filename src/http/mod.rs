@@ -1,12 +1,13 @@
 //! What all requests of ours have in common: where they may go, whom they trust, how long they wait.
 //!
-//! Nothing is read from the process environment except by the TLS and proxy code underneath ([`Network`]
-//! carries what the edge read). Redirects are never followed, so that a secret goes to the endpoint it
+//! Nothing is read from the process environment except by the TLS code underneath ([`Network`] carries what
+//! the edge read). Redirects are never followed, so that a secret goes to the endpoint it
 //! was made for and nowhere else. Making a client costs 4–6 ms (facts, crates §3), so one is made when
 //! it is needed.
 
 mod endpoint;
 pub mod probe;
+mod proxy;
 mod resolver;
 mod transport;
 mod trust;
@@ -20,6 +21,7 @@ use rustls::crypto::{CryptoProvider, ring};
 use tokio::runtime::{Builder, Runtime};
 
 pub use endpoint::Endpoint;
+pub use proxy::{NamedProxy, ProxyVariables};
 pub(crate) use transport::Unreachable;
 
 use crate::error::{Error, Result, lower_first};
@@ -30,8 +32,6 @@ use trust::Trust;
 const SHOWN: usize = 200;
 
 /// What the edge read of the environment for our own requests. Empty values count as unset.
-///
-/// Proxy variables are not here: reqwest reads them, and a loopback endpoint uses none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Network {
     /// `SSL_CERT_FILE`: a PEM file with the CA certificates to trust in place of the system's.
@@ -40,6 +40,8 @@ pub struct Network {
     pub ca_dir: Option<OsString>,
     /// `NODE_EXTRA_CA_CERTS`: a PEM file with CA certificates to trust as well.
     pub extra_ca: Option<PathBuf>,
+    /// The variables of proxies.
+    pub proxy: ProxyVariables,
 }
 
 /// How long one request may take.
@@ -54,7 +56,7 @@ pub struct Limits {
 /// A client for requests to this endpoint; nothing is sent yet.
 ///
 /// # Errors
-/// When a CA variable names no certificate, or the system has none.
+/// When a CA variable names no certificate, the system has none, or a proxy variable can't be understood.
 pub(crate) fn client(
     endpoint: &Endpoint,
     headers: HeaderMap,
@@ -62,6 +64,7 @@ pub(crate) fn client(
     limits: Limits,
 ) -> Result<reqwest::Client> {
     let trust = trust::read(network)?;
+    let proxy = network.proxy.of(endpoint)?;
     if CryptoProvider::get_default().is_none() {
         // Losing a race to another thread means that there is one now.
         let _ = ring::default_provider().install_default();
@@ -71,10 +74,11 @@ pub(crate) fn client(
         .default_headers(headers)
         .redirect(reqwest::redirect::Policy::none())
         .dns_resolver(resolver::Resolver)
+        .no_proxy() // reqwest reads no variables
         .connect_timeout(limits.connect)
         .timeout(limits.request);
-    if endpoint.is_loopback() {
-        builder = builder.no_proxy();
+    if let Some(proxy) = proxy {
+        builder = builder.proxy(proxy.for_reqwest()?);
     }
     builder = match trust {
         Trust::Only(certificates) => builder.tls_certs_only(certificates),
@@ -149,6 +153,11 @@ pub(crate) async fn body(response: &mut reqwest::Response, limit: usize) -> reqw
         }
     }
     Ok(body)
+}
+
+/// Whether the body of an answer is a web page, whatever its header says.
+pub(crate) fn is_page(body: &[u8]) -> bool {
+    body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body).trim_ascii_start().starts_with(b"<")
 }
 
 /// Text of others, safe to show ([`printable`]): without the secret, cut to 200 characters.

@@ -110,6 +110,7 @@ mod tests {
             ca_file: Some(PathBuf::new()),
             ca_dir: Some(":".into()),
             extra_ca: Some(PathBuf::new()),
+            ..Network::default()
         };
         for network in [Network::default(), empty] {
             assert!(matches!(read(&network), Ok(Trust::System(extra)) if extra.is_empty()));

@@ -16,7 +16,7 @@ use oauth2::{
     RefreshToken, RequestTokenError, Scope, StandardRevocableToken, TokenResponse, TokenUrl,
 };
 use reqwest::StatusCode;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, RETRY_AFTER};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -205,11 +205,11 @@ async fn receive(http: &reqwest::Client, request: reqwest::Request) -> Result<(S
     let mut seen = Seen {
         status: response.status(),
         after: header(RETRY_AFTER.as_str()).and_then(|text| text.trim().parse().ok()),
-        page: header("cf-mitigated") == Some("challenge")
-            || header(CONTENT_TYPE.as_str()).is_some_and(|kind| kind.contains("html")),
+        page: header("cf-mitigated") == Some("challenge"),
     };
     let body = http::body(&mut response, BODY_LIMIT).await.map_err(lost)?;
-    seen.page |= body.trim_ascii_start().starts_with(b"<");
+    // By what is in it: some servers call every answer a web page, JSON or nothing at all.
+    seen.page |= http::is_page(&body);
     Ok((seen, body))
 }
 

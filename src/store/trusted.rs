@@ -340,8 +340,16 @@ pub fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     Ok(file)
 }
 
-/// The owner of the data folder, where we are root and somebody else is: user and group.
-static OWNER: OnceLock<(Uid, Gid)> = OnceLock::new();
+/// The owner of the data folder, where we are root and somebody else is.
+static OWNER: OnceLock<Owner> = OnceLock::new();
+
+#[derive(Debug, Clone, Copy)]
+struct Owner {
+    user: Uid,
+    group: Gid,
+    /// The owner may not go where the folder is: a person's folder that is mounted below `/root` in a container.
+    is_shut_out: bool,
+}
 
 /// Has all that is done with files of the data folder from now on be done as its owner, where we are root. Where
 /// there is no folder yet, as the owner of the one that it will be made in.
@@ -351,12 +359,18 @@ pub fn act_as_owner_of(root: &Path) {
     }
     let existing = root.ancestors().find_map(|folder| fs::metadata(folder).ok());
     if let Some(folder) = existing.filter(|folder| folder.uid() != 0) {
-        let _ = OWNER.set((Uid::from_raw(folder.uid()), Gid::from_raw(folder.gid())));
+        let (user, group) = (Uid::from_raw(folder.uid()), Gid::from_raw(folder.gid()));
+        let owner = Owner { user, group, is_shut_out: false };
+        let is_shut_out = AsOwner::become_one(owner).is_ok_and(|_owner| {
+            let found = fs::metadata(root).map_err(|error| error.kind());
+            found.is_err_and(|error| error == ErrorKind::PermissionDenied)
+        });
+        let _ = OWNER.set(Owner { is_shut_out, ..owner });
     }
 }
 
 fn acting_for() -> u32 {
-    OWNER.get().map_or_else(geteuid, |(owner, _)| *owner).as_raw()
+    OWNER.get().map_or_else(geteuid, |owner| owner.user).as_raw()
 }
 
 /// For as long as it lives, this thread acts on files as the data folder's owner, where that is not us.
@@ -369,9 +383,15 @@ impl AsOwner {
     /// # Errors
     /// When the system refuses: what we made would be root's, and lock the owner out.
     pub fn take() -> io::Result<Self> {
-        let Some((user, group)) = OWNER.get() else { return Ok(Self(None)) };
-        let before = switch(*user, *group)?;
-        Ok(Self(Some(before)))
+        OWNER.get().map_or(Ok(Self(None)), |owner| Self::become_one(*owner))
+    }
+
+    fn become_one(owner: Owner) -> io::Result<Self> {
+        let this = Self(Some(switch(owner.user, owner.group)?));
+        if owner.is_shut_out {
+            keep_access()?;
+        }
+        Ok(this)
     }
 }
 
@@ -400,6 +420,21 @@ fn switch(user: Uid, group: Gid) -> io::Result<(Uid, Gid)> {
     setfsuid(before_user);
     setfsgid(before_group);
     Err(refused(user))
+}
+
+/// Keeps root's access to what the owner may not reach. What is made is still the owner's.
+#[cfg(target_os = "linux")]
+fn keep_access() -> io::Result<()> {
+    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+    let mut sets = capabilities(None)?;
+    // The kernel has just taken them; with root's user it gives them back by itself (capabilities(7)).
+    sets.effective |= sets.permitted & (CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH);
+    Ok(set_capabilities(None, sets)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn keep_access() -> io::Result<()> {
+    Err(ErrorKind::PermissionDenied.into())
 }
 
 #[cfg(not(target_os = "linux"))]

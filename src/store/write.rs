@@ -14,7 +14,7 @@ use super::grant::{self, ProfileLock};
 use super::home::Home;
 use super::lock::Lock;
 use super::replaced::Replaced;
-use super::trusted::{self, Reading};
+use super::trusted::{self, AsOwner, Reading};
 use super::{Store, atomic, generation, inspect, npm, rescue};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
@@ -459,7 +459,7 @@ fn in_npm(name: &ProfileName) -> Error {
 
 /// Removes a credential's folder when nothing is left in it; anything else there is another program's.
 pub(super) fn remove_folder(document: &Path) {
-    if let Some(folder) = document.parent() {
+    if let (Some(folder), Ok(_owner)) = (document.parent(), AsOwner::take()) {
         let _ = std::fs::remove_dir(folder);
     }
 }

@@ -28,11 +28,11 @@ struct Questions {
 impl Questions {
     /// `what` is asked for, and `flag` gives it without a question.
     fn open(what: &str, flag: &str) -> Result<Self> {
-        let nobody = |_| no_terminal(what, flag);
+        let failed = |error: io::Error| cannot_ask(what, &reason(&error), flag);
         let tty = open_terminal(what, flag)?;
         // The library makes the settings that it needs, and hides the cursor.
         let manner = Manner { during: None, interrupt: None, leave: LEAVE, again: AGAIN.to_owned() };
-        let restored = Restored::new(&tty, manner).map_err(nobody)?;
+        let restored = Restored::new(&tty, manner).map_err(failed)?;
         if stderr_is_terminal() {
             return Ok(Self { stderr: None, _restored: restored });
         }
@@ -43,7 +43,7 @@ impl Questions {
             nix::unistd::dup2_stderr(&tty)?;
             Ok(before)
         };
-        Ok(Self { stderr: Some(moved().map_err(nobody)?), _restored: restored })
+        Ok(Self { stderr: Some(moved().map_err(failed)?), _restored: restored })
     }
 }
 

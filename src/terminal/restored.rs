@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use nix::errno::Errno;
 use nix::libc::{self, c_int};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction};
-use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use nix::sys::termios::{SetArg, Termios, tcdrain, tcgetattr, tcsetattr};
+use nix::unistd::{getpgrp, tcgetpgrp};
 
 /// What ends a question from outside.
 const ENDS: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
@@ -66,7 +67,7 @@ impl Restored {
     /// When it is no terminal any more.
     pub(super) fn new(tty: &File, manner: Manner) -> io::Result<Self> {
         let tty = tty.try_clone()?;
-        let before = tcgetattr(&tty)?;
+        let before = settings(&tty)?;
         // Never given back: a handler may be at it in another thread whenever it would be. It holds no secret.
         let question = Box::leak(Box::new(Question {
             tty: tty.as_raw_fd(),
@@ -122,6 +123,25 @@ impl Drop for Restored {
             let _ = mask.thread_set_mask();
         }
         QUESTION.store(ptr::null_mut(), Ordering::Release);
+    }
+}
+
+/// The settings of a terminal that is ours: those that a shell has for its own line editor are not to be put back. In the
+/// background the system stops us here, as it does who reads the terminal, until we are in front.
+///
+/// # Errors
+/// When nobody could bring us there, or it is no terminal any more.
+pub(super) fn settings(tty: &File) -> io::Result<Termios> {
+    loop {
+        match tcdrain(tty) {
+            Err(Errno::EINTR) => {}
+            outcome => break outcome?,
+        }
+    }
+    if tcgetpgrp(tty)? == getpgrp() {
+        Ok(tcgetattr(tty)?)
+    } else {
+        Err(io::Error::other("another program has the terminal"))
     }
 }
 

@@ -7,10 +7,10 @@ use std::os::fd::AsFd;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::termios::{InputFlags, LocalFlags, tcgetattr};
+use nix::sys::termios::{InputFlags, LocalFlags};
 use zeroize::Zeroizing;
 
-use super::restored::{Manner, Restored};
+use super::restored::{Manner, Restored, settings};
 
 /// The longest line that a terminal gives, without its end: it drops what is more, without a word (`N_TTY_BUF_SIZE`;
 /// `MAX_CANON`).
@@ -25,7 +25,7 @@ const PASTE: [&str; 2] = ["\x1b[200~", "\x1b[201~"];
 /// When the terminal cannot be used, or the line cannot be a secret.
 pub(super) fn read(tty: &File, question: &str) -> io::Result<Option<Zeroizing<String>>> {
     let prompt = format!("? {question} ");
-    let mut during = tcgetattr(tty)?;
+    let mut during = settings(tty)?;
     during.local_flags |= LocalFlags::ICANON | LocalFlags::ISIG | LocalFlags::IEXTEN | LocalFlags::ECHONL;
     during.local_flags &= !(LocalFlags::ECHO | LocalFlags::NOFLSH);
     during.input_flags |= InputFlags::ICRNL;

@@ -1,6 +1,7 @@
 //! The real `age`, with identities of its own and of `ssh-keygen`.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::pty::Terminal;
@@ -62,6 +63,7 @@ pub fn encrypt_to_passphrase(home: &Home, text: &str, to: &Path) {
     terminal.expect("Confirm passphrase");
     terminal.line(PASSPHRASE);
     assert_eq!(terminal.finish().0, 0);
+    fs::set_permissions(to, fs::Permissions::from_mode(0o600)).expect("made private");
     fs::remove_file(plain).expect("removed");
 }
 

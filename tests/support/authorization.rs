@@ -52,6 +52,8 @@ pub enum Fault {
     Challenge,
     /// This status with a body that is declared to be JSON.
     Body(u16, &'static str),
+    /// This status with a body that is declared to be a web page, and is none.
+    CalledPage(u16, &'static str),
     /// 302 to this URL.
     Redirect(String),
     /// The person, or the server, refuses at the authorization endpoint with this code.
@@ -385,6 +387,9 @@ impl Fault {
                 Response::page(403, "Just a moment...").with_header("cf-mitigated", "challenge")
             }
             Self::Body(status, text) => Response::new(*status, *text),
+            Self::CalledPage(status, text) => {
+                Response::new(*status, *text).with_header("content-type", "text/html; charset=utf-8")
+            }
             Self::Redirect(url) => Response::new(302, "").with_header("location", url),
             Self::Denied(code) => redirect(form, &[("error", code)]),
         }

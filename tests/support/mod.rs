@@ -42,7 +42,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -86,9 +86,11 @@ impl Home {
         self.path().join(".alchemy").join(below)
     }
 
+    /// Writes a file, in folders as alchemy makes them.
     pub fn write(&self, below: &str, text: &str) {
         let path = self.alchemy(below);
-        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        let mut folders = fs::DirBuilder::new();
+        folders.recursive(true).mode(0o700).create(path.parent().expect("a parent")).expect("a folder");
         fs::write(path, text).expect("written");
     }
 

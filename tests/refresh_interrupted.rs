@@ -5,7 +5,8 @@
 
 mod support;
 
-use std::fs::{self, File, FileTimes};
+use std::fs::{self, DirEntry, File, FileTimes};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use serde_json::Value;
 use support::authorization::{Fault, Gate, Moment, State};
 use support::pty::start_unread;
 use support::signed_in::{OWN, SCOPES, SignedIn, V1, V2, file, in_seconds, pair_of};

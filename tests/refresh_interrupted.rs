@@ -271,7 +271,8 @@ fn a_pair_that_was_written_whole_is_brought_home_wherever_its_process_was_killed
         let document = file("prod", client);
         let (folder, name) = document.rsplit_once('/').expect("a folder");
         online.home.age(&format!("{folder}/.{name}.next.tmp"));
-        online.run(&["doctor", "--fix"]);
+        let said = online.run(&["doctor", "--offline"]).stdout;
+        assert!(!said.contains(".next.tmp"), "{client}: {said}");
         assert!(is_left(&online, client), "{client}");
         let output = online.run(&["token", "prod"]).expect_code(0);
         let kept = pair_of(&online.kept("prod", client));

@@ -86,10 +86,25 @@ pub struct Run<'r> {
     pub output: Output,
 }
 
-/// Whether all scenarios are asked for, and a kill at every call. Else it is the commonest, and a kill at every call that
-/// changes something.
-pub fn everything() -> bool {
-    std::env::var("ALCHEMY_TEST_SWEEP").is_ok_and(|value| value == "all")
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extent {
+    /// The commonest scenarios, and a kill before every call that changes something.
+    Commonest,
+    /// All scenarios.
+    Stores,
+    /// All scenarios, and a kill before every call at all.
+    All,
+}
+
+/// What `ALCHEMY_TEST_SWEEP` asks for.
+pub fn extent() -> Extent {
+    match std::env::var("ALCHEMY_TEST_SWEEP").as_deref() {
+        Err(_) => Extent::Commonest,
+        Ok("stores") => Extent::Stores,
+        Ok("all") => Extent::All,
+        Ok(other) => panic!("ALCHEMY_TEST_SWEEP is '{other}', and neither 'stores' nor 'all'"),
+    }
 }
 
 impl Scenario<'_> {
@@ -327,7 +342,7 @@ fn faults(call: &str) -> Vec<Fault> {
     if is_one_of(NEED_ROOM) {
         faults.push(Fault::Error("ENOSPC"));
     }
-    if everything() || is_one_of(CHANGE) {
+    if extent() == Extent::All || is_one_of(CHANGE) {
         faults.push(Fault::Kill);
     }
     faults

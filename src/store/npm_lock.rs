@@ -280,8 +280,9 @@ impl Folder {
         match self.clear(&own).then(|| atomic::rename_exclusively(&self.path, &own)) {
             Some(Ok(())) => {
                 let is_it = fs::symlink_metadata(&own).is_ok_and(|metadata| metadata.ino() == inode);
-                if is_it && self.clear(&own) {
-                    return true;
+                let is_empty = || fs::read_dir(&own).is_ok_and(|mut inside| inside.next().is_none());
+                if is_it && (self.clear(&own) || is_empty()) {
+                    return true; // An empty one that can't be removed just now is in nobody's way under this name.
                 }
                 // Somebody has taken the lock just now; or something is in it that the protocol does not know, and
                 // that npm would not remove either.

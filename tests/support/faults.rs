@@ -167,7 +167,7 @@ impl Scenario<'_> {
     /// The command under `strace` and a limit: what hangs is broken.
     fn strace(&self, trace: &Path, options: &[&str]) -> Command {
         let mut command = self.home.command("timeout");
-        command.args(["--kill-after=5", "100", "strace", "-f", "-q", "-o"]).arg(trace);
+        command.args(["--kill-after=5", "100", "strace", "-f", "-b", "execve", "-q", "-o"]).arg(trace);
         command.args(options).arg(ALCHEMY).args(self.arguments).envs(self.variables);
         command
     }
@@ -197,9 +197,8 @@ impl Scenario<'_> {
                 started = name == "prctl" && arguments.starts_with("PR_SET_DUMPABLE");
                 continue;
             }
-            // A thread wakes another by a number of eight bytes: no document is that short.
-            let is_wake = name == "write" && arguments.contains(", 8) ");
-            for fault in faults(name).into_iter().filter(|fault| !is_wake || *fault == Fault::Kill) {
+            let may_fail = !is_between_ourselves(name, arguments);
+            for fault in faults(name).into_iter().filter(|fault| may_fail || *fault == Fault::Kill) {
                 let injection = Injection { call: name.to_owned(), when: *when, fault };
                 if known.insert(injection.clone()) {
                     all.push(injection);
@@ -346,6 +345,15 @@ fn faults(call: &str) -> Vec<Fault> {
         faults.push(Fault::Kill);
     }
     faults
+}
+
+/// Whether a call can't fail for a reason of the machine's by its arguments: eight bytes are how threads wake each other,
+/// and how a process that was just started tells of its failure, which is memory; and where standard error fails, nothing
+/// can be said.
+fn is_between_ourselves(call: &str, arguments: &str) -> bool {
+    let is_short = arguments.contains(", 8) ") || arguments.contains(", 8, 0, NULL, NULL)");
+    matches!(call, "write" | "read" | "recvfrom") && is_short
+        || call == "write" && arguments.starts_with("2, ")
 }
 
 /// Everything below a folder.

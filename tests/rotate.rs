@@ -301,6 +301,19 @@ fn killed_before_it_is_kept_the_loss_is_named_and_another_profile_brings_the_tok
 }
 
 #[test]
+fn a_token_whose_id_was_never_asked_for_is_brought_back_as_well() {
+    let online = Online::new();
+    let id = online.cf.add(Credential::user_token(TOKEN));
+    let unverified = ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--account", ACME, "--yes"];
+    online.done(&unverified, TOKEN);
+    online.key_profile("admin");
+    online.cf.fault(Fault::Reset).on(&format!("/user/tokens/{id}/value")).times(1);
+    online.run(&ROTATE, "").expect_code(1).expect_hint("alchemy rotate prod --with PROFILE");
+    online.run(&["rotate", "prod", "--with", "admin"], "").expect_code(0);
+    assert_eq!(online.cf.value_of(&id), Some(token(&online)));
+}
+
+#[test]
 fn many_at_once_roll_in_turn() {
     let (online, id) = prod();
     let children: Vec<_> = (0..20).map(|_| start(&mut online.command(&ROTATE))).collect();

@@ -230,6 +230,27 @@ fn deleting_a_profile_leaves_the_others_and_its_other_providers() {
 }
 
 #[test]
+fn a_rename_that_was_killed_at_its_end_is_ended_by_the_same_once_more() {
+    let home = Home::new();
+    home.token_profile("old", "tok-example");
+    home.run(&["profile", "rename", "old", "new"]).expect_code(0);
+    let left = "credentials/old/cloudflare.json";
+    home.write_private(left, &home.read("credentials/new/cloudflare.json"));
+    home.run(&["profile", "rename", "old", "new"]).expect_code(0);
+    assert!(
+        !home.alchemy(left).exists() && home.run(&["token", "new"]).expect_code(0).stdout == "tok-example\n"
+    );
+    // Another credential is nobody's copy.
+    home.write_private(
+        left,
+        &home.read("credentials/new/cloudflare.json").replace("tok-example", "tok-other"),
+    );
+    home.run(&["profile", "rename", "old", "new"]).expect_code(1);
+    assert!(home.alchemy(left).exists());
+    home.run(&["profile", "rename", "old", "nowhere"]).expect_code(1);
+}
+
+#[test]
 fn a_deleted_or_renamed_profile_leaves_no_secret_that_a_killed_write_had_left() {
     for arguments in [&["profile", "delete", "prod", "--yes"][..], &["profile", "rename", "prod", "live"]] {
         let home = Home::new();

@@ -202,7 +202,7 @@ impl Refresh<'_> {
             // From here until the new pair is durable.
             let held_back = HeldBack::interruptions();
             let at = edge.now();
-            let sent = Sent { token: current.digest(), at, unanswered: false, unkept: false };
+            let sent = Sent { token: current.digest(), at, unanswered: false, unkept: false, id: None };
             held.lock().change(|note| note.sent = Some(sent.clone()));
             let failure = match requests.run(authority.refresh(token)) {
                 Ok(tokens) => {

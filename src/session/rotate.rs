@@ -71,7 +71,8 @@ impl Rotation<'_> {
         // From here until the new value is durable.
         let held_back = HeldBack::interruptions();
         self.held.announce(self.current);
-        let sent = Sent { token: self.current.digest(), at: edge.now(), unanswered: false, unkept: false };
+        let (token, id) = (self.current.digest(), Some(facts.id.clone()));
+        let sent = Sent { token, at: edge.now(), unanswered: false, unkept: false, id };
         self.held.lock().change(|note| note.sent = Some(sent.clone()));
         let error = match client.roll_token(&owner, &facts.id) {
             Ok(token) => {
@@ -107,8 +108,8 @@ impl Rotation<'_> {
         owner_of(own, self.token, Some(&self.profile().account.id))
     }
 
-    /// Whose the token is, and its id. Of one that is dead already, as far as it was kept: another credential can
-    /// give it a new life.
+    /// Whose the token is, and its id. Of one that is dead already, as far as it was kept, or noted when it was rolled:
+    /// another credential can give it a new life.
     fn known(&self, own: &Client) -> Result<(TokenOwner, TokenFacts)> {
         let error = match self.verify(own) {
             Ok((owner, status)) => {
@@ -116,23 +117,26 @@ impl Rotation<'_> {
             }
             Err(error) => error,
         };
-        match (self.by, &self.profile().token) {
-            (Some(_), Some(facts)) if error.is_refusal() => {
+        if !error.is_refusal() {
+            return Err(error.into());
+        }
+        let sent = self.held.lock().note().sent.filter(|sent| sent.token == self.current.digest());
+        let noted = sent.as_ref().and_then(|sent| sent.id.clone());
+        let noted = noted.map(|id| TokenFacts { id, expires: None });
+        match (self.by, noted.or_else(|| self.profile().token.clone())) {
+            (Some(_), Some(facts)) => {
                 let account = self.profile().account.id.clone();
                 let owner =
                     if is_accounts(self.token) { TokenOwner::Account(account) } else { TokenOwner::User };
-                Ok((owner, facts.clone()))
+                Ok((owner, facts))
             }
-            _ => {
-                let sent = self.held.lock().note().sent.filter(|sent| sent.token == self.current.digest());
-                Err(match sent {
-                    Some(Sent { at, .. }) if error.is_refusal() => self.lost(&format!(
-                        "a rotation at {} ended before its new value was kept",
-                        at.strftime("%Y-%m-%d %H:%M:%SZ")
-                    )),
-                    _ => error.into(),
-                })
-            }
+            _ => Err(match sent {
+                Some(Sent { at, .. }) => self.lost(&format!(
+                    "a rotation at {} ended before its new value was kept",
+                    at.strftime("%Y-%m-%d %H:%M:%SZ")
+                )),
+                None => error.into(),
+            }),
         }
     }
 

@@ -55,6 +55,9 @@ pub struct Sent {
     /// Its answer came, and could be kept nowhere.
     #[serde(default)]
     pub unkept: bool,
+    /// The id of an API token that was rolled: by it another profile can roll it once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
 }
 
 /// A refresh that failed, for a reason that meets everyone alike who asked before it had.

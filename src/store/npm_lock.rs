@@ -129,10 +129,15 @@ impl Drop for NpmLock {
             // It only ever sleeps or touches; a panic in it has been reported.
             let _ = thread.join();
         }
-        if let Some(inode) = self.folder.marked() {
-            self.folder.remove(inode);
+        // A folder that can't be looked at or removed just now keeps its mark: by it the next of us removes the folder at
+        // once, and needn't wait for the protocol's time.
+        let is_free = match fs::symlink_metadata(&self.folder.path) {
+            Ok(metadata) => !self.folder.is_mark_of(&metadata) || self.folder.remove(metadata.ino()),
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        };
+        if is_free {
+            self.folder.unmark();
         }
-        self.folder.unmark();
     }
 }
 
@@ -180,9 +185,10 @@ impl Folder {
             let owner = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path.join("owner"));
             let _ = owner.and_then(|mut file| file.write_all(self.owner.as_bytes()));
         }
-        if let Ok(metadata) = fs::symlink_metadata(path) {
-            self.mark(&metadata, vec![nanoseconds(&metadata)]);
-        }
+        let metadata = fs::symlink_metadata(path).inspect_err(|_| {
+            self.clear(path); // Without a mark it would be in the way of all others for the protocol's time.
+        })?;
+        self.mark(&metadata, vec![nanoseconds(&metadata)]);
         Ok(())
     }
 
@@ -210,11 +216,7 @@ impl Folder {
         self.ours.change(|note| note.npm.retain(|mark| mark.name != name));
     }
 
-    /// The inode of the folder, where it is as one of us last left it.
-    fn marked(&self) -> Option<u64> {
-        fs::symlink_metadata(&self.path).ok().filter(|it| self.is_mark_of(it)).map(|it| it.ino())
-    }
-
+    /// Whether the folder is as one of us last left it.
     fn is_mark_of(&self, metadata: &Metadata) -> bool {
         let (name, time) = (self.name(), nanoseconds(metadata));
         self.ours
@@ -278,8 +280,9 @@ impl Folder {
         match self.clear(&own).then(|| atomic::rename_exclusively(&self.path, &own)) {
             Some(Ok(())) => {
                 let is_it = fs::symlink_metadata(&own).is_ok_and(|metadata| metadata.ino() == inode);
-                if is_it && self.clear(&own) {
-                    return true;
+                let is_empty = || fs::read_dir(&own).is_ok_and(|mut inside| inside.next().is_none());
+                if is_it && (self.clear(&own) || is_empty()) {
+                    return true; // An empty one that can't be removed just now is in nobody's way under this name.
                 }
                 // Somebody has taken the lock just now; or something is in it that the protocol does not know, and
                 // that npm would not remove either.

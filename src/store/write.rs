@@ -13,6 +13,7 @@ use super::credential::Document;
 use super::grant::{self, ProfileLock};
 use super::home::Home;
 use super::lock::Lock;
+use super::place::same;
 use super::replaced::Replaced;
 use super::trusted::{self, AsOwner, Reading};
 use super::{Store, atomic, generation, inspect, npm, rescue};
@@ -287,7 +288,10 @@ impl Store<'_> {
             held.push(if name == to { locks } else { self.settle(name, locks)? });
         }
         let mut edit = Edit::open(self.home, self.messages)?;
-        let Some(profile) = edit.before.unmarked(from, to) else { return Err(self.not_ours(from)) };
+        let Some(profile) = edit.before.unmarked(from, to) else {
+            let is_done = self.finish_rename(old_name.as_ref(), to)?;
+            return if is_done { Ok(()) } else { Err(self.not_ours(from)) };
+        };
         if from == to.as_str() {
             return Ok(());
         }
@@ -323,12 +327,7 @@ impl Store<'_> {
             }
         };
         // It has its new name: what stays under the old one is said, and takes nothing of that back.
-        let removed = match &old {
-            Some(old) if !matches!(old.store, StoreKind::File | StoreKind::Npm) => self.delete_item(old),
-            _ => [self.home.credential(from), self.home.native_credential(from)]
-                .iter()
-                .try_for_each(|path| self.remove_document(path)),
-        };
+        let removed = self.remove_old_name(from, old.as_ref());
         if let Err(error) = removed {
             self.messages.loss(&format!(
                 "the credential of '{to}' is still there under its old name '{from}', too: {error}"
@@ -339,6 +338,35 @@ impl Store<'_> {
         generation::moved(self.home, &old_name.iter().chain([to]).collect::<Vec<_>>());
         self.reload_changed();
         Ok(())
+    }
+
+    /// Ends a rename that was killed after `config.json` had the new name: removes what is still under the old one,
+    /// which must be the same credential. Returns whether there was any. The caller has both locks.
+    fn finish_rename(&self, from: Option<&ProfileName>, to: &ProfileName) -> Result<bool> {
+        let (Some(from), Some(now)) = (from.filter(|from| *from != to), self.by_now(to)?) else {
+            return Ok(false);
+        };
+        if now.store == StoreKind::Npm {
+            return Ok(false); // There is no renaming.
+        }
+        let old = Profile { name: from.clone(), ..now.clone() };
+        match (self.kept(&old, false)?, self.kept(&now, false)?) {
+            (Some(copy), Some(own)) if same(&copy, &own) => {
+                self.remove_old_name(from.as_str(), Some(&old)).map(|()| true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Removes the credential that is still under the old name of a profile, which is `old` where that is a
+    /// [`ProfileName`].
+    fn remove_old_name(&self, from: &str, old: Option<&Profile>) -> Result<()> {
+        match old {
+            Some(old) if !matches!(old.store, StoreKind::File | StoreKind::Npm) => self.delete_item(old),
+            _ => [self.home.credential(from), self.home.native_credential(from)]
+                .iter()
+                .try_for_each(|path| self.remove_document(path)),
+        }
     }
 
     /// Copies files to the places where a change of `config.json` has them, and makes the change.

@@ -86,10 +86,25 @@ pub struct Run<'r> {
     pub output: Output,
 }
 
-/// Whether all scenarios are asked for, and a kill at every call. Else it is the commonest, and a kill at every call that
-/// changes something.
-pub fn everything() -> bool {
-    std::env::var("ALCHEMY_TEST_SWEEP").is_ok_and(|value| value == "all")
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extent {
+    /// The commonest scenarios, and a kill before every call that changes something.
+    Commonest,
+    /// All scenarios.
+    Stores,
+    /// All scenarios, and a kill before every call at all.
+    All,
+}
+
+/// What `ALCHEMY_TEST_SWEEP` asks for.
+pub fn extent() -> Extent {
+    match std::env::var("ALCHEMY_TEST_SWEEP").as_deref() {
+        Err(_) => Extent::Commonest,
+        Ok("stores") => Extent::Stores,
+        Ok("all") => Extent::All,
+        Ok(other) => panic!("ALCHEMY_TEST_SWEEP is '{other}', and neither 'stores' nor 'all'"),
+    }
 }
 
 impl Scenario<'_> {
@@ -152,7 +167,7 @@ impl Scenario<'_> {
     /// The command under `strace` and a limit: what hangs is broken.
     fn strace(&self, trace: &Path, options: &[&str]) -> Command {
         let mut command = self.home.command("timeout");
-        command.args(["--kill-after=5", "100", "strace", "-f", "-q", "-o"]).arg(trace);
+        command.args(["--kill-after=5", "100", "strace", "-f", "-b", "execve", "-q", "-o"]).arg(trace);
         command.args(options).arg(ALCHEMY).args(self.arguments).envs(self.variables);
         command
     }
@@ -182,9 +197,8 @@ impl Scenario<'_> {
                 started = name == "prctl" && arguments.starts_with("PR_SET_DUMPABLE");
                 continue;
             }
-            // A thread wakes another by a number of eight bytes: no document is that short.
-            let is_wake = name == "write" && arguments.contains(", 8) ");
-            for fault in faults(name).into_iter().filter(|fault| !is_wake || *fault == Fault::Kill) {
+            let may_fail = !is_between_ourselves(name, arguments);
+            for fault in faults(name).into_iter().filter(|fault| may_fail || *fault == Fault::Kill) {
                 let injection = Injection { call: name.to_owned(), when: *when, fault };
                 if known.insert(injection.clone()) {
                     all.push(injection);
@@ -327,10 +341,19 @@ fn faults(call: &str) -> Vec<Fault> {
     if is_one_of(NEED_ROOM) {
         faults.push(Fault::Error("ENOSPC"));
     }
-    if everything() || is_one_of(CHANGE) {
+    if extent() == Extent::All || is_one_of(CHANGE) {
         faults.push(Fault::Kill);
     }
     faults
+}
+
+/// Whether a call can't fail for a reason of the machine's by its arguments: eight bytes are how threads wake each other,
+/// and how a process that was just started tells of its failure, which is memory; and where standard error fails, nothing
+/// can be said.
+fn is_between_ourselves(call: &str, arguments: &str) -> bool {
+    let is_short = arguments.contains(", 8) ") || arguments.contains(", 8, 0, NULL, NULL)");
+    matches!(call, "write" | "read" | "recvfrom") && is_short
+        || call == "write" && arguments.starts_with("2, ")
 }
 
 /// Everything below a folder.

@@ -384,6 +384,7 @@ fn a_signal_waits_until_a_new_session_is_kept() {
         write_program(&browser, &script);
         let mut terminal = Terminal::start(person.command(&CONFIGURE));
         terminal.expect("paste the code");
+        terminal.wait_for(|| masks.exists(), "the browser is opened");
         let there = redirected(&address_in(&terminal.text()));
         let gate = person.server.gate(Moment::Received);
         let page = thread::spawn(move || get(&there, &[]));

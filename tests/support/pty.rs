@@ -118,8 +118,9 @@ impl Terminal {
         self.wait_for(|| self.foreground() == group, "the group is in the foreground");
     }
 
+    /// Waits until something holds that is not shown.
     #[track_caller]
-    fn wait_for(&self, holds: impl Fn() -> bool, what: &str) {
+    pub fn wait_for(&self, holds: impl Fn() -> bool, what: &str) {
         let since = Instant::now();
         while !holds() {
             assert!(since.elapsed() < LIMIT, "not so: {what}\n{}", self.text());

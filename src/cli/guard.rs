@@ -7,7 +7,7 @@ use super::account::account_by_id;
 use super::chosen::{Chosen, outer};
 use super::context::Context;
 use super::handover::Receiver;
-use crate::clients::hazards::{Look, Scene, other_accounts};
+use crate::clients::hazards::{CHOOSES_ENVIRONMENT, Look, Scene, other_accounts};
 use crate::clients::leads::{Leads, Level};
 use crate::directory::{Guard, Here};
 use crate::environment::ACCOUNT_ID;
@@ -15,9 +15,6 @@ use crate::error::{Error, Result};
 use crate::profile::{Account, AccountId};
 use crate::store::Store;
 use crate::store::settings::Settings;
-
-/// The variable by which wrangler chooses a part of its configuration.
-const WRANGLER_ENVIRONMENT: &str = "CLOUDFLARE_ENV";
 
 /// The account for this run, where a pin file guards one: that one, which must be the `asked` one, or else
 /// the one of what was `chosen`. An environment's credential that names none gets it.
@@ -130,7 +127,7 @@ pub fn hazards(
         command: receiver.command,
         given: chosen.given(),
         account: account.or(own.as_ref()),
-        environment: context.text(WRANGLER_ENVIRONMENT),
+        environment: context.text(CHOOSES_ENVIRONMENT),
         mode: context.text("NODE_ENV"),
         turbo_mode: context.text("TURBO_ENV_MODE"),
         blank_key: receiver.blank_key,
@@ -178,7 +175,7 @@ pub fn warn_of_wrangler(context: &Context, account: Option<&Account>) {
 
 /// The warnings, where there is something to warn of.
 pub fn other_accounts_of_wrangler(context: &Context, account: &Account) -> Vec<String> {
-    let hazards = other_accounts(&context.directory, context.text(WRANGLER_ENVIRONMENT), account);
+    let hazards = other_accounts(&context.directory, context.text(CHOOSES_ENVIRONMENT), account);
     hazards.iter().map(|hazard| hazard.told(&|path| context.shown(path))).collect()
 }
 

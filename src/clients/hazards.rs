@@ -37,8 +37,8 @@ const ENTRIES: usize = 4096;
 /// The most folders that are looked through for what may count.
 const FOLDERS: usize = 128;
 
-/// The variable by which wrangler chooses a part of its configuration.
-const WRANGLER_ENVIRONMENT: &str = "CLOUDFLARE_ENV";
+/// The variable by which wrangler chooses an environment of its configuration.
+pub const CHOOSES_ENVIRONMENT: &str = "CLOUDFLARE_ENV";
 /// From this version on, wrangler's commands for Pages take the account of the environment first.
 const WITHOUT_PAGES_CACHE: Version = Version(4, 86);
 
@@ -437,7 +437,7 @@ impl<'a> Look<'a> {
         let files = self.files(visit);
         for file in files.iter().rev() {
             let entries = self.text(file).map(dotenv::entries).unwrap_or_default();
-            let Some(entry) = entries.iter().rfind(|entry| entry.name == WRANGLER_ENVIRONMENT) else {
+            let Some(entry) = entries.iter().rfind(|entry| entry.name == CHOOSES_ENVIRONMENT) else {
                 continue;
             };
             if entry.value.is_empty() {
@@ -449,7 +449,7 @@ impl<'a> Look<'a> {
                 Value::Known(entry.value.to_string())
             };
             let name = file.file_name().unwrap_or_default().display();
-            return (Some(value), Some(format!("{WRANGLER_ENVIRONMENT} in {name}, line {}", entry.line)));
+            return (Some(value), Some(format!("{CHOOSES_ENVIRONMENT} in {name}, line {}", entry.line)));
         }
         (None, None)
     }

@@ -268,13 +268,13 @@ mod tests {
             ("*API*API*", false),
             ("CLOUDFLARE_API_TOKEN", true),
             ("CLOUDFLARE_API_TOKEN*", true),
-            ("CLOUDFLARE_API_TOKENS", false),
+            ("CLOUDFLARE_API_TOKEN_FILE", false),
             ("cloudflare_*", false),
             (r"CLOUDFLARE_\*", false),
             (r"\*", false),
             ("", false),
             ("**", true),
-            ("CLOUDFLARE_API_TOKE*EN", false),
+            ("*_TOKE*EN", false),
         ];
         for (pattern, expected) in table {
             assert_eq!(matches(pattern, "CLOUDFLARE_API_TOKEN"), expected, "{pattern}");

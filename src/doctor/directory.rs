@@ -1,7 +1,7 @@
 //! The directories: what the working directory selects and guards, and what is written down of others.
 
 use super::{Finding, Machine};
-use crate::clients::hazards::{Given, Hazard, Look, Scene};
+use crate::clients::hazards::{CHOOSES_ENVIRONMENT, Given, Hazard, Look, Scene};
 use crate::clients::leads::Leads;
 use crate::directory::bindings::Bindings;
 use crate::directory::mark::ENVRC;
@@ -84,7 +84,7 @@ pub fn hazards(machine: &Machine, selected: Option<&Profile>) -> Vec<Finding> {
         command: &[],
         given,
         account: Some(&account),
-        environment: machine.text("CLOUDFLARE_ENV"),
+        environment: machine.text(CHOOSES_ENVIRONMENT),
         mode: machine.text("NODE_ENV"),
         turbo_mode: None,
         blank_key: false,

@@ -14,7 +14,11 @@ use alchemy::directory::{dotenv, wrangler};
 use serde_json::Value;
 use support::{Home, given, has, run};
 
-/// Numbers that look like chance, and are the same in each run (SplitMix64).
+const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
+const ACCOUNT: &str = "CLOUDFLARE_ACCOUNT_ID";
+const MIB: usize = 1024 * 1024;
+
+/// Numbers that look like chance, and are the same in each run (`SplitMix64`).
 struct Numbers(u64);
 
 impl Numbers {
@@ -249,7 +253,6 @@ fn an_account_is_read_as_wrangler_reads_it_or_the_configuration_is_named() {
     let (Some(node), Some(modules)) = (given("ALCHEMY_TEST_NODE"), given("ALCHEMY_TEST_NODE_MODULES")) else {
         return;
     };
-    const MIB: usize = 1024 * 1024;
     let home = Home::new();
     let mut numbers = Numbers(3);
     let mut texts: Vec<Vec<u8>> = (0..2500)
@@ -405,8 +408,6 @@ fn the_file_of_python_cloudflare_is_read_as_configparser_reads_it() {
 #[test]
 fn what_turbo_lets_through_is_what_the_real_one_does() {
     let (Some(turbo), Some(bun)) = (given("ALCHEMY_TEST_TURBO"), given("ALCHEMY_TEST_BUN")) else { return };
-    const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
-    const ACCOUNT: &str = "CLOUDFLARE_ACCOUNT_ID";
     // The root's configuration with the own ones of packages, each of which has a run of its own.
     let own = |keys: &str| format!("{{\"extends\":[\"//\"],\"tasks\":{{\"deploy\":{{{keys}}}}}}}");
     let packages = [

@@ -8,11 +8,17 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use alchemy::clients::cloudflare_cfg;
+use alchemy::clients::turbo::{Passing, Turbo};
 use alchemy::directory::{dotenv, wrangler};
 use serde_json::Value;
-use support::{Home, given, run};
+use support::{Home, given, has, run};
 
-/// Numbers that look like chance, and are the same in each run (SplitMix64).
+const TOKEN: &str = "CLOUDFLARE_API_TOKEN";
+const ACCOUNT: &str = "CLOUDFLARE_ACCOUNT_ID";
+const MIB: usize = 1024 * 1024;
+
+/// Numbers that look like chance, and are the same in each run (`SplitMix64`).
 struct Numbers(u64);
 
 impl Numbers {
@@ -247,7 +253,6 @@ fn an_account_is_read_as_wrangler_reads_it_or_the_configuration_is_named() {
     let (Some(node), Some(modules)) = (given("ALCHEMY_TEST_NODE"), given("ALCHEMY_TEST_NODE_MODULES")) else {
         return;
     };
-    const MIB: usize = 1024 * 1024;
     let home = Home::new();
     let mut numbers = Numbers(3);
     let mut texts: Vec<Vec<u8>> = (0..2500)
@@ -319,4 +324,162 @@ fn an_account_is_read_as_wrangler_reads_it_or_the_configuration_is_named() {
         }
     }
     assert!(equal > 1500 && refused > 100, "{equal} are equal, {refused} are named");
+}
+
+/// What Python's `configparser` makes of the texts of a file: the names of the entries that count for
+/// python-cloudflare, or nothing where it refuses the text.
+const CONFIGPARSER: &str = r#"
+import configparser, io, json, re, sys
+file = sys.argv[1]
+answers = []
+for text in open(file, "rb").read().split(b"\0"):
+    parser = configparser.ConfigParser()
+    try:
+        parser.read_file(io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", errors="replace"))
+        found = []
+        for section in ["DEFAULT", *parser.sections()]:
+            own = parser._defaults if section == "DEFAULT" else parser._sections[section]
+            for option, value in own.items():
+                is_secret = re.fullmatch(r"(token|key)(\.(get|post))?", option)
+                url = re.sub(r"\s+", "", value)
+                is_url = option == "base_url" and url != "" and url != "https://api.cloudflare.com/client/v4"
+                if is_secret or is_url:
+                    found.append([section, option])
+        answers.append(sorted(found))
+    except (configparser.Error, ValueError):
+        answers.append(None)
+open(file + ".json", "w").write("\n".join(map(json.dumps, answers)))
+"#;
+
+#[test]
+fn the_file_of_python_cloudflare_is_read_as_configparser_reads_it() {
+    if !has("python3") {
+        return;
+    }
+    let parts: [&[u8]; 24] = [
+        b"[CloudFlare]\n",
+        b"[Cloudflare]\n",
+        b"[DEFAULT]\n",
+        b"[a]b] c\n",
+        b"[]\n",
+        b"token",
+        b"TOKEN ",
+        b"base_url",
+        b"key.get",
+        b" = ",
+        b"=",
+        b":",
+        b"x",
+        b"https://api.cloudflare.com/client/v4",
+        b"https://evil.example",
+        b"\n",
+        b"\n",
+        b"\r\n",
+        b"\r",
+        b"  ",
+        b"# x",
+        b"; y",
+        "\u{a0}\u{2028}\u{85}\x1c".as_bytes(),
+        b"\xff",
+    ];
+    let home = Home::new();
+    let mut numbers = Numbers(4);
+    let texts: Vec<Vec<u8>> =
+        (0..20_000).map(|_| [b"[CloudFlare]\n".to_vec(), numbers.text(&parts, 12)].concat()).collect();
+    let file = home.path().join("texts");
+    let mut python = home.command("python3");
+    let theirs = read_by(python.args(["-c", CONFIGPARSER]).arg(&file), &file, &texts);
+    let mut equal = 0;
+    for (text, theirs) in texts.iter().zip(&theirs).filter(|(_, theirs)| !theirs.is_null()) {
+        let mut ours: Vec<[String; 2]> =
+            cloudflare_cfg::overrides(text).into_iter().map(|found| [found.section, found.option]).collect();
+        ours.sort();
+        assert_eq!(serde_json::to_value(&ours).expect("JSON"), *theirs, "{}", shown(text));
+        equal += usize::from(!ours.is_empty());
+    }
+    assert!(equal > 300, "{equal}");
+    // What Python refuses is listed all the same, with its line and without its value.
+    let twice = b"[CloudFlare]\ntoken = a-hunter2\ntoken = b-hunter2\n";
+    let lines: Vec<usize> = cloudflare_cfg::overrides(twice).iter().map(|found| found.line).collect();
+    assert_eq!(lines, [2, 3]);
+    assert!(!format!("{:?}", cloudflare_cfg::overrides(twice)).contains("hunter2"));
+}
+
+#[test]
+fn what_turbo_lets_through_is_what_the_real_one_does() {
+    let (Some(turbo), Some(bun)) = (given("ALCHEMY_TEST_TURBO"), given("ALCHEMY_TEST_BUN")) else { return };
+    // The root's configuration with the own ones of packages, each of which has a run of its own.
+    let own = |keys: &str| format!("{{\"extends\":[\"//\"],\"tasks\":{{\"deploy\":{{{keys}}}}}}}");
+    let packages = [
+        None,
+        Some(own("")),
+        Some(own(r#""passThroughEnv":[]"#)),
+        Some(own(r#""passThroughEnv":["CLOUDFLARE_*"]"#)),
+        Some(own(r#""passThroughEnv":["$TURBO_EXTENDS$","CLOUDFLARE_ACCOUNT_ID"]"#)),
+        Some(own(r#""passThroughEnv":["!CLOUDFLARE_API_*"]"#)),
+        Some(own(r#""env":["CLOUDFLARE_API_TOKEN"],"passThroughEnv":["!CLOUDFLARE_*"]"#)),
+        Some(own(r#""env":["*_TOKEN","!CLOUDFLARE_*"]"#)),
+        Some(own(r#""extends":false,"cache":false"#)),
+        Some(own(r#""envMode":"loose""#)),
+        Some(own(r#""envMode":"strict","env":["CLOUD*_API_*"]"#)),
+    ];
+    let roots = [
+        r#"{"tasks":{"deploy":{"cache":false}}}"#,
+        r#"{"tasks":{"deploy":{"cache":false}},"globalPassThroughEnv":["CLOUDFLARE_*","!CLOUDFLARE_ACCOUNT_ID"]}"#,
+        r#"{"tasks":{"deploy":{"cache":false}},"globalEnv":["CLOUDFLARE_*"],"globalPassThroughEnv":["!CLOUDFLARE_ACCOUNT_ID"]}"#,
+        r#"{"tasks":{"deploy":{"cache":false,"passThroughEnv":["CLOUDFLARE_*"]},"p3#deploy":{"cache":false,"env":[]}}}"#,
+        r#"{"tasks":{"deploy":{"cache":false,"passThroughEnv":["CLOUDFLARE_\\*"]}}, // a comment
+            "tasks":{"deploy":{"cache":false,"env":["!CLOUDFLARE_*"],"passThroughEnv":["CLOUDFLARE_ACCOUNT_ID"]},},}"#,
+        r#"{"tasks":{"deploy":{"cache":false}},"envMode":"loose"}"#,
+    ];
+    let home = Home::new();
+    let directory = home.path().join("code");
+    let write = |name: &str, text: &str| {
+        let path = directory.join(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, text).expect("written");
+    };
+    write(
+        "package.json",
+        r#"{"name":"root","private":true,"workspaces":["packages/*"],"packageManager":"bun@1.4.5"}"#,
+    );
+    for (at, own) in packages.iter().enumerate() {
+        let script = r#"echo \"[$CLOUDFLARE_API_TOKEN][$CLOUDFLARE_ACCOUNT_ID]\" > seen"#;
+        let package =
+            format!("{{\"name\":\"p{at}\",\"version\":\"1.0.0\",\"scripts\":{{\"deploy\":\"{script}\"}}}}");
+        write(&format!("packages/p{at}/package.json"), &package);
+        if let Some(own) = own {
+            write(&format!("packages/p{at}/turbo.json"), own);
+        }
+    }
+    let path = format!("{}:/usr/bin:/bin", bun.parent().expect("its folder").display());
+    let command = |program: &Path, arguments: &[&str]| {
+        let mut command = home.command(program);
+        command.args(arguments).current_dir(&directory).env("PATH", &path);
+        command.envs([
+            ("TURBO_TELEMETRY_DISABLED", "1"),
+            ("DO_NOT_TRACK", "1"),
+            ("TURBO_NO_UPDATE_NOTIFIER", "1"),
+        ]);
+        run(command.envs([(TOKEN, "tok"), (ACCOUNT, "acc")])).expect_code(0);
+    };
+    command(&bun, &["install", "--offline"]);
+    for root in roots {
+        write("turbo.json", root);
+        command(&turbo, &["run", "deploy", "--no-daemon", "--continue"]);
+        let root_turbo = Turbo::read(root.as_bytes()).expect(root);
+        for (at, own) in packages.iter().enumerate() {
+            let seen = directory.join(format!("packages/p{at}/seen"));
+            let theirs = fs::read_to_string(&seen).expect("it ran");
+            fs::remove_file(&seen).expect("removed");
+            let own = own.as_ref().map(|own| Turbo::read(own.as_bytes()).expect(own));
+            let name = format!("p{at}");
+            let own: Vec<(&str, &Turbo)> = own.iter().map(|own| (name.as_str(), own)).collect();
+            let passes = |variable| {
+                root_turbo.passes(&format!("p{at}#deploy"), variable, &own, None) == Passing::Passed
+            };
+            let ours = (passes(TOKEN), passes(ACCOUNT));
+            assert_eq!(ours, (theirs.contains("tok"), theirs.contains("acc")), "{name} under {root}");
+        }
+    }
 }

@@ -252,3 +252,38 @@ fn plain_object<'a, 'text>(value: &'a Value<'text>, text: &str) -> Result<&'a Ob
         None => Ok(object),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(id: Option<&str>, line: usize) -> Option<Account> {
+        Some(Account { id: id.map(str::to_owned), line })
+    }
+
+    #[test]
+    fn accounts_have_their_lines_and_an_environment_without_one_has_the_default() {
+        let toml = "account_id = 'a'\n[env.s]\naccount_id = 'b'\n[env.empty]\naccount_id = ''\n";
+        let json = "{\"account_id\": \"a\", \"env\": {\n\"empty\": {\"account_id\": \"\"},\n\"s\": {\"account_id\": \"b\"}}}";
+        for accounts in [in_toml(toml).expect(toml), in_jsonc(json).expect(json)] {
+            assert_eq!(accounts.of(None).cloned(), account(Some("a"), 1));
+            assert_eq!(accounts.of(Some("s")).cloned(), account(Some("b"), 3));
+            assert_eq!(accounts.of(Some("empty")), accounts.of(None));
+            assert_eq!(accounts.of(Some("other")), accounts.of(None));
+            let all: Vec<_> = accounts.all().map(|(name, _)| name).collect();
+            assert_eq!(all, [None, Some("s")]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_account_id_is_told_and_what_cannot_be_read_says_why() {
+        for value in ["1", "null", "\" x\"", "\"a/b\"", "[]"] {
+            let text = format!("{{\n\"account_id\": {value}}}");
+            assert_eq!(in_jsonc(&text).expect(&text).default, account(None, 2), "{value}");
+        }
+        for text in ["", "[]", "{", "{\"a\":1 \"b\":2}", "{'a':1}", "{\"env\":{\"s\":{\"__proto__\":{}}}}"] {
+            assert!(in_jsonc(text).is_err(), "{text}");
+        }
+        assert!(in_toml("a = ").expect_err("broken").contains("line 1"));
+    }
+}

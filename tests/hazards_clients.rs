@@ -245,6 +245,9 @@ fn by(files: &[(&str, &str)], words: &[&str]) -> Option<(bool, String, i32)> {
     Some((ours, said, strict))
 }
 
+/// Files, a command, whether its call goes elsewhere, and the code of `--strict`.
+type Behind<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], bool, i32);
+
 #[test]
 fn behind_scripts_and_wrappers_wrangler_takes_something_else_exactly_where_that_is_said() {
     let two = format!("account_id = \"{ACME}\"\n[env.staging]\naccount_id = \"{BETA}\"\n");
@@ -253,8 +256,7 @@ fn behind_scripts_and_wrappers_wrangler_takes_something_else_exactly_where_that_
     let scripts = "{\"scripts\":{\"s\":\"wrangler kv namespace list --env staging\",\"p\":\"wrangler kv namespace list\",\
                    \"a\":\"CLOUDFLARE_ENV=staging wrangler d1 list\",\"c\":\"cd sub && wrangler d1 list\"}}";
     let staging = "CLOUDFLARE_ENV=staging\n";
-    // With what lies there, whether the call goes elsewhere, and what `--strict` does.
-    let table: [(&[(&str, &str)], &[&str], bool, i32); 13] = [
+    let table: [Behind; 13] = [
         (&[("wrangler.toml", &two)], &["npm", "run", "s"], true, 125),
         (&[("wrangler.toml", &two)], &["npm", "run", "a"], true, 125),
         (&[("wrangler.toml", &two)], &["npm", "run", "p"], false, 125),

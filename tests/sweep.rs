@@ -260,9 +260,16 @@ impl Stores {
         }
     }
 
-    /// No file has a secret but where the store keeps it.
+    /// No file has a secret but where the store keeps it, and no other store keeps anything.
     fn check_copies(&self, run: &Run, secret: &str) -> Result<(), String> {
-        run.check_copies(secret, usize::from(["file", "npm"].contains(&self.named().as_str())))
+        let (home, named) = (&self.online.home, self.named());
+        let other =
+            [("encrypted", home.alchemy("encrypted/prod.age")), ("command", home.path().join("kept/prod"))];
+        let other = other.into_iter().find(|(store, path)| *store != named && path.exists());
+        if let Some((_, path)) = other.filter(|(_, path)| !run.tells_of(path)) {
+            return Err(format!("{} is still there", path.display()));
+        }
+        run.check_copies(secret, usize::from(["file", "npm"].contains(&named.as_str())))
     }
 }
 

@@ -236,8 +236,12 @@ impl Stores {
         let kept = self.keyring.as_ref().map(|keyring| (keyring, keyring.lookup("prod")));
         let reset_all = || {
             if let Some((keyring, kept)) = &kept {
-                keyring.usernames().iter().for_each(|name| keyring.clear(name));
-                kept.iter().for_each(|kept| keyring.store("prod", kept));
+                for name in keyring.usernames() {
+                    keyring.clear(&name);
+                }
+                if let Some(kept) = kept {
+                    keyring.store("prod", kept);
+                }
             }
             reset();
         };
@@ -278,7 +282,9 @@ impl Stores {
 fn sweep_configure(from: Option<&str>, to: &str) {
     let all: Vec<&str> = from.into_iter().chain([to]).collect();
     let Some(stores) = Stores::with(&all) else { return };
-    from.into_iter().for_each(|store| stores.make(store));
+    if let Some(from) = from {
+        stores.make(from);
+    }
     let judge = |run: &Run| {
         let next = run.next(&["token", "prod"], "")?;
         let (token, account) = (line(&next), stores.entry("prod")["metadata"]["id"].clone());

@@ -159,18 +159,22 @@ impl Store<'_> {
     /// Wipes the copy that a move which was killed has left behind. Npm uses its own whatever `config.json` says:
     /// there only one that is the same as the profile's is a copy.
     pub(super) fn wipe_left(&self, lock: &Lock, profile: &Profile) {
-        let left = lock.note().left_in.into_iter().filter_map(Left::store);
-        let others = left.filter(|left| left.name() != profile.store.name());
-        if others.fold(true, |are_gone, left| self.wipe_copy(profile, left) && are_gone) {
+        let mut are_gone = true;
+        for left in lock.note().left_in.into_iter().filter_map(Left::store) {
+            if left.name() != profile.store.name() {
+                are_gone &= self.wipe_copy(profile, &left);
+            }
+        }
+        if are_gone {
             leaves(lock, &[]);
         }
     }
 
     /// Wipes the copy in another store than the profile's; whether nothing is left of it there.
-    fn wipe_copy(&self, profile: &Profile, left: StoreKind) -> bool {
+    fn wipe_copy(&self, profile: &Profile, left: &StoreKind) -> bool {
         let name = &profile.name;
         let copy = Profile { store: left.clone(), ..profile.clone() };
-        let wiped = if left == StoreKind::Npm {
+        let wiped = if *left == StoreKind::Npm {
             self.kept(profile, false)
                 .and_then(|own| own.map_or(Ok(false), |own| self.wipe(&copy, Some(&own))))
         } else {

@@ -253,7 +253,9 @@ impl Scenario<'_> {
         }
         // What the next command has not removed is named by `doctor`, with its mend, as soon as nobody can be writing it
         // any more.
-        left.iter().for_each(|path| self.home.age(path));
+        for path in &left {
+            self.home.age(path);
+        }
         let doctor = self.alchemy(&["doctor", "--fix"], "");
         let mut left = self.left();
         left.retain(|path| !doctor.stdout.contains(path.as_str()));
@@ -270,12 +272,12 @@ impl Scenario<'_> {
         let mut left = Vec::new();
         for path in below(&root) {
             let inside = path.strip_prefix(&root).expect("below").to_str().expect("UTF-8").to_owned();
-            let is_lock =
-                path.parent() == Some(&root.join("lock")) && path.is_dir() && !inside.ends_with("native");
-            // Under that name a lock is in nobody's way, and the next of us takes it.
-            let is_lock = is_lock && !inside.ends_with(".ours");
+            let ends = path.extension().unwrap_or_default();
+            // Under a name of its own (`.ours`) a lock is in nobody's way, and the next of us takes it.
+            let is_lock = path.parent() == Some(&root.join("lock")) && path.is_dir();
+            let is_lock = is_lock && !inside.ends_with("native") && ends != "ours";
             let is_rescue = inside.starts_with("rescue/") && path.is_file();
-            if inside.ends_with(".tmp") || is_lock || is_rescue {
+            if ends == "tmp" || is_lock || is_rescue {
                 left.push(inside);
             }
         }

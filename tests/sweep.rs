@@ -236,8 +236,12 @@ impl Stores {
         let kept = self.keyring.as_ref().map(|keyring| (keyring, keyring.lookup("prod")));
         let reset_all = || {
             if let Some((keyring, kept)) = &kept {
-                keyring.usernames().iter().for_each(|name| keyring.clear(name));
-                kept.iter().for_each(|kept| keyring.store("prod", kept));
+                for name in keyring.usernames() {
+                    keyring.clear(&name);
+                }
+                if let Some(kept) = kept {
+                    keyring.store("prod", kept);
+                }
             }
             reset();
         };
@@ -260,9 +264,16 @@ impl Stores {
         }
     }
 
-    /// No file has a secret but where the store keeps it.
+    /// No file has a secret but where the store keeps it, and no other store keeps anything.
     fn check_copies(&self, run: &Run, secret: &str) -> Result<(), String> {
-        run.check_copies(secret, usize::from(["file", "npm"].contains(&self.named().as_str())))
+        let (home, named) = (&self.online.home, self.named());
+        let other =
+            [("encrypted", home.alchemy("encrypted/prod.age")), ("command", home.path().join("kept/prod"))];
+        let other = other.into_iter().find(|(store, path)| *store != named && path.exists());
+        if let Some((_, path)) = other.filter(|(_, path)| !run.tells_of(path)) {
+            return Err(format!("{} is still there", path.display()));
+        }
+        run.check_copies(secret, usize::from(["file", "npm"].contains(&named.as_str())))
     }
 }
 
@@ -271,7 +282,9 @@ impl Stores {
 fn sweep_configure(from: Option<&str>, to: &str) {
     let all: Vec<&str> = from.into_iter().chain([to]).collect();
     let Some(stores) = Stores::with(&all) else { return };
-    from.into_iter().for_each(|store| stores.make(store));
+    if let Some(from) = from {
+        stores.make(from);
+    }
     let judge = |run: &Run| {
         let next = run.next(&["token", "prod"], "")?;
         let (token, account) = (line(&next), stores.entry("prod")["metadata"]["id"].clone());

@@ -37,8 +37,8 @@ pub struct Note {
     pub sent: Option<Sent>,
     /// The last refresh failed.
     pub failed: Option<FailedRefresh>,
-    /// The store that may still have a copy of a credential that was to move.
-    pub left: Option<Left>,
+    /// The stores between which a credential was to move: the one that isn't its own may still have a copy.
+    pub left_in: Vec<Left>,
     /// Folders of ours among npm's locks, as we last left them.
     pub npm: Vec<Mark>,
 }

@@ -79,7 +79,7 @@ impl Store<'_> {
         }
         let prepared = edit.prepare()?;
 
-        leaves(held.lock(), Some(&target.store));
+        leaves(held.lock(), &[&from.store, &target.store]);
         let mut is_new = true;
         let made = self.keep_verified(&target, &document).and_then(|kept| {
             is_new = kept;
@@ -88,17 +88,16 @@ impl Store<'_> {
         });
         let (strays, marks) = made.inspect_err(|_| {
             if !is_new || self.wipe(&target, Some(&document)).is_ok() {
-                leaves(held.lock(), None);
+                leaves(held.lock(), &[]);
             }
         })?;
         // It has moved: nothing from here on takes that back.
         drop(marks);
-        leaves(held.lock(), Some(&from.store));
         generation::moved(self.home, &[&target.name]);
         self.discard(strays, &target.name);
         let wiped = self.wipe(from, Some(&stored));
         let gone = wiped.map_err(|error| not_wiped(from, &target, &error))?;
-        leaves(held.lock(), None);
+        leaves(held.lock(), &[]);
         rescue::remove(self.home, &target.name);
         if !gone {
             self.messages.say(&format!(
@@ -160,37 +159,49 @@ impl Store<'_> {
     /// Wipes the copy that a move which was killed has left behind. Npm uses its own whatever `config.json` says:
     /// there only one that is the same as the profile's is a copy.
     pub(super) fn wipe_left(&self, lock: &Lock, profile: &Profile) {
+        let mut are_gone = true;
+        for left in lock.note().left_in.into_iter().filter_map(Left::store) {
+            if left.name() != profile.store.name() {
+                are_gone &= self.wipe_copy(profile, &left);
+            }
+        }
+        if are_gone {
+            leaves(lock, &[]);
+        }
+    }
+
+    /// Wipes the copy in another store than the profile's; whether nothing is left of it there.
+    fn wipe_copy(&self, profile: &Profile, left: &StoreKind) -> bool {
         let name = &profile.name;
-        let left = lock.note().left.and_then(Left::store);
-        let Some(left) = left.filter(|left| left.name() != profile.store.name()) else {
-            return leaves(lock, None);
-        };
         let copy = Profile { store: left.clone(), ..profile.clone() };
-        let wiped = if left == StoreKind::Npm {
+        let wiped = if *left == StoreKind::Npm {
             self.kept(profile, false)
                 .and_then(|own| own.map_or(Ok(false), |own| self.wipe(&copy, Some(&own))))
         } else {
             self.wipe(&copy, None)
         };
         match wiped {
-            Ok(gone) => {
-                leaves(lock, None);
-                if !gone {
-                    self.messages.say(&format!(
-                        "npm alchemy 2 has a credential of its own for '{name}', which is left there"
-                    ));
-                }
+            Ok(true) => true,
+            Ok(false) => {
+                self.messages.say(&format!(
+                    "npm alchemy 2 has a credential of its own for '{name}', which is left there"
+                ));
+                true
             }
-            Err(error) => self.messages.loss(&format!(
-                "an old copy of the credential of '{name}' is still in the {left} store: {error}"
-            )),
+            Err(error) => {
+                self.messages.loss(&format!(
+                    "an old copy of the credential of '{name}' is still in the {left} store: {error}"
+                ));
+                false
+            }
         }
     }
 }
 
-/// Writes down which store may have a copy too many.
-fn leaves(lock: &Lock, store: Option<&StoreKind>) {
-    lock.change(|note| note.left = store.map(Left::of));
+/// Writes down in which stores there may be a copy too many: before the first is made, so that it is known whenever the
+/// move is killed.
+fn leaves(lock: &Lock, stores: &[&StoreKind]) {
+    lock.change(|note| note.left_in = stores.iter().map(|store| Left::of(store)).collect());
 }
 
 /// The error of a move that has left its old copy behind.

@@ -257,8 +257,8 @@ fn plain_object<'a, 'text>(value: &'a Value<'text>, text: &str) -> Result<&'a Ob
 mod tests {
     use super::*;
 
-    fn account(id: Option<&str>, line: usize) -> Option<Account> {
-        Some(Account { id: id.map(str::to_owned), line })
+    fn account(id: Option<&str>, line: usize) -> Account {
+        Account { id: id.map(str::to_owned), line }
     }
 
     #[test]
@@ -266,8 +266,8 @@ mod tests {
         let toml = "account_id = 'a'\n[env.s]\naccount_id = 'b'\n[env.empty]\naccount_id = ''\n";
         let json = "{\"account_id\": \"a\", \"env\": {\n\"empty\": {\"account_id\": \"\"},\n\"s\": {\"account_id\": \"b\"}}}";
         for accounts in [in_toml(toml).expect(toml), in_jsonc(json).expect(json)] {
-            assert_eq!(accounts.of(None).cloned(), account(Some("a"), 1));
-            assert_eq!(accounts.of(Some("s")).cloned(), account(Some("b"), 3));
+            assert_eq!(accounts.of(None).cloned(), Some(account(Some("a"), 1)));
+            assert_eq!(accounts.of(Some("s")).cloned(), Some(account(Some("b"), 3)));
             assert_eq!(accounts.of(Some("empty")), accounts.of(None));
             assert_eq!(accounts.of(Some("other")), accounts.of(None));
             let all: Vec<_> = accounts.all().map(|(name, _)| name).collect();
@@ -279,7 +279,7 @@ mod tests {
     fn what_is_no_account_id_is_told_and_what_cannot_be_read_says_why() {
         for value in ["1", "null", "\" x\"", "\"a/b\"", "[]"] {
             let text = format!("{{\n\"account_id\": {value}}}");
-            assert_eq!(in_jsonc(&text).expect(&text).default, account(None, 2), "{value}");
+            assert_eq!(in_jsonc(&text).expect(&text).default, Some(account(None, 2)), "{value}");
         }
         for text in ["", "[]", "{", "{\"a\":1 \"b\":2}", "{'a':1}", "{\"env\":{\"s\":{\"__proto__\":{}}}}"] {
             assert!(in_jsonc(text).is_err(), "{text}");

@@ -88,7 +88,7 @@ impl Store<'_> {
         });
         let (strays, marks) = made.inspect_err(|_| {
             if !is_new || self.wipe(&target, Some(&document)).is_ok() {
-                leaves(held.lock(), &[]);
+                leaves_none(held.lock());
             }
         })?;
         // It has moved: nothing from here on takes that back.
@@ -97,7 +97,7 @@ impl Store<'_> {
         self.discard(strays, &target.name);
         let wiped = self.wipe(from, Some(&stored));
         let gone = wiped.map_err(|error| not_wiped(from, &target, &error))?;
-        leaves(held.lock(), &[]);
+        leaves_none(held.lock());
         rescue::remove(self.home, &target.name);
         if !gone {
             self.messages.say(&format!(
@@ -166,7 +166,7 @@ impl Store<'_> {
             }
         }
         if are_gone {
-            leaves(lock, &[]);
+            leaves_none(lock);
         }
     }
 
@@ -198,10 +198,21 @@ impl Store<'_> {
     }
 }
 
-/// Writes down in which stores there may be a copy too many: before the first is made, so that it is known whenever the
-/// move is killed.
-fn leaves(lock: &Lock, stores: &[&StoreKind]) {
-    lock.change(|note| note.left_in = stores.iter().map(|store| Left::of(store)).collect());
+/// Writes down in which stores, besides those that are noted already, there may be a copy too many: before the first is
+/// made, so that it is known whenever the change is killed.
+pub(super) fn leaves(lock: &Lock, stores: &[&StoreKind]) {
+    lock.change(|note| {
+        for left in stores.iter().map(|store| Left::of(store)) {
+            if !note.left_in.contains(&left) {
+                note.left_in.push(left);
+            }
+        }
+    });
+}
+
+/// Writes down that there is no copy too many.
+fn leaves_none(lock: &Lock) {
+    lock.change(|note| note.left_in.clear());
 }
 
 /// The error of a move that has left its old copy behind.

@@ -14,6 +14,7 @@ use super::grant::{self, ProfileLock};
 use super::home::Home;
 use super::lock::Lock;
 use super::place::same;
+use super::relocate::leaves;
 use super::replaced::Replaced;
 use super::trusted::{self, AsOwner, Reading};
 use super::{Store, atomic, generation, inspect, npm, rescue};
@@ -58,6 +59,9 @@ impl Store<'_> {
         let prepared = edit.prepare()?;
         let path = self.home.credential(name.as_str());
         let mut others = vec![path.clone(), self.home.native_credential(name.as_str())];
+        if let Some(before) = before.filter(|before| before.store.name() != profile.store.name()) {
+            leaves(lock, &[&before.store, &profile.store]);
+        }
         let mut replaced = self.about_to_replace(profile);
         self.keep(profile, document)?;
         replaced.is_changed();
@@ -74,11 +78,6 @@ impl Store<'_> {
         self.discard(asides, name);
         rescue::remove(self.home, name);
         remove_folder(&path);
-        if let Some(before) = before.filter(|before| before.store.name() != profile.store.name())
-            && let Err(error) = self.delete_item(&before)
-        {
-            self.say_left(name, &before.store, &error);
-        }
         self.wipe_left(lock, profile);
         drop(marks);
         generation::moved(self.home, &[name]);

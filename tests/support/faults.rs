@@ -374,7 +374,9 @@ fn faults(call: &str) -> Vec<Fault> {
 /// Whether a call can't fail for a reason of the machine's by its arguments: a number of eight bytes is how threads wake
 /// each other, which is memory; and where standard error fails, nothing can be said.
 fn is_between_ourselves(call: &str, arguments: &str) -> bool {
-    call == "write" && (arguments.contains(", 8) ") || arguments.starts_with("2, "))
+    // What `strace` writes down before the call has ended ends so, too.
+    let is_short = [", 8) ", ", 8 <unfinished"].into_iter().any(|end| arguments.contains(end));
+    call == "write" && (is_short || arguments.starts_with("2, "))
 }
 
 /// Everything below a folder.

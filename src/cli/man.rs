@@ -56,7 +56,7 @@ const ENVIRONMENT: [(&str, &str); 17] = [
         "SSL_CERT_FILE, SSL_CERT_DIR, NODE_EXTRA_CA_CERTS",
         "Certificate authorities for alchemy's own requests.",
     ),
-    ("HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", "The proxy for them."),
+    ("HTTPS_PROXY, ALL_PROXY, NO_PROXY", "The proxy for them."),
 ];
 
 /// Design §7; what is taken away is in the README.

@@ -113,6 +113,19 @@ fn alone_it_says_which_profile_applies_and_why() {
 }
 
 #[test]
+fn the_credential_of_another_directory_is_not_taken_for_the_persons_own() {
+    let places = Places::new();
+    let own = [("CLOUDFLARE_API_TOKEN", "tok-hunter2"), ("CLOUDFLARE_ACCOUNT_ID", ACME)];
+    let run = ["exec", "--", "true"];
+    places.run_with("code", &run, &own).expect_code(0);
+    // `cd` in a script that a hooked shell has started: nothing has taken the directory's credential away.
+    let of_hook = [("ALCHEMY_PROFILE", "prod"), ("ALCHEMY_ACTIVE", "/x:prod")];
+    places
+        .run_with("code", &run, &[&own[..], &of_hook].concat())
+        .expect_only_error(125, "no profile 'default'");
+}
+
+#[test]
 fn a_binding_is_of_a_profile_and_a_directory_that_exist() {
     let places = Places::new();
     let before = places.home.snapshot();

@@ -643,16 +643,7 @@ fn the_account_that_wrangler_pages_has_kept_counts_for_the_versions_that_take_it
 fn a_file_of_python_cloudflares_counts() {
     let text = "[CloudFlare]\nbase_url = https://example.com/\ntoken = hunter2-other\n";
     let case = Case::new(&[(".cloudflare.cfg", text)]);
-    for line in ["cli4 /zones", "python3 -c x.py", "make dns", "true"] {
-        if line.starts_with("python3") {
-            assert!(
-                case.run(&["--strict"], line, &[])
-                    .expect_code(125)
-                    .stderr
-                    .contains(".cloudflare.cfg, line 2: base_url")
-            );
-            continue;
-        }
+    for line in ["cli4 /zones", "python3 x.py", "make dns", "true"] {
         case.evident(line, "~/code/.cloudflare.cfg, line 2: base_url sends the token to another address");
         case.evident(line, "~/code/.cloudflare.cfg, line 3: token goes before the token");
     }

@@ -10,7 +10,7 @@ use super::pick::{Pick, is_open, pick as picked};
 use super::{MinTtl, guard};
 use crate::clients::hazards::Given;
 use crate::cloudflare::Credential;
-use crate::environment::{ACCOUNT_ID, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL, PROFILE};
+use crate::environment::{ACCOUNT_ID, ACTIVE, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL, PROFILE};
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
 use crate::profile::selection::{Reason, Selection};
@@ -43,7 +43,9 @@ impl Chosen {
             Reason::CommandLine => is_ci(context) && !context.home.config().exists(),
             Reason::CloudflareProfile | Reason::AlchemyProfile | Reason::Envrc(_) | Reason::Picked => false,
         };
-        if !may_fall_back || store.get(&selection.name)?.is_some() {
+        // What a hook or direnv has set for a directory is not the person's own credential, and none for another one.
+        let is_another_directorys = context.variable(ACTIVE).is_some();
+        if !may_fall_back || is_another_directorys || store.get(&selection.name)?.is_some() {
             return Err(unknown);
         }
         match environment_session(context)? {

@@ -56,14 +56,15 @@ const ENVIRONMENT: [(&str, &str); 17] = [
         "SSL_CERT_FILE, SSL_CERT_DIR, NODE_EXTRA_CA_CERTS",
         "Certificate authorities for alchemy's own requests.",
     ),
-    ("HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY", "The proxy for them."),
+    ("HTTPS_PROXY, ALL_PROXY, NO_PROXY", "The proxy for them."),
 ];
 
 /// Design §7; what is taken away is in the README.
-const ENVIRONMENT_OF_COMMAND: [(&str, &str); 5] = [
+const ENVIRONMENT_OF_COMMAND: [(&str, &str); 6] = [
     ("CLOUDFLARE_API_TOKEN", "The access token of a session, or the API token; or"),
     ("CLOUDFLARE_API_KEY, CLOUDFLARE_EMAIL", "the Global API Key and its e-mail."),
-    ("CLOUDFLARE_ACCOUNT_ID, ALCHEMY_PROFILE", "The account; the profile."),
+    ("CLOUDFLARE_ACCOUNT_ID, CLOUDFLARE_DEFAULT_ACCOUNT_ID", "The account."),
+    ("ALCHEMY_PROFILE", "The profile."),
     ("CLOUDFLARE_API_BASE_URL, CLOUDFLARE_BASE_URL", "The API that the credential is for."),
     ("ALCHEMY_CREDENTIAL_EXPIRATION", "When the credential expires, where it does (RFC 3339)."),
 ];

@@ -132,7 +132,7 @@ impl Npm {
             }
             chosen => chosen?,
         };
-        self.check_choice(context, &chosen)?;
+        self.check_choice(&chosen)?;
         // Version 1 takes a key before a token, and an unset one from `.env`; an empty one is none to it
         // (`facts/alchemy-npm.md` §1.7). Version 2 takes the token first.
         let blank_key = !npm.is_version_2();
@@ -146,9 +146,8 @@ impl Npm {
         Ok(apply(context.variables.clone(), &changes))
     }
 
-    /// `default`, which nobody has chosen, is for the person's own programs, and what a shell's hook has left in
-    /// the environment is for the directory that it is from.
-    fn check_choice(&self, context: &Context, chosen: &Chosen) -> Result<()> {
+    /// `default`, which nobody has chosen, is for the person's own programs.
+    fn check_choice(&self, chosen: &Chosen) -> Result<()> {
         match chosen {
             Chosen::Profile(profile, selection) if selection.reason == Reason::Default => {
                 let why = format!(
@@ -156,9 +155,6 @@ impl Npm {
                     profile.name
                 );
                 Err(self.unselected(&why))
-            }
-            Chosen::Environment(_) if context.variable(ACTIVE).is_some() => {
-                Err(self.unselected("and the environment's credential is another directory's"))
             }
             _ => Ok(()),
         }

@@ -2,9 +2,10 @@
 //! words choose an environment, a folder, a configuration or another program, and whether it keeps variables from what
 //! it starts. To know another program is to add a row.
 //!
-//! The list of variables that a command does not get ([`crate::environment::removed`]), the look into a directory ([`super::hazards`]) and
-//! `docs/environment.md` come from here. A row says where it is from: `run` was measured here (wrangler 4.164, npm
-//! alchemy 0.94.0 and 2.0.0-beta.79, bun 1.4.5, turbo 2.11), the others were read in the program's source or documentation.
+//! The list of variables that a command does not get ([`crate::environment::removed`]), the look into a directory
+//! ([`super::hazards`]) and `docs/environment.md` come from here. A row says where it is from: `run` was measured here
+//! (wrangler 4.164, npm alchemy 0.94.0 and 2.0.0-beta.79, bun 1.4.5, turbo 2.11). A row without `run` follows what the
+//! program's documentation or source says, and was not run.
 
 /// A program, and what it reads.
 #[derive(Debug)]

@@ -248,7 +248,8 @@ fn of_a_person() -> (Home, impl Fn(&[&str]) -> Command) {
     // What was built may be in a folder that the person cannot enter. Copied by another process: a
     // program that this one has open for writing, a test beside this one could not start.
     let binary = home.path().join("alchemy");
-    run(home.command("cp").arg(ALCHEMY).arg(&binary)).expect_code(0);
+    // It is for everyone, whatever umask it was built under.
+    run(home.command("install").args(["-m", "755"]).arg(ALCHEMY).arg(&binary)).expect_code(0);
     if let Some(id) = person {
         let below = home.snapshot().into_keys().chain([home.alchemy(""), binary, home.path().to_owned()]);
         let locks = ["lock", "lock/native", "lock/config", "lock/native/prod"].map(|lock| home.alchemy(lock));

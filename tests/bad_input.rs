@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nix::unistd::geteuid;
-use support::{ACME, ALCHEMY, BETA, Home, Output, environment, has, run, run_with_input};
+use support::{ACME, ALCHEMY, BETA, Home, Output, copy_for_everyone, environment, has, run, run_with_input};
 
 const CREDENTIAL: &str = "credentials/prod/cloudflare.json";
 
@@ -245,10 +245,8 @@ fn a_config_json_that_cannot_be_read_is_left_alone() {
 fn of_a_person() -> (Home, impl Fn(&[&str]) -> Command) {
     let home = prod();
     let person = geteuid().is_root().then_some(65534);
-    // What was built may be in a folder that the person cannot enter. Copied by another process: a
-    // program that this one has open for writing, a test beside this one could not start.
     let binary = home.path().join("alchemy");
-    run(home.command("cp").arg(ALCHEMY).arg(&binary)).expect_code(0);
+    copy_for_everyone(&binary);
     if let Some(id) = person {
         let below = home.snapshot().into_keys().chain([home.alchemy(""), binary, home.path().to_owned()]);
         let locks = ["lock", "lock/native", "lock/config", "lock/native/prod"].map(|lock| home.alchemy(lock));

@@ -318,8 +318,8 @@ impl Case {
         }
         places.directory("bin");
         let programs = [
-            "wrangler", "alchemy", "npm", "npx", "pnpm", "yarn", "bun", "make", "turbo", "cli4", "next",
-            "vite",
+            "wrangler", "alchemy", "npm", "npx", "pnpm", "yarn", "bun", "make", "turbo", "cli4", "python3",
+            "next", "vite",
         ];
         for name in programs
             .iter()

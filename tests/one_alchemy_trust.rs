@@ -110,7 +110,7 @@ fn what_a_shells_hook_has_set_for_another_directory_does_not_go_by() {
     no_word_gives_a_credential(&places, &hooked);
     places
         .run_with("clone", &["deploy"], &hooked)
-        .expect_error(125, "the environment's credential is another directory's")
+        .expect_error(125, "the project's own alchemy gets no credential without one")
         .expect_hint("alchemy deploy --profile NAME");
 }
 

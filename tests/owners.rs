@@ -13,7 +13,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{geteuid, mkfifo};
 use serde_json::json;
 use support::signed_in::{OWN, SignedIn, V1, V2, file};
-use support::{ACME, ALCHEMY, Home, Output, has, run, run_with_input};
+use support::{ACME, ALCHEMY, Home, Output, copy_for_everyone, has, run, run_with_input};
 
 /// A person who is not root.
 const PERSON: u32 = 65534;
@@ -72,11 +72,11 @@ fn all_belong_to(home: &Home, owner: u32) {
     assert!(others.is_empty(), "not the person's any more: {others:?}");
 }
 
-/// `alchemy`, run by that person. What was built may lie where the person cannot go.
+/// `alchemy`, run by that person.
 fn of_person(home: &Home, person: u32, arguments: &[&str]) -> Command {
     let binary = home.path().join("alchemy");
     if !binary.exists() {
-        run(home.command("cp").arg(ALCHEMY).arg(&binary)).expect_code(0);
+        copy_for_everyone(&binary);
         set_mode(home.path(), 0o755);
     }
     let mut command = home.command(binary);

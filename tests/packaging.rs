@@ -67,6 +67,16 @@ fn nothing_is_made_of_a_checkout_that_is_no_release() {
         assert!(output.stderr.contains(why), "{}", output.stderr);
         assert!(!checkout.path("dist").exists());
     };
+    let change = |changelog: &str| {
+        fs::write(checkout.path("CHANGELOG.md"), changelog).expect("written");
+        checkout.commit();
+    };
+    // As it is when a version is released: what has come since the last one is that one's.
+    let changelog = fs::read_to_string(checkout.path("CHANGELOG.md")).expect("read");
+    let (head, rest) = changelog.split_once("## [Unreleased]\n").expect("what has come since");
+    let released = &rest[rest.find(&format!("\n## [{VERSION}]")).expect("this version")..];
+    let changelog = format!("{head}## [Unreleased]\n{released}");
+    change(&changelog);
     fs::write(checkout.path("new"), "").expect("written");
     refused(&["--local"], "not committed");
     fs::remove_file(checkout.path("new")).expect("removed");
@@ -78,11 +88,6 @@ fn nothing_is_made_of_a_checkout_that_is_no_release() {
     );
     refused(&["--local", "--url", "http://downloads.example.org"], "https");
 
-    let changelog = fs::read_to_string(checkout.path("CHANGELOG.md")).expect("read");
-    let change = |changelog: &str| {
-        fs::write(checkout.path("CHANGELOG.md"), changelog).expect("written");
-        checkout.commit();
-    };
     change(&changelog.replace("## [Unreleased]", "## [Unreleased]\n\n### Fixed\n\n- A fault."));
     refused(&[], "Unreleased");
     change(&changelog.replace(&format!("## [{VERSION}]"), "## [0.0.9]"));

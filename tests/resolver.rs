@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use support::authorization::State;
 use support::person::{Person, SignIn};
 use support::signed_in::{OWN, SignedIn, in_seconds};
-use support::{ALCHEMY, Home, Output, finished, has, run};
+use support::{ALCHEMY, Home, Output, copy_for_everyone, finished, has, run};
 
 /// A host that no resolver of ours may ever know.
 const HOST: &str = "https://nonexistent.invalid";
@@ -132,8 +132,7 @@ fn a_resolver_that_hangs_is_waited_for_to_a_limit_and_no_lock_outlives_it() {
 /// Runs the binary as a user who can have no further thread. Root's own limit does not bind root.
 fn without_threads(home: &Home, mut command: Command) -> Output {
     let binary = home.path().join("alchemy-of-nobody");
-    // By a process of its own, as `write_program` says why.
-    run(Command::new("cp").arg(ALCHEMY).arg(&binary)).expect_code(0);
+    copy_for_everyone(&binary);
     assert_eq!(Path::new(command.get_program()), Path::new(ALCHEMY));
     let mut limited = Command::new(&binary);
     limited.args(command.get_args()).env_clear().current_dir(home.path());

@@ -52,8 +52,15 @@ impl Current {
     }
 }
 
-/// Room for the next credential, taken before the present one is spent.
-pub struct Room(Option<Prepared>);
+/// Room for the next credential, taken before the present one is spent; else why the store gave none, where it keeps
+/// files at all.
+pub struct Room(Result<Prepared, Option<Error>>);
+
+impl Room {
+    fn taken(self) -> Result<Prepared> {
+        self.0.map_err(|why| why.unwrap_or_else(|| Error::new("the store keeps no file")))
+    }
+}
 
 /// How much longer than the present document the next may be, in bytes.
 const SLACK: usize = 4096;
@@ -361,7 +368,7 @@ impl Held<'_, '_> {
             let blank = vec![b' '; current.document.to_bytes().len() + SLACK];
             let mut places = self.store.home.rescues(&self.profile.name).into_iter();
             if places.any(|path| atomic::prepare(&path, &blank).is_ok()) {
-                Ok(Room(None))
+                Ok(Room(Err(Some(error))))
             } else {
                 Err(error)
             }
@@ -369,7 +376,7 @@ impl Held<'_, '_> {
     }
 
     fn room(&self) -> Result<Room> {
-        let Some(path) = self.store.file(&self.profile) else { return Ok(Room(None)) };
+        let Some(path) = self.store.file(&self.profile) else { return Ok(Room(Err(None))) };
         if self.profile.store == StoreKind::Npm {
             // One that a killed process left is waited for now, and not with the next pair in our hands.
             drop(self.store.lock_npms_profiles()?);
@@ -377,7 +384,7 @@ impl Held<'_, '_> {
         // Longer is no document of ours, and will be refused when it is read.
         let length = std::fs::metadata(&path).map_or(0, |metadata| metadata.len().min(atomic::LIMIT));
         let blank = vec![b' '; usize::try_from(length).unwrap_or_default() + SLACK];
-        Ok(Room(Some(atomic::reserve(&path, &blank)?)))
+        Ok(Room(Ok(atomic::reserve(&path, &blank)?)))
     }
 
     /// Makes the next one durable: in the store, else in a rescue file, which is said. What was noted of the
@@ -461,7 +468,7 @@ impl Held<'_, '_> {
                 return self.store.write_item(&self.profile, &document.to_bytes());
             }
             StoreKind::Encrypted(encryption) => {
-                let write = |sealed: &[u8]| room.0.ok_or_else(no_room)?.refill(sealed)?.commit();
+                let write = |sealed: &[u8]| room.taken()?.refill(sealed)?.commit();
                 return self.store.write_encrypted(name, encryption, &document.to_bytes(), write);
             }
             StoreKind::File | StoreKind::Npm => {}
@@ -471,7 +478,7 @@ impl Held<'_, '_> {
             || if is_npms { npm::with(self.store.home, name, document) } else { Ok(document.to_bytes()) };
         // First of all: killed while it waits for npm, it is found.
         let first = written()?;
-        let room = room.0.ok_or_else(no_room)?.refill(&first)?;
+        let room = room.taken()?.refill(&first)?;
         let _profiles = if is_npms { self.store.lock_npms_profiles()? } else { None };
         if replaces.is_some_and(|replaces| self.is_superseded(replaces)) {
             self.store
@@ -500,10 +507,6 @@ impl Held<'_, '_> {
 /// Whether an error of the store says that nothing whole is in it, and not that it cannot be read now.
 fn has_none(error: &Error) -> bool {
     matches!(error.kind(), Kind::NoCredential | Kind::SignedOut)
-}
-
-fn no_room() -> Error {
-    Error::new("the store could not be written just now")
 }
 
 /// What people call such a credential.

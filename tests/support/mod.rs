@@ -322,6 +322,12 @@ pub fn has(program: &str) -> bool {
     found
 }
 
+/// Copies the binary to a place where another user can run it: what was built may lie where that one cannot go, and be
+/// nobody else's, by the umask it was built under. By a process of its own, as [`write_program`] says why.
+pub fn copy_for_everyone(to: &Path) {
+    run(Command::new("install").args(["-m", "755", ALCHEMY]).arg(to)).expect_code(0);
+}
+
 /// What `tests/run` installed and named by this variable; like [`has`] where it did not.
 pub fn given(variable: &str) -> Option<PathBuf> {
     let value = std::env::var_os(variable).map(PathBuf::from);

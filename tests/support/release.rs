@@ -50,7 +50,7 @@ impl Checkout {
     /// Commits everything. The same files are the same commit.
     pub fn commit(&self) {
         self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--message=all", "--date=@1750000000 +0000"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message=all", "--date=@1750000000 +0000"]);
     }
 
     fn git(&self, arguments: &[&str]) {

@@ -406,10 +406,11 @@ impl RefusingProxy {
             for mut stream in listener.incoming().flatten() {
                 let lines = BufReader::new(stream.try_clone().expect("a copy")).lines().map_while(Result::ok);
                 let lines: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-                let _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
+                // Noted before it is answered: who has the answer may look at once.
                 if sender.send(lines).is_err() {
                     break;
                 }
+                let _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
             }
         });
         Self { address, asked }

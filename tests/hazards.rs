@@ -114,6 +114,29 @@ fn each_entry_that_outranks_the_credential_is_named_with_its_file_its_line_and_w
 }
 
 #[test]
+fn an_entry_that_weakens_the_connection_is_named() {
+    let tls = "NODE_TLS_REJECT_UNAUTHORIZED switches off the check of the server's certificate in";
+    let case = Case::new(&[(".env", "NODE_TLS_REJECT_UNAUTHORIZED=0\n"), ("x.ts", "")]);
+    case.evident("wrangler deploy", &format!("line 1: {tls} wrangler"));
+    case.evident("alchemy deploy", &format!("line 1: {tls} npm alchemy 1"));
+    case.evident("bun x.ts", "and what bun runs");
+    case.evident("make x", tls);
+    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        let case = Case::new(&[(".env", &format!("A=1\n{name}=http://127.0.0.1:9\n")), ("x.ts", "")]);
+        case.evident("bun x.ts", &format!("line 2: {name} sends the token through another proxy in what"));
+        case.possible("make x", &format!("line 2: {name} sends the token through another proxy"));
+        case.fine("wrangler deploy");
+    }
+    for harmless in
+        ["NODE_TLS_REJECT_UNAUTHORIZED=1", "NODE_TLS_REJECT_UNAUTHORIZED=", "HTTP_PROXY=x", "HTTPS_PROXY="]
+    {
+        let case = Case::new(&[(".env", harmless), ("x.ts", "")]);
+        case.fine("wrangler deploy");
+        case.fine("bun x.ts");
+    }
+}
+
+#[test]
 fn the_files_are_those_that_the_command_will_load_and_the_last_of_them_counts() {
     let named = |file: &str| {
         vec![format!("~/code/{file}, line 1: CLOUDFLARE_API_HEADERS goes before the token in wrangler")]
@@ -618,6 +641,37 @@ fn folders_that_the_words_or_a_scripts_text_lead_to_count() {
 }
 
 #[test]
+fn a_shells_text_is_read_as_a_shell_reads_it() {
+    let (config, account) = (two_accounts(), "wrangler.toml, line 4: account_id");
+    let named =
+        |text: &str| Case::new(&[("wrangler.toml", &config), ("x.sh", text)]).said("bash -n x.sh", &[]);
+    for text in [
+        "sh <<E\nwrangler deploy -e staging\nE\n",
+        "bash -s <<-'E E' | cat\n\twrangler deploy -e staging\n\tE E\n",
+        "bash <<< 'wrangler deploy -e staging'\n",
+        "cat <<E\nit's $(wrangler deploy -e staging)\nE\n",
+        "cat <<E\nit's\nE\nwrangler deploy -e staging\n",
+        "cat <<E; cat <<F\n'\nE\n\"\nF\nwrangler deploy -e staging\n",
+        "wrangler deploy -e $'stag\\x69ng'\n",
+        "x \"$(echo ')' \"(\" # don't )\n)\" && wrangler deploy -e staging\n",
+        "wrangler deploy -e \"stag\\\ning\"\n",
+        "x $(( 1 << 2 ))\nwrangler deploy -e staging\n",
+    ] {
+        assert!(named(text).contains(account), "{text}: {}", named(text));
+    }
+    for text in ["cat <<E\nwrangler deploy -e staging\nE\n", "cat <<'E'\n$(wrangler deploy -e staging)\nE\n"]
+    {
+        assert_eq!(named(text), "", "{text}");
+    }
+    let own = Case::new(&[]);
+    for text in ["echo \"", "echo '", "echo $(", "echo `", "cat <<E\nx"] {
+        own.places.write("code/x.sh", text);
+        own.refused("sh x.sh", &[], "can't be read to its end");
+    }
+    own.fine("make 'it is not a shell that reads \"'");
+}
+
+#[test]
 fn the_account_that_wrangler_pages_has_kept_counts_for_the_versions_that_take_it() {
     let cache = format!("{{\n \"account_id\": \"{BETA}\",\n \"project_name\": \"x\" }}");
     let kept = "node_modules/.cache/wrangler/pages.json";
@@ -793,4 +847,15 @@ fn what_cannot_be_understood_is_named() {
     case.fine("npm run s9");
     let text = format!("{{\"scripts\":{{\"x\":{:?}}}}}", "true;".repeat(2_000));
     Case::new(&[("package.json", &text)]).possible("npm run x", "calls more programs than are looked at");
+    // Nothing takes longer than the bounds: neither what is called, nor what is only set, or gone to.
+    let most = "calls more programs than are looked at";
+    for line in [":", "A=1", "cd $X", "cd /", "export A=1", "if a; then npm run y; fi", "make -e e$N"] {
+        let text = format!("{line}\n").repeat(200_000 / (line.len() + 1));
+        let case = Case::new(&[("x.sh", &text), ("package.json", "{\"scripts\":{\"y\":\"wrangler\"}}")]);
+        case.refused("sh x.sh", &[], if line == "cd $X" { "line 1: goes to $X" } else { most });
+    }
+    let names = (0..100).map(|n| format!("make -e e{n}\n")).collect::<Vec<_>>().concat();
+    Case::new(&[("x.sh", &names)]).refused("sh x.sh", &[], "names more than 64 environments");
+    let tasks = (0..100).map(|n| format!(" t{n} t0")).collect::<Vec<_>>().concat();
+    Case::new(&[]).possible(&format!("turbo run{tasks}"), "runs more than 64 tasks");
 }

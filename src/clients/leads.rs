@@ -6,9 +6,11 @@
 //! then, and [`super::hazards`] takes into account whatever lies there. What can be seen all the same (in the words, in
 //! scripts, in what scripts call) is evidence, by which a person is warned.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
 use super::packages::{NAME as PACKAGE, Package, Workspace, is_env_file, nearest};
 use super::programs::{EnvFiles, Filter, Program, Role, Verbs, called};
@@ -23,6 +25,10 @@ const COMMANDS: usize = 500;
 const PATHS: usize = 64;
 /// The most `.env` files that a command may name.
 const ENV_FILES: usize = 8;
+/// The most environments, tasks and unknown things that are told apart.
+const NAMES: usize = 64;
+/// The most folders that are led to.
+const FOLDERS: usize = 1024;
 /// The most that is read of a script's file, in bytes.
 const SCRIPT: u64 = 256 * 1024;
 
@@ -172,7 +178,13 @@ impl Leads {
     /// Of a command with its arguments; without any, of a shell, in which anything may follow.
     #[must_use]
     pub fn of(command: &[OsString], directory: &Path, home: &Path) -> Self {
-        let mut walk = Walk { home, left: COMMANDS, leads: Self { is_sure: true, ..Self::default() } };
+        let mut walk = Walk {
+            home,
+            left: COMMANDS,
+            read: HashMap::new(),
+            workspaces: HashMap::new(),
+            leads: Self { is_sure: true, ..Self::default() },
+        };
         walk.leads.folders.push(Folder { path: directory.to_owned(), level: Level::Reached });
         let at = At {
             folder: directory.to_owned(),
@@ -204,9 +216,28 @@ struct At {
     depth: u8,
 }
 
+impl At {
+    /// The place of what belongs to the whole command.
+    fn nowhere() -> Self {
+        Self {
+            folder: PathBuf::new(),
+            variables: Variables::default(),
+            inherited: Vec::new(),
+            file: None,
+            line: None,
+            depth: 0,
+        }
+    }
+}
+
 struct Walk<'a> {
     home: &'a Path,
+    /// How many more commands are read.
     left: usize,
+    /// The packages that were read, by their folders.
+    read: HashMap<PathBuf, Option<Rc<Package>>>,
+    /// The workspaces, by the folders from which they were looked for.
+    workspaces: HashMap<PathBuf, Rc<Workspace>>,
     leads: Leads,
 }
 
@@ -332,14 +363,24 @@ impl Walk<'_> {
             at.variables.assign(name, &value);
         }
         let Some(head) = words.first() else { return };
-        if self.left == 0 {
-            return self.unknown(&at, "calls more programs than are looked at".to_owned());
+        if !self.may_read(&at) {
+            return;
         }
-        self.left -= 1;
         match head.program().and_then(called) {
             Some(program) => self.known(program, words, &at),
             None => self.other(words, &at),
         }
+    }
+
+    /// Takes one command from those that may be read. The first one beyond them is told, and no other.
+    fn may_read(&mut self, at: &At) -> bool {
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            if left == 0 {
+                self.tell(at, "calls more programs than are looked at".to_owned());
+            }
+        }
+        self.left > 0
     }
 
     fn known(&mut self, program: &'static Program, words: &[Word], at: &At) {
@@ -527,7 +568,7 @@ impl Walk<'_> {
         self.evidence(words, &at);
         if program.name == "npm-run-all" {
             for name in parsed.positionals.iter().filter_map(|(place, _)| words.get(*place)) {
-                self.run_script(read.as_ref(), name.str(), &[], &at);
+                self.run_script(read.as_deref(), name.str(), &[], &at);
             }
             return;
         }
@@ -543,7 +584,7 @@ impl Walk<'_> {
                 words.get(after..).unwrap_or_default().to_vec()
             }
         };
-        self.run_script(read.as_ref(), name, &further, &at);
+        self.run_script(read.as_deref(), name, &further, &at);
     }
 
     /// A manager that runs a file itself, as bun does.
@@ -565,7 +606,16 @@ impl Walk<'_> {
         // `nx run PACKAGE:TASK`, `turbo run PACKAGE#TASK`.
         let is_word =
             |word: &&Word| !matches!(word.str(), "run" | "run-many" | "affected" | "exec" | "foreach");
-        let names: Vec<&str> = positionals.filter(is_word).map(Word::str).collect();
+        let mut names: Vec<&str> = Vec::new();
+        for name in positionals.filter(is_word).map(Word::str) {
+            if names.len() == NAMES {
+                self.tell(&at, format!("runs more than {NAMES} tasks"));
+                break;
+            }
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         let task = |name: &str| name.rsplit([':', '#']).next().unwrap_or_default().to_owned();
         let mut filtered = Self::filtered(program, &parsed, &at);
         if let Some(filtered) = &mut filtered {
@@ -626,13 +676,16 @@ impl Walk<'_> {
             }
             let text = word.text.to_string_lossy();
             if text.contains(char::is_whitespace) {
-                self.text(&text, &[], &inner);
+                // It need not be a shell's.
+                let mut pieces = pieces(&text);
+                pieces.retain(|piece| !matches!(piece, Piece::Unended(_)));
+                self.pieces(pieces, &inner);
             }
             // `concurrently npm:deploy`
             if let Some(name) = text.strip_prefix("npm:") {
                 let package = nearest(&at.folder, self.home).map(Path::to_owned);
                 let package = package.and_then(|folder| self.package(&folder, at));
-                self.run_script(package.as_ref(), name, &[], at);
+                self.run_script(package.as_deref(), name, &[], at);
             }
             let program = word.program().and_then(called).filter(|row| row.role != Role::Harmless);
             if program.is_some() {
@@ -705,9 +758,14 @@ impl Walk<'_> {
     /// An environment that words name.
     fn name(&mut self, value: Option<&Word>) {
         let Some(Value::Known(name)) = value.map(Value::of) else { return };
-        if !self.leads.names.contains(&name) {
-            self.leads.names.push(name);
+        if self.leads.names.contains(&name) {
+            return;
         }
+        if self.leads.names.len() < NAMES {
+            return self.leads.names.push(name);
+        }
+        let what = format!("names more than {NAMES} environments");
+        self.tell(&At::nowhere(), what);
     }
 
     /// The commands of a shell's text, to the last of which `further` words are added.
@@ -716,13 +774,33 @@ impl Walk<'_> {
         if let Some(Piece::Command(words, _)) = pieces.last_mut() {
             words.extend(further.iter().cloned());
         }
+        self.pieces(pieces, at);
+    }
+
+    fn pieces(&mut self, pieces: Vec<Piece>, at: &At) {
         let mut at = at.clone();
         let is_file = at.line.is_none() && at.file.is_some();
         let mut outer = Vec::new();
         for piece in pieces {
+            if self.left == 0 {
+                return;
+            }
             match piece {
                 Piece::Open => outer.push(at.clone()),
                 Piece::Close => at = outer.pop().unwrap_or(at),
+                Piece::Unended(line) => {
+                    let line = if is_file { Some(line) } else { at.line };
+                    self.unknown(&At { line, ..at.clone() }, "can't be read to its end".to_owned());
+                }
+                Piece::Document(words, text, line) => {
+                    let is_shell = |word: &Word| {
+                        word.program().and_then(called).is_some_and(|row| row.role == Role::Shell)
+                    };
+                    if words.iter().any(is_shell) && self.may_read(&at) {
+                        let line = if is_file { Some(line) } else { at.line };
+                        self.text(&text, &[], &At { line, ..at.clone() });
+                    }
+                }
                 Piece::Command(words, line) => {
                     let mut here = at.clone();
                     if is_file {
@@ -745,9 +823,15 @@ impl Walk<'_> {
         };
         let words = words.get(words.iter().take_while(is_prefix).count()..).unwrap_or_default();
         if words.iter().all(|word| word.assignment().is_some()) {
+            self.may_read(at);
             for (name, value) in words.iter().filter_map(Word::assignment) {
                 after.variables.assign(name, &value);
             }
+            return;
+        }
+        let is_own = ["cd", "pushd", "chdir", "export", "set", "declare", "typeset", ".", "source"]
+            .contains(&words.first().map(Word::str).unwrap_or_default());
+        if is_own && !self.may_read(at) {
             return;
         }
         let argument = || words.iter().skip(1).find(|word| !word.is_option() || word.str() == "-");
@@ -814,15 +898,26 @@ impl Walk<'_> {
         self.text(&text, &[], &at);
     }
 
-    fn package(&mut self, folder: &Path, at: &At) -> Option<Package> {
-        match Package::read(folder) {
-            Ok(package) => package,
+    fn package(&mut self, folder: &Path, at: &At) -> Option<Rc<Package>> {
+        if let Some(read) = self.read.get(folder) {
+            return read.clone();
+        }
+        let package = match Package::read(folder) {
+            Ok(package) => package.map(Rc::new),
             Err(why) => {
                 let at = At { file: Some(folder.join(PACKAGE)), line: None, ..at.clone() };
                 self.unknown(&at, format!("{why}, so its scripts were not looked through"));
                 None
             }
-        }
+        };
+        self.read.insert(folder.to_owned(), package.clone());
+        package
+    }
+
+    fn workspace(&mut self, folder: &Path) -> Rc<Workspace> {
+        let home = self.home;
+        let found = self.workspaces.entry(folder.to_owned());
+        Rc::clone(found.or_insert_with(|| Rc::new(Workspace::around(folder, home))))
     }
 
     /// A script of a package, with what runs before and after it.
@@ -851,7 +946,7 @@ impl Walk<'_> {
             return Vec::new();
         }
         self.leads.is_sure = false;
-        let workspace = Workspace::around(&at.folder, self.home);
+        let workspace = self.workspace(&at.folder);
         if !workspace.is_whole {
             self.unknown(at, "has more packages in its workspace than are looked at".to_owned());
         }
@@ -862,12 +957,15 @@ impl Walk<'_> {
         }
         let all = if named.is_empty() { &workspace.folders } else { &named };
         for folder in all {
+            if self.left == 0 {
+                break;
+            }
             let package = script.and_then(|_| self.package(folder, at));
-            self.run_script(package.as_ref(), script.unwrap_or_default(), &[], at);
+            self.run_script(package.as_deref(), script.unwrap_or_default(), &[], at);
         }
         let root = nearest(&at.folder, self.home).map(Path::to_owned);
         let root = root.filter(|_| named.is_empty()).and_then(|folder| self.package(&folder, at));
-        self.run_script(root.as_ref(), script.unwrap_or_default(), &[], at);
+        self.run_script(root.as_deref(), script.unwrap_or_default(), &[], at);
         named
     }
 
@@ -932,13 +1030,22 @@ impl Walk<'_> {
 
     fn reach(&mut self, path: &Path, level: Level) {
         let path = real(path);
+        let is_full = self.leads.folders.len() >= FOLDERS;
         match self.leads.folders.iter_mut().find(|folder| folder.path == path) {
             Some(folder) => folder.level = folder.level.max(level),
-            None => self.leads.folders.push(Folder { path, level }),
+            None if !is_full => self.leads.folders.push(Folder { path, level }),
+            None => self.tell(&At::nowhere(), format!("leads to more than {FOLDERS} folders")),
         }
     }
 
+    /// Of many unknown things the first ones are told: one is enough to refuse the command.
     fn unknown(&mut self, at: &At, what: String) {
+        if self.leads.unknown.len() < NAMES {
+            self.tell(at, what);
+        }
+    }
+
+    fn tell(&mut self, at: &At, what: String) {
         let unknown = Unknown { file: at.file.clone(), line: at.line, what };
         if !self.leads.unknown.contains(&unknown) {
             self.leads.unknown.push(unknown);

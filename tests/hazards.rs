@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -344,10 +344,19 @@ impl Case {
             "wrangler", "alchemy", "npm", "npx", "pnpm", "yarn", "bun", "make", "turbo", "cli4", "python3",
             "next", "vite",
         ];
-        for name in programs
-            .iter()
-            .chain(&["dotenv", "dotenvx", "tsx", "sst", "sudo", "env-cmd", "nx", "tool", "deno"])
-        {
+        for name in programs.iter().chain(&[
+            "dotenv",
+            "dotenvx",
+            "tsx",
+            "sst",
+            "sudo",
+            "env-cmd",
+            "nx",
+            "tool",
+            "deno",
+            "pulumi",
+            "terraform",
+        ]) {
             write_program(&places.path("bin").join(name), "#!/bin/sh\n");
         }
         let path = format!("{}:{}", places.text("bin"), std::env::var("PATH").expect("set"));
@@ -527,7 +536,12 @@ fn a_named_environments_env_file_counts_behind_a_script() {
     case.possible("npm run plain", key);
     case.fine("wrangler deploy");
     // Every file of that kind, however it is called.
-    for name in [".env.prod.local", ".env-old", ".env.example"] {
+    for name in [".env.example", ".env.sample", ".env.template", ".env.staging.dist"] {
+        let case = Case::new(&[(name, PAIR)]);
+        case.fine("make x");
+        case.evident(&format!("tool --file={name}"), name);
+    }
+    for name in [".env.prod.local", ".env-old", ".env.examples"] {
         let case = Case::new(&[(name, PAIR)]);
         case.possible("make x", &format!("{name}, line 1: CLOUDFLARE_API_KEY"));
         case.evident(&format!("tool --file={name}"), name);
@@ -637,7 +651,40 @@ fn folders_that_the_words_or_a_scripts_text_lead_to_count() {
     case.evident("pnpm --filter api x", account);
     case.evident("npm run x -w @acme/api", account);
     case.possible("nx run-many -t lint", account);
-    case.possible("pnpm -r lint", account);
+    for line in [
+        "pnpm -r lint",
+        "pnpm -r exec wrangler deploy",
+        "pnpm recursive exec wrangler deploy",
+        "npm exec -ws wrangler deploy",
+        "npx --workspaces wrangler deploy",
+        "npm run x --workspaces",
+        "pnpm --recursive run x",
+        "pulumi -C packages/api up",
+    ] {
+        case.evident(line, account);
+    }
+    case.places.pin("code/tf", format!("account = \"{BETA}\""));
+    case.run(&[], "terraform -chdir=tf plan", &[])
+        .expect_error(125, "~/code/tf/.alchemy.toml is for account");
+    // Folders that are known only when it runs.
+    for folder in ["/nowhere", "../nowhere", "{packages,x}", "~nobody", "~nobody/x"] {
+        case.refused(&format!("sh -c 'true || cd {folder}'"), &[], &format!("the command goes to {folder}"));
+    }
+    case.refused("sh -c 'CDPATH=/tmp; true || cd packages'", &[], "the command goes to packages");
+    case.fine("sh -c 'true || cd nowhere'");
+    // A script is read by what its first line says.
+    for first in
+        ["", "#!/bin/sh -e", "#!/usr/bin/env bash", "#! /usr/bin/env -S bash -e", "#!/usr/bin/env -S A=1 sh"]
+    {
+        case.places.write("code/run", format!("{first}\ntrue || cd packages/api\n"));
+        let script = case.places.path("code/run");
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("executable");
+        case.evident("./run", account);
+    }
+    case.places.write("code/run", "#!/usr/bin/env cat\n");
+    case.fine("./run");
+    case.places.write("code/run", "#!/usr/bin/tail\n");
+    case.possible("./run", "run, which is no script of a shell");
 }
 
 #[test]
@@ -784,6 +831,8 @@ fn programs_that_keep_variables_back_are_said_and_refused() {
     for line in [
         "turbo run deploy",
         "turbo deploy",
+        "turbo watch deploy",
+        "turbo --log-level ls run deploy",
         "npx turbo run deploy",
         "npm run d",
         "timeout 9 turbo run deploy",
@@ -795,6 +844,8 @@ fn programs_that_keep_variables_back_are_said_and_refused() {
     for line in [
         "turbo run deploy --env-mode=loose",
         "turbo run deploy --env-mode loose",
+        "turbo --ui deploy ls",
+        "turbo prune deploy",
         "npm run l",
         "sh -c 'TURBO_ENV_MODE=loose turbo run deploy'",
     ] {
@@ -822,13 +873,18 @@ fn programs_that_keep_variables_back_are_said_and_refused() {
         ("env - wrangler deploy", "env"),
         ("sudo wrangler deploy", "sudo"),
         ("sudo -u me wrangler deploy", "sudo"),
+        ("sudo --preserve-env=PATH,CLOUDFLARE_ACCOUNT_ID wrangler deploy", "sudo"),
         ("sh -c 'env -i wrangler deploy'", "env"),
     ] {
         case.refused(line, &[], &format!("runs {name}, which keeps the token"));
     }
-    for line in
-        ["env A=1 wrangler deploy", "sudo -E wrangler deploy", "sudo -EH wrangler deploy", "env A=1 true"]
-    {
+    for line in [
+        "env A=1 wrangler deploy",
+        "sudo --preserve-env=CLOUDFLARE_API_TOKEN,CLOUDFLARE_ACCOUNT_ID wrangler deploy",
+        "sudo -E wrangler deploy",
+        "sudo -EH wrangler deploy",
+        "env A=1 true",
+    ] {
         case.run(&["--strict"], line, &[]).expect_code(0);
     }
 }

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::leads::{Filtered, Leads, Level, Value, Visit};
-use super::packages::{Version, Workspace, is_env_file, version, within};
+use super::packages::{Version, Workspace, is_env_file, is_template, version, within};
 use super::programs::{Filter, Program, Reads, Rules, called};
 use super::turbo::{self, Mode, Passing, Turbo};
 use super::{cloudflare_cfg, jsonc};
@@ -421,13 +421,13 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Whatever is called `.env…` in a folder, each file as a program may be named it. A template's entries without
-    /// values are none.
+    /// Whatever is called `.env…` in a folder, each file as a program may be named it. A template is none, and
+    /// neither is an entry without a value.
     fn all_env_files(&mut self, folder: &Path) {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let mut seen = 0;
         let names = entries.inspect(|_| seen += 1).take(ENTRIES).map(|entry| entry.file_name());
-        let mut names: Vec<OsString> = names.filter(|name| is_env_file(name)).collect();
+        let mut names: Vec<OsString> = names.filter(|name| is_env_file(name) && !is_template(name)).collect();
         names.sort();
         if seen == ENTRIES || names.len() > FILES {
             let effect =
@@ -613,6 +613,10 @@ impl<'a> Look<'a> {
     fn filter(&mut self, filtered: &Filtered) {
         if filtered.program.filter == Some(Filter::Turbo) {
             return self.turbo(filtered);
+        }
+        let is_kept = |name: &&str| filtered.kept.iter().any(|kept| kept == name);
+        if self.scene.given.variables().iter().all(is_kept) {
+            return;
         }
         let effect = format!(
             "runs {}, which keeps the {} from what it starts: that uses another sign-in, or none",

@@ -44,6 +44,10 @@ const WITH_SCRIPT: [&[&str]; 7] = [
     &["triggers", "deploy"],
 ];
 
+/// The commands of turbo that run no tasks.
+const TURBO_WITHOUT_TASKS: [&str; 11] =
+    ["ls", "prune", "login", "logout", "link", "unlink", "daemon", "gen", "generate", "query", "info"];
+
 /// A value that words give.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
@@ -95,10 +99,13 @@ pub struct Variables {
     pub mode: Option<Value>,
     /// `TURBO_ENV_MODE`.
     pub turbo: Option<Value>,
+    /// `CDPATH` is set, by which a shell looks for folders.
+    pub has_cdpath: bool,
 }
 
 impl Variables {
     fn assign(&mut self, name: &str, value: &Word) {
+        self.has_cdpath |= name == "CDPATH" && !value.text.is_empty();
         let place = match name {
             "CLOUDFLARE_ENV" => &mut self.environment,
             "NODE_ENV" => &mut self.mode,
@@ -153,6 +160,8 @@ pub struct Filtered {
     pub folder: PathBuf,
     /// What turbo is to run.
     pub tasks: Vec<String>,
+    /// The variables that its words let through.
+    pub kept: Vec<String>,
     /// `--env-mode`, else what an assignment says.
     pub mode: Option<Value>,
 }
@@ -254,6 +263,8 @@ struct Parsed<'w> {
     flags: Vec<&'w str>,
     /// The places of the words that are no options, and whether such a one may be an option's value.
     positionals: Vec<(usize, bool)>,
+    /// The variables that `--preserve-env=` names.
+    kept: Vec<String>,
     /// The place of `--`.
     end: Option<usize>,
     /// The place behind the text.
@@ -286,6 +297,10 @@ impl<'w> Parsed<'w> {
                 continue;
             };
             may_be_value = false;
+            if let ("--preserve-env", Some(list)) = (name, &attached) {
+                this.kept.extend(list.str().split(',').map(str::to_owned));
+                continue;
+            }
             this.flags.push(name);
             let is = |names: &[&str]| names.contains(&name);
             let has_value = [
@@ -346,6 +361,12 @@ impl<'w> Parsed<'w> {
             names.contains(flag) || short.any(|letter| letters.contains(letter))
         };
         self.flags.iter().any(is_one)
+    }
+
+    /// An option says that every package of the workspace is meant.
+    fn has_all_packages(&self, program: &Program) -> bool {
+        self.flags.iter().any(|flag| matches!(*flag, "--workspaces" | "-ws" | "--recursive"))
+            || (program.name == "pnpm" && self.has(&["-r"]))
     }
 
     /// Where the words of another program begin.
@@ -470,6 +491,11 @@ impl Walk<'_> {
         if !parsed.packages.is_empty() {
             self.packages(&parsed, &at, None);
         }
+        if program.name == "npx" && parsed.has_all_packages(program) {
+            for folder in self.every_package(&at) {
+                self.command(rest, &At { folder, ..at.clone() });
+            }
+        }
         let is_plain = program.filter.is_none() && program.rules.is_empty();
         let has_rest = rest.iter().any(|word| word.assignment().is_none());
         if !is_plain && (has_rest || parsed.text.is_some()) {
@@ -495,17 +521,36 @@ impl Walk<'_> {
         let words = words.get(1..).unwrap_or_default();
         let parsed = Parsed::of(program, &[], words, false);
         let start = self.enter(parsed.folder.as_ref(), at);
-        let at = At { folder: start, ..at.clone() };
+        let mut at = At { folder: start, ..at.clone() };
+        if program.name == "pnpm"
+            && parsed.has(&["-w", "--workspace-root"])
+            && let Some(root) = self.workspace(&at.folder).root.clone()
+        {
+            self.reach(&root, Level::Reached);
+            at.folder = real(&root);
+        }
         let package = nearest(&at.folder, self.home).map(Path::to_owned);
         if !program.rules.is_empty() && !parsed.env_files.is_empty() {
             let visit = self.visit(program, &parsed, &at.folder, &at);
             self.leads.visits.push(visit);
         }
         let mut positionals = parsed.positionals.iter().map(|(place, _)| *place);
-        let Some(place) = positionals.next() else {
+        let mut is_in_all = parsed.has_all_packages(program);
+        let mut place = positionals.next();
+        let is_recursive = |place: usize| {
+            words.get(place).is_some_and(|word| matches!(word.str(), "recursive" | "multi" | "m"))
+        };
+        if program.name == "pnpm" && place.is_some_and(is_recursive) {
+            is_in_all = true;
+            place = positionals.next();
+        }
+        let Some(place) = place else {
             self.leads.is_sure = false;
             return self.evidence(words, &at);
         };
+        if is_in_all {
+            self.every_package(&at);
+        }
         let verb = words.get(place).map(Word::str).unwrap_or_default();
         if verbs.exec.contains(&verb) {
             let rest = words.get(place + 1..).unwrap_or_default();
@@ -515,7 +560,11 @@ impl Walk<'_> {
                 self.text(&text.text.to_string_lossy(), &[], &at);
             }
             let rest = inner.rest().and_then(|place| rest.get(place..)).unwrap_or_default();
-            for folder in self.packages(&parsed, &at, None) {
+            let mut folders = self.packages(&parsed, &at, None);
+            if is_in_all && parsed.packages.is_empty() {
+                folders = self.every_package(&at);
+            }
+            for folder in folders {
                 self.command(rest, &At { folder, ..at.clone() });
             }
             return self.command(rest, &at);
@@ -535,8 +584,6 @@ impl Walk<'_> {
         }
         let is_bare = script.is_none() && verbs.is_bare;
         let name = script.or(is_bare.then_some(verb)).unwrap_or_default();
-        let is_in_all = parsed.has(&["--workspaces", "-ws", "--recursive"])
-            || (program.name == "pnpm" && parsed.has(&["-r"]));
         if is_in_all || !parsed.packages.is_empty() {
             self.evidence(words, &at);
             self.leads.is_sure = false;
@@ -604,8 +651,15 @@ impl Walk<'_> {
         self.evidence(words, &at);
         let positionals = parsed.positionals.iter().filter_map(|(place, _)| words.get(*place));
         // `nx run PACKAGE:TASK`, `turbo run PACKAGE#TASK`.
-        let is_word =
-            |word: &&Word| !matches!(word.str(), "run" | "run-many" | "affected" | "exec" | "foreach");
+        let is_turbo = program.filter == Some(Filter::Turbo);
+        let is_word = |word: &&Word| {
+            !matches!(word.str(), "run" | "run-many" | "affected" | "exec" | "foreach")
+                && !(is_turbo && word.str() == "watch")
+        };
+        let mut positionals = positionals.peekable();
+        if is_turbo && positionals.peek().is_some_and(|word| TURBO_WITHOUT_TASKS.contains(&word.str())) {
+            return;
+        }
         let mut names: Vec<&str> = Vec::new();
         for name in positionals.filter(is_word).map(Word::str) {
             if names.len() == NAMES {
@@ -883,9 +937,12 @@ impl Walk<'_> {
             Ok(None) | Err(_) => return,
         };
         let text = String::from_utf8_lossy(&small.bytes);
-        let first = text.lines().next().unwrap_or_default().trim_end();
-        let is_script = is_shells || is_named || (first.starts_with("#!") && first.ends_with("sh"));
-        if !is_script || text.contains('\0') {
+        if text.contains('\0') {
+            return;
+        }
+        let first = text.lines().next().unwrap_or_default();
+        let interpreter = first.strip_prefix("#!").filter(|_| !is_shells).map(interpreter);
+        if interpreter.is_some() && is_installed(&path) {
             return;
         }
         if let Some(parent) = path.parent() {
@@ -894,8 +951,20 @@ impl Walk<'_> {
         if at.depth == 0 {
             return self.unknown(at, format!("runs scripts that run more than {DEPTH} others"));
         }
-        let at = At { file: Some(path.clone()), line: None, depth: at.depth - 1, ..at.clone() };
-        self.text(&text, &[], &at);
+        let at = At { depth: at.depth - 1, ..at.clone() };
+        // A text without `#!` is run by the shell that calls it.
+        let Some(mut words) = interpreter else {
+            return self.text(&text, &[], &At { file: Some(path), line: None, ..at });
+        };
+        let is_env =
+            |word: &&Word| word.is_option() || word.assignment().is_some() || word.program() == Some("env");
+        let program = words.iter().find(|word| !is_env(word));
+        if program.and_then(Word::program).and_then(called).is_none() {
+            let what = format!("runs {}, which is no script of a shell", path.display());
+            return self.unknown(&at, what);
+        }
+        words.push(Word::given(path.as_os_str()));
+        self.command(&words, &at);
     }
 
     fn package(&mut self, folder: &Path, at: &At) -> Option<Rc<Package>> {
@@ -912,6 +981,19 @@ impl Walk<'_> {
         };
         self.read.insert(folder.to_owned(), package.clone());
         package
+    }
+
+    /// The folders of all packages of the workspace, which are reached.
+    fn every_package(&mut self, at: &At) -> Vec<PathBuf> {
+        self.leads.is_sure = false;
+        let workspace = self.workspace(&at.folder);
+        if !workspace.is_whole {
+            self.unknown(at, "has more packages in its workspace than are looked at".to_owned());
+        }
+        for folder in &workspace.folders {
+            self.reach(folder, Level::Reached);
+        }
+        workspace.folders.iter().map(|folder| real(folder)).collect()
     }
 
     fn workspace(&mut self, folder: &Path) -> Rc<Workspace> {
@@ -981,6 +1063,7 @@ impl Walk<'_> {
             line: at.line,
             folder: at.folder.clone(),
             tasks: Vec::new(),
+            kept: parsed.kept.clone(),
             mode: None,
         })
     }
@@ -1007,7 +1090,18 @@ impl Walk<'_> {
     /// The folder that a word leads to from where a command runs, which is reached by it.
     fn enter(&mut self, word: Option<&Word>, at: &At) -> PathBuf {
         let Some(word) = word else { return at.folder.clone() };
-        if let Some(path) = self.path(word, &at.folder).filter(|_| word.str() != "-") {
+        let text = word.text.to_string_lossy();
+        // A shell looks elsewhere for a folder by `CDPATH`, and makes other words of braces and `~NAME`.
+        let is_elsewhere = text == "-"
+            || (text.starts_with('~') && text.len() > 1 && !text.starts_with("~/"))
+            || (at.variables.has_cdpath && !text.starts_with(['/', '.', '~']));
+        let is_below = |path: &Path| {
+            path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+        };
+        let may_be_absent = is_below(Path::new(&word.text)) && !text.contains(['{', '}', '~']);
+        let path =
+            self.path(word, &at.folder).filter(|path| !is_elsewhere && (may_be_absent || path.is_dir()));
+        if let Some(path) = path {
             self.reach(&path, Level::Reached);
             real(&path)
         } else {
@@ -1099,6 +1193,19 @@ impl Visit {
         };
         names.into_iter().map(|name| self.folder.join(name)).collect()
     }
+}
+
+/// The words of a `#!` line. A system hands on what follows the program as one word, which `env -S` cuts.
+fn interpreter(line: &str) -> Vec<Word> {
+    let line = line.trim();
+    let (program, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let rest = rest.trim();
+    let split = rest.strip_prefix("-S").or_else(|| rest.strip_prefix("--split-string="));
+    let words = split.map_or(vec![rest], |text| text.split_whitespace().collect());
+    std::iter::once(program)
+        .chain(words.into_iter().filter(|word| !word.is_empty()))
+        .map(|word| Word::given(OsStr::new(word)))
+        .collect()
 }
 
 /// True for a file of an installed package: its folder is none that a person works in.

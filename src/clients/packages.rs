@@ -112,6 +112,8 @@ pub fn within<'a>(directory: &'a Path, home: &Path) -> impl Iterator<Item = &'a 
 /// The folders of a workspace.
 #[derive(Debug, Default)]
 pub struct Workspace {
+    /// Its root.
+    pub root: Option<PathBuf>,
     /// The folders of its packages.
     pub folders: Vec<PathBuf>,
     /// False where there are more than are looked at, or where they could not be found.
@@ -140,6 +142,7 @@ impl Workspace {
             if patterns.is_empty() {
                 continue;
             }
+            this.root = Some(at.to_owned());
             // What a pattern takes out is looked at all the same.
             for pattern in patterns.iter().filter(|pattern| !pattern.starts_with('!')) {
                 let parts: Vec<&str> = pattern.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
@@ -257,6 +260,13 @@ impl Version {
         let mut numbers = text.split('.').map(str::parse);
         Some(Self(numbers.next()?.ok()?, numbers.next()?.ok()?))
     }
+}
+
+/// True for the name of a template of `.env` files: no program loads it unless it is named.
+#[must_use]
+pub fn is_template(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    [".example", ".sample", ".template", ".dist"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// True for the name of a `.env` file: what direnv runs is none.

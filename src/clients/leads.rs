@@ -554,20 +554,7 @@ impl Walk<'_> {
         let verb = words.get(place).map(Word::str).unwrap_or_default();
         if verbs.exec.contains(&verb) {
             let rest = words.get(place + 1..).unwrap_or_default();
-            let inner = Parsed::of(program, &["--package", "-p"], rest, true);
-            if let Some(text) = &inner.text {
-                self.leads.is_sure = false;
-                self.text(&text.text.to_string_lossy(), &[], &at);
-            }
-            let rest = inner.rest().and_then(|place| rest.get(place..)).unwrap_or_default();
-            let mut folders = self.packages(&parsed, &at, None);
-            if is_in_all && parsed.packages.is_empty() {
-                folders = self.every_package(&at);
-            }
-            for folder in folders {
-                self.command(rest, &At { folder, ..at.clone() });
-            }
-            return self.command(rest, &at);
+            return self.manager_exec(program, &parsed, is_in_all, rest, &at);
         }
         if program.name == "yarn" && matches!(verb, "workspace" | "workspaces") {
             return self.monorepo(program, words, &at);
@@ -634,6 +621,31 @@ impl Walk<'_> {
         self.run_script(read.as_deref(), name, &further, &at);
     }
 
+    /// A manager that runs a program: `rest` is what follows its verb.
+    fn manager_exec(
+        &mut self,
+        program: &'static Program,
+        parsed: &Parsed,
+        is_in_all: bool,
+        rest: &[Word],
+        at: &At,
+    ) {
+        let inner = Parsed::of(program, &["--package", "-p"], rest, true);
+        if let Some(text) = &inner.text {
+            self.leads.is_sure = false;
+            self.text(&text.text.to_string_lossy(), &[], at);
+        }
+        let rest = inner.rest().and_then(|place| rest.get(place..)).unwrap_or_default();
+        let mut folders = self.packages(parsed, at, None);
+        if is_in_all && parsed.packages.is_empty() {
+            folders = self.every_package(at);
+        }
+        for folder in folders {
+            self.command(rest, &At { folder, ..at.clone() });
+        }
+        self.command(rest, at);
+    }
+
     /// A manager that runs a file itself, as bun does.
     fn runtime_of(&mut self, program: &'static Program, words: &[Word], at: &At) {
         let words: Vec<Word> =
@@ -653,8 +665,8 @@ impl Walk<'_> {
         // `nx run PACKAGE:TASK`, `turbo run PACKAGE#TASK`.
         let is_turbo = program.filter == Some(Filter::Turbo);
         let is_word = |word: &&Word| {
-            !matches!(word.str(), "run" | "run-many" | "affected" | "exec" | "foreach")
-                && !(is_turbo && word.str() == "watch")
+            let is_verb = matches!(word.str(), "run" | "run-many" | "affected" | "exec" | "foreach");
+            !is_verb && (!is_turbo || word.str() != "watch")
         };
         let mut positionals = positionals.peekable();
         if is_turbo && positionals.peek().is_some_and(|word| TURBO_WITHOUT_TASKS.contains(&word.str())) {

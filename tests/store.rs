@@ -251,6 +251,86 @@ fn a_rename_that_was_killed_at_its_end_is_ended_by_the_same_once_more() {
 }
 
 #[test]
+fn a_renamed_profile_owns_nothing_that_lay_under_its_new_name() {
+    let documents = ["cloudflare.json", "native.json", ".cloudflare.json.aside.tmp"];
+    let stray = |home: &Home| {
+        for document in documents {
+            home.write_private(&format!("credentials/new/{document}"), &age::document("tok-stranger"));
+        }
+        home.write_private("encrypted/new.age", "sealed");
+    };
+    let no_stray = |home: &Home| {
+        let left = home.snapshot().into_iter().filter(|(_, (_, content))| {
+            String::from_utf8_lossy(content).contains("tok-stranger") || content == b"sealed"
+        });
+        let left: Vec<_> = left.map(|(path, _)| path).filter(|path| !path.ends_with("new.age")).collect();
+        assert!(left.is_empty(), "{left:?}");
+    };
+    let home = Home::new();
+    home.token_profile("old", "tok-example");
+    stray(&home);
+    home.run(&["profile", "rename", "old", "new"]).expect_code(0);
+    assert_eq!(home.run(&["token", "new"]).expect_code(0).stdout, "tok-example\n");
+    let without = || {
+        let home = Home::new();
+        home.token_profile("old", "tok-example");
+        fs::remove_file(home.alchemy("credentials/old/cloudflare.json")).expect("removed");
+        home
+    };
+    let home = without();
+    stray(&home);
+    home.run(&["profile", "rename", "old", "new"]).expect_code(0);
+    home.run(&["token", "new"]).expect_only_error(1, "is missing");
+    no_stray(&home);
+
+    // Items: of the command store, which is as the keyring.
+    for (has_own, kept) in [(true, Some("tok-example\n")), (false, None)] {
+        let home = Home::new();
+        let read = "cat vault-{profile} 2>/dev/null || true";
+        let commands = ["--read-command", read, "--write-command", "cat >vault-{profile}"];
+        let delete = ["--delete-command", "rm vault-{profile}"];
+        let configure = ["configure", "-p", "old", "--token-stdin", "--no-verify", "--account", ACME];
+        let configure = [&configure[..], &commands, &delete].concat();
+        run_with_input(&mut home.alchemy_command(&configure), "tok-example").expect_code(0);
+        if !has_own {
+            fs::remove_file(home.path().join("vault-old")).expect("removed");
+        }
+        stray(&home);
+        fs::write(home.path().join("vault-new"), age::document("tok-stranger")).expect("written");
+        home.run(&["profile", "rename", "old", "new"]).expect_code(0);
+        let token = home.run(&["token", "new"]);
+        match kept {
+            Some(kept) => assert_eq!(token.expect_code(0).stdout, kept),
+            None => drop(token.expect_only_error(1, "is missing")),
+        }
+        no_stray(&home);
+        assert_eq!(home.path().join("vault-new").exists(), has_own);
+    }
+
+    for has_own in [true, false] {
+        let home = Home::new();
+        let Some(identity) = age::identity(&home) else { return };
+        let configure = ["configure", "-p", "old", "--token-stdin", "--no-verify", "--account", ACME];
+        let identity = ["--identity", identity.to_str().expect("text")];
+        run_with_input(&mut home.alchemy_command(&[&configure[..], &identity].concat()), "tok-example")
+            .expect_code(0);
+        if !has_own {
+            fs::remove_file(home.alchemy("encrypted/old.age")).expect("removed");
+        }
+        stray(&home);
+        home.run(&["profile", "rename", "old", "new"]).expect_code(0);
+        let token = home.run(&["token", "new"]);
+        if has_own {
+            assert_eq!(token.expect_code(0).stdout, "tok-example\n");
+        } else {
+            drop(token.expect_only_error(1, "is missing"));
+        }
+        no_stray(&home);
+        assert_eq!(home.alchemy("encrypted/new.age").exists(), has_own);
+    }
+}
+
+#[test]
 fn a_deleted_or_renamed_profile_leaves_no_secret_that_a_killed_write_had_left() {
     for arguments in [&["profile", "delete", "prod", "--yes"][..], &["profile", "rename", "prod", "live"]] {
         let home = Home::new();

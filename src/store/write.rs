@@ -57,31 +57,39 @@ impl Store<'_> {
             self.put_back(before)?;
         }
         let prepared = edit.prepare()?;
-        let path = self.home.credential(name.as_str());
-        let mut others = vec![path.clone(), self.home.native_credential(name.as_str())];
         if let Some(before) = before.filter(|before| before.store.name() != profile.store.name()) {
             leaves(lock, &[&before.store, &profile.store]);
         }
         let mut replaced = self.about_to_replace(profile);
         self.keep(profile, document)?;
         replaced.is_changed();
-        if profile.store == StoreKind::File {
-            let path = self.document_path(profile);
-            others.retain(|other| *other != path);
-        }
-        // They must be gone before config.json names another store: what lies beside such a profile counts as
-        // a newer sign-in by npm.
-        let asides = others.iter().map(|other| atomic::set_aside(other)).collect::<Result<Vec<_>>>()?;
+        let own: Vec<_> = self.file(profile).into_iter().collect();
+        let asides = self.set_strays_aside(profile, &own)?;
         let marks = prepared.commit()?;
         // The change is made: nothing from here on takes it back, or calls it failed.
         replaced.forget();
         self.discard(asides, name);
         rescue::remove(self.home, name);
-        remove_folder(&path);
+        remove_folder(&self.home.credential(name.as_str()));
         self.wipe_left(lock, profile);
         drop(marks);
         generation::moved(self.home, &[name]);
         Ok(())
+    }
+
+    /// Takes the documents of a profile's name away that are not its `own`. They must be gone before `config.json`
+    /// names its store: beside a profile that is kept elsewhere they would count as a newer sign-in by npm, and
+    /// where it has no credential, as that.
+    pub(super) fn set_strays_aside(&self, profile: &Profile, own: &[PathBuf]) -> Result<Vec<Aside>> {
+        let name = &profile.name;
+        let is_encrypted = matches!(profile.store, StoreKind::Encrypted(_));
+        let documents =
+            [self.home.credential(name.as_str()), self.home.native_credential(name.as_str())].into_iter();
+        documents
+            .chain(is_encrypted.then(|| self.home.encrypted(name)))
+            .filter(|path| !own.contains(path))
+            .map(|path| atomic::set_aside(&path))
+            .collect()
     }
 
     /// Destroys what was set aside; what stays is said.
@@ -304,14 +312,18 @@ impl Store<'_> {
         let prepared = edit.prepare()?;
         let old = old_name.clone().map(|name| Profile { name, ..profile.clone() });
         let marks = match (&old, &profile.store) {
-            (Some(old), StoreKind::Keyring | StoreKind::Command(_)) => {
+            (_, StoreKind::Keyring | StoreKind::Command(_)) => {
+                let document = old.as_ref().map(|old| self.read_item(old, false)).transpose()?.flatten();
                 let mut replaced = self.about_to_replace(&profile);
-                if let Some(document) = self.read_item(old, false)? {
-                    self.write_item(&profile, &document.to_bytes())?;
-                    replaced.is_changed();
+                match document {
+                    Some(document) => self.write_item(&profile, &document.to_bytes())?,
+                    None => self.delete_stray_item(&profile)?,
                 }
+                replaced.is_changed();
+                let strays = self.set_strays_aside(&profile, &[])?;
                 let marks = prepared.commit()?;
                 replaced.forget();
+                self.discard(strays, to);
                 marks
             }
             (Some(old), StoreKind::Encrypted(_)) => {
@@ -375,17 +387,37 @@ impl Store<'_> {
         files: &[(PathBuf, PathBuf)],
         prepared: PreparedEdit,
     ) -> Result<MarksToLoosen> {
-        let mut replaced = Vec::new();
+        let (mut replaced, mut own) = (Vec::new(), Vec::new());
         for (old, new) in files {
-            replaced.push(self.about_to_replace_file(profile, new.clone()));
             if let Some(bytes) = trusted::read(self.home, old, Reading::Secret { waits: false })? {
+                replaced.push(self.about_to_replace_file(profile, new.clone()));
                 let written = atomic::write(new, &bytes).inspect_err(|_| remove_folder(new))?;
                 written.say(self.messages);
+                own.push(new.clone());
             }
         }
+        let strays = self.set_strays_aside(profile, &own)?;
         let marks = prepared.commit()?;
         replaced.into_iter().for_each(Replaced::forget);
+        self.discard(strays, &profile.name);
+        remove_folder(&self.home.credential(profile.name.as_str()));
         Ok(marks)
+    }
+
+    /// Deletes an item that is nobody's: a profile that is about to have its name, and no credential, would own it.
+    fn delete_stray_item(&self, profile: &Profile) -> Result<()> {
+        if matches!(self.read_item(profile, false), Ok(None)) {
+            return Ok(());
+        }
+        self.delete_item(profile)?;
+        match self.read_item(profile, false) {
+            Ok(Some(_)) => Err(Error::new(format!(
+                "the {} store has a credential of another '{}', and does not delete it",
+                profile.store, profile.name
+            ))
+            .hint("delete it by hand, or choose another name")),
+            _ => Ok(()),
+        }
     }
 
     /// Whether a newer credential may be beside a profile's store: a look or two.

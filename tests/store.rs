@@ -120,6 +120,30 @@ fn a_credential_that_others_could_read_is_made_private_and_that_is_said() {
     assert_eq!(mode(&home.alchemy("credentials/prod")), 0o700);
 }
 
+#[test]
+fn a_secret_that_others_can_change_is_closed_to_reading_too() {
+    let home = Home::new();
+    home.token_profile("prod", "tok-example");
+    fs::hard_link(home.alchemy(CREDENTIAL), home.path().join("other-name")).expect("linked");
+    set_mode(&home.alchemy(CREDENTIAL), 0o666);
+    home.run(&["token", "prod"]).expect_only_error(1, "other users can change").expect_hint("chmod go= ");
+}
+
+#[test]
+fn a_pipe_beside_an_encrypted_profile_is_not_waited_for_under_its_lock() {
+    let home = Home::new();
+    let Some(identity) = age::identity(&home) else { return };
+    let configure = ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--account", ACME];
+    let identity = ["--identity", identity.to_str().expect("text")];
+    run_with_input(&mut home.alchemy_command(&[&configure[..], &identity].concat()), "tok-example")
+        .expect_code(0);
+    fs::create_dir_all(home.alchemy("credentials/prod")).expect("a folder");
+    nix::unistd::mkfifo(&home.alchemy(CREDENTIAL), Mode::S_IRUSR | Mode::S_IWUSR).expect("a pipe");
+    let mut limited = home.command("timeout");
+    run(limited.args(["20", support::ALCHEMY, "token", "prod"]))
+        .expect_only_error(1, "it is no regular file");
+}
+
 /// A `config.json` as another program, or a later version of this one, could leave it.
 const FOREIGN: &str = r#"{
   "$schema": "https://example.com/schema.json",

@@ -22,11 +22,12 @@ use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
 
 impl Store<'_> {
-    /// Makes the profile, or changes it to be this one with this credential.
+    /// Makes the profile, or changes it to be this one with this credential. Whether it asks, and what repeats its
+    /// token, stays as it is by then, unless `confirm` says otherwise.
     ///
     /// # Errors
     /// When a lock, a store or the disk refuses; the old profile and its credential are still there then.
-    pub fn put(&mut self, profile: &Profile, document: &Document) -> Result<()> {
+    pub fn put(&mut self, profile: &Profile, document: &Document, confirm: Option<bool>) -> Result<()> {
         let name = &profile.name;
         if profile.store == StoreKind::Npm {
             // Of what is there, only a grant is replaced by one of the same client.
@@ -42,16 +43,22 @@ impl Store<'_> {
             self.ready(name, &profile.store)?; // that one says so itself
         }
         let lock = self.lock_both(profile)?;
-        self.replace(profile, document, lock.ours())?;
+        self.replace(profile, document, lock.ours(), confirm)?;
         drop(lock);
         self.reload_changed();
         Ok(())
     }
 
     /// Puts a profile and its credential in the place of what has its name, under its lock.
-    fn replace(&self, profile: &Profile, document: &Document, lock: &Lock) -> Result<()> {
+    fn replace(
+        &self,
+        profile: &Profile,
+        document: &Document,
+        lock: &Lock,
+        confirm: Option<bool>,
+    ) -> Result<()> {
         let name = &profile.name;
-        let edit = self.edit_for(profile)?;
+        let edit = self.edit_for(profile, confirm)?;
         let before = edit.before.unmarked(name.as_str(), name).and_then(Result::ok);
         if let Some(before) = before.as_ref().filter(|before| before.store == StoreKind::File) {
             self.put_back(before)?;
@@ -122,7 +129,7 @@ impl Store<'_> {
         let name = &profile.name;
         self.unlock(name)?;
         let lock = self.lock_both(profile)?;
-        let edit = self.edit_for(profile)?;
+        let edit = self.edit_for(profile, None)?;
         let before = edit.before.unmarked(name.as_str(), name).and_then(Result::ok);
         let prepared = edit.prepare()?;
         let mut replaced = Vec::new();
@@ -171,11 +178,17 @@ impl Store<'_> {
         Ok(())
     }
 
-    /// `config.json` open, with the profile in it.
-    fn edit_for(&self, profile: &Profile) -> Result<Edit<'_>> {
+    /// `config.json` open, with the profile in it. What others have said of it meanwhile stays, unless it is asked
+    /// for otherwise: whoever makes it may have waited for a person.
+    fn edit_for(&self, profile: &Profile, confirm: Option<bool>) -> Result<Edit<'_>> {
         let mut edit = Edit::open(self.home, self.messages)?;
         self.identify_keyring(profile, &mut edit)?;
-        edit.put(profile);
+        let mut profile = profile.clone();
+        profile.confirm = confirm.unwrap_or_else(|| edit.confirms(&profile.name));
+        if let Some(Ok(now)) = edit.before.unmarked(profile.name.as_str(), &profile.name) {
+            profile.also = now.also;
+        }
+        edit.put(&profile);
         Ok(edit)
     }
 
@@ -263,10 +276,10 @@ impl Store<'_> {
         let mut profile = profile?;
         change(&mut profile);
         edit.put(&profile);
-        drop(edit.prepare()?.commit()?);
+        let loosened = edit.prepare()?.commit()?.loosen();
         generation::moved(self.home, &[name]);
         self.reload_changed();
-        Ok(profile)
+        loosened.map(|()| profile)
     }
 
     /// Gives a profile another name. The old one need not be a [`ProfileName`].
@@ -476,7 +489,10 @@ impl Store<'_> {
             self.wipe_left(lock.ours(), profile);
         }
         edit.remove(name.as_str());
-        edit.unmark(name.as_str());
+        // What npm has of that name is restricted still.
+        if npm_has_none(self.home, name) {
+            edit.unmark(name.as_str());
+        }
         let prepared = edit.prepare()?;
         let replaced = profile.ok().map(|profile| self.without_item(&profile)).transpose()?;
         self.finish_without(name, prepared, replaced.into_iter().collect())?;
@@ -521,6 +537,11 @@ pub(super) fn remove_folder(document: &Path) {
     if let (Some(folder), Ok(_owner)) = (document.parent(), AsOwner::take()) {
         let _ = std::fs::remove_dir(folder);
     }
+}
+
+/// Whether the npm package's version 2 has no profile of a name, for certain.
+fn npm_has_none(home: &Home, name: &ProfileName) -> bool {
+    matches!(home.npm_document(name).try_exists(), Ok(false))
 }
 
 fn random_id() -> Result<String> {

@@ -432,6 +432,9 @@ fn cd_says_and_returns_what_it_would() {
         "trap 'echo return' RETURN; cd ../beta",
         "set -P; cd ../link",
         "set -eE; trap 'echo err' ERR; cd ../nowhere",
+        "shopt -s nocasematch; set -E; trap 'echo err' ERR; cd ../nowhere",
+        "shopt -s nocasematch; set -e; cd ../beta; echo \"$-\"",
+        "unset PWD; set -u; cd ../beta",
         "shopt -s inherit_errexit; set -e; x=$(cd ../nowhere; echo not here)",
     ];
     for shell in [Bash, Zsh] {

@@ -31,26 +31,25 @@ __alchemy_moving=' ' # the wrappers that are running what they wrap, each betwee
 # Short, and the rest in other functions: bash copies a function's body each time that it is called.
 __alchemy_hook() {
   \local __alchemy_status="$?" REPLY
-  if [ "$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}" != "$__alchemy_seen" ] ||
+  if [ "${PWD-}:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}" != "$__alchemy_seen" ] ||
     __alchemy_changed; then
     __alchemy_ask prompt
   fi
   # For whoever comes after us in one string with us; under `set -e` it would end the shell.
-  case $- in *e*) ;; *) \return "$__alchemy_status" ;; esac
+  [[ -o errexit ]] || \return "$__alchemy_status"
 }
 
 # Runs `cd`, or what the person has made of it, and then sees to the new directory. Plainly under `set -e`, which `||`
 # would take out of the person's function; else with `||`, so that a trap for ERR runs once.
 __alchemy_move() {
   \local __alchemy_moving="$__alchemy_moving$1 " __alchemy_status=0
-  case $- in
-    *e*)
-      "$@"
-      __alchemy_status=$?
-      ;;
-    *) "$@" || __alchemy_status=$? ;;
-  esac
-  [ "$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}" = "$__alchemy_seen" ] ||
+  if [[ -o errexit ]]; then
+    "$@"
+    __alchemy_status=$?
+  else
+    "$@" || __alchemy_status=$?
+  fi
+  [ "${PWD-}:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}" = "$__alchemy_seen" ] ||
     __alchemy_ask move
   \return "$__alchemy_status"
 }
@@ -67,8 +66,9 @@ __alchemy_ask() {
     *) __alchemy_update "$1" ;;
   esac
   case $__alchemy_flags in *a*) \set -a ;; esac
-  case $__alchemy_flags in *E*) \set -E ;; esac
-  case $__alchemy_flags in *T*) \set -T ;; esac
+  # These have another meaning as small letters, which nocasematch would have `case` take for them.
+  [ "${__alchemy_flags%%E*}" = "$__alchemy_flags" ] || \set -E
+  [ "${__alchemy_flags%%T*}" = "$__alchemy_flags" ] || \set -T
   case $__alchemy_flags in *v*) \set -v ;; esac
   case $__alchemy_flags in *x*) \set -x ;; esac
 }
@@ -101,6 +101,7 @@ __alchemy_update() {
     case $__alchemy_text in
       *__alchemy_state*)
         __alchemy_bound_of=
+        __alchemy_seen=${PWD-}:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-} # should it not come back
         \eval "$__alchemy_text"
         ;;
       *)
@@ -112,18 +113,19 @@ __alchemy_update() {
         ;;
     esac
   fi
-  __alchemy_seen=$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
+  __alchemy_seen=${PWD-}:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
   __alchemy_loaded=${DIRENV_DIFF-} __alchemy_inherited=''
   # At a prompt no function runs whose variables could come back. Elsewhere the next prompt looks.
   [ "$1" != prompt ] || __alchemy_astray=()
-  [ ${#__alchemy_astray[@]} -eq 0 ] || __alchemy_seen=$PWD:
+  [ ${#__alchemy_astray[@]} -eq 0 ] || __alchemy_seen=${PWD-}:
   # The prompt that comes after the completion looks for itself.
   [ -z "${COMP_LINE+set}" ] || __alchemy_seen=
 }
 
 # Whether the directory is another one than when we looked last.
 __alchemy_went() {
-  [ "${__alchemy_seen:0:${#PWD}+1}" != "$PWD:" ]
+  \local __alchemy_at="${PWD-}:"
+  [ "${__alchemy_seen:0:${#__alchemy_at}}" != "$__alchemy_at" ]
 }
 
 # Sees to the new directory without a process, where that is certain: nothing is bound or asked for there and nothing
@@ -212,12 +214,17 @@ __alchemy_wrap() {
       \shopt -u expand_aliases
     fi
     \eval "function $__alchemy_name {
-      case \${__alchemy_moving- $__alchemy_name }:\$- in
+      case \${__alchemy_moving- $__alchemy_name } in
         *' $__alchemy_name '*)
           ${__alchemy_text#*)}
           ;;
-        *:*e*) __alchemy_move $__alchemy_name \${1+\"\$@\"} ;;
-        *) __alchemy_move $__alchemy_name \${1+\"\$@\"} || return \$? ;;
+        *)
+          if [[ -o errexit ]]; then
+            __alchemy_move $__alchemy_name \${1+\"\$@\"}
+          else
+            __alchemy_move $__alchemy_name \${1+\"\$@\"} || return \$?
+          fi
+          ;;
       esac
     }" 2>/dev/null || :
     [ -z "$__alchemy_has_aliases" ] || \shopt -s expand_aliases
@@ -252,18 +259,18 @@ __alchemy_changed() {
 
 # The time, in seconds of Unix time. The variable is the fastest, but somebody may have unset it.
 if ((BASH_VERSINFO[0] >= 5)); then
-  __alchemy_clock() { REPLY=${EPOCHSECONDS:-$((SECONDS + __alchemy_offset))}; }
+  __alchemy_clock() { REPLY=${EPOCHSECONDS:-$((${SECONDS-0} + __alchemy_offset))}; }
 elif ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 402)); then
   __alchemy_clock() { \printf -v REPLY '%(%s)T' -1; }
 else
-  __alchemy_clock() { REPLY=$((SECONDS + __alchemy_offset)); }
+  __alchemy_clock() { REPLY=$((${SECONDS-0} + __alchemy_offset)); }
 fi
 
 __alchemy_state() {
   __alchemy_active=$1
   __alchemy_generation_file=$2 __alchemy_generation=$3
   __alchemy_pin_file=$4 __alchemy_pin=$5
-  __alchemy_until=$6 __alchemy_offset=$(($7 - SECONDS))
+  __alchemy_until=$6 __alchemy_offset=$(($7 - ${SECONDS-0}))
   __alchemy_told=$8
   # A token beside somebody else's account or address is worse than none.
   [ -z "$__alchemy_refused" ] || __alchemy_leave
@@ -376,7 +383,7 @@ __alchemy_recover() {
     done
     __alchemy_astray[__alchemy_stray]= # done
     __alchemy_put "$__alchemy_name" "$__alchemy_text" || :
-    __alchemy_seen=$PWD:
+    __alchemy_seen=${PWD-}:
   done
 }
 
@@ -454,7 +461,7 @@ __alchemy_before_direnv() {
         __alchemy_text=$ALCHEMY_ACTIVE
         __alchemy_ask inherited
         # What comes after direnv looks again.
-        __alchemy_inherited=$__alchemy_text __alchemy_seen=$PWD:
+        __alchemy_inherited=$__alchemy_text __alchemy_seen=${PWD-}:
         ;;
     esac
   fi
@@ -463,16 +470,16 @@ __alchemy_before_direnv() {
     __alchemy_astray=()
   fi
   [ -z "${__alchemy_names[*]+set}" ] || __alchemy_ask lift
-  case $- in *e*) ;; *) \return "$__alchemy_status" ;; esac
+  [[ -o errexit ]] || \return "$__alchemy_status"
 }
 
 __alchemy_hook_after_direnv() {
   \local __alchemy_status="$?"
   [ -z "${__alchemy_lifted[*]+set}" ] || __alchemy_ask drop
   # What direnv has loaded may select another profile.
-  [ "${DIRENV_DIFF-}" = "$__alchemy_loaded" ] || __alchemy_seen=$PWD:
+  [ "${DIRENV_DIFF-}" = "$__alchemy_loaded" ] || __alchemy_seen=${PWD-}:
   __alchemy_hook
-  case $- in *e*) ;; *) \return "$__alchemy_status" ;; esac
+  [[ -o errexit ]] || \return "$__alchemy_status"
 }
 
 __alchemy_surround_direnv() {

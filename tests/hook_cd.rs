@@ -355,6 +355,32 @@ fn script(shell: Shell, home: &Home, hooked: bool, before: &str, script: &str) -
     run(command.current_dir(home.path().join("elsewhere")))
 }
 
+/// What only bash knows.
+const OF_BASH: &[&str] = &[
+    "pushd -n ../beta",
+    "cd - >/dev/full",
+    "popd -n",
+    "cd -e -P ../beta",
+    "cd -@ ../beta",
+    "cd ../beta extra",
+    "shopt -s cdspell; cd ../bet",
+    "shopt -s autocd; ../beta",
+    "shopt -s cdable_vars; b=$HOME/beta; cd b",
+    "set -o posix; cd ../beta",
+    "set -o posix; cd ../nowhere",
+    "trap 'echo err' ERR; cd ../nowhere",
+    "set -E; trap 'echo err' ERR; cd ../nowhere",
+    "set -E; trap 'echo err' ERR; f() { cd ../nowhere; }; f",
+    "trap 'echo debug' DEBUG; cd ../beta",
+    "trap 'echo return' RETURN; cd ../beta",
+    "set -P; cd ../link",
+    "set -eE; trap 'echo err' ERR; cd ../nowhere",
+    "shopt -s nocasematch; set -E; trap 'echo err' ERR; cd ../nowhere",
+    "shopt -s nocasematch; set -e; cd ../beta; echo \"$-\"",
+    "unset PWD; set -u; cd ../beta",
+    "shopt -s inherit_errexit; set -e; x=$(cd ../nowhere; echo not here)",
+];
+
 #[test]
 fn cd_says_and_returns_what_it_would() {
     let show = "; echo \"$? [$_] ${PIPESTATUS[*]-} $PWD $OLDPWD\"";
@@ -413,33 +439,12 @@ fn cd_says_and_returns_what_it_would() {
     ]
     .map(str::to_owned)
     .into();
-    let of_bash = [
-        "pushd -n ../beta",
-        "cd - >/dev/full",
-        "popd -n",
-        "cd -e -P ../beta",
-        "cd -@ ../beta",
-        "cd ../beta extra",
-        "shopt -s cdspell; cd ../bet",
-        "shopt -s autocd; ../beta",
-        "shopt -s cdable_vars; b=$HOME/beta; cd b",
-        "set -o posix; cd ../beta",
-        "set -o posix; cd ../nowhere",
-        "trap 'echo err' ERR; cd ../nowhere",
-        "set -E; trap 'echo err' ERR; cd ../nowhere",
-        "set -E; trap 'echo err' ERR; f() { cd ../nowhere; }; f",
-        "trap 'echo debug' DEBUG; cd ../beta",
-        "trap 'echo return' RETURN; cd ../beta",
-        "set -P; cd ../link",
-        "set -eE; trap 'echo err' ERR; cd ../nowhere",
-        "shopt -s inherit_errexit; set -e; x=$(cd ../nowhere; echo not here)",
-    ];
     for shell in [Bash, Zsh] {
         if !shell.is_installed() {
             continue;
         }
         if shell == Bash {
-            lines.extend(of_bash.map(str::to_owned));
+            lines.extend(OF_BASH.iter().map(|line| (*line).to_owned()));
         }
         let home = home();
         with_seen(&home);
@@ -454,7 +459,7 @@ fn cd_says_and_returns_what_it_would() {
                 assert_eq!(hooked.stderr, plain.stderr, "{shell:?}: {before} {line}");
             }
         }
-        lines.truncate(lines.len() - if shell == Bash { of_bash.len() } else { 0 });
+        lines.truncate(lines.len() - if shell == Bash { OF_BASH.len() } else { 0 });
     }
 }
 

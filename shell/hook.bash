@@ -20,6 +20,7 @@ if [ -z "${__alchemy_names+set}" ]; then
   __alchemy_ours=()   # what we made them: `=value`, or empty when not set
   __alchemy_lifted=() # 1 for each that is what it was before, until `__alchemy_drop`
 fi
+__alchemy_astray=() # by threes, what we made variables that were another's when we were to let go of them: name, value, before
 __alchemy_seen=
 __alchemy_loaded= # what direnv had loaded then
 __alchemy_inherited= # what was active, from another shell, and has been taken away before direnv acts
@@ -30,31 +31,30 @@ __alchemy_moving=' ' # the wrappers that are running what they wrap, each betwee
 # Short, and the rest in other functions: bash copies a function's body each time that it is called.
 __alchemy_hook() {
   \local __alchemy_status="$?" REPLY
-  if [ "$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}" != "$__alchemy_seen" ] ||
+  if [ "${PWD-}:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}" != "$__alchemy_seen" ] ||
     __alchemy_changed; then
     __alchemy_ask prompt
   fi
   # For whoever comes after us in one string with us; under `set -e` it would end the shell.
-  case $- in *e*) ;; *) \return "$__alchemy_status" ;; esac
+  [[ -o errexit ]] || \return "$__alchemy_status"
 }
 
 # Runs `cd`, or what the person has made of it, and then sees to the new directory. Plainly under `set -e`, which `||`
 # would take out of the person's function; else with `||`, so that a trap for ERR runs once.
 __alchemy_move() {
   \local __alchemy_moving="$__alchemy_moving$1 " __alchemy_status=0
-  case $- in
-    *e*)
-      "$@"
-      __alchemy_status=$?
-      ;;
-    *) "$@" || __alchemy_status=$? ;;
-  esac
-  [ "$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}" = "$__alchemy_seen" ] ||
+  if [[ -o errexit ]]; then
+    "$@"
+    __alchemy_status=$?
+  else
+    "$@" || __alchemy_status=$?
+  fi
+  [ "${PWD-}:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}" = "$__alchemy_seen" ] ||
     __alchemy_ask move
   \return "$__alchemy_status"
 }
 
-# $1: `prompt`, `move` or `inherited` has `hook-env` say what to do; `lift` or `drop`.
+# $1: `prompt`, `move` or `inherited` has `hook-env` say what to do; `recover`, `lift` or `drop`.
 __alchemy_ask() {
   \local __alchemy_flags="$-" REPLY
   # No secret is traced, nor shown to a DEBUG trap, and nothing of ours exported. From 4.4 on the options come
@@ -62,12 +62,13 @@ __alchemy_ask() {
   \local - 2>/dev/null || :
   { \set +axvET; } 2>/dev/null
   case $1 in
-    lift | drop) "__alchemy_$1" ;;
+    recover | lift | drop) "__alchemy_$1" ;;
     *) __alchemy_update "$1" ;;
   esac
   case $__alchemy_flags in *a*) \set -a ;; esac
-  case $__alchemy_flags in *E*) \set -E ;; esac
-  case $__alchemy_flags in *T*) \set -T ;; esac
+  # These have another meaning as small letters, which nocasematch would have `case` take for them.
+  [ "${__alchemy_flags%%E*}" = "$__alchemy_flags" ] || \set -E
+  [ "${__alchemy_flags%%T*}" = "$__alchemy_flags" ] || \set -T
   case $__alchemy_flags in *v*) \set -v ;; esac
   case $__alchemy_flags in *x*) \set -x ;; esac
 }
@@ -77,6 +78,7 @@ __alchemy_update() {
   \local __alchemy_text __alchemy_refused='' __alchemy_silent='' __alchemy_offline='' __alchemy_near
   \local __alchemy_found="${ALCHEMY_ACTIVE:-$__alchemy_inherited}" __alchemy_leave=''
   __alchemy_drop
+  __alchemy_recover "$1"
   [ "$1" != inherited ] || __alchemy_leave=--leave
   # In a subshell, and while a word is completed, nothing is said, and only what is stored counts.
   if [ "${BASH_SUBSHELL-0}" -gt 0 ] || [ -n "${COMP_LINE+set}" ]; then
@@ -99,6 +101,7 @@ __alchemy_update() {
     case $__alchemy_text in
       *__alchemy_state*)
         __alchemy_bound_of=
+        __alchemy_seen=${PWD-}:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-} # should it not come back
         \eval "$__alchemy_text"
         ;;
       *)
@@ -110,15 +113,19 @@ __alchemy_update() {
         ;;
     esac
   fi
-  __alchemy_seen=$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
+  __alchemy_seen=${PWD-}:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
   __alchemy_loaded=${DIRENV_DIFF-} __alchemy_inherited=''
+  # At a prompt no function runs whose variables could come back. Elsewhere the next prompt looks.
+  [ "$1" != prompt ] || __alchemy_astray=()
+  [ ${#__alchemy_astray[@]} -eq 0 ] || __alchemy_seen=${PWD-}:
   # The prompt that comes after the completion looks for itself.
   [ -z "${COMP_LINE+set}" ] || __alchemy_seen=
 }
 
 # Whether the directory is another one than when we looked last.
 __alchemy_went() {
-  [ "${__alchemy_seen:0:${#PWD}+1}" != "$PWD:" ]
+  \local __alchemy_at="${PWD-}:"
+  [ "${__alchemy_seen:0:${#__alchemy_at}}" != "$__alchemy_at" ]
 }
 
 # Sees to the new directory without a process, where that is certain: nothing is bound or asked for there and nothing
@@ -207,12 +214,17 @@ __alchemy_wrap() {
       \shopt -u expand_aliases
     fi
     \eval "function $__alchemy_name {
-      case \${__alchemy_moving- $__alchemy_name }:\$- in
+      case \${__alchemy_moving- $__alchemy_name } in
         *' $__alchemy_name '*)
           ${__alchemy_text#*)}
           ;;
-        *:*e*) __alchemy_move $__alchemy_name \${1+\"\$@\"} ;;
-        *) __alchemy_move $__alchemy_name \${1+\"\$@\"} || return \$? ;;
+        *)
+          if [[ -o errexit ]]; then
+            __alchemy_move $__alchemy_name \${1+\"\$@\"}
+          else
+            __alchemy_move $__alchemy_name \${1+\"\$@\"} || return \$?
+          fi
+          ;;
       esac
     }" 2>/dev/null || :
     [ -z "$__alchemy_has_aliases" ] || \shopt -s expand_aliases
@@ -247,18 +259,18 @@ __alchemy_changed() {
 
 # The time, in seconds of Unix time. The variable is the fastest, but somebody may have unset it.
 if ((BASH_VERSINFO[0] >= 5)); then
-  __alchemy_clock() { REPLY=${EPOCHSECONDS:-$((SECONDS + __alchemy_offset))}; }
+  __alchemy_clock() { REPLY=${EPOCHSECONDS:-$((${SECONDS-0} + __alchemy_offset))}; }
 elif ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 402)); then
   __alchemy_clock() { \printf -v REPLY '%(%s)T' -1; }
 else
-  __alchemy_clock() { REPLY=$((SECONDS + __alchemy_offset)); }
+  __alchemy_clock() { REPLY=$((${SECONDS-0} + __alchemy_offset)); }
 fi
 
 __alchemy_state() {
   __alchemy_active=$1
   __alchemy_generation_file=$2 __alchemy_generation=$3
   __alchemy_pin_file=$4 __alchemy_pin=$5
-  __alchemy_until=$6 __alchemy_offset=$(($7 - SECONDS))
+  __alchemy_until=$6 __alchemy_offset=$(($7 - ${SECONDS-0}))
   __alchemy_told=$8
   # A token beside somebody else's account or address is worse than none.
   [ -z "$__alchemy_refused" ] || __alchemy_leave
@@ -286,7 +298,7 @@ __alchemy_takes() {
 __alchemy_place() {
   for ((__alchemy_at = 0; __alchemy_at < ${#__alchemy_names[@]}; __alchemy_at++)); do
     if [ "${__alchemy_names[__alchemy_at]}" = "$1" ]; then
-      [ "${!1+=${!1}}" = "${__alchemy_ours[__alchemy_at]}" ]
+      [ "${!1+=${!1}}" = "${__alchemy_ours[__alchemy_at]}" ] || __alchemy_stray
       \return
     fi
   done
@@ -309,7 +321,10 @@ __alchemy_set() {
   \local __alchemy_at __alchemy_attributes
   __alchemy_takes "$1" && __alchemy_place "$1" || \return 0
   __alchemy_ours[__alchemy_at]="=$2"
-  \export "$1=$2"
+  case $__alchemy_attributes in
+    *x*) __alchemy_put "$1" "x=$2" ;;
+    *) \export "$1=$2" ;;
+  esac
 }
 
 __alchemy_unset() {
@@ -333,8 +348,60 @@ __alchemy_adopt() {
 }
 
 __alchemy_leave() {
+  \local __alchemy_at
   __alchemy_lift
+  for ((__alchemy_at = 0; __alchemy_at < ${#__alchemy_names[@]}; __alchemy_at++)); do
+    [ -n "${__alchemy_lifted[__alchemy_at]+set}" ] || __alchemy_stray || :
+  done
   __alchemy_adopt ''
+}
+
+# Keeps in mind what we made a variable that is another's now. That one may be local to a function, or to a call, that
+# is running: then ours comes back when it returns.
+__alchemy_stray() {
+  \local __alchemy_count=${#__alchemy_astray[@]}
+  __alchemy_astray[__alchemy_count]=${__alchemy_names[__alchemy_at]}
+  __alchemy_astray[__alchemy_count + 1]=${__alchemy_ours[__alchemy_at]}
+  __alchemy_astray[__alchemy_count + 2]=${__alchemy_before[__alchemy_at]}
+  \return 1
+}
+
+# Sees to ours that have come back. While a function runs ($1 is `move`), what we have made its own is none of them.
+__alchemy_recover() {
+  \local __alchemy_at __alchemy_name __alchemy_stray __alchemy_text
+  for ((__alchemy_stray = 0; __alchemy_stray < ${#__alchemy_astray[@]}; __alchemy_stray += 3)); do
+    __alchemy_name=${__alchemy_astray[__alchemy_stray]}
+    [ -n "$__alchemy_name" ] || \continue
+    [ "${!__alchemy_name+=${!__alchemy_name}}" = "${__alchemy_astray[__alchemy_stray + 1]}" ] || \continue
+    __alchemy_text=${__alchemy_astray[__alchemy_stray + 2]}
+    for ((__alchemy_at = 0; __alchemy_at < ${#__alchemy_names[@]}; __alchemy_at++)); do
+      [ "${__alchemy_names[__alchemy_at]}" = "$__alchemy_name" ] || \continue
+      [ "${1-}" != move ] ||
+        [ "${__alchemy_ours[__alchemy_at]}" != "${__alchemy_astray[__alchemy_stray + 1]}" ] || \continue 2
+      __alchemy_before[__alchemy_at]=$__alchemy_text
+      __alchemy_text=${__alchemy_ours[__alchemy_at]:+x${__alchemy_ours[__alchemy_at]}}
+    done
+    __alchemy_astray[__alchemy_stray]= # done
+    __alchemy_put "$__alchemy_name" "$__alchemy_text" || :
+    __alchemy_seen=${PWD-}:
+  done
+}
+
+# Makes a variable what $2 says, which is written as what was before; false where it is read-only. One that has a value
+# is not unset first: another one of that name, outside of a function, would take its place. Nor is it exported again,
+# which would have the variable of a call (`NAME=value f`) outlive that.
+__alchemy_put() {
+  \local __alchemy_was="${!1+set}"
+  if [ -z "$2" ]; then
+    \unset -v "$1" 2>/dev/null
+    \return
+  fi
+  \printf -v "$1" %s "${2:2}" 2>/dev/null || \return 1
+  [ -n "${2:2}" ] || \eval "$1=" # of which old versions make nothing
+  case $2 in
+    x*) [ -n "$__alchemy_was" ] || \export "${1?}" ;;
+    *) \export -n "${1?}" ;;
+  esac
 }
 
 # Puts back what was there before, for as long as somebody acts who is to find that. What the person has changed stays.
@@ -344,11 +411,7 @@ __alchemy_lift() {
     __alchemy_name=${__alchemy_names[__alchemy_at]}
     [ -z "${__alchemy_lifted[__alchemy_at]+set}" ] || \continue
     [ "${!__alchemy_name+=${!__alchemy_name}}" = "${__alchemy_ours[__alchemy_at]}" ] || \continue
-    \unset -v "$__alchemy_name" 2>/dev/null || \continue # made read-only since
-    case ${__alchemy_before[__alchemy_at]} in
-      x*) \export "$__alchemy_name=${__alchemy_before[__alchemy_at]:2}" ;;
-      n*) \printf -v "$__alchemy_name" %s "${__alchemy_before[__alchemy_at]:2}" ;;
-    esac
+    __alchemy_put "$__alchemy_name" "${__alchemy_before[__alchemy_at]}" || \continue # made read-only since
     __alchemy_lifted[__alchemy_at]=1
   done
 }
@@ -398,21 +461,25 @@ __alchemy_before_direnv() {
         __alchemy_text=$ALCHEMY_ACTIVE
         __alchemy_ask inherited
         # What comes after direnv looks again.
-        __alchemy_inherited=$__alchemy_text __alchemy_seen=$PWD:
+        __alchemy_inherited=$__alchemy_text __alchemy_seen=${PWD-}:
         ;;
     esac
   fi
+  if [ ${#__alchemy_astray[@]} -gt 0 ]; then
+    __alchemy_ask recover
+    __alchemy_astray=()
+  fi
   [ -z "${__alchemy_names[*]+set}" ] || __alchemy_ask lift
-  case $- in *e*) ;; *) \return "$__alchemy_status" ;; esac
+  [[ -o errexit ]] || \return "$__alchemy_status"
 }
 
 __alchemy_hook_after_direnv() {
   \local __alchemy_status="$?"
   [ -z "${__alchemy_lifted[*]+set}" ] || __alchemy_ask drop
   # What direnv has loaded may select another profile.
-  [ "${DIRENV_DIFF-}" = "$__alchemy_loaded" ] || __alchemy_seen=$PWD:
+  [ "${DIRENV_DIFF-}" = "$__alchemy_loaded" ] || __alchemy_seen=${PWD-}:
   __alchemy_hook
-  case $- in *e*) ;; *) \return "$__alchemy_status" ;; esac
+  [[ -o errexit ]] || \return "$__alchemy_status"
 }
 
 __alchemy_surround_direnv() {

@@ -16,6 +16,8 @@ var __alchemy_state = [&active='' &told='' &place=$nil &generation='' &pin='']
 var __alchemy_generation-file __alchemy_pin-file __alchemy_due = $nil $nil $nil
 # By name: [&before= what it was &ours= what we made it], $nil where it was or is not set.
 var __alchemy_table = [&]
+# What was another's when it was to be let go of, as in the table: by name, one list each.
+var __alchemy_astray = [&]
 # The changes of the environment that are still to be made, by name; $nil for none.
 var __alchemy_next = $nil
 # What is there now, the texts of it as one, and those of the last time.
@@ -108,7 +110,10 @@ fn __alchemy_change {|answer|
         try {
           set next[$name] = [&$table[$name][ours]=$table[$name][before]][$now[$name]]
           set now[$name] = $next[$name]
-        } catch { }
+        } catch {
+          # It may be so only while what has called `cd` runs (`tmp`): then ours comes back.
+          try { nop $__alchemy_astray[$name] } catch { set __alchemy_astray[$name] = $table[$name] }
+        }
       }
       set table = [&]
     }
@@ -134,6 +139,25 @@ fn __alchemy_change {|answer|
   __alchemy_finish
 }
 
+# Sees to ours that have come back, when nothing of the person's runs.
+fn __alchemy_recover {
+  var astray = $__alchemy_astray
+  set __alchemy_astray = [&]
+  for name [(keys $astray)] {
+    var was now = $astray[$name] $nil
+    try { set now = (get-env $name) } catch { }
+    if (eq $now $was[ours]) {
+      var value = $was[before]
+      try {
+        set value = $__alchemy_table[$name][ours]
+        set __alchemy_table[$name][before] = $was[before]
+      } catch { }
+      if $value { set-env $name $value } else { unset-env $name }
+      set __alchemy_seen __alchemy_state[place] = '' $nil
+    }
+  }
+}
+
 fn __alchemy_run {
   # Whatever becomes of this run, the next one is when something changes again.
   set __alchemy_due = $nil
@@ -142,10 +166,12 @@ fn __alchemy_run {
   __alchemy_change ($__alchemy_program hook-env elvish --active $active --told $told </dev/null | from-json)
 }
 
-fn __alchemy_hook {|@_|
+fn __alchemy_hook {|@args|
   # Whatever fails: a prompt shows no trace of ours.
   try {
     if $__alchemy_next { __alchemy_finish }
+    # Before a prompt nobody gives us an argument.
+    if (and (eq $args []) (not-eq $__alchemy_astray [&])) { __alchemy_recover }
     var run = $false
     __alchemy_look
     try { nop [&$__alchemy_seen=$nil][$__alchemy_found] } catch {

@@ -60,6 +60,9 @@ function __alchemy_hook --on-event fish_prompt --on-variable PWD
         __alchemy_after_direnv
         return
     end
+    # What is local to whoever calls `cd` is gone when that returns: here, it is gone now.
+    set -l locals (set --names --local --export)
+    set -q locals[1]; and set -el $locals
     set -l script
     # Ctrl-C does not end a function half-way while there is a handler for it.
     function __alchemy_interrupt --on-signal INT
@@ -192,6 +195,7 @@ end
 
 # Whether NAME is what we made it. Where a universal variable shines through, an empty global is what takes it away.
 function __alchemy_is_ours
+    set -el $argv[1] # a copy of what is local to whoever calls `cd`
     set -l ours __alchemy_ours_$argv[1]
     if set -q $ours'[1]'
         set -qgx $argv[1]; and test "x$$argv[1]" = "x$$ours"
@@ -213,6 +217,7 @@ end
 
 # Keeps what the global NAME is now.
 function __alchemy_remember
+    set -el $argv[1]
     set -l flags
     set -eg __alchemy_before_$argv[1]
     if set -qg $argv[1]

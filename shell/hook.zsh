@@ -17,6 +17,8 @@ zmodload -F zsh/system b:sysread
   \typeset -gA __alchemy_before # what a variable was: `x=value` exported, `n=value` not exported, empty not set
   \typeset -gA __alchemy_ours   # what we made it: `=value`, or empty when not set
   \typeset -gA __alchemy_lifted # 1 for each that is what it was before, until `__alchemy_drop`
+  # By threes, what we made variables that were another's when we were to let go of them: name, value, before.
+  \typeset -ga __alchemy_astray
   \typeset -g +x __alchemy_seen=
   \typeset -g +x __alchemy_loaded= # what direnv had loaded then
   \typeset -g +x __alchemy_inherited= # what was active, from another shell, and has been taken away before direnv acts
@@ -65,6 +67,7 @@ __alchemy_update() {
   \local text refused= near found=${ALCHEMY_ACTIVE:-$__alchemy_inherited}
   \local -a silent offline leave
   __alchemy_drop
+  __alchemy_recover $1
   [[ $1 != inherited ]] || leave=(--leave)
   if ((ZSH_SUBSHELL || ${+compstate})); then
     # In a subshell, and while a word is completed, nothing is said, and only what is stored counts.
@@ -95,6 +98,9 @@ __alchemy_update() {
   fi
   __alchemy_seen=$PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-}
   __alchemy_loaded=${DIRENV_DIFF-} __alchemy_inherited=
+  # At a prompt no function runs whose variables could come back. Elsewhere the next prompt looks.
+  [[ $1 != prompt ]] || __alchemy_astray=()
+  ((! $#__alchemy_astray)) || __alchemy_seen=$PWD:
   # The prompt that comes after the completion looks for itself.
   ((! ${+compstate})) || __alchemy_seen=
 }
@@ -187,7 +193,9 @@ __alchemy_is() {
 # Makes a place for a variable, where it has none; false when the person has changed it since.
 __alchemy_place() {
   if ((${+__alchemy_ours[$1]})); then
-    __alchemy_is "$1" "$__alchemy_ours[$1]"
+    __alchemy_is "$1" "$__alchemy_ours[$1]" && \return
+    __alchemy_astray+=("$1" "$__alchemy_ours[$1]" "$__alchemy_before[$1]")
+    \return 1
   else
     __alchemy_remember "$1"
   fi
@@ -235,8 +243,46 @@ __alchemy_adopt() {
 }
 
 __alchemy_leave() {
+  \local name
   __alchemy_lift
+  # One that is another's now may be local to a function, or to a call, that is running: then ours comes back when it
+  # returns.
+  for name in "${(@k)__alchemy_ours}"; do
+    ((${+__alchemy_lifted[$name]})) ||
+      __alchemy_astray+=("$name" "$__alchemy_ours[$name]" "$__alchemy_before[$name]")
+  done
   __alchemy_adopt
+}
+
+# Sees to ours that have come back. While a function runs ($1 is `move`), what we have made its own is none of them.
+__alchemy_recover() {
+  \emulate -L zsh -o no_xtrace -o no_verbose -o no_all_export
+  \trap - DEBUG
+  \local name value before
+  \local -a others
+  for name value before in "${(@)__alchemy_astray}"; do
+    if [[ ${(Pt)name} == *readonly* ]] || ! __alchemy_is "$name" "$value" ||
+      { [[ $1 == move ]] && ((${+__alchemy_ours[$name]})) && [[ $__alchemy_ours[$name] == "$value" ]] }; then
+      others+=("$name" "$value" "$before")
+      \continue
+    fi
+    if ((${+__alchemy_ours[$name]})); then
+      __alchemy_before[$name]=$before
+      before=${__alchemy_ours[$name]:+x$__alchemy_ours[$name]}
+    fi
+    __alchemy_put "$name" "$before"
+    __alchemy_seen=$PWD:
+  done
+  __alchemy_astray=("${(@)others}")
+}
+
+# Makes a variable what $2 says, which is written as what was before.
+__alchemy_put() {
+  \unset "$1"
+  case $2 in
+    x*) \export "$1=${2#x=}" ;;
+    n*) \typeset -g "$1=${2#n=}" ;;
+  esac
 }
 
 # Puts back what was there before, for as long as somebody acts who is to find that. What the person has changed stays.
@@ -247,11 +293,7 @@ __alchemy_lift() {
   for name in "${(@k)__alchemy_ours}"; do
     ((! ${+__alchemy_lifted[$name]})) || \continue
     [[ ${(Pt)name} != *readonly* ]] && __alchemy_is "$name" "$__alchemy_ours[$name]" || \continue
-    \unset "$name"
-    case $__alchemy_before[$name] in
-      x*) \export "$name=${__alchemy_before[$name]#x=}" ;;
-      n*) \typeset -g "$name=${__alchemy_before[$name]#n=}" ;;
-    esac
+    __alchemy_put "$name" "$__alchemy_before[$name]"
     __alchemy_lifted[$name]=1
   done
 }
@@ -281,6 +323,7 @@ __alchemy_before_direnv() {
     # What comes after direnv looks again.
     __alchemy_inherited=$inherited __alchemy_seen=$PWD:
   fi
+  __alchemy_recover move
   __alchemy_lift
   [[ -o err_exit ]] || \return $__alchemy_status
 }

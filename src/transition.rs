@@ -1,7 +1,8 @@
 //! The step that a shell's hook takes from what its shell has to what a directory gives. Pure: values in,
 //! values out. [`crate::shell::hook`] writes it for each shell.
 
-use crate::environment::{ACTIVE, SET, Value};
+use crate::directory::mark::ActiveMark;
+use crate::environment::{ACCOUNT_ID, ACTIVE, DEFAULT_ACCOUNT_ID, PROFILE, SET, Value};
 use crate::secret::Secret;
 use crate::shell::hook::Step;
 
@@ -35,6 +36,8 @@ pub struct Now<'a> {
     pub has_secret: bool,
     /// Names under which another shell may have set the token, besides the usual ones.
     pub also: &'a [String],
+    /// The account of the active one's profile, where that is known.
+    pub account: Option<&'a str>,
 }
 
 /// What of the shell's environment is seen.
@@ -52,14 +55,24 @@ pub enum Visibility {
 /// The step from what there is to what is wanted. `get` is the shell's environment.
 #[must_use]
 pub fn step(wanted: Option<&Target>, now: Now, get: &dyn Fn(&str) -> Option<String>) -> Step {
-    let Now { own, active, visibility, is_disturbed, has_secret, also } = now;
+    let Now { own, active, visibility, is_disturbed, has_secret, also, account } = now;
     let is_lifted = visibility == Visibility::Lifted;
     let is_inherited = !active.is_empty() && active != own;
     let mut step = Step::default();
     // A hook that goes before direnv's has taken it away already.
     if is_inherited && get(ACTIVE).as_deref() == Some(active) {
         let ours = SET.iter().copied().chain([ACTIVE]).chain(also.iter().map(String::as_str));
-        step.adopt = Some(ours.filter(|name| get(name).is_some()).map(str::to_owned).collect());
+        // Another profile's name, or another account, than the one that was set is the person's since.
+        let profile = ActiveMark::parse(active).map(|mark| mark.profile);
+        let is_ours = |name: &&str| {
+            let known = match *name {
+                PROFILE => profile.as_deref(),
+                ACCOUNT_ID | DEFAULT_ACCOUNT_ID => account,
+                _ => None,
+            };
+            get(name).is_some_and(|value| known.is_none_or(|known| known == value))
+        };
+        step.adopt = Some(ours.filter(is_ours).map(str::to_owned).collect());
     }
     // Somebody has taken our mark away. Where direnv did, it comes back with what we set.
     let is_left_behind = active.is_empty() && !own.is_empty() && visibility != Visibility::Covered;
@@ -166,6 +179,18 @@ mod tests {
                 inherited,
                 &[(ACTIVE, PROD)],
                 format!("adopt ALCHEMY_ACTIVE; leave; {all}-CF_API_KEY; {PROD}"),
+            ),
+            // Another profile, or account, is the person's.
+            (
+                None,
+                Now { account: Some("a1"), ..inherited },
+                &[
+                    (ACTIVE, PROD),
+                    ("ALCHEMY_PROFILE", "beta"),
+                    ("CLOUDFLARE_ACCOUNT_ID", "b2"),
+                    ("CLOUDFLARE_DEFAULT_ACCOUNT_ID", "a1"),
+                ],
+                "adopt CLOUDFLARE_DEFAULT_ACCOUNT_ID ALCHEMY_ACTIVE; leave; ".to_owned(),
             ),
             // The mark is gone: by direnv, which brings it back, or by somebody who does not.
             (None, Now { visibility: Visibility::Covered, ..lost }, &before, PROD.to_owned()),

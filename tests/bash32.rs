@@ -40,7 +40,9 @@ fn later(line: &str) -> Vec<&'static str> {
     let is = |word: &str, names: &[&str]| names.contains(&word.trim_start_matches('\\'));
     let declares = |flag: char| {
         words.windows(2).any(|pair| {
-            is(pair[0], &["declare", "typeset", "local", "readonly", "export"])
+            // `export -n` is as old as bash.
+            let is_export = flag != 'n' && is(pair[0], &["export"]);
+            (is_export || is(pair[0], &["declare", "typeset", "local", "readonly"]))
                 && pair[1].starts_with('-')
                 && pair[1].contains(flag)
         })

@@ -428,12 +428,27 @@ fn what_is_written_is_read_back_and_a_lie_is_no_change() {
         commands["write"] = write.into();
         configure(&home, "tok-hunter2", &commands).expect_error(1, words);
         assert!(!home.alchemy("config.json").exists(), "{write}");
-        let _ = fs::remove_file(home.path().join("vault-prod"));
+        assert!(!home.path().join("vault-prod").exists(), "{write}: an item that nobody owns");
     }
     let home = Home::new();
     let commands = json!({ "read": "no-such-program {profile}", "write": "cat >vault-{profile}" });
     configure(&home, "tok-hunter2", &commands).expect_error(1, "'no-such-program', which reads");
     assert!(!home.path().join("vault-prod").exists(), "nothing is written that could not be read");
+}
+
+#[test]
+fn a_write_that_ends_half_way_leaves_the_old_credential_or_says_that_it_is_gone() {
+    let write =
+        "if test -e torn; then head -c 20 >vault-{profile}; rm torn; exit 1; fi; cat >vault-{profile}";
+    let home = with("write", write);
+    let tear = || fs::write(home.path().join("torn"), "").expect("written");
+    tear();
+    configure(&home, "tok-hunter2-new", &json!({})).expect_error(1, "it failed with code 1");
+    assert_eq!(token(&home), "tok-hunter2", "it is written back");
+    let mut commands = files();
+    commands["write"] = "head -c 20 >vault-{profile}; exit 1".into();
+    let said = configure(&home, "tok-hunter2-new", &commands).expect_code(1).stderr;
+    assert!(said.contains("does not take the old one back"), "{said}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod support;
 
 use support::npm::Npm;
 use support::pty::{ENTER, Terminal};
-use support::{ACME, ALCHEMY_EXEC, BETA, Home, environment, run};
+use support::{ACME, ALCHEMY_EXEC, BETA, Home, environment, has, run};
 
 const TOKEN: &str = "tok-prod-hunter2";
 
@@ -173,7 +173,7 @@ fn the_mark_goes_where_the_profile_goes() {
 #[test]
 fn a_mark_that_stands_in_config_json_counts_and_goes_over_with_the_next_change() {
     let home = home();
-    home.write_private("marks.json", r#"{"version": 1, "kept": 1, "profiles": {}}"#);
+    home.write_private("marks.json", r#"{"version": 1, "profiles": {"other": {"kept": 1}}}"#);
     let config = home.read("config.json").replace("\"method\"", "\"confirm\": true, \"method\"");
     home.write_private("config.json", &config);
     for name in ["prod", "ci"] {
@@ -200,14 +200,69 @@ fn marks_that_cannot_be_understood_restrict_and_are_left_as_they_are() {
         home.run(&["profile", "set", "ci", "--no-confirm"]).expect_error(1, "marks.json");
         assert_eq!(home.read("marks.json"), text);
         let doctor = home.run(&["doctor"]).stdout;
-        assert!(doctor.contains("marks.json"), "{doctor}");
+        assert!(doctor.contains("marks.json") && !doctor.contains("mv "), "no way to lift it: {doctor}");
+        // What is said to do about it lifts no restriction unsaid.
+        let said = home.run(&["token", "ci"]).stderr;
+        let is_newer = said.contains("use a newer alchemy");
+        assert!(is_newer || !said.contains("start anew"), "{said}");
+        assert!(
+            text.is_empty() || text == huge || is_newer || said.contains("lifts every restriction"),
+            "{said}"
+        );
     }
+    // What the whole file has besides, may restrict every profile.
+    let whole = r#"{"version": 1, "deny": ["*"], "profiles": {}}"#;
+    home.write_private("marks.json", whole);
+    home.run(&["token", "ci"]).expect_only_error(1, "marks.json has 'deny'").expect_hint("newer alchemy");
     // One mark that we do not know is its profile's alone, and is not taken off.
     home.write_private("marks.json", r#"{"profiles": {"prod": {"policy": {"deny": ["*"]}}}}"#);
     home.run(&["token", "prod"]).expect_only_error(1, "a mark 'policy'").expect_hint("newer alchemy");
     home.run(&["profile", "set", "ci", "--confirm"]).expect_code(0);
     home.run(&["token", "ci"]).expect_only_error(2, REFUSED);
     home.run(&["token", "prod"]).expect_only_error(1, "a mark 'policy'");
+}
+
+#[test]
+fn a_mark_that_is_set_while_configure_waits_for_its_secret_stays() {
+    let home = home();
+    let arguments = ["configure", "-p", "ci", "--method", "api-token", "--no-verify", "--account", ACME];
+    let mut terminal = Terminal::start(home.alchemy_command(&[&arguments[..], &["--yes"]].concat()));
+    terminal.expect("API token:");
+    home.run(&["profile", "set", "ci", "--confirm", "--also", "MY_TOKEN"]).expect_code(0);
+    terminal.line("tok-new-hunter2");
+    assert_eq!(terminal.finish().0, 0);
+    home.run(&["token", "ci"]).expect_only_error(2, REFUSED);
+    let output = home.run(&["exec", "--yes", "ci", "--", "env", "-0"]).expect_code(0);
+    assert_eq!(environment(&output.stdout)["MY_TOKEN"], "tok-new-hunter2");
+}
+
+#[test]
+fn what_npm_has_of_the_same_name_stays_restricted_when_a_profile_goes() {
+    let home = home();
+    home.run(&["profile", "move", "ci", "--store", "npm"]).expect_code(0);
+    let document = home.read("profiles/ci/cloudflare.json");
+    home.write_private("profiles/prod/cloudflare.json", &document);
+    home.run(&["profile", "delete", "prod", "--yes"]).expect_code(0);
+    home.run(&["token", "prod"]).expect_only_error(2, REFUSED);
+}
+
+#[test]
+fn a_mark_that_cannot_be_taken_off_is_an_error() {
+    if !has("strace") {
+        return;
+    }
+    let mut failed = 0;
+    for call in ["rename", "renameat", "renameat2"] {
+        for number in 1..4 {
+            let home = home();
+            let injection = format!("{call}:error=ENOSPC:when={number}");
+            let output = run(&mut home.struck(&injection, &["profile", "set", "prod", "--no-confirm"]));
+            let is_off = home.run(&["token", "prod"]).code == 0;
+            assert_eq!(output.code == 0, is_off, "{injection}: {}", output.stderr);
+            failed += usize::from(output.stderr.contains("still restricted"));
+        }
+    }
+    assert!(failed > 0);
 }
 
 /// An account's name that would rewrite the question: ESC, C1's CSI, an override of the direction, a line of its own,

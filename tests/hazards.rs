@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
@@ -111,6 +111,29 @@ fn each_entry_that_outranks_the_credential_is_named_with_its_file_its_line_and_w
     }
     let shell = said(&[(".env", PAIR)], &["exec", "prod"]);
     assert!(shell[0].starts_with("~/code/.env, line 1: CLOUDFLARE_API_KEY"), "a subshell: {shell:?}");
+}
+
+#[test]
+fn an_entry_that_weakens_the_connection_is_named() {
+    let tls = "NODE_TLS_REJECT_UNAUTHORIZED switches off the check of the server's certificate in";
+    let case = Case::new(&[(".env", "NODE_TLS_REJECT_UNAUTHORIZED=0\n"), ("x.ts", "")]);
+    case.evident("wrangler deploy", &format!("line 1: {tls} wrangler"));
+    case.evident("alchemy deploy", &format!("line 1: {tls} npm alchemy 1"));
+    case.evident("bun x.ts", "and what bun runs");
+    case.evident("make x", tls);
+    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        let case = Case::new(&[(".env", &format!("A=1\n{name}=http://127.0.0.1:9\n")), ("x.ts", "")]);
+        case.evident("bun x.ts", &format!("line 2: {name} sends the token through another proxy in what"));
+        case.possible("make x", &format!("line 2: {name} sends the token through another proxy"));
+        case.fine("wrangler deploy");
+    }
+    for harmless in
+        ["NODE_TLS_REJECT_UNAUTHORIZED=1", "NODE_TLS_REJECT_UNAUTHORIZED=", "HTTP_PROXY=x", "HTTPS_PROXY="]
+    {
+        let case = Case::new(&[(".env", harmless), ("x.ts", "")]);
+        case.fine("wrangler deploy");
+        case.fine("bun x.ts");
+    }
 }
 
 #[test]
@@ -321,10 +344,19 @@ impl Case {
             "wrangler", "alchemy", "npm", "npx", "pnpm", "yarn", "bun", "make", "turbo", "cli4", "python3",
             "next", "vite",
         ];
-        for name in programs
-            .iter()
-            .chain(&["dotenv", "dotenvx", "tsx", "sst", "sudo", "env-cmd", "nx", "tool", "deno"])
-        {
+        for name in programs.iter().chain(&[
+            "dotenv",
+            "dotenvx",
+            "tsx",
+            "sst",
+            "sudo",
+            "env-cmd",
+            "nx",
+            "tool",
+            "deno",
+            "pulumi",
+            "terraform",
+        ]) {
             write_program(&places.path("bin").join(name), "#!/bin/sh\n");
         }
         let path = format!("{}:{}", places.text("bin"), std::env::var("PATH").expect("set"));
@@ -504,7 +536,12 @@ fn a_named_environments_env_file_counts_behind_a_script() {
     case.possible("npm run plain", key);
     case.fine("wrangler deploy");
     // Every file of that kind, however it is called.
-    for name in [".env.prod.local", ".env-old", ".env.example"] {
+    for name in [".env.example", ".env.sample", ".env.template", ".env.staging.dist"] {
+        let case = Case::new(&[(name, PAIR)]);
+        case.fine("make x");
+        case.evident(&format!("tool --file={name}"), name);
+    }
+    for name in [".env.prod.local", ".env-old", ".env.examples"] {
         let case = Case::new(&[(name, PAIR)]);
         case.possible("make x", &format!("{name}, line 1: CLOUDFLARE_API_KEY"));
         case.evident(&format!("tool --file={name}"), name);
@@ -614,7 +651,71 @@ fn folders_that_the_words_or_a_scripts_text_lead_to_count() {
     case.evident("pnpm --filter api x", account);
     case.evident("npm run x -w @acme/api", account);
     case.possible("nx run-many -t lint", account);
-    case.possible("pnpm -r lint", account);
+    for line in [
+        "pnpm -r lint",
+        "pnpm -r exec wrangler deploy",
+        "pnpm recursive exec wrangler deploy",
+        "npm exec -ws wrangler deploy",
+        "npx --workspaces wrangler deploy",
+        "npm run x --workspaces",
+        "pnpm --recursive run x",
+        "pulumi -C packages/api up",
+    ] {
+        case.evident(line, account);
+    }
+    case.places.pin("code/tf", format!("account = \"{BETA}\""));
+    case.run(&[], "terraform -chdir=tf plan", &[])
+        .expect_error(125, "~/code/tf/.alchemy.toml is for account");
+    // Folders that are known only when it runs.
+    for folder in ["/nowhere", "../nowhere", "{packages,x}", "~nobody", "~nobody/x"] {
+        case.refused(&format!("sh -c 'true || cd {folder}'"), &[], &format!("the command goes to {folder}"));
+    }
+    case.refused("sh -c 'CDPATH=/tmp; true || cd packages'", &[], "the command goes to packages");
+    case.fine("sh -c 'true || cd nowhere'");
+    // A script is read by what its first line says.
+    for first in
+        ["", "#!/bin/sh -e", "#!/usr/bin/env bash", "#! /usr/bin/env -S bash -e", "#!/usr/bin/env -S A=1 sh"]
+    {
+        case.places.write("code/run", format!("{first}\ntrue || cd packages/api\n"));
+        let script = case.places.path("code/run");
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("executable");
+        case.evident("./run", account);
+    }
+    case.places.write("code/run", "#!/usr/bin/env cat\n");
+    case.fine("./run");
+    case.places.write("code/run", "#!/usr/bin/tail\n");
+    case.possible("./run", "run, which is no script of a shell");
+}
+
+#[test]
+fn a_shells_text_is_read_as_a_shell_reads_it() {
+    let (config, account) = (two_accounts(), "wrangler.toml, line 4: account_id");
+    let named =
+        |text: &str| Case::new(&[("wrangler.toml", &config), ("x.sh", text)]).said("bash -n x.sh", &[]);
+    for text in [
+        "sh <<E\nwrangler deploy -e staging\nE\n",
+        "bash -s <<-'E E' | cat\n\twrangler deploy -e staging\n\tE E\n",
+        "bash <<< 'wrangler deploy -e staging'\n",
+        "cat <<E\nit's $(wrangler deploy -e staging)\nE\n",
+        "cat <<E\nit's\nE\nwrangler deploy -e staging\n",
+        "cat <<E; cat <<F\n'\nE\n\"\nF\nwrangler deploy -e staging\n",
+        "wrangler deploy -e $'stag\\x69ng'\n",
+        "x \"$(echo ')' \"(\" # don't )\n)\" && wrangler deploy -e staging\n",
+        "wrangler deploy -e \"stag\\\ning\"\n",
+        "x $(( 1 << 2 ))\nwrangler deploy -e staging\n",
+    ] {
+        assert!(named(text).contains(account), "{text}: {}", named(text));
+    }
+    for text in ["cat <<E\nwrangler deploy -e staging\nE\n", "cat <<'E'\n$(wrangler deploy -e staging)\nE\n"]
+    {
+        assert_eq!(named(text), "", "{text}");
+    }
+    let own = Case::new(&[]);
+    for text in ["echo \"", "echo '", "echo $(", "echo `", "cat <<E\nx"] {
+        own.places.write("code/x.sh", text);
+        own.refused("sh x.sh", &[], "can't be read to its end");
+    }
+    own.fine("make 'it is not a shell that reads \"'");
 }
 
 #[test]
@@ -730,6 +831,8 @@ fn programs_that_keep_variables_back_are_said_and_refused() {
     for line in [
         "turbo run deploy",
         "turbo deploy",
+        "turbo watch deploy",
+        "turbo --log-level ls run deploy",
         "npx turbo run deploy",
         "npm run d",
         "timeout 9 turbo run deploy",
@@ -741,6 +844,8 @@ fn programs_that_keep_variables_back_are_said_and_refused() {
     for line in [
         "turbo run deploy --env-mode=loose",
         "turbo run deploy --env-mode loose",
+        "turbo --ui deploy ls",
+        "turbo prune deploy",
         "npm run l",
         "sh -c 'TURBO_ENV_MODE=loose turbo run deploy'",
     ] {
@@ -768,13 +873,18 @@ fn programs_that_keep_variables_back_are_said_and_refused() {
         ("env - wrangler deploy", "env"),
         ("sudo wrangler deploy", "sudo"),
         ("sudo -u me wrangler deploy", "sudo"),
+        ("sudo --preserve-env=PATH,CLOUDFLARE_ACCOUNT_ID wrangler deploy", "sudo"),
         ("sh -c 'env -i wrangler deploy'", "env"),
     ] {
         case.refused(line, &[], &format!("runs {name}, which keeps the token"));
     }
-    for line in
-        ["env A=1 wrangler deploy", "sudo -E wrangler deploy", "sudo -EH wrangler deploy", "env A=1 true"]
-    {
+    for line in [
+        "env A=1 wrangler deploy",
+        "sudo --preserve-env=CLOUDFLARE_API_TOKEN,CLOUDFLARE_ACCOUNT_ID wrangler deploy",
+        "sudo -E wrangler deploy",
+        "sudo -EH wrangler deploy",
+        "env A=1 true",
+    ] {
         case.run(&["--strict"], line, &[]).expect_code(0);
     }
 }
@@ -793,4 +903,15 @@ fn what_cannot_be_understood_is_named() {
     case.fine("npm run s9");
     let text = format!("{{\"scripts\":{{\"x\":{:?}}}}}", "true;".repeat(2_000));
     Case::new(&[("package.json", &text)]).possible("npm run x", "calls more programs than are looked at");
+    // Nothing takes longer than the bounds: neither what is called, nor what is only set, or gone to.
+    let most = "calls more programs than are looked at";
+    for line in [":", "A=1", "cd $X", "cd /", "export A=1", "if a; then npm run y; fi", "make -e e$N"] {
+        let text = format!("{line}\n").repeat(200_000 / (line.len() + 1));
+        let case = Case::new(&[("x.sh", &text), ("package.json", "{\"scripts\":{\"y\":\"wrangler\"}}")]);
+        case.refused("sh x.sh", &[], if line == "cd $X" { "line 1: goes to $X" } else { most });
+    }
+    let names = (0..100).map(|n| format!("make -e e{n}\n")).collect::<Vec<_>>().concat();
+    Case::new(&[("x.sh", &names)]).refused("sh x.sh", &[], "names more than 64 environments");
+    let tasks = (0..100).map(|n| format!(" t{n} t0")).collect::<Vec<_>>().concat();
+    Case::new(&[]).possible(&format!("turbo run{tasks}"), "runs more than 64 tasks");
 }

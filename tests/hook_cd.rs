@@ -190,6 +190,76 @@ fn in_tcsh() {
     );
 }
 
+/// What hides ours from the hook while `cd` runs is gone when the function returns, and ours is there again.
+#[test]
+fn what_comes_back_when_a_function_returns_is_still_ours() {
+    let posix = &[
+        ("f() { local CLOUDFLARE_API_TOKEN=x; cd ../DIR; }; f", "DIR"),
+        ("f() { local -x CLOUDFLARE_API_TOKEN=x; cd ../beta; cd ../acme; cd ../DIR; }; f", "DIR"),
+        (
+            "g() { cd ../DIR; }; f() { local CLOUDFLARE_ACCOUNT_ID=x CLOUDFLARE_API_TOKEN; g; }; f; cd ../DIR",
+            "DIR",
+        ),
+        ("f() { cd ../DIR; }; CLOUDFLARE_API_TOKEN=x f", "DIR"),
+        ("f() { cd ../DIR; }; ALCHEMY_PROFILE=beta f", "DIR"),
+        ("f() { cd ../beta; cd ../elsewhere; cd ../DIR; }; CLOUDFLARE_ACCOUNT_ID=x f", "DIR"),
+        ("f() { export CLOUDFLARE_API_TOKEN=mine-hunter2; cd ../DIR; }; f", "mine"),
+    ][..];
+    let fish = &[
+        ("function f; set -lx CLOUDFLARE_API_TOKEN x; cd ../DIR; end; f", "DIR"),
+        ("function f; cd ../DIR; end; CLOUDFLARE_API_TOKEN=x f", "DIR"),
+        ("function f; cd ../DIR; end; ALCHEMY_PROFILE=beta f", "DIR"),
+        ("function f; set -gx CLOUDFLARE_API_TOKEN mine-hunter2; cd ../DIR; end; f", "mine"),
+    ][..];
+    let elvish = &[
+        ("fn f { tmp E:CLOUDFLARE_API_TOKEN = x; cd ../DIR }; f", "DIR"),
+        ("fn f { tmp E:ALCHEMY_PROFILE = beta; cd ../DIR }; f", "DIR"),
+        ("fn f { set-env CLOUDFLARE_API_TOKEN mine-hunter2; cd ../DIR }; f", "mine"),
+    ][..];
+    tell_to(&[Bash, Zsh, Fish, Elvish], |shell| {
+        let rows = match shell {
+            Fish => fish,
+            Elvish => elvish,
+            _ => posix,
+        };
+        for variables in
+            [&[][..], &[("CLOUDFLARE_API_TOKEN", "before-hunter2"), ("CF_API_KEY", "key-hunter2")]]
+        {
+            for (line, expected) in rows {
+                for to in ["beta", "elsewhere", "acme"] {
+                    if *expected == "mine" && to != "elsewhere" {
+                        continue;
+                    }
+                    let home = home();
+                    with_seen(&home);
+                    let mut sh = Hooked::start_with(shell, &home, "", variables);
+                    sh.cd("elsewhere");
+                    let outside = ours(&sh.environment());
+                    sh.cd("acme");
+                    sh.environment();
+                    sh.line(&line.replace("DIR", to));
+                    let seen = ours(&sh.environment());
+                    let context = format!("{shell:?}: {line} {to}\n{}", sh.terminal.text());
+                    if *expected == "mine" {
+                        assert_eq!(seen["CLOUDFLARE_API_TOKEN"], "mine-hunter2", "{context}");
+                        sh.exit();
+                        continue;
+                    }
+                    let wanted = match to {
+                        "beta" => given(&home, "beta", "beta"),
+                        "acme" => given(&home, "acme", "prod"),
+                        _ => outside.clone(),
+                    };
+                    assert_eq!(seen, wanted, "{context}");
+                    sh.cd("elsewhere");
+                    assert_eq!(ours(&sh.environment()), outside, "{context}: outside");
+                    sh.exit();
+                }
+            }
+        }
+    });
+}
+
 /// Elvish has one directory for all that runs in it.
 #[test]
 fn in_elvish() {
@@ -285,6 +355,32 @@ fn script(shell: Shell, home: &Home, hooked: bool, before: &str, script: &str) -
     run(command.current_dir(home.path().join("elsewhere")))
 }
 
+/// What only bash knows.
+const OF_BASH: &[&str] = &[
+    "pushd -n ../beta",
+    "cd - >/dev/full",
+    "popd -n",
+    "cd -e -P ../beta",
+    "cd -@ ../beta",
+    "cd ../beta extra",
+    "shopt -s cdspell; cd ../bet",
+    "shopt -s autocd; ../beta",
+    "shopt -s cdable_vars; b=$HOME/beta; cd b",
+    "set -o posix; cd ../beta",
+    "set -o posix; cd ../nowhere",
+    "trap 'echo err' ERR; cd ../nowhere",
+    "set -E; trap 'echo err' ERR; cd ../nowhere",
+    "set -E; trap 'echo err' ERR; f() { cd ../nowhere; }; f",
+    "trap 'echo debug' DEBUG; cd ../beta",
+    "trap 'echo return' RETURN; cd ../beta",
+    "set -P; cd ../link",
+    "set -eE; trap 'echo err' ERR; cd ../nowhere",
+    "shopt -s nocasematch; set -E; trap 'echo err' ERR; cd ../nowhere",
+    "shopt -s nocasematch; set -e; cd ../beta; echo \"$-\"",
+    "unset PWD; set -u; cd ../beta",
+    "shopt -s inherit_errexit; set -e; x=$(cd ../nowhere; echo not here)",
+];
+
 #[test]
 fn cd_says_and_returns_what_it_would() {
     let show = "; echo \"$? [$_] ${PIPESTATUS[*]-} $PWD $OLDPWD\"";
@@ -343,33 +439,12 @@ fn cd_says_and_returns_what_it_would() {
     ]
     .map(str::to_owned)
     .into();
-    let of_bash = [
-        "pushd -n ../beta",
-        "cd - >/dev/full",
-        "popd -n",
-        "cd -e -P ../beta",
-        "cd -@ ../beta",
-        "cd ../beta extra",
-        "shopt -s cdspell; cd ../bet",
-        "shopt -s autocd; ../beta",
-        "shopt -s cdable_vars; b=$HOME/beta; cd b",
-        "set -o posix; cd ../beta",
-        "set -o posix; cd ../nowhere",
-        "trap 'echo err' ERR; cd ../nowhere",
-        "set -E; trap 'echo err' ERR; cd ../nowhere",
-        "set -E; trap 'echo err' ERR; f() { cd ../nowhere; }; f",
-        "trap 'echo debug' DEBUG; cd ../beta",
-        "trap 'echo return' RETURN; cd ../beta",
-        "set -P; cd ../link",
-        "set -eE; trap 'echo err' ERR; cd ../nowhere",
-        "shopt -s inherit_errexit; set -e; x=$(cd ../nowhere; echo not here)",
-    ];
     for shell in [Bash, Zsh] {
         if !shell.is_installed() {
             continue;
         }
         if shell == Bash {
-            lines.extend(of_bash.map(str::to_owned));
+            lines.extend(OF_BASH.iter().map(|line| (*line).to_owned()));
         }
         let home = home();
         with_seen(&home);
@@ -384,7 +459,7 @@ fn cd_says_and_returns_what_it_would() {
                 assert_eq!(hooked.stderr, plain.stderr, "{shell:?}: {before} {line}");
             }
         }
-        lines.truncate(lines.len() - if shell == Bash { of_bash.len() } else { 0 });
+        lines.truncate(lines.len() - if shell == Bash { OF_BASH.len() } else { 0 });
     }
 }
 

@@ -46,6 +46,21 @@ fn a_trap_that_sees_every_command_sees_no_secret() {
 }
 
 #[test]
+fn where_unset_variables_are_errors_there_is_none() {
+    tell_to(&[Bash, Zsh], |shell| {
+        let home = home();
+        let mut sh = Hooked::start(shell, &home);
+        sh.line("unset SECONDS; set -u");
+        sh.cd("acme");
+        assert_eq!(ours(&sh.environment()), given(&home, "acme", "prod"), "{shell:?}");
+        sh.cd("elsewhere");
+        assert!(ours(&sh.environment()).is_empty(), "{shell:?}");
+        let shown = sh.exit();
+        assert!(!shown.contains("unbound") && !shown.contains("not set"), "{shell:?}: {shown}");
+    });
+}
+
+#[test]
 fn where_one_variable_cannot_be_changed_none_is() {
     let variables = [
         "readonly CLOUDFLARE_ACCOUNT_ID=mine",

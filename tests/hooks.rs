@@ -139,6 +139,37 @@ fn a_shell_in_a_shell_takes_what_it_inherits_for_ours_and_restores_nothing() {
 }
 
 #[test]
+fn what_a_shell_in_a_shell_is_given_by_the_person_stays_the_persons() {
+    tell(|shell| {
+        let home = home();
+        let mut sh = Hooked::start(shell, &home);
+        sh.cd("acme");
+        let inside = sh.environment();
+        sh.said();
+        for (name, value) in [("ALCHEMY_PROFILE", "beta"), ("CLOUDFLARE_ACCOUNT_ID", "mine")] {
+            sh.nested_by(&format!("env {name}={value}"));
+            let seen = ours(&sh.environment());
+            if name == "ALCHEMY_PROFILE" {
+                assert_eq!(
+                    seen,
+                    [(name.to_owned(), value.to_owned())].into(),
+                    "{shell:?}: and none of prod's"
+                );
+            }
+            sh.cd("elsewhere");
+            assert_eq!(
+                ours(&sh.environment()),
+                [(name.to_owned(), value.to_owned())].into(),
+                "{shell:?}: {name}"
+            );
+            sh.unnested();
+            assert_eq!(sh.environment(), inside, "{shell:?}: {name}");
+        }
+        sh.exit();
+    });
+}
+
+#[test]
 fn under_exec_the_hook_stays_out_of_the_way() {
     tell(|shell| {
         let home = home();

@@ -482,6 +482,8 @@ fn with_document(name: &str, text: &str) -> Home {
 #[test]
 fn a_document_that_others_can_change_is_tightened_or_refused() {
     for (name, text, arguments) in DOCUMENTS {
+        // A secret is closed to reading, too.
+        let close = if name == CREDENTIAL { "chmod go=" } else { "chmod go-w" };
         let failed = if arguments[0] == "exec" { 125 } else { 1 };
         let refused = |home: &Home, words: &str, hint: &str| {
             let before = home.snapshot();
@@ -501,11 +503,11 @@ fn a_document_that_others_can_change_is_tightened_or_refused() {
         // One that has another name, or that a link leads to, may be anybody's business.
         set_mode(&path, 0o666);
         fs::hard_link(&path, home.path().join("other")).expect("a name");
-        refused(&home, "other users can change", "chmod go-w");
+        refused(&home, "other users can change", close);
         fs::remove_file(home.path().join("other")).expect("removed");
         fs::rename(&path, home.path().join("target")).expect("moved");
         symlink(home.path().join("target"), &path).expect("a link");
-        refused(&home, "other users can change", "chmod go-w");
+        refused(&home, "other users can change", close);
         assert_eq!(mode(home.path().join("target")), 0o666);
         set_mode(home.path().join("target"), 0o600);
         home.run(arguments).expect_code(0);

@@ -120,6 +120,30 @@ fn a_credential_that_others_could_read_is_made_private_and_that_is_said() {
     assert_eq!(mode(&home.alchemy("credentials/prod")), 0o700);
 }
 
+#[test]
+fn a_secret_that_others_can_change_is_closed_to_reading_too() {
+    let home = Home::new();
+    home.token_profile("prod", "tok-example");
+    fs::hard_link(home.alchemy(CREDENTIAL), home.path().join("other-name")).expect("linked");
+    set_mode(&home.alchemy(CREDENTIAL), 0o666);
+    home.run(&["token", "prod"]).expect_only_error(1, "other users can change").expect_hint("chmod go= ");
+}
+
+#[test]
+fn a_pipe_beside_an_encrypted_profile_is_not_waited_for_under_its_lock() {
+    let home = Home::new();
+    let Some(identity) = age::identity(&home) else { return };
+    let configure = ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--account", ACME];
+    let identity = ["--identity", identity.to_str().expect("text")];
+    run_with_input(&mut home.alchemy_command(&[&configure[..], &identity].concat()), "tok-example")
+        .expect_code(0);
+    fs::create_dir_all(home.alchemy("credentials/prod")).expect("a folder");
+    nix::unistd::mkfifo(&home.alchemy(CREDENTIAL), Mode::S_IRUSR | Mode::S_IWUSR).expect("a pipe");
+    let mut limited = home.command("timeout");
+    run(limited.args(["20", support::ALCHEMY, "token", "prod"]))
+        .expect_only_error(1, "it is no regular file");
+}
+
 /// A `config.json` as another program, or a later version of this one, could leave it.
 const FOREIGN: &str = r#"{
   "$schema": "https://example.com/schema.json",
@@ -248,6 +272,86 @@ fn a_rename_that_was_killed_at_its_end_is_ended_by_the_same_once_more() {
     home.run(&["profile", "rename", "old", "new"]).expect_code(1);
     assert!(home.alchemy(left).exists());
     home.run(&["profile", "rename", "old", "nowhere"]).expect_code(1);
+}
+
+#[test]
+fn a_renamed_profile_owns_nothing_that_lay_under_its_new_name() {
+    let documents = ["cloudflare.json", "native.json", ".cloudflare.json.aside.tmp"];
+    let stray = |home: &Home| {
+        for document in documents {
+            home.write_private(&format!("credentials/new/{document}"), &age::document("tok-stranger"));
+        }
+        home.write_private("encrypted/new.age", "sealed");
+    };
+    let no_stray = |home: &Home| {
+        let left = home.snapshot().into_iter().filter(|(_, (_, content))| {
+            String::from_utf8_lossy(content).contains("tok-stranger") || content == b"sealed"
+        });
+        let left: Vec<_> = left.map(|(path, _)| path).filter(|path| !path.ends_with("new.age")).collect();
+        assert!(left.is_empty(), "{left:?}");
+    };
+    let home = Home::new();
+    home.token_profile("old", "tok-example");
+    stray(&home);
+    home.run(&["profile", "rename", "old", "new"]).expect_code(0);
+    assert_eq!(home.run(&["token", "new"]).expect_code(0).stdout, "tok-example\n");
+    let without = || {
+        let home = Home::new();
+        home.token_profile("old", "tok-example");
+        fs::remove_file(home.alchemy("credentials/old/cloudflare.json")).expect("removed");
+        home
+    };
+    let home = without();
+    stray(&home);
+    home.run(&["profile", "rename", "old", "new"]).expect_code(0);
+    home.run(&["token", "new"]).expect_only_error(1, "is missing");
+    no_stray(&home);
+
+    // Items: of the command store, which is as the keyring.
+    for (has_own, kept) in [(true, Some("tok-example\n")), (false, None)] {
+        let home = Home::new();
+        let read = "cat vault-{profile} 2>/dev/null || true";
+        let commands = ["--read-command", read, "--write-command", "cat >vault-{profile}"];
+        let delete = ["--delete-command", "rm vault-{profile}"];
+        let configure = ["configure", "-p", "old", "--token-stdin", "--no-verify", "--account", ACME];
+        let configure = [&configure[..], &commands, &delete].concat();
+        run_with_input(&mut home.alchemy_command(&configure), "tok-example").expect_code(0);
+        if !has_own {
+            fs::remove_file(home.path().join("vault-old")).expect("removed");
+        }
+        stray(&home);
+        fs::write(home.path().join("vault-new"), age::document("tok-stranger")).expect("written");
+        home.run(&["profile", "rename", "old", "new"]).expect_code(0);
+        let token = home.run(&["token", "new"]);
+        match kept {
+            Some(kept) => assert_eq!(token.expect_code(0).stdout, kept),
+            None => drop(token.expect_only_error(1, "is missing")),
+        }
+        no_stray(&home);
+        assert_eq!(home.path().join("vault-new").exists(), has_own);
+    }
+
+    for has_own in [true, false] {
+        let home = Home::new();
+        let Some(identity) = age::identity(&home) else { return };
+        let configure = ["configure", "-p", "old", "--token-stdin", "--no-verify", "--account", ACME];
+        let identity = ["--identity", identity.to_str().expect("text")];
+        run_with_input(&mut home.alchemy_command(&[&configure[..], &identity].concat()), "tok-example")
+            .expect_code(0);
+        if !has_own {
+            fs::remove_file(home.alchemy("encrypted/old.age")).expect("removed");
+        }
+        stray(&home);
+        home.run(&["profile", "rename", "old", "new"]).expect_code(0);
+        let token = home.run(&["token", "new"]);
+        if has_own {
+            assert_eq!(token.expect_code(0).stdout, "tok-example\n");
+        } else {
+            drop(token.expect_only_error(1, "is missing"));
+        }
+        no_stray(&home);
+        assert_eq!(home.alchemy("encrypted/new.age").exists(), has_own);
+    }
 }
 
 #[test]

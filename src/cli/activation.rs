@@ -13,7 +13,7 @@ use crate::environment::{
     ACCOUNT_ID, ACTIVE, API_KEY, API_TOKEN, Changes, DEFAULT_ACCOUNT_ID, EXPIRATION, PROFILE, Value, changes,
 };
 use crate::error::{Error, Kind, Result};
-use crate::profile::{Profile, ProfileName};
+use crate::profile::{AccountId, Profile, ProfileName};
 use crate::session::Session;
 use crate::store::Store;
 use crate::transition::Target;
@@ -39,6 +39,8 @@ pub struct Activation {
     pub until: Option<Timestamp>,
     /// Names under which the active profile's token may stand, besides the usual ones.
     pub also: Vec<String>,
+    /// The active profile's account.
+    pub account: Option<AccountId>,
     /// How long the secret among what is set lives, and for which account; `None` where nobody knows.
     pub life: Option<SecretLife>,
     /// A session was not there in time.
@@ -73,7 +75,7 @@ impl Activation {
     pub fn of(context: &Context, shell: HookState, is_offline: bool) -> Self {
         let mut this = Self { is_offline, ..Self::default() };
         if shell.active != shell.own {
-            this.also = Self::also(context, shell.active);
+            (this.also, this.account) = Self::inherited(context, shell.active);
         }
         if let Err(error) = this.look(context, shell) {
             this.target = None;
@@ -82,9 +84,10 @@ impl Activation {
         this
     }
 
-    /// The names under which the token of the profile that is active stands, besides the usual ones.
-    pub fn also(context: &Context, active: &str) -> Vec<String> {
-        also_of(context, active).unwrap_or_default()
+    /// The names under which the token of the profile that is active stands, besides the usual ones; and its account.
+    pub fn inherited(context: &Context, active: &str) -> (Vec<String>, Option<AccountId>) {
+        profile_of(context, active)
+            .map_or_else(Default::default, |profile| (profile.also, Some(profile.account.id)))
     }
 
     fn look(&mut self, context: &Context, shell: HookState) -> Result<()> {
@@ -222,9 +225,9 @@ impl Activation {
 }
 
 /// Where else the token of a profile stands that another shell has made active.
-fn also_of(context: &Context, active: &str) -> Option<Vec<String>> {
+fn profile_of(context: &Context, active: &str) -> Option<Profile> {
     let name = ProfileName::parse(active.rsplit_once(':')?.1).ok()?;
-    Some(context.store(false).ok()?.get(&name).ok()??.also)
+    context.store(false).ok()?.get(&name).ok()?
 }
 
 /// Whether direnv has put the choice into the environment already, by `use alchemy`. A hook that cannot take away

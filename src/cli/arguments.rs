@@ -70,6 +70,11 @@ impl Marks {
         self.confirm || self.no_confirm
     }
 
+    /// What was said of whether it asks, if anything.
+    pub fn asked(self) -> Option<bool> {
+        self.given().then_some(self.confirm)
+    }
+
     /// Whether the profile asks, that did so `before` or did not.
     pub fn confirm(self, before: bool) -> bool {
         if self.given() { self.confirm } else { before }

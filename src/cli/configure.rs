@@ -118,7 +118,7 @@ impl Configure {
             confirm: self.marks.confirm(before.as_ref().is_some_and(|before| before.confirm)),
             also: before.map(|before| before.also).unwrap_or_default(),
         };
-        store.put(&profile, &document)?;
+        store.put(&profile, &document, self.marks.asked())?;
         say_ready(context, &profile);
         Ok(())
     }

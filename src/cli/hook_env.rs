@@ -18,6 +18,7 @@ use crate::directory::bindings::Bindings;
 use crate::directory::mark::ActiveMark;
 use crate::environment::ACTIVE;
 use crate::error::Result;
+use crate::profile::AccountId;
 use crate::shell::hook::{State, Step, Watched, render};
 use crate::store::generation;
 use crate::terminal;
@@ -82,8 +83,9 @@ impl HookEnv {
         };
         let (step, told, until) = if self.leave {
             let active = self.found.as_deref().unwrap_or_default();
-            let also = Activation::also(context, active);
-            let now = Now { own: &self.active, active, also: &also, ..Now::default() };
+            let (also, account) = Activation::inherited(context, active);
+            let account = account.as_ref().map(AccountId::as_str);
+            let now = Now { own: &self.active, active, also: &also, account, ..Now::default() };
             (transition::step(None, now, &get), Told::default(), None)
         } else if waits.as_ref().is_some_and(Waits::is_worth_it) && !self.offline {
             // All stays as it is until the next prompt.
@@ -124,6 +126,7 @@ impl HookEnv {
                 is_disturbed: before.waits.is_some(),
                 has_secret: before.has_secret,
                 also: &activation.also,
+                account: activation.account.as_ref().map(AccountId::as_str),
             };
             let until = activation.until.map(|until| until.as_second().saturating_add(1));
             (transition::step(activation.target.as_ref(), now, &get), told, until)

@@ -82,7 +82,7 @@ impl Plan<'_> {
                 confirm: self.marks.confirm(before.as_ref().is_some_and(|before| before.confirm)),
                 also: before.map(|before| before.also).unwrap_or_default(),
             };
-            store.put(&profile, &Document::OAuth(grant.clone()))?;
+            store.put(&profile, &Document::OAuth(grant.clone()), self.marks.asked())?;
             Ok(profile)
         });
         let profile = kept.inspect_err(|_| discard(context, &client, &grant))?;

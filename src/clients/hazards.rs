@@ -11,6 +11,7 @@
 //! A hazard is evident when words, scripts or loaded files lead to it ([`Look::evident`]): a person is warned. Where
 //! not all that runs can be seen, whatever lies there may count ([`Look::possible`]): that is for `--strict`.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::leads::{Filtered, Leads, Level, Value, Visit};
-use super::packages::{Version, Workspace, is_env_file, version, within};
+use super::packages::{Version, Workspace, is_env_file, is_template, version, within};
 use super::programs::{Filter, Program, Reads, Rules, called};
 use super::turbo::{self, Mode, Passing, Turbo};
 use super::{cloudflare_cfg, jsonc};
@@ -167,7 +168,7 @@ type Text = Option<Zeroizing<String>>;
 pub struct Look<'a> {
     scene: &'a Scene<'a>,
     leads: &'a Leads,
-    texts: Vec<(PathBuf, Text)>,
+    texts: HashMap<PathBuf, Text>,
     found: Vec<Found>,
     hazards: Vec<Hazard>,
     is_open: bool,
@@ -189,13 +190,20 @@ enum Effect {
     Before(&'static str),
     /// It is sent together with what was given: which of them counts is the server's choice.
     Beside(&'static str),
+    /// The program no longer asks who the server is.
+    Unchecked,
+    /// What was given goes through a proxy that the entry names.
+    Proxy(&'static str),
 }
+
+/// The variables that name a proxy for requests by TLS.
+const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 impl<'a> Look<'a> {
     /// A look for a command whose words lead there.
     #[must_use]
     pub fn new(scene: &'a Scene, leads: &'a Leads) -> Self {
-        Self { scene, leads, texts: Vec::new(), found: Vec::new(), hazards: Vec::new(), is_open: false }
+        Self { scene, leads, texts: HashMap::new(), found: Vec::new(), hazards: Vec::new(), is_open: false }
     }
 
     /// What words, scripts and loaded files lead to.
@@ -208,8 +216,18 @@ impl<'a> Look<'a> {
                 || self.leads.is_sure;
             self.cloudflare_cfg(&visit, has_home, false);
         }
+        let mut seen: Vec<&Filtered> = Vec::new();
         for filtered in &self.leads.filtered {
-            self.filter(filtered);
+            let is_same = |other: &&Filtered| {
+                filtered.program.filter == Some(Filter::Turbo)
+                    && other.program.filter == filtered.program.filter
+                    && (&other.folder, &other.tasks, &other.mode)
+                        == (&filtered.folder, &filtered.tasks, &filtered.mode)
+            };
+            if !seen.iter().any(is_same) {
+                self.filter(filtered);
+                seen.push(filtered);
+            }
         }
         self.told()
     }
@@ -255,7 +273,7 @@ impl<'a> Look<'a> {
     /// environment that words name.
     fn visits(&self) -> Vec<Visit> {
         let mut visits = Vec::new();
-        let folders = self.leads.folders.iter().filter(|folder| folder.level >= Level::Named);
+        let folders = self.leads.folders.iter().filter(|folder| folder.level >= Level::Named).take(FOLDERS);
         for folder in folders.filter(|_| !self.leads.is_sure) {
             for program in ANYTHING.into_iter().filter_map(called) {
                 visits.push(Visit::plain(program, &folder.path, None));
@@ -275,6 +293,10 @@ impl<'a> Look<'a> {
             let effect = match found.effect {
                 Effect::Before(what) => format!("goes before the {what} in {programs}"),
                 Effect::Beside(what) => format!("is sent beside the {what} by {programs}"),
+                Effect::Unchecked => {
+                    format!("switches off the check of the server's certificate in {programs}")
+                }
+                Effect::Proxy(what) => format!("sends the {what} through another proxy in {programs}"),
             };
             Hazard {
                 file: Some(found.file),
@@ -297,7 +319,7 @@ impl<'a> Look<'a> {
     /// Reads a file once. One that its readers may read, and we do not, is a hazard; one that they cannot read, such
     /// as a folder, does nothing.
     fn read(&mut self, path: &Path) {
-        if self.texts.iter().any(|(read, _)| read == path) {
+        if self.texts.contains_key(path) {
             return;
         }
         let text = match file::read(path, LIMIT, None) {
@@ -320,12 +342,11 @@ impl<'a> Look<'a> {
                 None
             }
         };
-        self.texts.push((path.to_owned(), text));
+        self.texts.insert(path.to_owned(), text);
     }
 
     fn text(&self, path: &Path) -> Option<&str> {
-        let (_, text) = self.texts.iter().find(|(read, _)| read == path)?;
-        text.as_ref().map(|text| text.as_str())
+        self.texts.get(path)?.as_ref().map(|text| text.as_str())
     }
 
     /// The files that count for a call, of which a later one goes before an earlier one.
@@ -400,13 +421,13 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Whatever is called `.env…` in a folder, each file as a program may be named it. A template's entries without
-    /// values are none.
+    /// Whatever is called `.env…` in a folder, each file as a program may be named it. A template is none, and
+    /// neither is an entry without a value.
     fn all_env_files(&mut self, folder: &Path) {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let mut seen = 0;
         let names = entries.inspect(|_| seen += 1).take(ENTRIES).map(|entry| entry.file_name());
-        let mut names: Vec<OsString> = names.filter(|name| is_env_file(name)).collect();
+        let mut names: Vec<OsString> = names.filter(|name| is_env_file(name) && !is_template(name)).collect();
         names.sort();
         if seen == ENTRIES || names.len() > FILES {
             let effect =
@@ -593,6 +614,10 @@ impl<'a> Look<'a> {
         if filtered.program.filter == Some(Filter::Turbo) {
             return self.turbo(filtered);
         }
+        let is_kept = |name: &&str| filtered.kept.iter().any(|kept| kept == name);
+        if self.scene.given.variables().iter().all(is_kept) {
+            return;
+        }
         let effect = format!(
             "runs {}, which keeps the {} from what it starts: that uses another sign-in, or none",
             filtered.program.name,
@@ -621,11 +646,11 @@ impl<'a> Look<'a> {
         };
         let Ok(own) = read(&root) else { return };
         let mut packages = Vec::new();
-        for at in Workspace::around(folder, home).folders {
-            let Some(file) = file(&at) else { continue };
+        let workspace = Workspace::around(folder, home);
+        for (at, name) in workspace.folders.iter().zip(workspace.names()) {
+            let Some(file) = file(at) else { continue };
             let Ok(package) = read(&file) else { return };
-            let name = super::packages::Package::read(&at).ok().flatten().and_then(|package| package.name);
-            packages.extend(name.map(|name| (name, package)));
+            packages.extend(name.clone().map(|name| (name, package)));
         }
         let packages: Vec<(&str, &Turbo)> = packages.iter().map(|(name, own)| (name.as_str(), own)).collect();
         let mode = match &filtered.mode {
@@ -721,7 +746,7 @@ fn effects<'a>(
         };
         token.into_iter().chain(key.into_iter().flatten()).map(before).chain(account)
     };
-    match (rules, scene.given) {
+    let mut effects: Vec<_> = match (rules, scene.given) {
         (Rules::Wrangler, given) => {
             // An old name is read only where the new one is not there at all.
             let either = |new, old| if entry(new).is_some() { set(new) } else { set(old) };
@@ -761,7 +786,14 @@ fn effects<'a>(
             }
             found
         }
+    };
+    // Node reads this one when it connects, so an entry counts in all of them (measured); a proxy only in code.
+    let tls = set("NODE_TLS_REJECT_UNAUTHORIZED").filter(|((_, e), _)| e.value == "0");
+    effects.extend(tls.map(|(at, name)| (at, name, Effect::Unchecked)));
+    if rules == Rules::Code {
+        effects.extend(PROXIES.into_iter().filter_map(set).map(|(at, name)| (at, name, Effect::Proxy(what))));
     }
+    effects
 }
 
 /// Whether headers have some that say who is asking.

@@ -6,9 +6,11 @@
 //! then, and [`super::hazards`] takes into account whatever lies there. What can be seen all the same (in the words, in
 //! scripts, in what scripts call) is evidence, by which a person is warned.
 
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
 use super::packages::{NAME as PACKAGE, Package, Workspace, is_env_file, nearest};
 use super::programs::{EnvFiles, Filter, Program, Role, Verbs, called};
@@ -23,6 +25,10 @@ const COMMANDS: usize = 500;
 const PATHS: usize = 64;
 /// The most `.env` files that a command may name.
 const ENV_FILES: usize = 8;
+/// The most environments, tasks and unknown things that are told apart.
+const NAMES: usize = 64;
+/// The most folders that are led to.
+const FOLDERS: usize = 1024;
 /// The most that is read of a script's file, in bytes.
 const SCRIPT: u64 = 256 * 1024;
 
@@ -37,6 +43,10 @@ const WITH_SCRIPT: [&[&str]; 7] = [
     &["versions", "upload"],
     &["triggers", "deploy"],
 ];
+
+/// The commands of turbo that run no tasks.
+const TURBO_WITHOUT_TASKS: [&str; 11] =
+    ["ls", "prune", "login", "logout", "link", "unlink", "daemon", "gen", "generate", "query", "info"];
 
 /// A value that words give.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,10 +99,13 @@ pub struct Variables {
     pub mode: Option<Value>,
     /// `TURBO_ENV_MODE`.
     pub turbo: Option<Value>,
+    /// `CDPATH` is set, by which a shell looks for folders.
+    pub has_cdpath: bool,
 }
 
 impl Variables {
     fn assign(&mut self, name: &str, value: &Word) {
+        self.has_cdpath |= name == "CDPATH" && !value.text.is_empty();
         let place = match name {
             "CLOUDFLARE_ENV" => &mut self.environment,
             "NODE_ENV" => &mut self.mode,
@@ -147,6 +160,8 @@ pub struct Filtered {
     pub folder: PathBuf,
     /// What turbo is to run.
     pub tasks: Vec<String>,
+    /// The variables that its words let through.
+    pub kept: Vec<String>,
     /// `--env-mode`, else what an assignment says.
     pub mode: Option<Value>,
 }
@@ -172,7 +187,13 @@ impl Leads {
     /// Of a command with its arguments; without any, of a shell, in which anything may follow.
     #[must_use]
     pub fn of(command: &[OsString], directory: &Path, home: &Path) -> Self {
-        let mut walk = Walk { home, left: COMMANDS, leads: Self { is_sure: true, ..Self::default() } };
+        let mut walk = Walk {
+            home,
+            left: COMMANDS,
+            read: HashMap::new(),
+            workspaces: HashMap::new(),
+            leads: Self { is_sure: true, ..Self::default() },
+        };
         walk.leads.folders.push(Folder { path: directory.to_owned(), level: Level::Reached });
         let at = At {
             folder: directory.to_owned(),
@@ -204,9 +225,28 @@ struct At {
     depth: u8,
 }
 
+impl At {
+    /// The place of what belongs to the whole command.
+    fn nowhere() -> Self {
+        Self {
+            folder: PathBuf::new(),
+            variables: Variables::default(),
+            inherited: Vec::new(),
+            file: None,
+            line: None,
+            depth: 0,
+        }
+    }
+}
+
 struct Walk<'a> {
     home: &'a Path,
+    /// How many more commands are read.
     left: usize,
+    /// The packages that were read, by their folders.
+    read: HashMap<PathBuf, Option<Rc<Package>>>,
+    /// The workspaces, by the folders from which they were looked for.
+    workspaces: HashMap<PathBuf, Rc<Workspace>>,
     leads: Leads,
 }
 
@@ -223,6 +263,8 @@ struct Parsed<'w> {
     flags: Vec<&'w str>,
     /// The places of the words that are no options, and whether such a one may be an option's value.
     positionals: Vec<(usize, bool)>,
+    /// The variables that `--preserve-env=` names.
+    kept: Vec<String>,
     /// The place of `--`.
     end: Option<usize>,
     /// The place behind the text.
@@ -255,6 +297,10 @@ impl<'w> Parsed<'w> {
                 continue;
             };
             may_be_value = false;
+            if let ("--preserve-env", Some(list)) = (name, &attached) {
+                this.kept.extend(list.str().split(',').map(str::to_owned));
+                continue;
+            }
             this.flags.push(name);
             let is = |names: &[&str]| names.contains(&name);
             let has_value = [
@@ -317,6 +363,12 @@ impl<'w> Parsed<'w> {
         self.flags.iter().any(is_one)
     }
 
+    /// An option says that every package of the workspace is meant.
+    fn has_all_packages(&self, program: &Program) -> bool {
+        self.flags.iter().any(|flag| matches!(*flag, "--workspaces" | "-ws" | "--recursive"))
+            || (program.name == "pnpm" && self.has(&["-r"]))
+    }
+
     /// Where the words of another program begin.
     fn rest(&self) -> Option<usize> {
         self.positionals.first().map(|(place, _)| *place).or(self.end.map(|end| end + 1))
@@ -332,14 +384,24 @@ impl Walk<'_> {
             at.variables.assign(name, &value);
         }
         let Some(head) = words.first() else { return };
-        if self.left == 0 {
-            return self.unknown(&at, "calls more programs than are looked at".to_owned());
+        if !self.may_read(&at) {
+            return;
         }
-        self.left -= 1;
         match head.program().and_then(called) {
             Some(program) => self.known(program, words, &at),
             None => self.other(words, &at),
         }
+    }
+
+    /// Takes one command from those that may be read. The first one beyond them is told, and no other.
+    fn may_read(&mut self, at: &At) -> bool {
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            if left == 0 {
+                self.tell(at, "calls more programs than are looked at".to_owned());
+            }
+        }
+        self.left > 0
     }
 
     fn known(&mut self, program: &'static Program, words: &[Word], at: &At) {
@@ -429,6 +491,11 @@ impl Walk<'_> {
         if !parsed.packages.is_empty() {
             self.packages(&parsed, &at, None);
         }
+        if program.name == "npx" && parsed.has_all_packages(program) {
+            for folder in self.every_package(&at) {
+                self.command(rest, &At { folder, ..at.clone() });
+            }
+        }
         let is_plain = program.filter.is_none() && program.rules.is_empty();
         let has_rest = rest.iter().any(|word| word.assignment().is_none());
         if !is_plain && (has_rest || parsed.text.is_some()) {
@@ -454,30 +521,40 @@ impl Walk<'_> {
         let words = words.get(1..).unwrap_or_default();
         let parsed = Parsed::of(program, &[], words, false);
         let start = self.enter(parsed.folder.as_ref(), at);
-        let at = At { folder: start, ..at.clone() };
+        let mut at = At { folder: start, ..at.clone() };
+        if program.name == "pnpm"
+            && parsed.has(&["-w", "--workspace-root"])
+            && let Some(root) = self.workspace(&at.folder).root.clone()
+        {
+            self.reach(&root, Level::Reached);
+            at.folder = real(&root);
+        }
         let package = nearest(&at.folder, self.home).map(Path::to_owned);
         if !program.rules.is_empty() && !parsed.env_files.is_empty() {
             let visit = self.visit(program, &parsed, &at.folder, &at);
             self.leads.visits.push(visit);
         }
         let mut positionals = parsed.positionals.iter().map(|(place, _)| *place);
-        let Some(place) = positionals.next() else {
+        let mut is_in_all = parsed.has_all_packages(program);
+        let mut place = positionals.next();
+        let is_recursive = |place: usize| {
+            words.get(place).is_some_and(|word| matches!(word.str(), "recursive" | "multi" | "m"))
+        };
+        if program.name == "pnpm" && place.is_some_and(is_recursive) {
+            is_in_all = true;
+            place = positionals.next();
+        }
+        let Some(place) = place else {
             self.leads.is_sure = false;
             return self.evidence(words, &at);
         };
+        if is_in_all {
+            self.every_package(&at);
+        }
         let verb = words.get(place).map(Word::str).unwrap_or_default();
         if verbs.exec.contains(&verb) {
             let rest = words.get(place + 1..).unwrap_or_default();
-            let inner = Parsed::of(program, &["--package", "-p"], rest, true);
-            if let Some(text) = &inner.text {
-                self.leads.is_sure = false;
-                self.text(&text.text.to_string_lossy(), &[], &at);
-            }
-            let rest = inner.rest().and_then(|place| rest.get(place..)).unwrap_or_default();
-            for folder in self.packages(&parsed, &at, None) {
-                self.command(rest, &At { folder, ..at.clone() });
-            }
-            return self.command(rest, &at);
+            return self.manager_exec(program, &parsed, is_in_all, rest, &at);
         }
         if program.name == "yarn" && matches!(verb, "workspace" | "workspaces") {
             return self.monorepo(program, words, &at);
@@ -494,8 +571,6 @@ impl Walk<'_> {
         }
         let is_bare = script.is_none() && verbs.is_bare;
         let name = script.or(is_bare.then_some(verb)).unwrap_or_default();
-        let is_in_all = parsed.has(&["--workspaces", "-ws", "--recursive"])
-            || (program.name == "pnpm" && parsed.has(&["-r"]));
         if is_in_all || !parsed.packages.is_empty() {
             self.evidence(words, &at);
             self.leads.is_sure = false;
@@ -527,7 +602,7 @@ impl Walk<'_> {
         self.evidence(words, &at);
         if program.name == "npm-run-all" {
             for name in parsed.positionals.iter().filter_map(|(place, _)| words.get(*place)) {
-                self.run_script(read.as_ref(), name.str(), &[], &at);
+                self.run_script(read.as_deref(), name.str(), &[], &at);
             }
             return;
         }
@@ -543,7 +618,32 @@ impl Walk<'_> {
                 words.get(after..).unwrap_or_default().to_vec()
             }
         };
-        self.run_script(read.as_ref(), name, &further, &at);
+        self.run_script(read.as_deref(), name, &further, &at);
+    }
+
+    /// A manager that runs a program: `rest` is what follows its verb.
+    fn manager_exec(
+        &mut self,
+        program: &'static Program,
+        parsed: &Parsed,
+        is_in_all: bool,
+        rest: &[Word],
+        at: &At,
+    ) {
+        let inner = Parsed::of(program, &["--package", "-p"], rest, true);
+        if let Some(text) = &inner.text {
+            self.leads.is_sure = false;
+            self.text(&text.text.to_string_lossy(), &[], at);
+        }
+        let rest = inner.rest().and_then(|place| rest.get(place..)).unwrap_or_default();
+        let mut folders = self.packages(parsed, at, None);
+        if is_in_all && parsed.packages.is_empty() {
+            folders = self.every_package(at);
+        }
+        for folder in folders {
+            self.command(rest, &At { folder, ..at.clone() });
+        }
+        self.command(rest, at);
     }
 
     /// A manager that runs a file itself, as bun does.
@@ -563,9 +663,25 @@ impl Walk<'_> {
         self.evidence(words, &at);
         let positionals = parsed.positionals.iter().filter_map(|(place, _)| words.get(*place));
         // `nx run PACKAGE:TASK`, `turbo run PACKAGE#TASK`.
-        let is_word =
-            |word: &&Word| !matches!(word.str(), "run" | "run-many" | "affected" | "exec" | "foreach");
-        let names: Vec<&str> = positionals.filter(is_word).map(Word::str).collect();
+        let is_turbo = program.filter == Some(Filter::Turbo);
+        let is_word = |word: &&Word| {
+            let is_verb = matches!(word.str(), "run" | "run-many" | "affected" | "exec" | "foreach");
+            !is_verb && (!is_turbo || word.str() != "watch")
+        };
+        let mut positionals = positionals.peekable();
+        if is_turbo && positionals.peek().is_some_and(|word| TURBO_WITHOUT_TASKS.contains(&word.str())) {
+            return;
+        }
+        let mut names: Vec<&str> = Vec::new();
+        for name in positionals.filter(is_word).map(Word::str) {
+            if names.len() == NAMES {
+                self.tell(&at, format!("runs more than {NAMES} tasks"));
+                break;
+            }
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
         let task = |name: &str| name.rsplit([':', '#']).next().unwrap_or_default().to_owned();
         let mut filtered = Self::filtered(program, &parsed, &at);
         if let Some(filtered) = &mut filtered {
@@ -626,13 +742,16 @@ impl Walk<'_> {
             }
             let text = word.text.to_string_lossy();
             if text.contains(char::is_whitespace) {
-                self.text(&text, &[], &inner);
+                // It need not be a shell's.
+                let mut pieces = pieces(&text);
+                pieces.retain(|piece| !matches!(piece, Piece::Unended(_)));
+                self.pieces(pieces, &inner);
             }
             // `concurrently npm:deploy`
             if let Some(name) = text.strip_prefix("npm:") {
                 let package = nearest(&at.folder, self.home).map(Path::to_owned);
                 let package = package.and_then(|folder| self.package(&folder, at));
-                self.run_script(package.as_ref(), name, &[], at);
+                self.run_script(package.as_deref(), name, &[], at);
             }
             let program = word.program().and_then(called).filter(|row| row.role != Role::Harmless);
             if program.is_some() {
@@ -705,9 +824,14 @@ impl Walk<'_> {
     /// An environment that words name.
     fn name(&mut self, value: Option<&Word>) {
         let Some(Value::Known(name)) = value.map(Value::of) else { return };
-        if !self.leads.names.contains(&name) {
-            self.leads.names.push(name);
+        if self.leads.names.contains(&name) {
+            return;
         }
+        if self.leads.names.len() < NAMES {
+            return self.leads.names.push(name);
+        }
+        let what = format!("names more than {NAMES} environments");
+        self.tell(&At::nowhere(), what);
     }
 
     /// The commands of a shell's text, to the last of which `further` words are added.
@@ -716,13 +840,33 @@ impl Walk<'_> {
         if let Some(Piece::Command(words, _)) = pieces.last_mut() {
             words.extend(further.iter().cloned());
         }
+        self.pieces(pieces, at);
+    }
+
+    fn pieces(&mut self, pieces: Vec<Piece>, at: &At) {
         let mut at = at.clone();
         let is_file = at.line.is_none() && at.file.is_some();
         let mut outer = Vec::new();
         for piece in pieces {
+            if self.left == 0 {
+                return;
+            }
             match piece {
                 Piece::Open => outer.push(at.clone()),
                 Piece::Close => at = outer.pop().unwrap_or(at),
+                Piece::Unended(line) => {
+                    let line = if is_file { Some(line) } else { at.line };
+                    self.unknown(&At { line, ..at.clone() }, "can't be read to its end".to_owned());
+                }
+                Piece::Document(words, text, line) => {
+                    let is_shell = |word: &Word| {
+                        word.program().and_then(called).is_some_and(|row| row.role == Role::Shell)
+                    };
+                    if words.iter().any(is_shell) && self.may_read(&at) {
+                        let line = if is_file { Some(line) } else { at.line };
+                        self.text(&text, &[], &At { line, ..at.clone() });
+                    }
+                }
                 Piece::Command(words, line) => {
                     let mut here = at.clone();
                     if is_file {
@@ -745,9 +889,15 @@ impl Walk<'_> {
         };
         let words = words.get(words.iter().take_while(is_prefix).count()..).unwrap_or_default();
         if words.iter().all(|word| word.assignment().is_some()) {
+            self.may_read(at);
             for (name, value) in words.iter().filter_map(Word::assignment) {
                 after.variables.assign(name, &value);
             }
+            return;
+        }
+        let is_own = ["cd", "pushd", "chdir", "export", "set", "declare", "typeset", ".", "source"]
+            .contains(&words.first().map(Word::str).unwrap_or_default());
+        if is_own && !self.may_read(at) {
             return;
         }
         let argument = || words.iter().skip(1).find(|word| !word.is_option() || word.str() == "-");
@@ -799,9 +949,12 @@ impl Walk<'_> {
             Ok(None) | Err(_) => return,
         };
         let text = String::from_utf8_lossy(&small.bytes);
-        let first = text.lines().next().unwrap_or_default().trim_end();
-        let is_script = is_shells || is_named || (first.starts_with("#!") && first.ends_with("sh"));
-        if !is_script || text.contains('\0') {
+        if text.contains('\0') {
+            return;
+        }
+        let first = text.lines().next().unwrap_or_default();
+        let interpreter = first.strip_prefix("#!").filter(|_| !is_shells).map(interpreter);
+        if interpreter.is_some() && is_installed(&path) {
             return;
         }
         if let Some(parent) = path.parent() {
@@ -810,19 +963,55 @@ impl Walk<'_> {
         if at.depth == 0 {
             return self.unknown(at, format!("runs scripts that run more than {DEPTH} others"));
         }
-        let at = At { file: Some(path.clone()), line: None, depth: at.depth - 1, ..at.clone() };
-        self.text(&text, &[], &at);
+        let at = At { depth: at.depth - 1, ..at.clone() };
+        // A text without `#!` is run by the shell that calls it.
+        let Some(mut words) = interpreter else {
+            return self.text(&text, &[], &At { file: Some(path), line: None, ..at });
+        };
+        let is_env =
+            |word: &&Word| word.is_option() || word.assignment().is_some() || word.program() == Some("env");
+        let program = words.iter().find(|word| !is_env(word));
+        if program.and_then(Word::program).and_then(called).is_none() {
+            let what = format!("runs {}, which is no script of a shell", path.display());
+            return self.unknown(&at, what);
+        }
+        words.push(Word::given(path.as_os_str()));
+        self.command(&words, &at);
     }
 
-    fn package(&mut self, folder: &Path, at: &At) -> Option<Package> {
-        match Package::read(folder) {
-            Ok(package) => package,
+    fn package(&mut self, folder: &Path, at: &At) -> Option<Rc<Package>> {
+        if let Some(read) = self.read.get(folder) {
+            return read.clone();
+        }
+        let package = match Package::read(folder) {
+            Ok(package) => package.map(Rc::new),
             Err(why) => {
                 let at = At { file: Some(folder.join(PACKAGE)), line: None, ..at.clone() };
                 self.unknown(&at, format!("{why}, so its scripts were not looked through"));
                 None
             }
+        };
+        self.read.insert(folder.to_owned(), package.clone());
+        package
+    }
+
+    /// The folders of all packages of the workspace, which are reached.
+    fn every_package(&mut self, at: &At) -> Vec<PathBuf> {
+        self.leads.is_sure = false;
+        let workspace = self.workspace(&at.folder);
+        if !workspace.is_whole {
+            self.unknown(at, "has more packages in its workspace than are looked at".to_owned());
         }
+        for folder in &workspace.folders {
+            self.reach(folder, Level::Reached);
+        }
+        workspace.folders.iter().map(|folder| real(folder)).collect()
+    }
+
+    fn workspace(&mut self, folder: &Path) -> Rc<Workspace> {
+        let home = self.home;
+        let found = self.workspaces.entry(folder.to_owned());
+        Rc::clone(found.or_insert_with(|| Rc::new(Workspace::around(folder, home))))
     }
 
     /// A script of a package, with what runs before and after it.
@@ -851,7 +1040,7 @@ impl Walk<'_> {
             return Vec::new();
         }
         self.leads.is_sure = false;
-        let workspace = Workspace::around(&at.folder, self.home);
+        let workspace = self.workspace(&at.folder);
         if !workspace.is_whole {
             self.unknown(at, "has more packages in its workspace than are looked at".to_owned());
         }
@@ -862,12 +1051,15 @@ impl Walk<'_> {
         }
         let all = if named.is_empty() { &workspace.folders } else { &named };
         for folder in all {
+            if self.left == 0 {
+                break;
+            }
             let package = script.and_then(|_| self.package(folder, at));
-            self.run_script(package.as_ref(), script.unwrap_or_default(), &[], at);
+            self.run_script(package.as_deref(), script.unwrap_or_default(), &[], at);
         }
         let root = nearest(&at.folder, self.home).map(Path::to_owned);
         let root = root.filter(|_| named.is_empty()).and_then(|folder| self.package(&folder, at));
-        self.run_script(root.as_ref(), script.unwrap_or_default(), &[], at);
+        self.run_script(root.as_deref(), script.unwrap_or_default(), &[], at);
         named
     }
 
@@ -883,6 +1075,7 @@ impl Walk<'_> {
             line: at.line,
             folder: at.folder.clone(),
             tasks: Vec::new(),
+            kept: parsed.kept.clone(),
             mode: None,
         })
     }
@@ -909,7 +1102,18 @@ impl Walk<'_> {
     /// The folder that a word leads to from where a command runs, which is reached by it.
     fn enter(&mut self, word: Option<&Word>, at: &At) -> PathBuf {
         let Some(word) = word else { return at.folder.clone() };
-        if let Some(path) = self.path(word, &at.folder).filter(|_| word.str() != "-") {
+        let text = word.text.to_string_lossy();
+        // A shell looks elsewhere for a folder by `CDPATH`, and makes other words of braces and `~NAME`.
+        let is_elsewhere = text == "-"
+            || (text.starts_with('~') && text.len() > 1 && !text.starts_with("~/"))
+            || (at.variables.has_cdpath && !text.starts_with(['/', '.', '~']));
+        let is_below = |path: &Path| {
+            path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+        };
+        let may_be_absent = is_below(Path::new(&word.text)) && !text.contains(['{', '}', '~']);
+        let path =
+            self.path(word, &at.folder).filter(|path| !is_elsewhere && (may_be_absent || path.is_dir()));
+        if let Some(path) = path {
             self.reach(&path, Level::Reached);
             real(&path)
         } else {
@@ -932,13 +1136,22 @@ impl Walk<'_> {
 
     fn reach(&mut self, path: &Path, level: Level) {
         let path = real(path);
+        let is_full = self.leads.folders.len() >= FOLDERS;
         match self.leads.folders.iter_mut().find(|folder| folder.path == path) {
             Some(folder) => folder.level = folder.level.max(level),
-            None => self.leads.folders.push(Folder { path, level }),
+            None if !is_full => self.leads.folders.push(Folder { path, level }),
+            None => self.tell(&At::nowhere(), format!("leads to more than {FOLDERS} folders")),
         }
     }
 
+    /// Of many unknown things the first ones are told: one is enough to refuse the command.
     fn unknown(&mut self, at: &At, what: String) {
+        if self.leads.unknown.len() < NAMES {
+            self.tell(at, what);
+        }
+    }
+
+    fn tell(&mut self, at: &At, what: String) {
         let unknown = Unknown { file: at.file.clone(), line: at.line, what };
         if !self.leads.unknown.contains(&unknown) {
             self.leads.unknown.push(unknown);
@@ -992,6 +1205,19 @@ impl Visit {
         };
         names.into_iter().map(|name| self.folder.join(name)).collect()
     }
+}
+
+/// The words of a `#!` line. A system hands on what follows the program as one word, which `env -S` cuts.
+fn interpreter(line: &str) -> Vec<Word> {
+    let line = line.trim();
+    let (program, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let rest = rest.trim();
+    let split = rest.strip_prefix("-S").or_else(|| rest.strip_prefix("--split-string="));
+    let words = split.map_or(vec![rest], |text| text.split_whitespace().collect());
+    std::iter::once(program)
+        .chain(words.into_iter().filter(|word| !word.is_empty()))
+        .map(|word| Word::given(OsStr::new(word)))
+        .collect()
 }
 
 /// True for a file of an installed package: its folder is none that a person works in.

@@ -2,6 +2,7 @@
 //!
 //! Nothing is run. What is read is bounded: a repository may have any number of folders.
 
+use std::cell::OnceCell;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -111,10 +112,14 @@ pub fn within<'a>(directory: &'a Path, home: &Path) -> impl Iterator<Item = &'a 
 /// The folders of a workspace.
 #[derive(Debug, Default)]
 pub struct Workspace {
+    /// Its root.
+    pub root: Option<PathBuf>,
     /// The folders of its packages.
     pub folders: Vec<PathBuf>,
     /// False where there are more than are looked at, or where they could not be found.
     pub is_whole: bool,
+    /// The names of the packages, read when they are first asked for.
+    names: OnceCell<Vec<Option<String>>>,
     entries: usize,
 }
 
@@ -137,6 +142,7 @@ impl Workspace {
             if patterns.is_empty() {
                 continue;
             }
+            this.root = Some(at.to_owned());
             // What a pattern takes out is looked at all the same.
             for pattern in patterns.iter().filter(|pattern| !pattern.starts_with('!')) {
                 let parts: Vec<&str> = pattern.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
@@ -191,17 +197,24 @@ impl Workspace {
         }
     }
 
+    /// The names of the packages, each of which may have none.
+    pub fn names(&self) -> &[Option<String>] {
+        let name = |folder: &PathBuf| Package::read(folder).ok().flatten().and_then(|package| package.name);
+        self.names.get_or_init(|| self.folders.iter().map(name).collect())
+    }
+
     /// The packages that a word names, by their folder or their name as a whole or behind their scope.
     pub fn named<'a>(&'a self, word: &'a str, at: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
         let plain = word.trim_start_matches("...").trim_end_matches("...").trim_matches(['{', '}', '^']);
         let path = fs::canonicalize(at.join(plain)).ok();
-        self.folders.iter().filter(move |folder| {
-            let package = || Package::read(folder).ok().flatten().and_then(|package| package.name);
-            let is_name = |name: String| {
+        let packages = self.folders.iter().zip(self.names());
+        let named = packages.filter(move |(folder, name)| {
+            let is_name = |name: &String| {
                 name == plain || name.rsplit_once('/').is_some_and(|(_, short)| short == plain)
             };
-            path.as_deref() == fs::canonicalize(folder).ok().as_deref() || package().is_some_and(is_name)
-        })
+            path.as_deref() == fs::canonicalize(folder).ok().as_deref() || name.as_ref().is_some_and(is_name)
+        });
+        named.map(|(folder, _)| folder)
     }
 }
 
@@ -247,6 +260,13 @@ impl Version {
         let mut numbers = text.split('.').map(str::parse);
         Some(Self(numbers.next()?.ok()?, numbers.next()?.ok()?))
     }
+}
+
+/// True for the name of a template of `.env` files: no program loads it unless it is named.
+#[must_use]
+pub fn is_template(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    [".example", ".sample", ".template", ".dist"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// True for the name of a `.env` file: what direnv runs is none.

@@ -180,7 +180,11 @@ const fn filter(name: &'static str, calls: &'static [&'static str], filter: Filt
 
 /// `--mode` of Vite and what is built on it.
 const MODE: Options = Options { environment: &["--mode", "-m"], folder: &["--root"], ..NO_OPTIONS };
-const ENV_FILE: Options = Options { env_file: &["--env-file", "--env-file-if-exists"], ..NO_OPTIONS };
+const ENV_FILE: Options = Options {
+    env_file: &["--env-file", "--env-file-if-exists"],
+    other: &["--import", "-r", "--require", "--loader", "--experimental-loader", "-C", "--conditions"],
+    ..NO_OPTIONS
+};
 const VITE: &[(&str, &str)] = &[("build", "production"), ("preview", "production"), ("dev", "development")];
 
 /// The rows.
@@ -295,19 +299,31 @@ pub const PROGRAMS: &[Program] = &[
         ..reader("SST", &["sst"], &["CLOUDFLARE_API_TOKEN", "CLOUDFLARE_DEFAULT_ACCOUNT_ID"])
     },
     // `provider.go` of versions 4 and 5.
-    reader(
-        "Terraform, OpenTofu and Pulumi",
-        &["terraform", "tofu", "pulumi"],
-        &[
-            "CLOUDFLARE_API_TOKEN",
-            "CLOUDFLARE_API_KEY",
-            "CLOUDFLARE_EMAIL",
-            "CLOUDFLARE_API_USER_SERVICE_KEY",
-            "CLOUDFLARE_BASE_URL",
-            "CLOUDFLARE_API_HOSTNAME",
-            "CLOUDFLARE_API_BASE_PATH",
-        ],
-    ),
+    Program {
+        role: Role::Client,
+        options: Options { folder: &["-chdir"], ..NO_OPTIONS },
+        ..reader(
+            "Terraform, OpenTofu and Pulumi",
+            &["terraform", "tofu"],
+            &[
+                "CLOUDFLARE_API_TOKEN",
+                "CLOUDFLARE_API_KEY",
+                "CLOUDFLARE_EMAIL",
+                "CLOUDFLARE_API_USER_SERVICE_KEY",
+                "CLOUDFLARE_BASE_URL",
+                "CLOUDFLARE_API_HOSTNAME",
+                "CLOUDFLARE_API_BASE_PATH",
+            ],
+        )
+    },
+    // It runs the project's program, which may start anything.
+    Program {
+        name: "Pulumi",
+        calls: &["pulumi"],
+        role: Role::Runtime,
+        options: Options { folder: &["-C", "--cwd"], other: &["-s", "--stack"], ..NO_OPTIONS },
+        ..NOTHING
+    },
     // `providers/dns/cloudflare` of version 4: each variable also from a file.
     reader(
         "lego, and Traefik by it",
@@ -472,6 +488,9 @@ pub const PROGRAMS: &[Program] = &[
             package: &["-F", "--filter"],
             other: &[
                 "--env-mode",
+                "--ui",
+                "--profile",
+                "--log-level",
                 "--concurrency",
                 "--cache",
                 "--cache-dir",

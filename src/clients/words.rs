@@ -84,6 +84,10 @@ pub enum Piece {
     Open,
     /// A subshell ends.
     Close,
+    /// What a command of these words is given to read (`<<E`, `<<<`), and the line on which it begins.
+    Document(Vec<Word>, String, usize),
+    /// The text ends inside of a quote, a substitution or a document.
+    Unended(usize),
 }
 
 /// The commands of a shell's text.
@@ -91,7 +95,21 @@ pub enum Piece {
 pub fn pieces(text: &str) -> Vec<Piece> {
     let mut cutter = Cutter { chars: text.chars().collect(), at: 0, line: 1, ..Cutter::default() };
     cutter.cut(DEPTH);
+    if cutter.is_unended {
+        cutter.pieces.push(Piece::Unended(cutter.line));
+    }
     cutter.pieces
+}
+
+/// A document that begins on the next line.
+struct Document {
+    end: String,
+    /// `<<-`: tabs before its lines are none of its own.
+    is_indented: bool,
+    /// Its delimiter is quoted: nothing in it is replaced.
+    is_quoted: bool,
+    /// The words of the command that reads it.
+    command: Vec<Word>,
 }
 
 #[derive(Default)]
@@ -104,6 +122,15 @@ struct Cutter {
     word: Option<(String, bool)>,
     /// The next word is a file of `<` or `>`.
     is_file: bool,
+    /// The next word is what the command reads, of `<<<`.
+    is_text: bool,
+    /// What the command reads, by `<<<`.
+    texts: Vec<String>,
+    /// The documents of the line.
+    documents: Vec<Document>,
+    /// How many of them are of commands that have ended.
+    owned: usize,
+    is_unended: bool,
 }
 
 impl Cutter {
@@ -130,6 +157,9 @@ impl Cutter {
 
     fn end_word(&mut self) {
         let Some((text, is_known)) = self.word.take() else { return };
+        if std::mem::take(&mut self.is_text) {
+            return self.texts.push(text);
+        }
         if std::mem::take(&mut self.is_file) {
             return;
         }
@@ -139,9 +169,176 @@ impl Cutter {
     fn end_command(&mut self, line: usize) {
         self.end_word();
         self.is_file = false;
-        if !self.words.is_empty() {
-            self.pieces.push(Piece::Command(std::mem::take(&mut self.words), line));
+        self.is_text = false;
+        for document in self.documents.iter_mut().skip(self.owned) {
+            document.command.clone_from(&self.words);
         }
+        self.owned = self.documents.len();
+        let texts = std::mem::take(&mut self.texts);
+        if !self.words.is_empty() {
+            let words = std::mem::take(&mut self.words);
+            let documents = texts.into_iter().map(|text| Piece::Document(words.clone(), text, line));
+            let documents: Vec<Piece> = documents.collect();
+            self.pieces.push(Piece::Command(words, line));
+            self.pieces.extend(documents);
+        }
+    }
+
+    /// The delimiter of a document, behind its `<<`.
+    fn delimiter(&mut self) {
+        let is_indented = self.peek() == Some('-');
+        if is_indented {
+            self.at += 1;
+        }
+        while self.peek().is_some_and(|c| c == ' ' || c == '\t') {
+            self.at += 1;
+        }
+        let (mut end, mut quote, mut is_quoted) = (String::new(), None, false);
+        while let Some(c) = self.peek() {
+            let is_over = c.is_whitespace() || matches!(c, ';' | '&' | '|' | '<' | '>' | '(' | ')');
+            match (c, quote) {
+                ('\n', _) => break,
+                (c, Some(open)) if c == open => quote = None,
+                ('\'' | '"', None) => (quote, is_quoted) = (Some(c), true),
+                ('\\', None) => is_quoted = true,
+                (_, None) if is_over => break,
+                (c, _) => end.push(c),
+            }
+            self.at += 1;
+        }
+        if end.is_empty() && !is_quoted {
+            self.is_unended = true;
+        } else {
+            self.documents.push(Document { end, is_indented, is_quoted, command: Vec::new() });
+        }
+    }
+
+    /// The documents whose line has ended.
+    fn read_documents(&mut self, depth: u8) {
+        self.owned = 0;
+        for document in std::mem::take(&mut self.documents) {
+            // What follows one that has no end is read as commands; no other is looked for.
+            if self.is_unended {
+                return;
+            }
+            let (before, first) = (self.at, self.line);
+            let (mut text, mut is_found) = (String::new(), false);
+            while self.at < self.chars.len() && !is_found {
+                let mut line = String::new();
+                while let Some(c) = self.next().filter(|c| *c != '\n') {
+                    line.push(c);
+                }
+                let own = if document.is_indented { line.trim_start_matches('\t') } else { &line };
+                is_found = own == document.end;
+                if !is_found {
+                    text.push_str(own);
+                    text.push('\n');
+                }
+            }
+            if !is_found {
+                (self.at, self.line, self.is_unended) = (before, first, true);
+                return;
+            }
+            if !document.is_quoted {
+                self.inner(text.chars().collect(), first, depth, Self::replaced);
+            }
+            if !document.command.is_empty() {
+                self.pieces.push(Piece::Document(document.command, text, first));
+            }
+        }
+    }
+
+    /// The commands in a part of the text.
+    fn inner(&mut self, chars: Vec<char>, line: usize, depth: u8, cut: impl FnOnce(&mut Self, u8)) {
+        let Some(depth) = depth.checked_sub(1) else { return };
+        let mut inner = Self { chars, line, ..Self::default() };
+        cut(&mut inner, depth);
+        self.is_unended |= inner.is_unended;
+        self.pieces.push(Piece::Open);
+        self.pieces.append(&mut inner.pieces);
+        self.pieces.push(Piece::Close);
+    }
+
+    /// A text of which only what is put in is commands.
+    fn replaced(&mut self, depth: u8) {
+        while let Some(c) = self.next() {
+            match c {
+                '\\' => {
+                    self.next();
+                }
+                '$' | '`' => self.substitution(c, depth),
+                _ => {}
+            }
+        }
+    }
+
+    /// `$'…'`, behind its first quote.
+    fn escaped(&mut self) {
+        self.word.get_or_insert_with(|| (String::new(), true));
+        while let Some(c) = self.next() {
+            match c {
+                '\'' => return,
+                '\\' => {
+                    let Some(c) = self.next() else { break };
+                    let (digits, radix) = match c {
+                        'x' => (2, 16),
+                        'u' => (4, 16),
+                        'U' => (8, 16),
+                        '0'..='7' => (3, 8),
+                        _ => (0, 10),
+                    };
+                    if digits == 0 {
+                        let named = [('n', '\n'), ('t', '\t'), ('r', '\r'), ('e', '\u{1b}'), ('E', '\u{1b}')];
+                        let found = named.iter().find(|(name, _)| *name == c);
+                        self.push(found.map_or(c, |(_, stands_for)| *stands_for));
+                        continue;
+                    }
+                    self.at -= usize::from(radix == 8);
+                    let rest = self.chars.get(self.at..).unwrap_or_default();
+                    let number: String = rest.iter().take(digits).take_while(|c| c.is_digit(radix)).collect();
+                    self.at += number.len();
+                    match u32::from_str_radix(&number, radix).ok().and_then(char::from_u32) {
+                        Some(c) => self.push(c),
+                        None => self.unknown(),
+                    }
+                }
+                c => self.push(c),
+            }
+        }
+        self.is_unended = true;
+    }
+
+    /// The end of `$(…)`, behind its parenthesis: quotes and what they hold are not looked at.
+    fn closing(&mut self) -> Option<usize> {
+        let (mut open, mut before) = (vec![')'], ' ');
+        while let Some(c) = self.next() {
+            let is_quoted = open.last() == Some(&'"');
+            match c {
+                '\\' => {
+                    self.next();
+                }
+                '"' if is_quoted => {
+                    open.pop();
+                }
+                '"' => open.push('"'),
+                '\'' if !is_quoted => while self.next()? != '\'' {},
+                '#' if !is_quoted && (before.is_whitespace() || matches!(before, ';' | '(' | '&' | '|')) => {
+                    while self.peek().is_some_and(|c| c != '\n') {
+                        self.at += 1;
+                    }
+                }
+                '(' if !is_quoted || before == '$' => open.push(')'),
+                ')' if !is_quoted => {
+                    open.pop();
+                    if open.is_empty() {
+                        return self.at.checked_sub(1);
+                    }
+                }
+                _ => {}
+            }
+            before = c;
+        }
+        None
     }
 
     fn cut(&mut self, depth: u8) {
@@ -155,11 +352,23 @@ impl Cutter {
                 },
                 '\'' => {
                     self.word.get_or_insert_with(|| (String::new(), true));
-                    while let Some(c) = self.next().filter(|c| *c != '\'') {
-                        self.push(c);
+                    loop {
+                        match self.next() {
+                            Some('\'') => break,
+                            Some(c) => self.push(c),
+                            None => {
+                                self.is_unended = true;
+                                break;
+                            }
+                        }
                     }
                 }
                 '"' => self.quoted(depth),
+                '$' if self.peek() == Some('\'') => {
+                    self.at += 1;
+                    self.escaped();
+                }
+                '$' if self.peek() == Some('"') => {}
                 '$' | '`' => self.substitution(c, depth),
                 '*' | '?' | '[' => {
                     self.push(c);
@@ -184,26 +393,43 @@ impl Cutter {
                         self.word = None;
                     }
                     self.end_word();
+                    let rest = self.chars.get(self.at..).unwrap_or_default();
+                    if c == '<' && rest.starts_with(&['<', '<']) {
+                        self.at += 2;
+                        self.is_text = true;
+                        continue;
+                    }
+                    if c == '<' && rest.starts_with(&['<']) {
+                        self.at += 1;
+                        self.delimiter();
+                        continue;
+                    }
                     while self.peek().is_some_and(|c| matches!(c, '<' | '>' | '&' | '|')) {
                         self.at += 1;
                     }
                     self.is_file = self.peek() != Some('(');
                 }
-                ';' | '&' | '|' | '\n' => self.end_command(line),
+                '\n' => {
+                    self.end_command(line);
+                    self.read_documents(depth);
+                }
+                ';' | '&' | '|' => self.end_command(line),
                 c if c.is_whitespace() => self.end_word(),
                 c => self.push(c),
             }
         }
         self.end_command(self.line);
+        self.is_unended |= !self.documents.is_empty();
     }
 
     fn quoted(&mut self, depth: u8) {
         self.word.get_or_insert_with(|| (String::new(), true));
-        while let Some(c) = self.next().filter(|c| *c != '"') {
+        while let Some(c) = self.next() {
             match c {
+                '"' => return,
                 '\\' => {
-                    if let Some(c) = self.next() {
-                        if !matches!(c, '"' | '\\' | '$' | '`' | '\n') {
+                    if let Some(c) = self.next().filter(|c| *c != '\n') {
+                        if !matches!(c, '"' | '\\' | '$' | '`') {
                             self.push('\\');
                         }
                         self.push(c);
@@ -213,6 +439,7 @@ impl Cutter {
                 c => self.push(c),
             }
         }
+        self.is_unended = true;
     }
 
     /// What a shell puts in: the working directory and the home are known, all else is not.
@@ -235,29 +462,34 @@ impl Cutter {
             return self.unknown();
         }
         self.unknown();
-        let (mut open, start) = (0_usize, self.at);
-        let mut end = self.chars.len();
-        while let Some(c) = self.next() {
-            open = match c {
-                '(' if first == '$' => open + 1,
-                ')' if first == '$' => open.saturating_sub(1),
-                _ => open,
-            };
-            if (first == '$' && c == ')' && open == 0) || (first == '`' && c == '`') {
-                end = self.at.saturating_sub(1);
-                break;
+        let (start, line) = (self.at, self.line);
+        let end = if first == '$' {
+            self.at += 1;
+            self.closing()
+        } else {
+            loop {
+                match self.next() {
+                    Some('\\') => {
+                        self.next();
+                    }
+                    Some('`') => break self.at.checked_sub(1),
+                    Some(_) => {}
+                    None => break None,
+                }
             }
-        }
-        if depth == 0 {
-            return;
-        }
-        let inner = self.chars.get(start..end).unwrap_or_default();
+        };
+        self.is_unended |= end.is_none();
+        let inner = self.chars.get(start..end.unwrap_or(self.chars.len())).unwrap_or_default();
+        let is_arithmetic = first == '$' && inner.starts_with(&['(', '(']);
         let inner = inner.strip_prefix(&['(']).unwrap_or(inner).to_vec();
-        let mut cutter = Self { chars: inner, at: 0, line: self.line, ..Self::default() };
-        cutter.cut(depth - 1);
-        self.pieces.push(Piece::Open);
-        self.pieces.append(&mut cutter.pieces);
-        self.pieces.push(Piece::Close);
+        self.inner(
+            inner,
+            line,
+            depth,
+            |inner, depth| {
+                if is_arithmetic { inner.replaced(depth) } else { inner.cut(depth) }
+            },
+        );
     }
 }
 
@@ -274,6 +506,10 @@ mod tests {
             }
             Piece::Open => "(".to_owned(),
             Piece::Close => ")".to_owned(),
+            Piece::Document(words, text, line) => {
+                format!("{line}:{}<{text:?}", words.iter().map(word).collect::<String>())
+            }
+            Piece::Unended(line) => format!("{line}:…"),
         });
         shown.collect::<Vec<_>>().join(" ")
     }
@@ -294,9 +530,17 @@ mod tests {
             ("a # b\n# c\nd \\\n e", "1:a 4:d|e"),
             ("a packages/*", "1:a|packages/*?"),
             ("A=1 b", "1:A=1|b"),
-            ("a \"", "1:a|"),
-            ("a $(", "( ) 1:a|?"),
-            ("a '", "1:a|"),
+            ("a \"", "1:a| 1:…"),
+            ("a $(", "( ) 1:a|? 1:…"),
+            ("a '", "1:a| 1:…"),
+            ("a $'b\\'\\x41\\101\\n' c", "1:a|b'AA\n|c"),
+            ("a \"b\\\nc\"", "2:a|bc"),
+            ("a \"$(b ')' \"c)\" )\" d", "( 1:b|)|c) ) 1:a|?|d"),
+            ("a <<E b\nx 'y\nE\nc", "1:a|b ( ) 2:ab<\"x 'y\\n\" 4:c"),
+            ("a <<-'E F'\n\t$(x)\n\tE F\nc", "1:a 2:a<\"$(x)\\n\" 4:c"),
+            ("a <<E\nb", "1:a 2:b 2:…"),
+            ("a <<< 'b c' d", "1:a|d 1:ad<\"b c\""),
+            ("a $((1 << 2)) b\nc", "( ) 1:a|?|b 2:c"),
         ] {
             assert_eq!(shown(text), expected, "{text:?}");
         }

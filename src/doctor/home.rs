@@ -212,11 +212,18 @@ impl<'a> Entries<'a> {
     fn shared(&self, machine: &Machine) -> Option<Finding> {
         let owner = self.owner(machine);
         let mine = self.loose().1.into_iter().filter(|(_, metadata)| metadata.uid() == owner);
-        let shared: Vec<PathBuf> = mine.map(|(path, _)| path.clone()).collect();
+        let mine: Vec<_> = mine.collect();
+        // What others work in is not theirs to lose.
+        let is_common = mine.iter().any(|(_, metadata)| trusted::is_common(metadata));
+        let shared: Vec<PathBuf> = mine.into_iter().map(|(path, _)| path.clone()).collect();
         (!shared.is_empty()).then(|| {
             let what = format!("others may look into {}", few(&names(machine, &shared)));
             let why = "it is not yours alone, has other names, or holds what is not alchemy's: who needs it, you know";
-            let mend = command(machine, "chmod", "go=", &shared);
+            let mend = if is_common {
+                "set ALCHEMY_HOME to a folder of your own".to_owned()
+            } else {
+                command(machine, "chmod", "go=", &shared)
+            };
             Finding::problem("mode-shared", what).why(why).mend(mend)
         })
     }

@@ -42,6 +42,10 @@ pub fn documents(machine: &Machine) -> Vec<Finding> {
         if trusted::read(home, &path, Reading::Settings).is_err() {
             return Some(Finding::of("document-unreadable", &error).why(why));
         }
+        if path == home.marks() {
+            // Moved away, it would restrict nothing any more.
+            return Some(Finding::of("document-broken", &error).why(why));
+        }
         let mend = format!("mv {0} {0}.broken", machine.word(&path));
         let why = format!("{why}; mend it by hand, or start anew without it");
         Some(Finding::problem("document-broken", error.to_string()).why(why).mend(mend))

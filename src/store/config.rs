@@ -356,6 +356,12 @@ impl<'a> Edit<'a> {
         }
     }
 
+    /// Whether the profile of that name asks before its secret leaves.
+    #[must_use]
+    pub fn confirms(&self, name: &ProfileName) -> bool {
+        self.marks.confirms(name.as_str())
+    }
+
     /// Takes what restricts a profile out, too, that is about to be no more in any layout.
     pub fn unmark(&mut self, name: &str) {
         self.marks.remove(name);
@@ -467,16 +473,33 @@ pub struct MarksToLoosen {
     lock: Option<Lock>,
 }
 
+impl MarksToLoosen {
+    /// Takes it away now.
+    ///
+    /// # Errors
+    /// When it cannot be taken away; the profile is restricted as before then.
+    pub fn loosen(mut self) -> Result<()> {
+        self.write().map_err(|error| Error::new(still_restricted(&error)).hint("do the same again"))
+    }
+
+    fn write(&mut self) -> Result<()> {
+        let Some(marks) = self.looser.take() else { return Ok(()) };
+        atomic::write(&self.path, &marks.to_bytes()?)?.say(&self.messages);
+        Ok(())
+    }
+}
+
 impl Drop for MarksToLoosen {
     fn drop(&mut self) {
-        let Some(marks) = self.looser.take() else { return };
-        match marks.to_bytes().and_then(|bytes| atomic::write(&self.path, &bytes)) {
-            Ok(changed) => changed.say(&self.messages),
-            Err(error) => self.messages.loss(&format!(
-                "a profile is still restricted as it was before ({error}); to have it otherwise, do the same again"
-            )),
+        if let Err(error) = self.write() {
+            let still = still_restricted(&error);
+            self.messages.loss(&format!("{still}; to have it otherwise, do the same again"));
         }
     }
+}
+
+fn still_restricted(error: &Error) -> String {
+    format!("a profile is still restricted as it was before ({error})")
 }
 
 /// The value as an object; anything else becomes an empty one. [`Config::load`] has refused a

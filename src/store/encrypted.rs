@@ -49,7 +49,7 @@ impl Store<'_> {
     ) -> Result<Option<Document>> {
         let path = self.home.encrypted(name);
         let shown = path.display().to_string();
-        let reading = Reading::Secret { waits: self.access.may_ask };
+        let reading = Reading::Secret { waits: self.access.may_ask && may_ask };
         let Some(bytes) = trusted::read(self.home, &path, reading)? else { return Ok(None) };
         let digest = sha256_hex(&*bytes);
         let parse = |document: &Bytes| {

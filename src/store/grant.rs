@@ -505,7 +505,7 @@ impl Held<'_, '_> {
 }
 
 /// Whether an error of the store says that nothing whole is in it, and not that it cannot be read now.
-fn has_none(error: &Error) -> bool {
+pub(super) fn has_none(error: &Error) -> bool {
     matches!(error.kind(), Kind::NoCredential | Kind::SignedOut)
 }
 

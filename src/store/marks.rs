@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::document;
+use super::document::{self, BY_HAND};
 use super::home::Home;
 use super::trusted::{self, Reading};
 use crate::error::{Error, Result};
@@ -20,6 +20,10 @@ use crate::profile::{Profile, ProfileName};
 
 /// The newest version of the document that we know.
 const VERSION: u64 = 1;
+
+/// What to do about one that cannot be understood.
+const MEND: &str =
+    "mend it by hand; moving it away lifts every restriction, and no profile asks before its secret leaves";
 
 /// The document.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +61,12 @@ impl Marks {
         match trusted::read(home, &path, Reading::Settings)? {
             Some(bytes) => {
                 let version = |marks: &Self| marks.version;
-                document::parse(&path.display().to_string(), &bytes, VERSION, version)
+                // Without the file nothing is restricted any more: that is no way to mend it.
+                let safely = |error: Error| match error.next_step() {
+                    Some(BY_HAND) => error.hint(MEND),
+                    _ => error,
+                };
+                document::parse(&path.display().to_string(), &bytes, VERSION, version).map_err(safely)
             }
             None => Ok(Self::default()),
         }
@@ -66,8 +75,16 @@ impl Marks {
     /// Restricts a profile as is said of its name.
     ///
     /// # Errors
-    /// When it has a mark that we do not know: then nobody knows what it forbids.
+    /// When it has a mark that we do not know, or the file has something that may restrict every profile: then nobody
+    /// knows what it forbids.
     pub fn restrict(&self, profile: &mut Profile) -> Result<()> {
+        if let Some(field) = self.unknown.keys().next() {
+            let message = format!(
+                "marks.json has '{field}', which this alchemy does not know, and which may restrict profile '{}'",
+                profile.name
+            );
+            return Err(Error::new(message).hint("use a newer alchemy; it stands in marks.json"));
+        }
         let Some(marks) = self.profiles.get(profile.name.as_str()) else { return Ok(()) };
         if let Some(name) = marks.unknown.keys().next() {
             let message =
@@ -76,6 +93,12 @@ impl Marks {
         }
         profile.confirm |= marks.confirm;
         Ok(())
+    }
+
+    /// Whether the profile of that name asks before its secret leaves.
+    #[must_use]
+    pub fn confirms(&self, name: &str) -> bool {
+        self.profiles.get(name).is_some_and(|marks| marks.confirm)
     }
 
     /// Writes down what restricts a profile; marks that we do not know stay.

@@ -313,10 +313,11 @@ impl<'a> Store<'a> {
         folders.into_iter().rev().map(|folder| folder.join(below)).find(|moved| moved.is_file())
     }
 
-    fn read_file(&self, path: &Path, name: &ProfileName) -> Result<Option<Document>> {
+    /// `held`: a lock is that others wait for, so that a pipe is not waited for.
+    fn read_file(&self, path: &Path, name: &ProfileName, held: bool) -> Result<Option<Document>> {
         let shown = path.display().to_string();
-        let read =
-            |path: &Path| trusted::read(self.home, path, Reading::Secret { waits: self.access.may_ask });
+        let waits = self.access.may_ask && !held;
+        let read = |path: &Path| trusted::read(self.home, path, Reading::Secret { waits });
         let parse = |bytes: &Bytes| {
             Document::parse(bytes, &shown).map_err(|error| {
                 let hint = format!("set the profile up again: alchemy configure -p {name}");
@@ -349,7 +350,7 @@ impl<'a> Store<'a> {
         let npm = npm_lock::v1(&self.home.locks(), name.as_str());
         let what = format!("profile '{name}'");
         let _npm = NpmLock::acquire(npm, Protocol::V1, locks.ours(), &what, *self.messages)?;
-        let Some(document) = self.read_file(&path, name)? else { return Ok(None) };
+        let Some(document) = self.read_file(&path, name, true)? else { return Ok(None) };
         if document.method() != profile.method {
             self.messages.say(&format!(
                 "{} is ignored: it holds no {}, and profile '{name}' is kept in the {} store",

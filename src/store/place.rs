@@ -28,11 +28,11 @@ impl Store<'_> {
     /// What the file store has. `held`: the profile's locks are.
     fn read_file_store(&self, profile: &Profile, held: bool) -> Result<Option<Document>> {
         let path = self.document_path(profile);
-        match self.read_file(&path, &profile.name)? {
+        match self.read_file(&path, &profile.name, held)? {
             None if atomic::aside(&path).exists() => {
                 let _locks = if held { None } else { Some(self.lock_profile(profile)?) };
                 self.put_back(profile)?;
-                self.read_file(&path, &profile.name)
+                self.read_file(&path, &profile.name, true)
             }
             document => Ok(document),
         }

@@ -8,7 +8,7 @@
 //! refreshed there and here as long as both are: its document comes last before, and goes first after, the
 //! change of `config.json`.
 
-use super::atomic::{self, Aside};
+use super::atomic;
 use super::config::Edit;
 use super::credential::Document;
 use super::grant::Held;
@@ -83,7 +83,16 @@ impl Store<'_> {
         let mut is_new = true;
         let made = self.keep_verified(&target, &document).and_then(|kept| {
             is_new = kept;
-            let strays = self.set_strays_aside(from, &target)?;
+            let is_file = |profile: &&Profile| profile.store == StoreKind::File;
+            let strays = if is_file(&&target) {
+                Vec::new()
+            } else {
+                let old = Some(from).filter(is_file).map(|from| self.document_path(from));
+                self.set_strays_aside(
+                    &target,
+                    &old.into_iter().chain(self.file(&target)).collect::<Vec<_>>(),
+                )?
+            };
             prepared.commit().map(|marks| (strays, marks))
         });
         let (strays, marks) = made.inspect_err(|_| {
@@ -138,22 +147,6 @@ impl Store<'_> {
         let Profile { name, store, .. } = target;
         Err(Error::new(format!("the {store} store gives back something else than it was given"))
             .hint(format!("the credential of '{name}' stays where it was")))
-    }
-
-    /// Takes documents of the file store away that are nobody's: beside a profile that is kept elsewhere they would
-    /// count as a newer sign-in by npm.
-    fn set_strays_aside(&self, from: &Profile, target: &Profile) -> Result<Vec<Aside>> {
-        if target.store == StoreKind::File {
-            return Ok(Vec::new());
-        }
-        let name = target.name.as_str();
-        let own = (from.store == StoreKind::File).then(|| self.document_path(from));
-        let documents = [self.home.credential(name), self.home.native_credential(name)];
-        documents
-            .iter()
-            .filter(|path| own.as_ref() != Some(*path))
-            .map(|path| atomic::set_aside(path))
-            .collect()
     }
 
     /// Wipes the copy that a move which was killed has left behind. Npm uses its own whatever `config.json` says:

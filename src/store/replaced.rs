@@ -7,12 +7,14 @@ use std::path::PathBuf;
 
 use super::Store;
 use super::atomic::{self, Bytes};
+use super::config::Config;
 use super::credential::Document;
+use super::grant::has_none;
 use super::home::Home;
 use super::place::same;
 use super::trusted::{self, Reading};
 use crate::error::Result;
-use crate::profile::{Profile, StoreKind};
+use crate::profile::{Profile, ProfileName, StoreKind};
 
 /// What a store had. Dropped, the store has it again.
 #[must_use = "dropped, the store has again what it had"]
@@ -44,10 +46,20 @@ impl<'a> Store<'a> {
             StoreKind::Encrypted(_) => had_file(self.home, self.home.encrypted(&profile.name)),
             StoreKind::Npm => had_file(self.home, self.home.npm_document(&profile.name)),
             StoreKind::Keyring | StoreKind::Command(_) => {
-                self.read_item(profile, false).map_or(Had::Unknown, Had::Item)
+                match self.read_item(profile, false) {
+                    Ok(document) => Had::Item(document),
+                    // What is nobody's need not be there again; a command may fail where there is nothing.
+                    Err(_) if self.is_nobodys(&profile.name) => Had::Item(None),
+                    Err(_) => Had::Unknown,
+                }
             }
         };
         Replaced { store: self, profile: profile.clone(), had, changed: false }
+    }
+
+    /// Whether `config.json` has no profile of that name.
+    fn is_nobodys(&self, name: &ProfileName) -> bool {
+        Config::load(self.home).is_ok_and(|config| config.entry(name.as_str()).is_none())
     }
 
     /// Remembers what is at a path, before that is replaced.
@@ -96,8 +108,8 @@ impl Replaced<'_, '_> {
                 };
                 match store.read_item(profile, false) {
                     Ok(now) if is_same(&now) => return Ok(()),
-                    // It may have refused the new one, too.
-                    Err(_) if !self.changed => return Ok(()),
+                    // It may have refused the new one, too; what is torn, it has taken in part.
+                    Err(error) if !self.changed && !has_none(&error) => return Ok(()),
                     _ => {}
                 }
                 match document {

@@ -60,7 +60,7 @@ pub fn judge(home: &Home, path: &Path, metadata: &Metadata, owner: u32, closed: 
     if metadata.uid() != owner {
         let whose = if owner == geteuid().as_raw() { "you".to_owned() } else { format!("user {owner}") };
         return Err(Error::new(format!("{shown} belongs to user {}, not to {whose}", metadata.uid()))
-            .hint(format!("if you trust what is in it: sudo chown -h {owner} {word}")));
+            .hint(hint_of_anothers(path, owner)));
     }
     let loose = metadata.mode() & closed.forbids();
     if loose == 0 {
@@ -74,17 +74,31 @@ pub fn judge(home: &Home, path: &Path, metadata: &Metadata, owner: u32, closed: 
     } else {
         format!("other users can change {shown}")
     });
-    Err(if metadata.mode() & STICKY != 0 && metadata.is_dir() {
+    Err(if is_common(metadata) {
         error.hint("it is a shared folder; set ALCHEMY_HOME to a folder of your own")
     } else if loose & 0o022 == 0 {
         error.hint(format!("chmod go= {word}"))
+    } else if closed == Closed::ToAll {
+        error.hint(format!("if you trust what is in it: chmod go= {word}"))
     } else {
         error.hint(format!("if you trust what is in it: chmod go-w {word}"))
     })
 }
 
+/// What to do about a file of another than its owner must be.
+fn hint_of_anothers(path: &Path, owner: u32) -> String {
+    let word = shell::word(&path.display().to_string());
+    format!("if you trust what is in it: sudo chown -h {owner} {word}")
+}
+
 /// The bit of a folder in which everybody may make files, and remove their own only.
 const STICKY: u32 = 0o1000;
+
+/// Whether it is such a folder: it is no one's to close.
+#[must_use]
+pub fn is_common(metadata: &Metadata) -> bool {
+    metadata.mode() & STICKY != 0 && metadata.is_dir()
+}
 
 /// Whether something is ours and nobody else's, so that its mode is ours to set: a file of one name that no link
 /// leads to, or a folder that is not shared and holds only names of ours, with our owner.
@@ -98,8 +112,7 @@ pub fn is_ours_alone(home: &Home, path: &Path, metadata: &Metadata) -> bool {
         let named = fs::symlink_metadata(path);
         return metadata.nlink() == 1 && named.is_ok_and(|named| is_same(&named, metadata));
     }
-    let is_shared = metadata.mode() & STICKY != 0;
-    if !metadata.is_dir() || is_shared {
+    if !metadata.is_dir() || is_common(metadata) {
         return false;
     }
     let Ok(mut entries) = fs::read_dir(path) else { return false };
@@ -265,7 +278,14 @@ pub fn read(home: &Home, path: &Path, reading: Reading) -> Result<Option<Bytes>>
         Reading::Secret { waits: true } => (0, Closed::ToAll, true),
         Reading::Rescue => (libc::O_NONBLOCK | libc::O_NOFOLLOW, Closed::ToAll, false),
     };
-    let Some((file, metadata)) = atomic::open(path, flags)? else { return Ok(None) };
+    let opened = atomic::open(path, flags).map_err(|error| match fs::metadata(path) {
+        // Its owner alone may read it.
+        Ok(metadata) if metadata.uid() != owner && path.starts_with(home.root()) => {
+            error.hint(hint_of_anothers(path, owner))
+        }
+        _ => error,
+    });
+    let Some((file, metadata)) = opened? else { return Ok(None) };
     if !(metadata.is_file() || waits && metadata.file_type().is_fifo()) {
         return Err(atomic::not_a_document(path, &metadata));
     }

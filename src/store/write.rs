@@ -22,11 +22,12 @@ use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
 
 impl Store<'_> {
-    /// Makes the profile, or changes it to be this one with this credential.
+    /// Makes the profile, or changes it to be this one with this credential. Whether it asks, and what repeats its
+    /// token, stays as it is by then, unless `confirm` says otherwise.
     ///
     /// # Errors
     /// When a lock, a store or the disk refuses; the old profile and its credential are still there then.
-    pub fn put(&mut self, profile: &Profile, document: &Document) -> Result<()> {
+    pub fn put(&mut self, profile: &Profile, document: &Document, confirm: Option<bool>) -> Result<()> {
         let name = &profile.name;
         if profile.store == StoreKind::Npm {
             // Of what is there, only a grant is replaced by one of the same client.
@@ -42,46 +43,60 @@ impl Store<'_> {
             self.ready(name, &profile.store)?; // that one says so itself
         }
         let lock = self.lock_both(profile)?;
-        self.replace(profile, document, lock.ours())?;
+        self.replace(profile, document, lock.ours(), confirm)?;
         drop(lock);
         self.reload_changed();
         Ok(())
     }
 
     /// Puts a profile and its credential in the place of what has its name, under its lock.
-    fn replace(&self, profile: &Profile, document: &Document, lock: &Lock) -> Result<()> {
+    fn replace(
+        &self,
+        profile: &Profile,
+        document: &Document,
+        lock: &Lock,
+        confirm: Option<bool>,
+    ) -> Result<()> {
         let name = &profile.name;
-        let edit = self.edit_for(profile)?;
+        let edit = self.edit_for(profile, confirm)?;
         let before = edit.before.unmarked(name.as_str(), name).and_then(Result::ok);
         if let Some(before) = before.as_ref().filter(|before| before.store == StoreKind::File) {
             self.put_back(before)?;
         }
         let prepared = edit.prepare()?;
-        let path = self.home.credential(name.as_str());
-        let mut others = vec![path.clone(), self.home.native_credential(name.as_str())];
         if let Some(before) = before.filter(|before| before.store.name() != profile.store.name()) {
             leaves(lock, &[&before.store, &profile.store]);
         }
         let mut replaced = self.about_to_replace(profile);
         self.keep(profile, document)?;
         replaced.is_changed();
-        if profile.store == StoreKind::File {
-            let path = self.document_path(profile);
-            others.retain(|other| *other != path);
-        }
-        // They must be gone before config.json names another store: what lies beside such a profile counts as
-        // a newer sign-in by npm.
-        let asides = others.iter().map(|other| atomic::set_aside(other)).collect::<Result<Vec<_>>>()?;
+        let own: Vec<_> = self.file(profile).into_iter().collect();
+        let asides = self.set_strays_aside(profile, &own)?;
         let marks = prepared.commit()?;
         // The change is made: nothing from here on takes it back, or calls it failed.
         replaced.forget();
         self.discard(asides, name);
         rescue::remove(self.home, name);
-        remove_folder(&path);
+        remove_folder(&self.home.credential(name.as_str()));
         self.wipe_left(lock, profile);
         drop(marks);
         generation::moved(self.home, &[name]);
         Ok(())
+    }
+
+    /// Takes the documents of a profile's name away that are not its `own`. They must be gone before `config.json`
+    /// names its store: beside a profile that is kept elsewhere they would count as a newer sign-in by npm, and
+    /// where it has no credential, as that.
+    pub(super) fn set_strays_aside(&self, profile: &Profile, own: &[PathBuf]) -> Result<Vec<Aside>> {
+        let name = &profile.name;
+        let is_encrypted = matches!(profile.store, StoreKind::Encrypted(_));
+        let documents =
+            [self.home.credential(name.as_str()), self.home.native_credential(name.as_str())].into_iter();
+        documents
+            .chain(is_encrypted.then(|| self.home.encrypted(name)))
+            .filter(|path| !own.contains(path))
+            .map(|path| atomic::set_aside(&path))
+            .collect()
     }
 
     /// Destroys what was set aside; what stays is said.
@@ -114,7 +129,7 @@ impl Store<'_> {
         let name = &profile.name;
         self.unlock(name)?;
         let lock = self.lock_both(profile)?;
-        let edit = self.edit_for(profile)?;
+        let edit = self.edit_for(profile, None)?;
         let before = edit.before.unmarked(name.as_str(), name).and_then(Result::ok);
         let prepared = edit.prepare()?;
         let mut replaced = Vec::new();
@@ -163,11 +178,17 @@ impl Store<'_> {
         Ok(())
     }
 
-    /// `config.json` open, with the profile in it.
-    fn edit_for(&self, profile: &Profile) -> Result<Edit<'_>> {
+    /// `config.json` open, with the profile in it. What others have said of it meanwhile stays, unless it is asked
+    /// for otherwise: whoever makes it may have waited for a person.
+    fn edit_for(&self, profile: &Profile, confirm: Option<bool>) -> Result<Edit<'_>> {
         let mut edit = Edit::open(self.home, self.messages)?;
         self.identify_keyring(profile, &mut edit)?;
-        edit.put(profile);
+        let mut profile = profile.clone();
+        profile.confirm = confirm.unwrap_or_else(|| edit.confirms(&profile.name));
+        if let Some(Ok(now)) = edit.before.unmarked(profile.name.as_str(), &profile.name) {
+            profile.also = now.also;
+        }
+        edit.put(&profile);
         Ok(edit)
     }
 
@@ -255,10 +276,10 @@ impl Store<'_> {
         let mut profile = profile?;
         change(&mut profile);
         edit.put(&profile);
-        drop(edit.prepare()?.commit()?);
+        let loosened = edit.prepare()?.commit()?.loosen();
         generation::moved(self.home, &[name]);
         self.reload_changed();
-        Ok(profile)
+        loosened.map(|()| profile)
     }
 
     /// Gives a profile another name. The old one need not be a [`ProfileName`].
@@ -304,14 +325,18 @@ impl Store<'_> {
         let prepared = edit.prepare()?;
         let old = old_name.clone().map(|name| Profile { name, ..profile.clone() });
         let marks = match (&old, &profile.store) {
-            (Some(old), StoreKind::Keyring | StoreKind::Command(_)) => {
+            (_, StoreKind::Keyring | StoreKind::Command(_)) => {
+                let document = old.as_ref().map(|old| self.read_item(old, false)).transpose()?.flatten();
                 let mut replaced = self.about_to_replace(&profile);
-                if let Some(document) = self.read_item(old, false)? {
-                    self.write_item(&profile, &document.to_bytes())?;
-                    replaced.is_changed();
+                match document {
+                    Some(document) => self.write_item(&profile, &document.to_bytes())?,
+                    None => self.delete_stray_item(&profile)?,
                 }
+                replaced.is_changed();
+                let strays = self.set_strays_aside(&profile, &[])?;
                 let marks = prepared.commit()?;
                 replaced.forget();
+                self.discard(strays, to);
                 marks
             }
             (Some(old), StoreKind::Encrypted(_)) => {
@@ -375,17 +400,37 @@ impl Store<'_> {
         files: &[(PathBuf, PathBuf)],
         prepared: PreparedEdit,
     ) -> Result<MarksToLoosen> {
-        let mut replaced = Vec::new();
+        let (mut replaced, mut own) = (Vec::new(), Vec::new());
         for (old, new) in files {
-            replaced.push(self.about_to_replace_file(profile, new.clone()));
             if let Some(bytes) = trusted::read(self.home, old, Reading::Secret { waits: false })? {
+                replaced.push(self.about_to_replace_file(profile, new.clone()));
                 let written = atomic::write(new, &bytes).inspect_err(|_| remove_folder(new))?;
                 written.say(self.messages);
+                own.push(new.clone());
             }
         }
+        let strays = self.set_strays_aside(profile, &own)?;
         let marks = prepared.commit()?;
         replaced.into_iter().for_each(Replaced::forget);
+        self.discard(strays, &profile.name);
+        remove_folder(&self.home.credential(profile.name.as_str()));
         Ok(marks)
+    }
+
+    /// Deletes an item that is nobody's: a profile that is about to have its name, and no credential, would own it.
+    fn delete_stray_item(&self, profile: &Profile) -> Result<()> {
+        if matches!(self.read_item(profile, false), Ok(None)) {
+            return Ok(());
+        }
+        self.delete_item(profile)?;
+        match self.read_item(profile, false) {
+            Ok(Some(_)) => Err(Error::new(format!(
+                "the {} store has a credential of another '{}', and does not delete it",
+                profile.store, profile.name
+            ))
+            .hint("delete it by hand, or choose another name")),
+            _ => Ok(()),
+        }
     }
 
     /// Whether a newer credential may be beside a profile's store: a look or two.
@@ -444,7 +489,10 @@ impl Store<'_> {
             self.wipe_left(lock.ours(), profile);
         }
         edit.remove(name.as_str());
-        edit.unmark(name.as_str());
+        // What npm has of that name is restricted still.
+        if npm_has_none(self.home, name) {
+            edit.unmark(name.as_str());
+        }
         let prepared = edit.prepare()?;
         let replaced = profile.ok().map(|profile| self.without_item(&profile)).transpose()?;
         self.finish_without(name, prepared, replaced.into_iter().collect())?;
@@ -489,6 +537,11 @@ pub(super) fn remove_folder(document: &Path) {
     if let (Some(folder), Ok(_owner)) = (document.parent(), AsOwner::take()) {
         let _ = std::fs::remove_dir(folder);
     }
+}
+
+/// Whether the npm package's version 2 has no profile of a name, for certain.
+fn npm_has_none(home: &Home, name: &ProfileName) -> bool {
+    matches!(home.npm_document(name).try_exists(), Ok(false))
 }
 
 fn random_id() -> Result<String> {

@@ -32,7 +32,7 @@ pub fn carry_out(import: &Import, context: &Context, store: &mut Store, planned:
         };
         let profile = profile(planned, item, (name, account), kind, before);
         if let Some(document) = item.found.what.document() {
-            store.put(&profile, &document)?;
+            store.put(&profile, &document, None)?;
             say_ready(context, &profile);
             continue;
         }

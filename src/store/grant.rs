@@ -97,13 +97,7 @@ impl<'a> Store<'a> {
             Ok(document) => document.method() == Method::ApiToken,
             Err(error) => has_none(error),
         };
-        is_doubtful && self.may_have_rescued(name)
-    }
-
-    /// Whether a newer credential may wait in a rescue file: a question that costs a look or two.
-    #[must_use]
-    pub(super) fn may_have_rescued(&self, name: &ProfileName) -> bool {
-        rescue::any(self.home, name)
+        is_doubtful && self.home.may_have_rescued(name)
     }
 
     /// Has a profile's store unlocked, also one that has nothing whole: before any lock, as a person may have to be
@@ -124,7 +118,7 @@ impl<'a> Store<'a> {
     /// given back.
     pub(super) fn bring_home_locked(&self, profile: &Profile, locks: ProfileLock) -> Result<ProfileLock> {
         let held = Held { store: self, profile: profile.clone(), locks };
-        if self.may_have_rescued(&profile.name) || self.left_successor(profile).is_some() {
+        if self.home.may_have_rescued(&profile.name) || self.left_successor(profile).is_some() {
             held.read()?;
         } else {
             self.stored(profile, Some(&held.locks))?;

@@ -70,12 +70,6 @@ impl Rescued {
     }
 }
 
-/// Whether something may wait for this profile: a question that costs no more than a look.
-#[must_use]
-pub fn any(home: &Home, name: &ProfileName) -> bool {
-    home.may_have_rescued(name)
-}
-
 /// All that wait for this profile, each as `open` decrypts it. One that holds no credential is of no use, and
 /// passed over.
 ///

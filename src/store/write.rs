@@ -436,7 +436,7 @@ impl Store<'_> {
     /// Whether a newer credential may be beside a profile's store: a look or two.
     fn has_beside(&self, profile: &Profile) -> bool {
         let takes_over = !matches!(profile.store, StoreKind::File | StoreKind::Npm);
-        self.may_have_rescued(&profile.name)
+        self.home.may_have_rescued(&profile.name)
             || self.left_successor(profile).is_some()
             || takes_over && self.home.credential(profile.name.as_str()).exists()
     }

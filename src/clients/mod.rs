@@ -4,6 +4,8 @@ pub mod cloudflare_cfg;
 pub mod hazards;
 pub mod jsonc;
 pub mod leads;
+mod managers;
+mod options;
 pub mod packages;
 pub mod programs;
 pub mod turbo;

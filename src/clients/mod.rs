@@ -1,10 +1,12 @@
 //! What other programs read, and what of it overrides the credential or the account that a command is given.
 
 pub mod cloudflare_cfg;
+mod evidence;
 pub mod hazards;
 pub mod jsonc;
 pub mod leads;
 pub mod packages;
 pub mod programs;
+mod scripts;
 pub mod turbo;
 pub mod words;

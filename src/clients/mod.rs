@@ -1,6 +1,7 @@
 //! What other programs read, and what of it overrides the credential or the account that a command is given.
 
 pub mod cloudflare_cfg;
+mod evidence;
 pub mod hazards;
 pub mod jsonc;
 pub mod leads;
@@ -8,5 +9,6 @@ mod managers;
 mod options;
 pub mod packages;
 pub mod programs;
+mod scripts;
 pub mod turbo;
 pub mod words;

@@ -43,6 +43,7 @@ pub mod directory;
 pub mod doctor;
 pub mod environment;
 pub mod error;
+pub mod host;
 pub mod http;
 pub mod import;
 pub mod launch;

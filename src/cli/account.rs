@@ -1,8 +1,8 @@
 //! Which account a profile is for.
 
-use super::context::Context;
 use crate::cloudflare::{Client, Credential, accounts_of_user};
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::http::Endpoint;
 use crate::profile::{Account, AccountId, Profile};
 use crate::store::credential::Grant;

@@ -4,7 +4,6 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::chosen::{Chosen, asked_life};
-use super::context::Context;
 use super::hook_session::{Outcome, Sources};
 use super::{MinTtl, guard};
 use crate::directory::mark::ActiveMark;
@@ -13,6 +12,7 @@ use crate::environment::{
     ACCOUNT_ID, ACTIVE, API_KEY, API_TOKEN, Changes, DEFAULT_ACCOUNT_ID, EXPIRATION, PROFILE, Value, changes,
 };
 use crate::error::{Error, Kind, Result};
+use crate::host::Context;
 use crate::profile::{AccountId, Profile, ProfileName};
 use crate::session::Session;
 use crate::store::Store;

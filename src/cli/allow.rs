@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::context::Context;
 use super::r#use::existing;
 use crate::directory::pin::{self, Found, Pin, PinFile};
 use crate::directory::trust::{self, Trust, Trusted};
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::profile::Account;
 use crate::terminal;
 

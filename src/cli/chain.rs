@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 
 use serde_json::{Value, json};
 
-use super::context::{Context, Wanted};
 use crate::directory::mark::ENVRC;
 use crate::directory::trust::Trust;
 use crate::directory::{Choice, Says, pin, walk};
 use crate::error::Result;
+use crate::host::{Context, Wanted};
 use crate::profile::selection::Reason;
 use crate::profile::{Account, AccountId, ProfileName};
 use crate::terminal;

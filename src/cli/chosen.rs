@@ -4,7 +4,6 @@
 use jiff::SignedDuration;
 
 use super::account::account_by_id;
-use super::context::{Context, Wanted};
 use super::login::offer;
 use super::pick::{Pick, is_open, pick as picked};
 use super::{MinTtl, guard};
@@ -12,6 +11,7 @@ use crate::clients::hazards::Given;
 use crate::cloudflare::Credential;
 use crate::environment::{ACCOUNT_ID, ACTIVE, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL, PROFILE};
 use crate::error::{Error, Result};
+use crate::host::{Context, Wanted};
 use crate::http::Endpoint;
 use crate::profile::selection::{Reason, Selection};
 use crate::profile::{Account, Method, Profile, ProfileName};

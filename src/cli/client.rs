@@ -3,8 +3,8 @@
 
 use clap::Args;
 
-use super::context::Context;
 use crate::error::{Error, Kind, Result};
+use crate::host::Context;
 use crate::oauth::client::{self, Client, Preset};
 
 /// How to sign in.

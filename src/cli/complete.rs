@@ -22,10 +22,10 @@ use clap_complete::engine::{
     ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter, complete,
 };
 
-use super::context::Context;
 use super::grammar::{Place, is_profile_option, parsed, place};
 use super::{Cli, EXEC_NAME, base_name, npm_words};
 use crate::error::Result;
+use crate::host::Context;
 use crate::oauth::client::{Client, Preset};
 use crate::oauth::scopes::{ALL, BASIC, Catalog};
 use crate::profile::Profile;

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::context::Context;
 use super::hook::{binary, with_path};
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::shell::hook::Shell;
 use crate::terminal;
 

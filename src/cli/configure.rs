@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 
 use super::account::{account_by_id, choose_account, new_account};
 use super::client::SignInArguments;
-use super::context::Context;
 use super::keeping::KeepingArguments;
 use super::plan::{Plan, say_ready};
 use super::scopes;
 use super::{Marks, ProfileArgument};
 use crate::cloudflare::{Credential, identify};
 use crate::error::{Error, Result, reason};
+use crate::host::Context;
 use crate::http::Endpoint;
 use crate::profile::{Account, AccountId, Profile, ProfileName, StoreKind, TokenFacts};
 use crate::secret::Secret;

@@ -5,11 +5,11 @@ use serde_json::{Map, Value};
 
 use super::account::account_by_id;
 use super::chosen::Chosen;
-use super::context::Context;
 use super::r2::Keys;
 use super::{Consent, MinTtl, ProfileArgument};
 use crate::cloudflare::Credential;
 use crate::error::Result;
+use crate::host::Context;
 use crate::profile::Method;
 use crate::session::Session;
 use crate::terminal;
@@ -44,7 +44,7 @@ impl CredentialProcess {
         let mut store = context.store(false)?;
         let chosen = Chosen::of(context, &store, self.profile.get())?;
         let session =
-            chosen.release(context, &mut store, account, &self.min_ttl, context.gate(self.consent))?;
+            chosen.release(context, &mut store, account, &self.min_ttl, context.gate(self.consent.yes))?;
         let fields = match self.format {
             Document::Cloudflare => cloudflare(&session),
             Document::Aws => aws(&Keys::of(context, &mut store, &chosen, &session)?),

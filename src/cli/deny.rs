@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::allow::{nearest, say_json};
-use super::context::Context;
 use crate::directory::trust::{self, Trust};
 use crate::error::Result;
+use crate::host::Context;
 
 /// Take the trust in a pin file (.alchemy.toml) back, and be asked about it no more until it changes
 #[derive(Args)]

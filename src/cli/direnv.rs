@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::activation::{named, without_our_own};
 use super::chosen::Chosen;
-use super::context::Context;
 use super::{MinTtl, guard};
 use crate::directory::mark::{ActivatedBy, ActiveMark};
 use crate::directory::pin;
 use crate::environment::{ACTIVE, Changes, Value, changes};
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::profile::selection::{Reason, Selection};
 use crate::session::Gate;
 use crate::shell::hook::{Shell, word};

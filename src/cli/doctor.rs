@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::chosen::endpoint_of;
-use super::context::Context;
 use super::hook::{Caller, PLACEHOLDER, binary};
 use super::keeping::ChosenStore;
 use crate::directory::Here;
@@ -20,6 +19,7 @@ use crate::doctor::profiles::Looked;
 use crate::doctor::shells::{Hooks, Printed};
 use crate::doctor::{self, Finding, Level, Machine, environment, network, stores};
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::http::Endpoint;
 use crate::http::probe::probe;
 use crate::launch;

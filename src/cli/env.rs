@@ -4,10 +4,10 @@ use clap::Args;
 
 use super::account::account_by_id;
 use super::chosen::{Chosen, inherited_also};
-use super::context::Context;
 use super::{Consent, MinTtl, ProfileArgument, guard};
 use crate::environment::{Changes, Value, changes, may_repeat, removal};
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::shell::{Format, render};
 use crate::terminal;
 
@@ -51,7 +51,7 @@ impl Env {
         let chosen = Chosen::of(context, &store, self.profile.get())?;
         also.extend_from_slice(chosen.also());
         let session =
-            chosen.release(context, &mut store, account, &self.min_ttl, context.gate(self.consent))?;
+            chosen.release(context, &mut store, account, &self.min_ttl, context.gate(self.consent.yes))?;
         guard::warn_of_wrangler(context, session.account.as_ref());
         let changes = changes(&session, &also).without(&inherited_also(context, &store));
         let masked = terminal::stdout_is_terminal() && !self.reveal;

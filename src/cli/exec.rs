@@ -5,12 +5,12 @@ use std::ffi::{OsStr, OsString};
 use clap::Args;
 
 use super::chosen::Chosen;
-use super::context::Context;
 use super::handover::{Handover, Receiver};
 use super::pick::Pick;
 use super::r2::R2Arguments;
 use crate::environment::apply;
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::launch;
 use crate::profile::ProfileName;
 use crate::store::Store;

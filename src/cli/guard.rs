@@ -5,13 +5,13 @@ use std::path::Path;
 
 use super::account::account_by_id;
 use super::chosen::{Chosen, outer};
-use super::context::Context;
 use super::handover::Receiver;
 use crate::clients::hazards::{CHOOSES_ENVIRONMENT, Look, Scene, other_accounts};
 use crate::clients::leads::{Leads, Level};
 use crate::directory::{Guard, Here};
 use crate::environment::ACCOUNT_ID;
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::profile::{Account, AccountId};
 use crate::store::Store;
 use crate::store::settings::Settings;

@@ -7,12 +7,12 @@ use clap::Args;
 
 use super::account::account_by_id;
 use super::chosen::{Chosen, inherited_also};
-use super::context::Context;
 use super::{Consent, MinTtl, Strictness, guard};
 use crate::clients::hazards::Client;
 use crate::clients::leads::Leads;
 use crate::environment::{Changes, Value, changes};
 use crate::error::Result;
+use crate::host::Context;
 use crate::session::{CONFIRM, Session};
 use crate::store::Store;
 
@@ -59,7 +59,8 @@ impl Handover {
         let strict = self.strictness.given();
         let account = guard::folders(context, store, chosen, account, &leads, strict)?;
         guard::hazards(context, chosen, account.as_ref(), receiver, &leads, strict)?;
-        let session = chosen.release(context, store, account, &self.min_ttl, context.gate(self.consent))?;
+        let session =
+            chosen.release(context, store, account, &self.min_ttl, context.gate(self.consent.yes))?;
         guard::warn_of_other_account(context, store, session.account.as_ref());
         let also = [also, chosen.also()].concat();
         let mut changes = changes(&session, &also).without(&inherited_also(context, store));

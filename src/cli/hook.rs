@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
-use super::context::Context;
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::launch;
 use crate::shell::hook::{Shell, word};
 use crate::shell::hook_tcsh;

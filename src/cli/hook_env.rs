@@ -10,7 +10,6 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::activation::{Activation, HookState, SecretLife};
-use super::context::Context;
 use super::hook::{Caller, refuse_terminal};
 use super::{ProfileArgument, direnv};
 use crate::digest::sha256_hex;
@@ -18,6 +17,7 @@ use crate::directory::bindings::Bindings;
 use crate::directory::mark::ActiveMark;
 use crate::environment::ACTIVE;
 use crate::error::Result;
+use crate::host::Context;
 use crate::profile::AccountId;
 use crate::shell::hook::{State, Step, Watched, render};
 use crate::store::generation;

@@ -10,11 +10,11 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::chosen::{Chosen, asked_life, endpoint_of};
-use super::context::Context;
 use super::hook::{binary, refuse_terminal};
 use super::{MinTtl, guard};
 use crate::cloudflare::Credential;
 use crate::error::{Error, Kind, Result, reason};
+use crate::host::Context;
 use crate::launch;
 use crate::profile::{Profile, StoreKind};
 use crate::secret::Secret;

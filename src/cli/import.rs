@@ -14,9 +14,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::context::Context;
 use super::keeping::KeepingArguments;
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::import::{Existing, Fate};
 use crate::terminal;
 use planned::Planned;

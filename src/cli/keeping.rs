@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::context::Context;
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::profile::{Commands, Encryption, Profile, ProfileName, StoreKind};
 use crate::store::settings::{GivenCommands, Settings};
 use crate::store::{Store, cipher, command};

@@ -6,8 +6,8 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::context::Context;
 use crate::error::{Error, Kind, Result};
+use crate::host::Context;
 use crate::profile::{Method, Profile, SignIn, StoreKind};
 use crate::store::credential::Document;
 use crate::store::{Listed, Store};

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::ProfileArgument;
-use super::context::Context;
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::profile::{Encryption, Profile, StoreKind};
 use crate::store::Store;
 use crate::store::encrypted::opens_by_itself;

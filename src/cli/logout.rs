@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::ProfileArgument;
-use super::context::Context;
 use crate::error::{Error, Kind, Result};
+use crate::host::Context;
 use crate::http;
 use crate::oauth::client::REVOKE_URL;
 use crate::oauth::failure::Failure;

@@ -1,7 +1,6 @@
 //! The command line: one file per command, its arguments and its `run`.
 //!
-//! This is the edge. What the process was given (arguments, environment, terminal, clock) is read
-//! here, once, into a [`context::Context`], and handed on as values.
+//! What the process was given (environment, terminal, clock) is read once, into a [`Context`], and handed on.
 
 #![allow(clippy::doc_markdown, reason = "the comments on arguments are their help texts, plain text")]
 
@@ -15,7 +14,6 @@ mod client;
 mod complete;
 mod completions;
 mod configure;
-mod context;
 mod credential_process;
 mod deny;
 mod direnv;
@@ -39,8 +37,6 @@ mod r#move;
 mod npm;
 mod npm_words;
 mod open;
-mod passphrase;
-mod paste;
 mod pick;
 mod plan;
 mod profile;
@@ -62,10 +58,10 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::error::{Error, Kind, Result, lower_first};
+use crate::host::{Context, Manner};
 use crate::launch;
 use crate::terminal::{self, Level, Messages, time};
 use arguments::{Consent, Marks, MinTtl, ProfileArgument, Strictness};
-use context::Context;
 
 /// The name under which the binary is `alchemy exec`.
 pub const EXEC_NAME: &str = "alchemy-exec";
@@ -93,6 +89,17 @@ struct Global {
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     color: Colour,
+}
+
+impl Global {
+    fn manner(&self) -> Manner {
+        let has_color = match self.color {
+            Colour::Auto => None,
+            Colour::Always => Some(true),
+            Colour::Never => Some(false),
+        };
+        Manner { is_quiet: self.quiet, is_verbose: self.verbose > 0, has_color }
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -260,7 +267,7 @@ pub fn main(mut arguments: Vec<OsString>) -> u8 {
             return wrong_usage(&error, unknown.as_deref(), is_exec);
         }
     };
-    let context = Context::read(&cli.global, program);
+    let context = Context::read(cli.global.manner(), program);
     match context.and_then(|context| cli.command.run(&context).map_err(|error| (error, context.messages))) {
         Ok(()) => 0,
         Err((error, messages)) => failed(&error, messages, is_exec),

@@ -4,9 +4,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::ProfileArgument;
-use super::context::Context;
 use super::keeping::KeepingDetails;
 use crate::error::Result;
+use crate::host::Context;
 use crate::profile::StoreKind;
 use crate::signals::HeldBack;
 use crate::store::relocate::Relocated;

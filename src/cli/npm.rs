@@ -11,7 +11,6 @@ use std::fs;
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 
 use super::chosen::{Chosen, is_ci};
-use super::context::Context;
 use super::handover::{Handover, Receiver};
 use super::npm_words::{ANY, WORDS, Word, asked, has, known};
 use crate::clients::hazards::Client;
@@ -19,6 +18,7 @@ use crate::cloudflare::Credential;
 use crate::directory::npm_bin::{self, FileId, NpmBin};
 use crate::environment::{ACTIVE, API_KEY, API_TOKEN, PROFILE, apply, removal};
 use crate::error::{Error, Kind, Result};
+use crate::host::Context;
 use crate::launch;
 use crate::profile::ProfileName;
 use crate::profile::selection::Reason;

@@ -4,8 +4,8 @@
 
 use clap::Args;
 
-use super::context::Context;
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::launch;
 use crate::profile::selection::{Reason, Selection, near};
 use crate::profile::{AccountId, Profile, ProfileName};

@@ -6,8 +6,8 @@
 
 use clap::Args;
 
-use super::context::Context;
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::profile::selection::{Reason, Selection};
 use crate::profile::{Profile, ProfileName};
 use crate::store::Store;

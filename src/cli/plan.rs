@@ -3,10 +3,10 @@
 
 use super::Marks;
 use super::client::SignInArguments;
-use super::context::Context;
 use super::scopes::choose;
 use super::sign_in::{NO_REFRESH_TOKEN, discard, sign_in};
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::http::Endpoint;
 use crate::oauth::client::Client;
 use crate::oauth::scopes::{self, Catalog, OFFLINE_ACCESS};

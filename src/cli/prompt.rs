@@ -3,8 +3,8 @@
 
 use clap::Args;
 
-use super::context::Context;
 use crate::error::Result;
+use crate::host::Context;
 use crate::profile::ProfileName;
 use crate::profile::selection::select;
 use crate::terminal;

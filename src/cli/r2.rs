@@ -3,12 +3,12 @@
 use clap::{Args, ValueEnum};
 
 use super::chosen::Chosen;
-use super::context::Context;
 use crate::cloudflare::{Credential, owner_of, usable};
 use crate::digest::sha256_hex;
 use crate::environment::Changes;
 use crate::environment::r2::{self, Jurisdiction};
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::profile::{Profile, TokenFacts};
 use crate::secret::Secret;
 use crate::session::{Session, s3_endpoint};

@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::ProfileArgument;
 use super::chosen::Chosen;
-use super::context::Context;
 use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::profile::Method;
 use crate::session::Gate;
 use crate::store::credential::Document;

@@ -5,10 +5,10 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::chosen::{Chosen, existing_endpoint};
-use super::context::Context;
 use super::{MinTtl, ProfileArgument, r2};
 use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::http::Endpoint;
 use crate::profile::{Method, Profile};
 use crate::session::rotate::rotated;

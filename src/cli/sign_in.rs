@@ -11,9 +11,9 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::client::SignInArguments;
-use super::context::Context;
-use super::paste::Paste;
 use crate::error::{Error, Result, reason};
+use crate::host::Context;
+use crate::host::paste::Paste;
 use crate::http::{self, Endpoint};
 use crate::launch;
 use crate::oauth::authorization::{Answer, Refusal, Request};

@@ -4,10 +4,10 @@ use clap::Args;
 
 use super::account::account_by_id;
 use super::chosen::Chosen;
-use super::context::Context;
 use super::{Consent, MinTtl, ProfileArgument};
 use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::terminal;
 
 /// Print the token and a newline, nothing else
@@ -30,7 +30,7 @@ impl Token {
         let mut store = context.store(true)?;
         let chosen = Chosen::of(context, &store, self.profile.get())?;
         match chosen
-            .release(context, &mut store, account, &self.min_ttl, context.gate(self.consent))?
+            .release(context, &mut store, account, &self.min_ttl, context.gate(self.consent.yes))?
             .credential
         {
             Credential::Token(token) => {

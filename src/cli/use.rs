@@ -6,11 +6,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::chain;
-use super::context::Context;
 use super::pick::{Pick, is_open, pick};
 use crate::directory::Here;
 use crate::directory::bindings::{Bindings, bind, unbind};
 use crate::error::{Error, Result, reason};
+use crate::host::Context;
 use crate::profile::selection::{Reason, Selection};
 use crate::profile::{Profile, ProfileName};
 use crate::shell;

@@ -5,11 +5,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::chosen::Chosen;
-use super::context::Context;
 use super::pick::Pick;
 use super::{MinTtl, ProfileArgument};
 use crate::cloudflare::{Credential, Identity, Who, identify};
 use crate::error::Result;
+use crate::host::Context;
 use crate::profile::{Method, SignIn};
 use crate::session::{Gate, Session};
 use crate::terminal;

@@ -3,11 +3,11 @@
 use super::Import;
 use super::planned::{Item, Planned};
 use crate::cli::client::SignInArguments;
-use crate::cli::context::Context;
 use crate::cli::login;
 use crate::cli::plan::say_ready;
 use crate::directory::bindings::bind;
 use crate::error::Result;
+use crate::host::Context;
 use crate::import::{Accounts, Fate, WHY_NO_GRANT};
 use crate::profile::{Account, Encryption, Method, Profile, ProfileName, SignIn, StoreKind};
 use crate::store::Store;

@@ -3,8 +3,8 @@
 use super::Import;
 use super::planned::Planned;
 use crate::cli::account::account_by_id;
-use crate::cli::context::Context;
 use crate::error::Result;
+use crate::host::Context;
 use crate::import::{Accounts, Existing, Fate, free_name};
 use crate::profile::ProfileName;
 use crate::terminal;

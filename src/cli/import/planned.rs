@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use super::{Import, OnConflict};
 use crate::cli::account::{account_by_id, choose_account};
 use crate::cli::client::ClientArguments;
-use crate::cli::context::Context;
 use crate::cloudflare::{Credential, accounts_of_user, identify};
 use crate::directory::bindings::Bindings;
 use crate::environment::{API_BASE_URL, BASE_URL};
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::http::Endpoint;
 use crate::import::wrangler_scopes::{Mapped, mapped};
 use crate::import::{

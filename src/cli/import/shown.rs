@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::planned::{Bound, Item, Planned};
 use super::{Import, Tool};
-use crate::cli::context::Context;
+use crate::host::Context;
 use crate::import::{Accounts, Fate};
 use crate::profile::ProfileName;
 use crate::terminal;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::planned::Planned;
 use super::{Import, Tool};
-use crate::cli::context::Context;
 use crate::environment::EXPIRATION;
 use crate::error::{Error, Result};
+use crate::host::Context;
 use crate::import::{Existing, Fate, Source, What, cf_vault, env, npm, same_secret, wrangler};
 use crate::profile::ProfileName;
 use crate::secret::Secret;

@@ -1,4 +1,7 @@
-//! What the process was given, read once: environment, clock, terminal.
+//! What the process was given, read once: environment, clock, terminal. All else gets it from here, as values.
+
+mod passphrase;
+pub mod paste;
 
 use std::cell::{Cell, OnceCell};
 use std::ffi::{OsStr, OsString};
@@ -8,8 +11,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::passphrase::{self, Given};
-use super::{Colour, Consent, Global};
 use crate::cloudflare::{Client, Credential};
 use crate::directory::mark::{ActivatedBy, ActiveMark, ENVRC};
 use crate::directory::{Ask, Choice, Here, How, pin};
@@ -29,9 +30,21 @@ use crate::store::session_bus::SessionBus;
 use crate::store::settings::{Export, HOOK_EXPORT, KEEP, Settings};
 use crate::store::trusted;
 use crate::terminal::{Level, Messages};
+use passphrase::Given;
 
 /// Stands for the data folder where there is none: nothing is there, and nobody can make it.
 const NOWHERE: &str = "/proc/alchemy/no-home";
+
+/// What the command line says of how to talk to the person.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manner {
+    /// Nothing but errors is said.
+    pub is_quiet: bool,
+    /// What is being done is said, too.
+    pub is_verbose: bool,
+    /// Messages have color; `None` where the terminal and `NO_COLOR` decide.
+    pub has_color: Option<bool>,
+}
 
 /// What the process was given.
 pub struct Context {
@@ -67,22 +80,18 @@ pub struct Wanted {
 
 impl Context {
     /// Reads everything. With an error comes the way to report it.
-    pub fn read(global: &Global, program: OsString) -> std::result::Result<Self, (Error, Messages)> {
+    pub fn read(manner: Manner, program: OsString) -> std::result::Result<Self, (Error, Messages)> {
         let variables: Vec<_> = std::env::vars_os().collect();
         // SAFETY: this is done once, before this process opens a file that it keeps.
         let passphrase = unsafe { Given::taken(&variables) };
         let has = |name: &str| value(&variables, name).is_some();
-        let level = match (global.quiet || has("ALCHEMY_QUIET"), global.verbose) {
-            (true, 0) => Level::Quiet,
-            (_, 0) => Level::Normal,
-            _ => Level::Verbose,
+        let level = match (manner.is_quiet || has("ALCHEMY_QUIET"), manner.is_verbose) {
+            (_, true) => Level::Verbose,
+            (true, false) => Level::Quiet,
+            (false, false) => Level::Normal,
         };
-        let colour = match global.color {
-            Colour::Always => true,
-            Colour::Never => false,
-            Colour::Auto => !has("NO_COLOR") && std::io::stderr().is_terminal(),
-        };
-        let messages = Messages::new(level, colour);
+        let by_terminal = || !has("NO_COLOR") && std::io::stderr().is_terminal();
+        let messages = Messages::new(level, manner.has_color.unwrap_or_else(by_terminal));
         let alchemy_home = value(&variables, "ALCHEMY_HOME").map(PathBuf::from);
         let user_home = std::env::home_dir().filter(|home| home.is_absolute());
         let is_homeless = user_home.is_none() && alchemy_home.is_none();
@@ -158,9 +167,9 @@ impl Context {
         self.variable("DIRENV_IN_ENVRC").is_some()
     }
 
-    /// The gate for a secret that leaves.
-    pub fn gate(&self, consent: Consent) -> Gate {
-        if self.in_direnv() { Gate::Closed } else { Gate::Asks { yes: consent.yes } }
+    /// The gate for a secret that leaves; `yes` is the command line's answer.
+    pub fn gate(&self, yes: bool) -> Gate {
+        if self.in_direnv() { Gate::Closed } else { Gate::Asks { yes } }
     }
 
     /// Which profile applies.

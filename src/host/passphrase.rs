@@ -10,7 +10,7 @@ use std::os::fd::{BorrowedFd, FromRawFd, RawFd};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use zeroize::Zeroizing;
 
-use super::context::Context;
+use super::Context;
 use crate::error::{Error, Result, reason};
 use crate::launch::{self, Piped};
 use crate::secret::Secret;

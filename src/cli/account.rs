@@ -2,7 +2,7 @@
 
 use crate::cloudflare::{Client, Credential, accounts_of_user};
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::http::Endpoint;
 use crate::profile::{Account, AccountId, Profile};
 use crate::store::credential::Grant;
@@ -82,13 +82,13 @@ pub fn choose_account(
 /// # Errors
 /// When the session does not see it, or sees none.
 pub fn new_account(
-    context: &Context,
+    host: &Host,
     asked: Option<&str>,
     before: Option<&Profile>,
     grant: &Grant,
     endpoint: &Endpoint,
 ) -> Result<Account> {
-    of_those_seen(context, grant, endpoint, |client, seen| {
+    of_those_seen(host, grant, endpoint, |client, seen| {
         if seen.is_empty() && asked.and_then(AccountId::parse).is_none() {
             return Err(Error::new("the session sees no account").hint(
                 "sign in with the scope memberships.read (account:read at alchemy-v1), or give --account ID",
@@ -102,13 +102,8 @@ pub fn new_account(
 ///
 /// # Errors
 /// When it does not.
-pub fn same_account(
-    context: &Context,
-    pinned: &Account,
-    grant: &Grant,
-    endpoint: &Endpoint,
-) -> Result<Account> {
-    of_those_seen(context, grant, endpoint, |_, seen| match seen.iter().find(|it| it.id == pinned.id) {
+pub fn same_account(host: &Host, pinned: &Account, grant: &Grant, endpoint: &Endpoint) -> Result<Account> {
+    of_those_seen(host, grant, endpoint, |_, seen| match seen.iter().find(|it| it.id == pinned.id) {
         Some(account) => Ok(account.clone()),
         // It need not be allowed to list them.
         None if seen.is_empty() => Ok(pinned.clone()),
@@ -126,13 +121,13 @@ pub fn same_account(
 
 /// One of the accounts that a grant's user sees.
 fn of_those_seen(
-    context: &Context,
+    host: &Host,
     grant: &Grant,
     endpoint: &Endpoint,
     choose: impl FnOnce(&Client, &[Account]) -> Result<Account>,
 ) -> Result<Account> {
-    let notice = |text: &str| context.messages.say(text);
-    let client = context.client(endpoint, &Credential::Token(grant.access.clone()), &notice)?;
+    let notice = |text: &str| host.messages.say(text);
+    let client = host.client(endpoint, &Credential::Token(grant.access.clone()), &notice)?;
     let seen = accounts_of_user(&client)?;
     choose(&client, &seen)
 }

@@ -12,7 +12,7 @@ use crate::environment::{
     ACCOUNT_ID, ACTIVE, API_KEY, API_TOKEN, Changes, DEFAULT_ACCOUNT_ID, EXPIRATION, PROFILE, Value, changes,
 };
 use crate::error::{Error, Kind, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::profile::{AccountId, Profile, ProfileName};
 use crate::session::Session;
 use crate::store::Store;
@@ -72,12 +72,12 @@ pub struct HookState<'a> {
 
 impl Activation {
     /// What the shell is to have. `is_offline`: only what is stored counts.
-    pub fn of(context: &Context, shell: HookState, is_offline: bool) -> Self {
+    pub fn of(host: &Host, shell: HookState, is_offline: bool) -> Self {
         let mut this = Self { is_offline, ..Self::default() };
         if shell.active != shell.own {
-            (this.also, this.account) = Self::inherited(context, shell.active);
+            (this.also, this.account) = Self::inherited(host, shell.active);
         }
-        if let Err(error) = this.look(context, shell) {
+        if let Err(error) = this.look(host, shell) {
             this.target = None;
             this.remark(&error);
         }
@@ -85,45 +85,45 @@ impl Activation {
     }
 
     /// The names under which the token of the profile that is active stands, besides the usual ones; and its account.
-    pub fn inherited(context: &Context, active: &str) -> (Vec<String>, Option<AccountId>) {
-        profile_of(context, active)
+    pub fn inherited(host: &Host, active: &str) -> (Vec<String>, Option<AccountId>) {
+        profile_of(host, active)
             .map_or_else(Default::default, |profile| (profile.also, Some(profile.account.id)))
     }
 
-    fn look(&mut self, context: &Context, shell: HookState) -> Result<()> {
+    fn look(&mut self, host: &Host, shell: HookState) -> Result<()> {
         let active = shell.active;
-        let here = context.look()?;
+        let here = host.look()?;
         self.remarks.extend(here.notes.iter().cloned());
         here.sound()?;
         if let Some(ask) = here.asks.as_ref().filter(|ask| !ask.denied) {
-            self.remarks.push(context.request(here, ask));
+            self.remarks.push(host.request(here, ask));
         }
         let choice = here.choice.as_ref();
-        if context.names_profile() {
-            self.say_outranked(context, choice);
-            return self.look_after_direnv(context);
+        if host.names_profile() {
+            self.say_outranked(host, choice);
+            return self.look_after_direnv(host);
         }
-        let Some(choice) = choice else { return self.look_after_direnv(context) };
-        if has_loaded(context, choice, shell) {
-            return self.look_after_direnv(context);
+        let Some(choice) = choice else { return self.look_after_direnv(host) };
+        if has_loaded(host, choice, shell) {
+            return self.look_after_direnv(host);
         }
-        let store = context.store(false)?;
-        let selection = context.selection(choice);
+        let store = host.store(false)?;
+        let selection = host.selection(choice);
         let profile = store.find(&selection)?;
         let chosen = Chosen::Profile(Box::new(profile.clone()), selection);
-        guard::account(context, &store, &chosen, None)?;
+        guard::account(host, &store, &chosen, None)?;
 
         self.shown = format!("{} ({})", profile.name, profile.account.short());
-        let session = if profile.confirm || context.hook_exports_names()? {
+        let session = if profile.confirm || host.hook_exports_names()? {
             None
         } else {
-            self.session(context, &store, &profile, active)?
+            self.session(host, &store, &profile, active)?
         };
-        self.remarks.extend(guard::other_accounts_of_wrangler(context, &profile.account));
+        self.remarks.extend(guard::other_accounts_of_wrangler(host, &profile.account));
         let mut target = target(choice, &profile, session.as_ref());
         let life = shell.life.filter(|life| {
             let holds = shell.has_secret && active == shell.own && target.active == active;
-            holds && life.until > context.now.as_second() && life.account == profile.account.id.as_str()
+            holds && life.until > host.now.as_second() && life.account == profile.account.id.as_str()
         });
         let account = profile.account.id.to_string();
         let life_of = |session: &Session| Some(SecretLife { until: session.expires?.as_second(), account });
@@ -139,37 +139,37 @@ impl Activation {
     }
 
     /// Says that a variable of the person's goes before the directory, unless it came with a credential.
-    fn say_outranked(&mut self, context: &Context, choice: Option<&Choice>) {
-        let has_credential = [API_TOKEN, API_KEY].into_iter().any(|name| context.variable(name).is_some());
-        let is_direnvs = context.variable("DIRENV_DIR").is_some();
-        let name = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
+    fn say_outranked(&mut self, host: &Host, choice: Option<&Choice>) {
+        let has_credential = [API_TOKEN, API_KEY].into_iter().any(|name| host.variable(name).is_some());
+        let is_direnvs = host.variable("DIRENV_DIR").is_some();
+        let name = host.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
         let agrees = |choice: &Choice| is_direnvs && name.as_ref() == Some(&choice.name);
         if let Some(choice) = choice.filter(|choice| !has_credential && !agrees(choice)) {
             self.remarks.push(format!(
                 "'{}' ({}) is not activated: {} names another profile",
                 choice.name,
-                context.selection(choice).reason,
-                if context.variable("CLOUDFLARE_PROFILE").is_some() { "CLOUDFLARE_PROFILE" } else { PROFILE },
+                host.selection(choice).reason,
+                if host.variable("CLOUDFLARE_PROFILE").is_some() { "CLOUDFLARE_PROFILE" } else { PROFILE },
             ));
         }
     }
 
     /// Where direnv has loaded a profile (`use alchemy`), nothing is ours to set. But direnv has no clock: when
     /// the session has run out it is refreshed, which moves the stamp that direnv watches.
-    fn look_after_direnv(&mut self, context: &Context) -> Result<()> {
-        let is_direnvs = context.variable("DIRENV_DIR").is_some();
-        let name = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
-        let expires = context.text(EXPIRATION).and_then(|text| text.parse::<Timestamp>().ok());
+    fn look_after_direnv(&mut self, host: &Host) -> Result<()> {
+        let is_direnvs = host.variable("DIRENV_DIR").is_some();
+        let name = host.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
+        let expires = host.text(EXPIRATION).and_then(|text| text.parse::<Timestamp>().ok());
         let (true, Some(expires), Some(name)) = (is_direnvs, expires, name) else { return Ok(()) };
-        let asked = asked_life(context, &MinTtl::default())?;
+        let asked = asked_life(host, &MinTtl::default())?;
         self.until = Some(earlier(expires, asked));
-        if self.until > Some(context.now) {
+        if self.until > Some(host.now) {
             return Ok(());
         }
-        self.until = Some(later(context.now, SOON));
-        let store = context.store(false)?;
+        self.until = Some(later(host.now, SOON));
+        let store = host.store(false)?;
         if let Some(profile) = store.get(&name)?.filter(|profile| !profile.confirm) {
-            self.session(context, &store, &profile, "")?;
+            self.session(host, &store, &profile, "")?;
             if self.is_late {
                 self.remark_late(&profile);
             }
@@ -180,18 +180,18 @@ impl Activation {
     /// The profile's session, where it can be had in time.
     fn session(
         &mut self,
-        context: &Context,
+        host: &Host,
         store: &Store,
         profile: &Profile,
         active: &str,
     ) -> Result<Option<Session>> {
-        let (sources, notes) = Sources::of(context, store, profile)?;
+        let (sources, notes) = Sources::of(host, store, profile)?;
         let min_ttl = sources.fresh.min_ttl;
         if active.is_empty() {
             self.remarks.extend(notes); // else the variables are ours
         }
-        let now = context.now;
-        Ok(match sources.ask(context, self.is_offline) {
+        let now = host.now;
+        Ok(match sources.ask(host, self.is_offline) {
             Outcome::Session(session) => {
                 if session.grant {
                     self.until = session.expires.map(|expires| next_look(expires, min_ttl, now));
@@ -225,16 +225,16 @@ impl Activation {
 }
 
 /// Where else the token of a profile stands that another shell has made active.
-fn profile_of(context: &Context, active: &str) -> Option<Profile> {
+fn profile_of(host: &Host, active: &str) -> Option<Profile> {
     let name = ProfileName::parse(active.rsplit_once(':')?.1).ok()?;
-    context.store(false).ok()?.get(&name).ok()?
+    host.store(false).ok()?.get(&name).ok()?
 }
 
 /// Whether direnv has put the choice into the environment already, by `use alchemy`. A hook that cannot take away
 /// what it has set keeps out of direnv's way altogether.
-fn has_loaded(context: &Context, choice: &Choice, shell: HookState) -> bool {
-    let Some(mark) = context.mark().filter(ActiveMark::is_direnvs) else { return false };
-    let is_of_here = mark.profile == choice.name.as_str() && context.directory.starts_with(&mark.directory);
+fn has_loaded(host: &Host, choice: &Choice, shell: HookState) -> bool {
+    let Some(mark) = host.mark().filter(ActiveMark::is_direnvs) else { return false };
+    let is_of_here = mark.profile == choice.name.as_str() && host.directory.starts_with(&mark.directory);
     choice.how == How::Envrc || is_of_here || !shell.is_lifted
 }
 

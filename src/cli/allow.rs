@@ -9,7 +9,7 @@ use super::r#use::existing;
 use crate::directory::pin::{self, Found, Pin, PinFile};
 use crate::directory::trust::{self, Trust, Trusted};
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::profile::Account;
 use crate::terminal;
 
@@ -31,33 +31,33 @@ pub struct Allow {
 }
 
 impl Allow {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub fn run(self, host: &Host) -> Result<()> {
         if self.list {
-            return list(context, self.json);
+            return list(host, self.json);
         }
         if self.prune {
-            let is_stale = |path: &Path, hash: &str| state(context, path, hash) != State::There;
-            let gone = trust::prune(&context.home, context.messages, is_stale)?;
+            let is_stale = |path: &Path, hash: &str| state(host, path, hash) != State::There;
+            let gone = trust::prune(&host.home, host.messages, is_stale)?;
             if self.json {
                 return terminal::print_json(&json!({ "forgotten": gone }));
             }
-            context.messages.say(&format!("pin files forgotten, as they are gone or have changed: {gone}"));
+            host.messages.say(&format!("pin files forgotten, as they are gone or have changed: {gone}"));
             return Ok(());
         }
-        let (pin, file) = nearest(context, self.directory.as_deref())?;
-        let shown = context.shown(&file.path);
+        let (pin, file) = nearest(host, self.directory.as_deref())?;
+        let shown = host.shown(&file.path);
         let guards = pin.account.as_ref().map(|account| format!("guards account {account}"));
         let Some(name) = &pin.profile else {
             if self.json {
                 return say_json(&pin, &file, None);
             }
             let only = guards.unwrap_or_else(|| "says nothing".to_owned());
-            context.messages.say(&format!("{shown} needs no trust: it only {only}"));
+            host.messages.say(&format!("{shown} needs no trust: it only {only}"));
             return Ok(());
         };
         // One that cannot be read is no reason not to say what is trusted.
-        let profile = context.store(false)?.get(name).ok().flatten();
-        trust::say(&context.home, &file, true, context.messages)?;
+        let profile = host.store(false)?.get(name).ok().flatten();
+        trust::say(&host.home, &file, true, host.messages)?;
         if self.json {
             return say_json(&pin, &file, Some(Trust::Allowed));
         }
@@ -66,10 +66,10 @@ impl Allow {
             None => format!("to make it: alchemy configure -p {name}"),
         };
         let guards = guards.map(|guards| format!(", and {guards}")).unwrap_or_default();
-        context.messages.say(&format!("{shown} may select profile '{name}' now ({account}){guards}"));
+        host.messages.say(&format!("{shown} may select profile '{name}' now ({account}){guards}"));
         let differs = |own: &Account| pin.account.as_ref().is_some_and(|guarded| *guarded != own.id);
         if profile.is_some_and(|profile| differs(&profile.account)) {
-            context.messages.say("the account that it guards is not the profile's: only --account helps");
+            host.messages.say("the account that it guards is not the profile's: only --account helps");
         }
         Ok(())
     }
@@ -84,18 +84,16 @@ pub fn say_json(pin: &Pin, file: &PinFile, trust: Option<Trust>) -> Result<()> {
 }
 
 /// The nearest pin file from a directory upward, when it is one that can be judged.
-pub fn nearest(context: &Context, directory: Option<&Path>) -> Result<(Pin, PinFile)> {
-    let directory = existing(context, directory)?;
-    match directory.ancestors().find_map(|at| pin::read(at, context.uid)) {
+pub fn nearest(host: &Host, directory: Option<&Path>) -> Result<(Pin, PinFile)> {
+    let directory = existing(host, directory)?;
+    match directory.ancestors().find_map(|at| pin::read(at, host.uid)) {
         Some(Found::Pin(pin, file)) => Ok((pin, file)),
         Some(Found::Broken(error, _)) => Err(error),
         Some(Found::Ignored(note)) => {
             Err(Error::new(note).hint("take it over first (chown), or move it away; then look what it says"))
         }
-        None => {
-            Err(Error::new(format!("there is no {} in {} or above", pin::NAME, context.shown(&directory)))
-                .hint("to bind the directory for yourself alone: alchemy use PROFILE"))
-        }
+        None => Err(Error::new(format!("there is no {} in {} or above", pin::NAME, host.shown(&directory)))
+            .hint("to bind the directory for yourself alone: alchemy use PROFILE")),
     }
 }
 
@@ -106,20 +104,20 @@ enum State {
     Gone,
 }
 
-fn state(context: &Context, path: &Path, hash: &str) -> State {
-    match path.parent().and_then(|directory| pin::read(directory, context.uid)) {
+fn state(host: &Host, path: &Path, hash: &str) -> State {
+    match path.parent().and_then(|directory| pin::read(directory, host.uid)) {
         Some(Found::Pin(_, file)) if file.hash() == hash => State::There,
         Some(_) => State::Changed,
         None => State::Gone,
     }
 }
 
-fn list(context: &Context, json: bool) -> Result<()> {
-    let trusted = Trusted::load(&context.home)?;
+fn list(host: &Host, json: bool) -> Result<()> {
+    let trusted = Trusted::load(&host.home)?;
     let entries: Vec<_> = trusted
         .iter()
         .map(|(path, hash, trust)| {
-            let state = match state(context, path, hash) {
+            let state = match state(host, path, hash) {
                 State::There => "",
                 State::Changed => "changed",
                 State::Gone => "gone",
@@ -135,12 +133,12 @@ fn list(context: &Context, json: bool) -> Result<()> {
         return terminal::print_json(&entries.iter().map(entry).collect::<Vec<_>>().into());
     }
     if entries.is_empty() {
-        context.messages.say("no pin file was allowed or denied yet");
+        host.messages.say("no pin file was allowed or denied yet");
         return Ok(());
     }
     let row = |(path, trust, state): &(&Path, Trust, &str)| {
         let trust = if *trust == Trust::Allowed { "allowed" } else { "denied" };
-        [context.shown(path), trust.to_owned(), (*state).to_owned()]
+        [host.shown(path), trust.to_owned(), (*state).to_owned()]
     };
     terminal::print(&terminal::table(["FILE", "TRUST", ""], &entries.iter().map(row).collect::<Vec<_>>()))
 }

@@ -8,7 +8,7 @@ use crate::directory::mark::ENVRC;
 use crate::directory::trust::Trust;
 use crate::directory::{Choice, Says, pin, walk};
 use crate::error::Result;
-use crate::host::{Context, Wanted};
+use crate::host::{Host, Wanted};
 use crate::profile::selection::Reason;
 use crate::profile::{Account, AccountId, ProfileName};
 use crate::terminal;
@@ -24,14 +24,14 @@ struct Candidate {
 }
 
 /// Shows which profile applies in the working directory: with `-v` all candidates, too.
-pub fn show(context: &Context, json: bool) -> Result<()> {
-    let store = context.store(false)?;
-    let chain = chain(context)?;
-    if context.messages.is_verbose() && !json {
+pub fn show(host: &Host, json: bool) -> Result<()> {
+    let store = host.store(false)?;
+    let chain = chain(host)?;
+    if host.messages.is_verbose() && !json {
         terminal::print(&format!("{}\n", as_table(&chain)))?;
     }
-    let Wanted { selection, refusal } = context.wanted(None)?;
-    let guard = context.here()?.guard.as_ref();
+    let Wanted { selection, refusal } = host.wanted(None)?;
+    let guard = host.here()?.guard.as_ref();
     let profile = store.get(&selection.name)?;
     let account = profile.as_ref().map(|profile| &profile.account);
     if json {
@@ -64,14 +64,14 @@ pub fn show(context: &Context, json: bool) -> Result<()> {
     if let Some(guard) = guard {
         let holds = account.is_none_or(|account| account.id == guard.account);
         let otherwise = if holds { "" } else { ", so nothing leaves without --account" };
-        let file = context.shown(&guard.pin);
+        let file = host.shown(&guard.pin);
         lines.push(("guard", format!("only account {}, by {file}{otherwise}", guard.account)));
     }
     terminal::print(&terminal::fields(&lines))
 }
 
-fn chain(context: &Context) -> Result<Vec<Candidate>> {
-    let of_variables = context.with_named(None, |named| {
+fn chain(host: &Host) -> Result<Vec<Candidate>> {
+    let of_variables = host.with_named(None, |named| {
         let variables = [
             ("CLOUDFLARE_PROFILE", named.cloudflare_profile, false),
             ("ALCHEMY_PROFILE", named.alchemy_profile, named.is_from_directory()),
@@ -85,19 +85,19 @@ fn chain(context: &Context) -> Result<Vec<Candidate>> {
         })
     });
     let mut chain = Vec::new();
-    let mut loaded = context.loaded();
+    let mut loaded = host.loaded();
     let of_direnv = |Choice { name, at, .. }: Choice| Candidate {
-        source: context.shown(&at.join(ENVRC)),
+        source: host.shown(&at.join(ENVRC)),
         profile: Some(name.to_string()),
         account: None,
         note: "loaded by direnv".to_owned(),
         counts: true,
     };
-    walk(&context.home, &context.directory, context.uid, |finding| {
+    walk(&host.home, &host.directory, host.uid, |finding| {
         chain.extend(loaded.take_if(|loaded| !loaded.is_above(&finding.at)).map(of_direnv));
-        let file = context.shown(&finding.at.join(pin::NAME));
+        let file = host.shown(&finding.at.join(pin::NAME));
         let (source, profile, account, note, counts) = match finding.says {
-            Says::Bound(name) => (context.shown(&finding.at), Some(name), None, "bound".to_owned(), true),
+            Says::Bound(name) => (host.shown(&finding.at), Some(name), None, "bound".to_owned(), true),
             Says::Pinned(pin, _, trust) => {
                 let note = match trust {
                     Some(Trust::Allowed) => "allowed",

@@ -11,7 +11,7 @@ use crate::clients::hazards::Given;
 use crate::cloudflare::Credential;
 use crate::environment::{ACCOUNT_ID, ACTIVE, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL, PROFILE};
 use crate::error::{Error, Result};
-use crate::host::{Context, Wanted};
+use crate::host::{Host, Wanted};
 use crate::http::Endpoint;
 use crate::profile::selection::{Reason, Selection};
 use crate::profile::{Account, Method, Profile, ProfileName};
@@ -30,8 +30,8 @@ pub enum Chosen {
 impl Chosen {
     /// Which credential applies: the selected profile's, or, when it does not exist and the rule for CI
     /// allows it, the environment's.
-    pub fn of(context: &Context, store: &Store, argument: Option<&str>) -> Result<Self> {
-        let Wanted { selection, refusal } = context.wanted(argument)?;
+    pub fn of(host: &Host, store: &Store, argument: Option<&str>) -> Result<Self> {
+        let Wanted { selection, refusal } = host.wanted(argument)?;
         let unknown = match (refusal, store.find(&selection)) {
             (None, Ok(profile)) => return Ok(Self::Profile(Box::new(profile), selection)),
             (Some(refusal), _) => refusal,
@@ -40,17 +40,17 @@ impl Chosen {
         // Only a profile that does not exist: one that cannot be read is an error everywhere.
         let may_fall_back = match selection.reason {
             Reason::Default | Reason::Bound(_) | Reason::Pinned(_) | Reason::Asked(_) => true,
-            Reason::CommandLine => is_ci(context) && !context.home.config().exists(),
+            Reason::CommandLine => is_ci(host) && !host.home.config().exists(),
             Reason::CloudflareProfile | Reason::AlchemyProfile | Reason::Envrc(_) | Reason::Picked => false,
         };
         // What a hook or direnv has set for a directory is not the person's own credential, and none for another one.
-        let is_another_directorys = context.variable(ACTIVE).is_some();
+        let is_another_directorys = host.variable(ACTIVE).is_some();
         if !may_fall_back || is_another_directorys || store.get(&selection.name)?.is_some() {
             return Err(unknown);
         }
-        match environment_session(context)? {
+        match environment_session(host)? {
             Some((session, variable)) => {
-                context.messages.say(&format!(
+                host.messages.say(&format!(
                     "there is no profile '{}' ({}); using {variable} from the environment",
                     selection.name, selection.reason
                 ));
@@ -62,15 +62,10 @@ impl Chosen {
 
     /// The same for a command of a person's: who wants to `pick` the profile is asked, and so is who has named
     /// none, where nothing else gives a credential.
-    pub fn of_or_picked(
-        context: &Context,
-        store: &Store,
-        argument: Option<&str>,
-        pick: Pick,
-    ) -> Result<Self> {
+    pub fn of_or_picked(host: &Host, store: &Store, argument: Option<&str>, pick: Pick) -> Result<Self> {
         if !pick.pick {
-            match Self::of(context, store, argument) {
-                Err(error) if argument.is_some() || !is_open(context, store)? => return Err(error),
+            match Self::of(host, store, argument) {
+                Err(error) if argument.is_some() || !is_open(host, store)? => return Err(error),
                 Ok(chosen) => return Ok(chosen),
                 Err(_) => {}
             }
@@ -78,7 +73,7 @@ impl Chosen {
             return Err(Error::usage("--pick asks for the profile, and the command line names one")
                 .hint("leave one of them out"));
         }
-        let (profile, selection) = picked(context, store)?;
+        let (profile, selection) = picked(host, store)?;
         Ok(Self::Profile(Box::new(profile), selection))
     }
 
@@ -89,15 +84,15 @@ impl Chosen {
     /// When a pin file guards another account: before the credential is read. Those of a session.
     pub fn release(
         &self,
-        context: &Context,
+        host: &Host,
         store: &mut Store,
         account: Option<Account>,
         min_ttl: &MinTtl,
         gate: Gate,
     ) -> Result<Session> {
-        context.here()?;
-        let account = guard::account(context, store, self, account)?;
-        self.session(context, store, account, min_ttl, gate)
+        host.here()?;
+        let account = guard::account(host, store, self, account)?;
+        self.session(host, store, account, min_ttl, gate)
     }
 
     /// Further variables that repeat the token, as they are kept with the profile.
@@ -129,19 +124,19 @@ impl Chosen {
     /// over and a person is there, signing in again is offered.
     pub fn session(
         &self,
-        context: &Context,
+        host: &Host,
         store: &mut Store,
         account: Option<Account>,
         min_ttl: &MinTtl,
         gate: Gate,
     ) -> Result<Session> {
-        self.session_living(context, store, account, asked_life(context, min_ttl)?, gate)
+        self.session_living(host, store, account, asked_life(host, min_ttl)?, gate)
     }
 
     /// The same with `min_ttl` of life in it.
     pub fn session_living(
         &self,
-        context: &Context,
+        host: &Host,
         store: &mut Store,
         account: Option<Account>,
         min_ttl: SignedDuration,
@@ -149,24 +144,24 @@ impl Chosen {
     ) -> Result<Session> {
         match self {
             Self::Profile(profile, selection) => {
-                context.messages.verbose(&format!(
+                host.messages.verbose(&format!(
                     "profile '{}' ({}), {}, account {}",
                     profile.name, selection.reason, profile.method, profile.account
                 ));
-                let endpoint = existing_endpoint(context, profile);
+                let endpoint = existing_endpoint(host, profile);
                 let session = |store: &Store, profile: &Profile, min_ttl, gate| {
                     let (endpoint, account) = (endpoint.clone(), account.clone());
-                    Source { store, profile, endpoint, account, min_ttl, gate, edge: context }.session()
+                    Source { store, profile, endpoint, account, min_ttl, gate, edge: host }.session()
                 };
                 let session = match session(store, profile, min_ttl, gate) {
-                    Err(error) if offer(context, store, profile, &error)? => {
+                    Err(error) if offer(host, store, profile, &error)? => {
                         let profile = store.find(selection)?;
                         session(store, &profile, SignedDuration::ZERO, Gate::Inside) // it has been asked
                     }
                     session => session,
                 }?;
-                if session.expires.is_some_and(|expires| expires <= context.now) && !session.grant {
-                    context.messages.say(&format!(
+                if session.expires.is_some_and(|expires| expires <= host.now) && !session.grant {
+                    host.messages.say(&format!(
                         "the API token of profile '{}' expired, as far as is known; give it a new one: \
                          alchemy configure -p {}",
                         profile.name, profile.name
@@ -183,18 +178,18 @@ impl Chosen {
 }
 
 /// The profile that the environment is already for, by an outer `alchemy exec` or `alchemy env`.
-pub fn outer(context: &Context, store: &Store) -> Option<Profile> {
-    let name = context.text(PROFILE).and_then(|name| ProfileName::parse(name).ok())?;
+pub fn outer(host: &Host, store: &Store) -> Option<Profile> {
+    let name = host.text(PROFILE).and_then(|name| ProfileName::parse(name).ok())?;
     store.get(&name).ok().flatten()
 }
 
 /// Where else the token of that profile stands: it must not stay there beside another profile's.
-pub fn inherited_also(context: &Context, store: &Store) -> Vec<String> {
-    outer(context, store).map(|profile| profile.also).unwrap_or_default()
+pub fn inherited_also(host: &Host, store: &Store) -> Vec<String> {
+    outer(host, store).map(|profile| profile.also).unwrap_or_default()
 }
 
-pub fn asked_life(context: &Context, asked: &MinTtl) -> Result<SignedDuration> {
-    match (asked.min_ttl, context.text("ALCHEMY_MIN_TTL")) {
+pub fn asked_life(host: &Host, asked: &MinTtl) -> Result<SignedDuration> {
+    match (asked.min_ttl, host.text("ALCHEMY_MIN_TTL")) {
         (Some(asked), _) => Ok(asked),
         (None, Some(text)) => super::time(text).map_err(|error| {
             Error::usage(format!("ALCHEMY_MIN_TTL is '{text}': {error}")).hint("give it as 90, 90s or 15m")
@@ -204,37 +199,36 @@ pub fn asked_life(context: &Context, asked: &MinTtl) -> Result<SignedDuration> {
 }
 
 /// The API for an existing profile's credential, and what a person should know of it.
-pub fn endpoint_of(context: &Context, profile: &Profile) -> (Endpoint, Vec<String>) {
-    let variables = [API_BASE_URL, BASE_URL].map(|name| (name, context.text(name)));
+pub fn endpoint_of(host: &Host, profile: &Profile) -> (Endpoint, Vec<String>) {
+    let variables = [API_BASE_URL, BASE_URL].map(|name| (name, host.text(name)));
     endpoint(profile.endpoint.as_ref(), &variables)
 }
 
 /// The same, with what there is to know said.
-pub fn existing_endpoint(context: &Context, profile: &Profile) -> Endpoint {
-    let (endpoint, notes) = endpoint_of(context, profile);
+pub fn existing_endpoint(host: &Host, profile: &Profile) -> Endpoint {
+    let (endpoint, notes) = endpoint_of(host, profile);
     for note in &notes {
-        context.messages.say(note);
+        host.messages.say(note);
     }
     endpoint
 }
 
 /// Whether nobody is there, by what the services of that kind say.
-pub fn is_ci(context: &Context) -> bool {
-    context
-        .text("CI")
+pub fn is_ci(host: &Host) -> bool {
+    host.text("CI")
         .is_some_and(|ci| !matches!(ci.to_ascii_lowercase().as_str(), "false" | "0" | "no" | "off"))
 }
 
 /// Whether the environment holds a credential.
-pub fn holds_credential(context: &Context) -> bool {
-    let is_set = |name| context.variable(name).is_some();
+pub fn holds_credential(host: &Host) -> bool {
+    let is_set = |name| host.variable(name).is_some();
     is_set(API_TOKEN) || (is_set(API_KEY) && is_set(EMAIL))
 }
 
 /// The credential that the environment holds, with the variable that it is from. A token goes
 /// before a key: it is the narrower one.
-fn environment_session(context: &Context) -> Result<Option<(Session, &'static str)>> {
-    let (credential, variable) = match (context.text(API_TOKEN), context.text(API_KEY), context.text(EMAIL)) {
+fn environment_session(host: &Host) -> Result<Option<(Session, &'static str)>> {
+    let (credential, variable) = match (host.text(API_TOKEN), host.text(API_KEY), host.text(EMAIL)) {
         (Some(token), _, _) => (Credential::Token(Secret::from(token.to_owned())), API_TOKEN),
         (None, Some(key), Some(email)) => {
             let key = Secret::from(key.to_owned());
@@ -242,11 +236,11 @@ fn environment_session(context: &Context) -> Result<Option<(Session, &'static st
         }
         _ => return Ok(None),
     };
-    let account = match context.text(ACCOUNT_ID) {
+    let account = match host.text(ACCOUNT_ID) {
         Some(id) => Some(account_by_id(id)?),
         None => None,
     };
-    let endpoint = context.new_endpoint()?;
+    let endpoint = host.new_endpoint()?;
     Ok(Some((
         Session { profile: None, account, credential, grant: false, expires: None, endpoint },
         variable,

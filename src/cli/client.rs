@@ -4,7 +4,7 @@
 use clap::Args;
 
 use crate::error::{Error, Kind, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::oauth::client::{self, Client, Preset};
 
 /// How to sign in.
@@ -79,8 +79,8 @@ impl ClientArguments {
     ///
     /// # Errors
     /// When an id or a URL is none.
-    pub fn resolve(&self, context: &Context, before: Option<&Client>) -> Result<Client> {
-        let id = self.client_id.as_deref().or_else(|| context.text(client::CLIENT_ID));
+    pub fn resolve(&self, host: &Host, before: Option<&Client>) -> Result<Client> {
+        let id = self.client_id.as_deref().or_else(|| host.text(client::CLIENT_ID));
         let mut client = match (self.client, id, before) {
             // As it is built in, whatever is kept.
             (Some(preset), ..) => Client::new(preset.client_id()),
@@ -98,7 +98,7 @@ impl ClientArguments {
             error.retold(Kind::Usage, message)
         };
         let given = |flag: &Option<String>, name: &str, variable: &str| {
-            let url = match (flag, context.text(variable)) {
+            let url = match (flag, host.text(variable)) {
                 (Some(url), _) => client::url(name, url),
                 (None, Some(url)) => client::url(variable, url),
                 (None, None) => return Ok(None),
@@ -113,7 +113,7 @@ impl ClientArguments {
         client.token_url = token_url.or(client.token_url);
         client.revoke_url = revoke_url.or(client.revoke_url);
         client.redirect_uri = redirect_uri.or(client.redirect_uri);
-        if let Some(callback) = self.callback.as_deref().or_else(|| context.text(client::CALLBACK_URL)) {
+        if let Some(callback) = self.callback.as_deref().or_else(|| host.text(client::CALLBACK_URL)) {
             client.callback = Some(client::callback_url(callback).map_err(usage)?);
         }
         client.offline_access &= !self.no_offline_access;

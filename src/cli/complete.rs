@@ -25,7 +25,7 @@ use clap_complete::engine::{
 use super::grammar::{Place, is_profile_option, parsed, place};
 use super::{Cli, EXEC_NAME, base_name, npm_words};
 use crate::error::Result;
-use crate::host::Context;
+use crate::host::Host;
 use crate::oauth::client::{Client, Preset};
 use crate::oauth::scopes::{ALL, BASIC, Catalog};
 use crate::profile::Profile;
@@ -50,10 +50,10 @@ pub struct Complete {
 }
 
 impl Complete {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub fn run(self, host: &Host) -> Result<()> {
         // It says nothing of a mode.
-        let _looking = context.home.look_only();
-        let words = if self.shell == Shell::Tcsh { words_of_tcsh(context) } else { self.words };
+        let _looking = host.home.look_only();
+        let words = if self.shell == Shell::Tcsh { words_of_tcsh(host) } else { self.words };
         let typed = Typed::new(words, self.split);
         let mut command = Cli::command();
         let is_option = |value: &CompletionCandidate| value.get_value().as_bytes().starts_with(b"-");
@@ -61,7 +61,7 @@ impl Complete {
             Place::Command(at) => {
                 let names = match self.shell {
                     Shell::Nu | Shell::Pwsh | Shell::Tcsh if at + 1 == typed.words.len() => {
-                        executables(context, typed.last())
+                        executables(host, typed.last())
                     }
                     Shell::Tcsh => PathCompleter::any().complete(typed.last()),
                     // The shell itself completes it, or at least files.
@@ -71,7 +71,7 @@ impl Complete {
             }
             place => {
                 let before = &typed.words[..typed.words.len() - 1];
-                let known = known(context, before);
+                let known = known(host, before);
                 let profiles =
                     matches!(place, Place::Profile).then(|| starting(&known.profiles, typed.last()));
                 command = with_values(command, &known).mut_subcommands(|command| {
@@ -80,7 +80,7 @@ impl Complete {
                 });
                 let words = parsed(typed.words.clone(), &command);
                 let last = words.len() - 1;
-                let found = complete(&mut command, words, last, Some(&context.directory));
+                let found = complete(&mut command, words, last, Some(&host.directory));
                 let mut found = found.unwrap_or_default();
                 if matches!(place, Place::Npm) {
                     // Of what the parser knows, this alone means the same to npm's.
@@ -111,8 +111,8 @@ impl Complete {
 }
 
 /// tcsh tells the line up to the cursor by a variable, without its quotes.
-fn words_of_tcsh(context: &Context) -> Vec<OsString> {
-    let line = context.variable("COMMAND_LINE").unwrap_or_default().as_bytes();
+fn words_of_tcsh(host: &Host) -> Vec<OsString> {
+    let line = host.variable("COMMAND_LINE").unwrap_or_default().as_bytes();
     let mut words: Vec<_> = line.split(|byte| *byte == b' ').map(OsStr::from_bytes).collect();
     let last = words.pop();
     words.retain(|word| !word.is_empty());
@@ -172,8 +172,8 @@ struct Known {
     has_name: bool,
 }
 
-fn known(context: &Context, before: &[OsString]) -> Known {
-    let profiles = context.store(false).map(|store| store.known()).unwrap_or_default();
+fn known(host: &Host, before: &[OsString]) -> Known {
+    let profiles = host.store(false).map(|store| store.known()).unwrap_or_default();
     let mut accounts: Vec<_> = profiles
         .iter()
         .filter_map(|(_, profile)| profile.as_ref())
@@ -247,8 +247,8 @@ fn starting(values: &[(String, String)], current: &OsStr) -> Vec<CompletionCandi
         .collect()
 }
 
-fn executables(context: &Context, current: &OsStr) -> Vec<CompletionCandidate> {
-    let Some(path) = context.variable("PATH") else { return Vec::new() };
+fn executables(host: &Host, current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(path) = host.variable("PATH") else { return Vec::new() };
     let mut names: Vec<OsString> = std::env::split_paths(path)
         .filter_map(|folder| std::fs::read_dir(folder).ok())
         .flat_map(Iterator::flatten)

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 
 use super::hook::{binary, with_path};
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::shell::hook::Shell;
 use crate::terminal;
 
@@ -36,9 +36,9 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub fn run(self, host: &Host) -> Result<()> {
         match (self.shell, self.out) {
-            (Some(shell), _) => terminal::print(&script(shell, &binary(context)?)?),
+            (Some(shell), _) => terminal::print(&script(shell, &binary(host)?)?),
             (None, Some(folder)) => write_all(&folder),
             (None, None) => Err(Error::usage("which shell?").hint("name it: alchemy completions bash")),
         }

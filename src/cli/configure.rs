@@ -15,7 +15,7 @@ use super::scopes;
 use super::{Marks, ProfileArgument};
 use crate::cloudflare::{Credential, identify};
 use crate::error::{Error, Result, reason};
-use crate::host::Context;
+use crate::host::Host;
 use crate::http::Endpoint;
 use crate::profile::{Account, AccountId, Profile, ProfileName, StoreKind, TokenFacts};
 use crate::secret::Secret;
@@ -77,20 +77,20 @@ enum ChosenMethod {
 }
 
 impl Configure {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub fn run(self, host: &Host) -> Result<()> {
         if self.list_scopes {
-            return scopes::list(&self.sign_in.client.resolve(context, None)?);
+            return scopes::list(&self.sign_in.client.resolve(host, None)?);
         }
-        let mut store = context.store(true)?;
+        let mut store = host.store(true)?;
         let name = self.name()?;
         let before = self.may_change(&store, &name)?;
         let method = self.method()?;
         if self.no_verify {
             self.account_id()?; // before anything is asked for
         }
-        let kept_in = self.keeping.resolve(context, &store, &name, before.as_ref())?;
+        let kept_in = self.keeping.resolve(host, &store, &name, before.as_ref())?;
         if method == ChosenMethod::OAuth {
-            return self.sign_in(context, &mut store, name, before, kept_in);
+            return self.sign_in(host, &mut store, name, before, kept_in);
         }
         let (document, credential) = if method == ChosenMethod::ApiKey {
             let (key, email) = self.key()?;
@@ -100,11 +100,11 @@ impl Configure {
             (Document::ApiToken { token: token.clone() }, Credential::Token(token))
         };
 
-        let endpoint = context.new_endpoint()?;
+        let endpoint = host.new_endpoint()?;
         let (account, token) = if self.no_verify {
             (Account { id: self.account_id()?, name: self.account_name.clone().unwrap_or_default() }, None)
         } else {
-            self.verify(context, &endpoint, &credential, before.as_ref())?
+            self.verify(host, &endpoint, &credential, before.as_ref())?
         };
         let profile = Profile {
             name,
@@ -119,7 +119,7 @@ impl Configure {
             also: before.map(|before| before.also).unwrap_or_default(),
         };
         store.put(&profile, &document, self.marks.asked())?;
-        say_ready(context, &profile);
+        say_ready(host, &profile);
         Ok(())
     }
 
@@ -135,7 +135,7 @@ impl Configure {
 
     fn sign_in(
         &self,
-        context: &Context,
+        host: &Host,
         store: &mut Store,
         name: ProfileName,
         before: Option<Profile>,
@@ -144,11 +144,11 @@ impl Configure {
         let again = format!("alchemy configure -p {name} --method oauth");
         let plan =
             Plan { name, before, kept_in, arguments: &self.sign_in, marks: self.marks, yes: self.yes, again };
-        plan.carry_out(context, store, |before, grant, endpoint| {
+        plan.carry_out(host, store, |before, grant, endpoint| {
             let mut account = if self.no_verify {
                 Account { id: self.account_id()?, name: String::new() }
             } else {
-                new_account(context, self.account.as_deref(), before, grant, endpoint)?
+                new_account(host, self.account.as_deref(), before, grant, endpoint)?
             };
             if let Some(name) = &self.account_name {
                 account.name.clone_from(name);
@@ -265,15 +265,15 @@ impl Configure {
 
     fn verify(
         &self,
-        context: &Context,
+        host: &Host,
         endpoint: &Endpoint,
         credential: &Credential,
         before: Option<&Profile>,
     ) -> Result<(Account, Option<TokenFacts>)> {
-        let notice = |text: &str| context.messages.say(text);
-        let client = context.client(endpoint, credential, &notice)?;
+        let notice = |text: &str| host.messages.say(text);
+        let client = host.client(endpoint, credential, &notice)?;
         let hint = self.account.as_deref().and_then(AccountId::parse);
-        let identity = identify(&client, credential, hint.as_ref(), context.now)?;
+        let identity = identify(&client, credential, hint.as_ref(), host.now)?;
         let (asked, before) = (self.account.as_deref(), before.map(|before| &before.account));
         let mut account = choose_account(&client, &identity.accounts, identity.owner(), asked, before)?;
         if let Some(name) = &self.account_name {

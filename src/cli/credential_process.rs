@@ -9,7 +9,7 @@ use super::r2::Keys;
 use super::{Consent, MinTtl, ProfileArgument};
 use crate::cloudflare::Credential;
 use crate::error::Result;
-use crate::host::Context;
+use crate::host::Host;
 use crate::profile::Method;
 use crate::session::Session;
 use crate::terminal;
@@ -38,16 +38,16 @@ enum Document {
 }
 
 impl CredentialProcess {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub fn run(self, host: &Host) -> Result<()> {
         let account = self.account.as_deref().map(account_by_id).transpose()?;
         // Started by another program, without a person: the keyring must not ask.
-        let mut store = context.store(false)?;
-        let chosen = Chosen::of(context, &store, self.profile.get())?;
+        let mut store = host.store(false)?;
+        let chosen = Chosen::of(host, &store, self.profile.get())?;
         let session =
-            chosen.release(context, &mut store, account, &self.min_ttl, context.gate(self.consent.yes))?;
+            chosen.release(host, &mut store, account, &self.min_ttl, host.gate(self.consent.yes))?;
         let fields = match self.format {
             Document::Cloudflare => cloudflare(&session),
-            Document::Aws => aws(&Keys::of(context, &mut store, &chosen, &session)?),
+            Document::Aws => aws(&Keys::of(host, &mut store, &chosen, &session)?),
         };
         let mut document = Map::new();
         document.insert("Version".to_owned(), 1.into());

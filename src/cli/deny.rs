@@ -7,7 +7,7 @@ use clap::Args;
 use super::allow::{nearest, say_json};
 use crate::directory::trust::{self, Trust};
 use crate::error::Result;
-use crate::host::Context;
+use crate::host::Host;
 
 /// Take the trust in a pin file (.alchemy.toml) back, and be asked about it no more until it changes
 #[derive(Args)]
@@ -21,22 +21,21 @@ pub struct Deny {
 }
 
 impl Deny {
-    pub fn run(self, context: &Context) -> Result<()> {
-        let (pin, file) = nearest(context, self.directory.as_deref())?;
-        let shown = context.shown(&file.path);
+    pub fn run(self, host: &Host) -> Result<()> {
+        let (pin, file) = nearest(host, self.directory.as_deref())?;
+        let shown = host.shown(&file.path);
         let Some(name) = &pin.profile else {
             if self.json {
                 return say_json(&pin, &file, None);
             }
-            context.messages.say(&format!("{shown} asks for no profile; an account that it guards stays so"));
+            host.messages.say(&format!("{shown} asks for no profile; an account that it guards stays so"));
             return Ok(());
         };
-        trust::say(&context.home, &file, false, context.messages)?;
+        trust::say(&host.home, &file, false, host.messages)?;
         if self.json {
             return say_json(&pin, &file, Some(Trust::Denied));
         }
-        context
-            .messages
+        host.messages
             .say(&format!("{shown} may not select profile '{name}', and is not asked about any more"));
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::directory::mark::{ActivatedBy, ActiveMark};
 use crate::directory::pin;
 use crate::environment::{ACTIVE, Changes, Value, changes};
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::profile::selection::{Reason, Selection};
 use crate::session::Gate;
 use crate::shell::hook::{Shell, word};
@@ -18,16 +18,16 @@ use crate::terminal;
 
 /// Prints which files to watch, and what to set. When there is nothing to be had, direnv still watches: what
 /// mends it has it look again.
-pub fn run(context: &Context, profile: Option<&str>, profile_only: bool) -> Result<()> {
-    let mut watched = vec![context.home.config(), context.home.bindings(), context.home.trust()];
+pub fn run(host: &Host, profile: Option<&str>, profile_only: bool) -> Result<()> {
+    let mut watched = vec![host.home.config(), host.home.bindings(), host.home.trust()];
     // Each of them could select or guard, also one that is not there yet.
-    watched.extend(context.directory.ancestors().map(|at| at.join(pin::NAME)));
-    let wanted = context.select(profile);
+    watched.extend(host.directory.ancestors().map(|at| at.join(pin::NAME)));
+    let wanted = host.select(profile);
     if let Ok(selection) = &wanted {
-        watched.insert(0, context.home.stamp(&selection.name));
+        watched.insert(0, host.home.stamp(&selection.name));
     }
     terminal::print(&watch(&watched))?;
-    let changes = wanted.and_then(|selection| load(context, profile, &selection, profile_only));
+    let changes = wanted.and_then(|selection| load(host, profile, &selection, profile_only));
     // direnv shows what it is told, and wants one line.
     let changes = changes.map_err(|error| match error.next_step() {
         Some(hint) => Error::of(error.kind(), format!("{error}; {hint}")),
@@ -51,35 +51,35 @@ fn watch(files: &[PathBuf]) -> String {
 
 /// Whether direnv's own hook, where the shell has it, is about to take back what it has loaded: from its `.envrc`
 /// the person has gone elsewhere, or to a nearer one. What direnv puts back then, it puts back over anything.
-pub fn is_about_to_unload(context: &Context) -> bool {
-    let Some(loaded) = context.text("DIRENV_DIR").map(|dir| Path::new(dir.trim_start_matches('-'))) else {
+pub fn is_about_to_unload(host: &Host) -> bool {
+    let Some(loaded) = host.text("DIRENV_DIR").map(|dir| Path::new(dir.trim_start_matches('-'))) else {
         return false;
     };
     let loaded = loaded.canonicalize().unwrap_or_else(|_| loaded.to_owned());
-    let mut nearer = context.directory.ancestors().take_while(|at| *at != loaded);
-    !context.directory.starts_with(&loaded) || nearer.any(|at| at.join(".envrc").exists())
+    let mut nearer = host.directory.ancestors().take_while(|at| *at != loaded);
+    !host.directory.starts_with(&loaded) || nearer.any(|at| at.join(".envrc").exists())
 }
 
 /// What to set; nothing where the hook of the shell sets it, which puts back what was there, too.
 fn load(
-    context: &Context,
+    host: &Host,
     argument: Option<&str>,
     selection: &Selection,
     profile_only: bool,
 ) -> Result<Option<Changes>> {
-    let mut store = context.store(false)?;
-    let active = context.text(ACTIVE).and_then(|active| active.rsplit_once(':'));
-    let choice = context.look()?.choice.as_ref();
+    let mut store = host.store(false)?;
+    let active = host.text(ACTIVE).and_then(|active| active.rsplit_once(':'));
+    let choice = host.look()?.choice.as_ref();
     if active.is_some_and(|(_, profile)| profile == selection.name.as_str())
         && choice.is_some_and(|choice| choice.name == selection.name)
     {
         return Ok(None);
     }
-    let chosen = Chosen::of(context, &store, argument)?;
-    let mark = mark(context, selection);
+    let chosen = Chosen::of(host, &store, argument)?;
+    let mark = mark(host, selection);
     if profile_only {
-        context.here()?;
-        guard::account(context, &store, &chosen, None)?;
+        host.here()?;
+        guard::account(host, &store, &chosen, None)?;
         let Chosen::Profile(profile, _) = &chosen else { return Ok(None) };
         let set = named(profile).into_iter().map(|(name, value)| (name, Value::Plain(value)));
         // The other variable would go before the name.
@@ -89,20 +89,20 @@ fn load(
         )));
     }
     // Nobody can be asked here, whether this direnv says that it is one (DIRENV_IN_ENVRC) or is too old for that.
-    let session = chosen.release(context, &mut store, None, &MinTtl::default(), Gate::Closed)?;
-    guard::warn_of_wrangler(context, session.account.as_ref());
+    let session = chosen.release(host, &mut store, None, &MinTtl::default(), Gate::Closed)?;
+    guard::warn_of_wrangler(host, session.account.as_ref());
     let Changes { set, unset } = changes(&session, chosen.also());
     Ok(Some(marked(Changes { set, unset: without_our_own(unset) }, mark)))
 }
 
 /// What says that the profile is the directory's: not where a variable of the person's selects, which stays theirs.
-fn mark(context: &Context, selection: &Selection) -> Option<ActiveMark> {
+fn mark(host: &Host, selection: &Selection) -> Option<ActiveMark> {
     let is_named = match selection.reason {
         Reason::CloudflareProfile | Reason::AlchemyProfile => return None,
         Reason::CommandLine | Reason::Envrc(_) | Reason::Picked => true,
         Reason::Bound(_) | Reason::Pinned(_) | Reason::Asked(_) | Reason::Default => false,
     };
-    let directory = context.directory.clone();
+    let directory = host.directory.clone();
     Some(ActiveMark { by: ActivatedBy::Direnv { is_named }, directory, profile: selection.name.to_string() })
 }
 

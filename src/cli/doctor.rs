@@ -19,7 +19,7 @@ use crate::doctor::profiles::Looked;
 use crate::doctor::shells::{Hooks, Printed};
 use crate::doctor::{self, Finding, Level, Machine, environment, network, stores};
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::http::Endpoint;
 use crate::http::probe::probe;
 use crate::launch;
@@ -53,34 +53,34 @@ pub struct Doctor {
 }
 
 impl Doctor {
-    pub fn run(self, context: &Context) -> Result<()> {
-        let shown = |path: &Path| context.shown(path);
+    pub fn run(self, host: &Host) -> Result<()> {
+        let shown = |path: &Path| host.shown(path);
         let machine = Machine {
-            home: &context.home,
-            user_home: context.user_home(),
-            uid: context.uid,
-            now: context.now,
-            variables: &context.variables,
-            directory: &context.directory,
+            home: &host.home,
+            user_home: host.user_home(),
+            uid: host.uid,
+            now: host.now,
+            variables: &host.variables,
+            directory: &host.directory,
             shown: &shown,
         };
-        let looking = context.home.look_only();
-        let mut examined = Examined::new(context, &machine, None, self.offline);
+        let looking = host.home.look_only();
+        let mut examined = Examined::new(host, &machine, None, self.offline);
         drop(looking);
         let mut done = Vec::new();
         let fixes: Vec<_> = examined.findings.iter().filter_map(|finding| finding.fix.clone()).collect();
         if self.fix && !fixes.is_empty() {
             for fix in &fixes {
                 // What one of them has mended may be what another needs.
-                let store = context.store(false).ok();
-                match doctor::apply(&machine, fix, store.as_ref(), context.messages) {
+                let store = host.store(false).ok();
+                match doctor::apply(&machine, fix, store.as_ref(), host.messages) {
                     Ok(text) => done.push(text),
-                    Err(error) => context.messages.error(&error),
+                    Err(error) => host.messages.error(&error),
                 }
             }
             let asked = examined.asked;
-            let _looking = context.home.look_only();
-            examined = Examined::new(context, &machine, Some(asked), self.offline);
+            let _looking = host.home.look_only();
+            examined = Examined::new(host, &machine, Some(asked), self.offline);
         }
         if self.json {
             terminal::print_json(&examined.as_json(&machine, &done))?;
@@ -114,19 +114,19 @@ struct Examined {
 
 impl Examined {
     /// Looks at everything. `asked` is what the servers said already.
-    fn new(context: &Context, machine: &Machine, asked: Option<Vec<network::Asked>>, offline: bool) -> Self {
+    fn new(host: &Host, machine: &Machine, asked: Option<Vec<network::Asked>>, offline: bool) -> Self {
         let binary = this_binary();
-        let keyring = ask_keyring(context);
-        let profiles = look_at_profiles(context, keyring.answer.is_ok());
-        let here = context.look();
+        let keyring = ask_keyring(host);
+        let profiles = look_at_profiles(host, keyring.answer.is_ok());
+        let here = host.look();
         let known: &[Looked] = profiles.as_deref().unwrap_or_default();
-        let selected = selected(context, here.as_ref().ok().copied(), known);
+        let selected = selected(host, here.as_ref().ok().copied(), known);
         let exists = |name: &str| profiles.is_err() || known.iter().any(|looked| looked.listed.name == name);
-        let hooks = hooks(context);
+        let hooks = hooks(host);
         let asked = match asked {
             Some(asked) => asked,
             None if offline => Vec::new(),
-            None => ask_servers(context, known),
+            None => ask_servers(host, known),
         };
 
         let mut findings = doctor::binary::check(machine, &binary);
@@ -153,7 +153,7 @@ impl Examined {
                 .flat_map(|profile| profile.also.iter().map(String::as_str))
                 .collect(),
             account: selected.map(|profile| profile.account.id.as_str()),
-            refused: refused(context),
+            refused: refused(host),
         };
         findings.extend(environment::check(machine, &environment));
         findings.extend(doctor::directory::here(machine, &here, selected, &exists));
@@ -173,7 +173,7 @@ impl Examined {
             .map_or_else(|_| "at an unknown path".to_owned(), |path| machine.show(path));
         let facts = vec![
             ("alchemy", vec![format!("{} ({system}), {path}", binary.version)]),
-            ("home", vec![machine.show(context.home.root())]),
+            ("home", vec![machine.show(host.home.root())]),
             ("profiles", vec![stores::counted(stores)]),
             ("keyring", vec![keyring.in_words()]),
             ("hooks", doctor::shells::in_words(machine, &hooks)),
@@ -242,16 +242,16 @@ fn this_binary() -> Binary {
     Binary { version: own_version, path, twin }
 }
 
-fn ask_keyring(context: &Context) -> stores::Asked {
+fn ask_keyring(host: &Host) -> stores::Asked {
     let started = Instant::now();
-    let params = Params { bus: context.session_bus(), unlock: Unlock::Never };
+    let params = Params { bus: host.session_bus(), unlock: Unlock::Never };
     let answer = Keyring::open(&params).and_then(|keyring| keyring.probe());
     stores::Asked { answer, took: started.elapsed() }
 }
 
 /// All profiles, and what is known of each one's credential. The keyring is asked where it `answers`.
-fn look_at_profiles(context: &Context, answers: bool) -> Result<Vec<Looked>> {
-    let store = context.store(false)?;
+fn look_at_profiles(host: &Host, answers: bool) -> Result<Vec<Looked>> {
+    let store = host.store(false)?;
     let listed = store.list()?.into_iter().map(|listed| {
         let profile = listed.profile.as_ref().ok().filter(|_| !listed.shadowed);
         let reachable = profile.filter(|profile| match profile.store {
@@ -264,7 +264,7 @@ fn look_at_profiles(context: &Context, answers: bool) -> Result<Vec<Looked>> {
         let found = reachable.map(|profile| store.look(profile));
         let moved = profile.and_then(|profile| store.moved_away(profile));
         let changed = profile.and_then(|profile| changed(&store, profile));
-        let note = profile.map(|profile| inspect::note(&context.home, &profile.name)).unwrap_or_default();
+        let note = profile.map(|profile| inspect::note(&host.home, &profile.name)).unwrap_or_default();
         Looked { listed, found, moved, changed, note }
     });
     Ok(listed.collect())
@@ -279,8 +279,8 @@ fn changed(store: &Store, profile: &Profile) -> Option<Timestamp> {
 }
 
 /// The profile that applies in the working directory, as far as nothing is wrong with that.
-fn selected<'a>(context: &Context, here: Option<&Here>, known: &'a [Looked]) -> Option<&'a Profile> {
-    let by_name = context.with_named(None, select).ok()?.map(|selection| selection.name);
+fn selected<'a>(host: &Host, here: Option<&Here>, known: &'a [Looked]) -> Option<&'a Profile> {
+    let by_name = host.with_named(None, select).ok()?.map(|selection| selection.name);
     let name = by_name.or_else(|| here?.choice.as_ref().map(|choice| choice.name.clone()));
     let name = name.unwrap_or_else(ProfileName::default);
     let profiles = known.iter().filter(|looked| !looked.listed.shadowed);
@@ -288,12 +288,9 @@ fn selected<'a>(context: &Context, here: Option<&Here>, known: &'a [Looked]) -> 
 }
 
 /// Variables of ours that cannot be understood, and what they must be.
-fn refused(context: &Context) -> Vec<(&'static str, &'static str)> {
+fn refused(host: &Host) -> Vec<(&'static str, &'static str)> {
     let wrong = |name: &'static str, must: &'static str, is_right: &dyn Fn(&str) -> bool| {
-        context
-            .variable(name)
-            .is_some_and(|value| !value.to_str().is_some_and(is_right))
-            .then_some((name, must))
+        host.variable(name).is_some_and(|value| !value.to_str().is_some_and(is_right)).then_some((name, must))
     };
     let settings = [
         wrong("ALCHEMY_MIN_TTL", "a length of time: 90, 90s or 15m", &|text| super::time(text).is_ok()),
@@ -303,26 +300,26 @@ fn refused(context: &Context) -> Vec<(&'static str, &'static str)> {
     settings.into_iter().flatten().collect()
 }
 
-fn hooks(context: &Context) -> Hooks {
+fn hooks(host: &Host) -> Hooks {
     let printed = |caller: Caller| {
         let shell = if let Caller::Shell(shell) = caller { Some(shell) } else { None };
         Printed { shell, template: caller.script().into_owned() }
     };
     let saved = [Caller::Shell(Shell::Nu), Caller::Shell(Shell::Fish), Caller::Direnv];
-    let path = context.variable("PATH");
+    let path = host.variable("PATH");
     Hooks {
-        binary: binary(context).unwrap_or_else(|_| PathBuf::from("alchemy")),
+        binary: binary(host).unwrap_or_else(|_| PathBuf::from("alchemy")),
         placeholder: PLACEHOLDER,
         printed: saved.map(printed).into(),
-        direnv: launch::find(OsStr::new("direnv"), path, &context.directory).is_ok(),
+        direnv: launch::find(OsStr::new("direnv"), path, &host.directory).is_ok(),
     }
 }
 
 /// Asks each server that a profile is for, once; without profiles, Cloudflare's.
-fn ask_servers(context: &Context, known: &[Looked]) -> Vec<network::Asked> {
+fn ask_servers(host: &Host, known: &[Looked]) -> Vec<network::Asked> {
     let mut endpoints: Vec<(Endpoint, Vec<String>)> = Vec::new();
     for profile in known.iter().filter_map(|looked| looked.listed.profile.as_ref().ok()) {
-        let (endpoint, _) = endpoint_of(context, profile);
+        let (endpoint, _) = endpoint_of(host, profile);
         let name = profile.name.to_string();
         match endpoints.iter_mut().find(|(known, _)| *known == endpoint) {
             Some((_, names)) => names.push(name),
@@ -333,7 +330,7 @@ fn ask_servers(context: &Context, known: &[Looked]) -> Vec<network::Asked> {
         endpoints.push((Endpoint::cloudflare(), Vec::new()));
     }
     let ask = |(endpoint, profiles): (Endpoint, Vec<String>)| {
-        let probe = probe(&endpoint, &context.network());
+        let probe = probe(&endpoint, &host.network());
         network::Asked { endpoint, profiles, probe, now: Timestamp::now() }
     };
     endpoints.into_iter().map(ask).collect()

@@ -7,7 +7,7 @@ use super::chosen::{Chosen, inherited_also};
 use super::{Consent, MinTtl, ProfileArgument, guard};
 use crate::environment::{Changes, Value, changes, may_repeat, removal};
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::shell::{Format, render};
 use crate::terminal;
 
@@ -40,23 +40,23 @@ pub struct Env {
 }
 
 impl Env {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub fn run(self, host: &Host) -> Result<()> {
         let mut also = self.also;
         if self.unset {
-            also.extend(kept_also(context, self.profile.get()));
+            also.extend(kept_also(host, self.profile.get()));
             return terminal::print(&written(self.format, &removal(&also), false)?);
         }
         let account = self.account.as_deref().map(account_by_id).transpose()?;
-        let mut store = context.store(true)?;
-        let chosen = Chosen::of(context, &store, self.profile.get())?;
+        let mut store = host.store(true)?;
+        let chosen = Chosen::of(host, &store, self.profile.get())?;
         also.extend_from_slice(chosen.also());
         let session =
-            chosen.release(context, &mut store, account, &self.min_ttl, context.gate(self.consent.yes))?;
-        guard::warn_of_wrangler(context, session.account.as_ref());
-        let changes = changes(&session, &also).without(&inherited_also(context, &store));
+            chosen.release(host, &mut store, account, &self.min_ttl, host.gate(self.consent.yes))?;
+        guard::warn_of_wrangler(host, session.account.as_ref());
+        let changes = changes(&session, &also).without(&inherited_also(host, &store));
         let masked = terminal::stdout_is_terminal() && !self.reveal;
         let text = written(self.format, &changes, masked)?;
-        if self.format == Format::GithubActions && context.text("GITHUB_ACTIONS") == Some("true") {
+        if self.format == Format::GithubActions && host.text("GITHUB_ACTIONS") == Some("true") {
             mask_in_log(&changes);
         }
         terminal::print(&text)?;
@@ -72,11 +72,11 @@ impl Env {
 
 /// Where else the token stands of the profile whose variables are to be taken away, as far as is known: the
 /// rest goes away in any case.
-fn kept_also(context: &Context, argument: Option<&str>) -> Vec<String> {
+fn kept_also(host: &Host, argument: Option<&str>) -> Vec<String> {
     let kept = || {
-        let store = context.store(false).ok()?;
-        let profile = store.get(&context.select(argument).ok()?.name).ok()??;
-        Some([profile.also, inherited_also(context, &store)].concat())
+        let store = host.store(false).ok()?;
+        let profile = store.get(&host.select(argument).ok()?.name).ok()??;
+        Some([profile.also, inherited_also(host, &store)].concat())
     };
     let mut names = kept().unwrap_or_default();
     names.retain(|name| may_repeat(name));

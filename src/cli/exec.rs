@@ -10,7 +10,7 @@ use super::pick::Pick;
 use super::r2::R2Arguments;
 use crate::environment::apply;
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::launch;
 use crate::profile::ProfileName;
 use crate::store::Store;
@@ -43,44 +43,44 @@ pub struct Exec {
 }
 
 impl Exec {
-    pub fn run(self, context: &Context) -> Result<()> {
-        let mut store = context.store(true)?;
+    pub fn run(self, host: &Host) -> Result<()> {
+        let mut store = host.store(true)?;
         let profile = self.profile.as_deref().map(OsStr::to_string_lossy);
-        let chosen = Chosen::of_or_picked(context, &store, profile.as_deref(), self.pick)
-            .map_err(|error| self.forgotten_profile(context, &store).unwrap_or(error))?;
+        let chosen = Chosen::of_or_picked(host, &store, profile.as_deref(), self.pick)
+            .map_err(|error| self.forgotten_profile(host, &store).unwrap_or(error))?;
 
         let subshell = self.command.is_empty();
-        let arguments = if subshell { vec![shell(context)] } else { self.command };
+        let arguments = if subshell { vec![shell(host)] } else { self.command };
         let command = if subshell { &[] } else { &arguments[..] };
-        let path = context.search_path();
-        let program = launch::find(&arguments[0], path, &context.directory)?;
+        let path = host.search_path();
+        let program = launch::find(&arguments[0], path, &host.directory)?;
 
         let (session, mut changes) = self.handover.of(
-            context,
+            host,
             &mut store,
             &chosen,
             &Receiver { command, blank_key: false, client: None },
             &self.also,
         )?;
-        self.r2.add(context, &mut store, &chosen, &session, &mut changes)?;
-        let environment = apply(context.variables.clone(), &changes);
+        self.r2.add(host, &mut store, &chosen, &session, &mut changes)?;
+        let environment = apply(host.variables.clone(), &changes);
         if subshell {
             let who = session.profile.as_ref().map_or("the environment's credential", ProfileName::as_str);
             let account = session.account.as_ref().map(|account| format!(" ({account})")).unwrap_or_default();
-            context.messages.say(&format!("{who}{account} is active in this shell; 'exit' leaves it"));
+            host.messages.say(&format!("{who}{account} is active in this shell; 'exit' leaves it"));
         }
-        context.messages.verbose(&format!("running {}", program.display()));
+        host.messages.verbose(&format!("running {}", program.display()));
         match launch::replace(&program, arguments, environment)? {}
     }
 
     /// `alchemy exec wrangler deploy`: the first word is no profile but a program.
-    fn forgotten_profile(&self, context: &Context, store: &Store) -> Option<Error> {
+    fn forgotten_profile(&self, host: &Host, store: &Store) -> Option<Error> {
         let word = self.profile.as_deref()?;
         let name = word.to_str().and_then(|word| ProfileName::parse(word).ok());
         if name.is_some_and(|name| !matches!(store.get(&name), Ok(None))) {
             return None;
         }
-        launch::find(word, context.search_path(), &context.directory).ok()?;
+        launch::find(word, host.search_path(), &host.directory).ok()?;
         let word = word.to_string_lossy();
         // Only plain words are repeated: what an option holds may be a secret of the command's.
         let plain = |word: &&OsString| {
@@ -100,6 +100,6 @@ impl Exec {
     }
 }
 
-fn shell(context: &Context) -> OsString {
-    context.variable("SHELL").unwrap_or(OsStr::new("/bin/sh")).to_owned()
+fn shell(host: &Host) -> OsString {
+    host.variable("SHELL").unwrap_or(OsStr::new("/bin/sh")).to_owned()
 }

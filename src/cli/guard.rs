@@ -11,7 +11,7 @@ use crate::clients::leads::{Leads, Level};
 use crate::directory::{Guard, Here};
 use crate::environment::ACCOUNT_ID;
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::profile::{Account, AccountId};
 use crate::store::Store;
 use crate::store::settings::Settings;
@@ -22,12 +22,12 @@ use crate::store::settings::Settings;
 /// # Errors
 /// When it is another one, with the ways on.
 pub fn account(
-    context: &Context,
+    host: &Host,
     store: &Store,
     chosen: &Chosen,
     asked: Option<Account>,
 ) -> Result<Option<Account>> {
-    within(context, store, chosen, asked, context.look()?.sound()?.guard.as_ref())
+    within(host, store, chosen, asked, host.look()?.sound()?.guard.as_ref())
 }
 
 /// The same for the folders that the words of a command lead to. A path among them that need not mean anything counts
@@ -36,7 +36,7 @@ pub fn account(
 /// # Errors
 /// When one of them demands another account, or cannot be understood.
 pub fn folders(
-    context: &Context,
+    host: &Host,
     store: &Store,
     chosen: &Chosen,
     mut asked: Option<Account>,
@@ -44,17 +44,17 @@ pub fn folders(
     strict: Option<bool>,
 ) -> Result<Option<Account>> {
     for folder in leads.folders.iter().skip(1) {
-        if folder.level < Level::Reached && !is_strict(context, strict)? {
+        if folder.level < Level::Reached && !is_strict(host, strict)? {
             continue;
         }
-        let here = Here::look(&context.home, &folder.path, context.uid)?;
-        asked = within(context, store, chosen, asked, here.sound()?.guard.as_ref())?;
+        let here = Here::look(&host.home, &folder.path, host.uid)?;
+        asked = within(host, store, chosen, asked, here.sound()?.guard.as_ref())?;
     }
     Ok(asked)
 }
 
 fn within(
-    context: &Context,
+    host: &Host,
     store: &Store,
     chosen: &Chosen,
     asked: Option<Account>,
@@ -64,13 +64,13 @@ fn within(
     let is_asked = asked.is_some();
     match asked.or_else(|| chosen.account()) {
         Some(account) if account.id == guard.account => Ok(Some(account)),
-        Some(account) => Err(refused(context, store, guard, chosen, &account, is_asked)),
+        Some(account) => Err(refused(host, store, guard, chosen, &account, is_asked)),
         None => account_by_id(guard.account.as_str()).map(Some),
     }
 }
 
 fn refused(
-    context: &Context,
+    host: &Host,
     store: &Store,
     guard: &Guard,
     chosen: &Chosen,
@@ -96,7 +96,7 @@ fn refused(
     } else {
         format!("use {}; or {for_this_run}", names.join(" or "))
     };
-    Error::new(format!("{who} account {account}, and {} is for account {guarded}", context.shown(&guard.pin)))
+    Error::new(format!("{who} account {account}, and {} is for account {guarded}", host.shown(&guard.pin)))
         .hint(hint)
 }
 
@@ -113,7 +113,7 @@ fn profiles_of(store: &Store, id: &AccountId) -> Vec<(String, Account)> {
 /// # Errors
 /// When there is something, and `strict`, else the setting, says so.
 pub fn hazards(
-    context: &Context,
+    host: &Host,
     chosen: &Chosen,
     account: Option<&Account>,
     receiver: &Receiver,
@@ -122,31 +122,31 @@ pub fn hazards(
 ) -> Result<()> {
     let own = chosen.account();
     let scene = Scene {
-        directory: &context.directory,
-        home: context.user_home(),
+        directory: &host.directory,
+        home: host.user_home(),
         command: receiver.command,
         given: chosen.given(),
         account: account.or(own.as_ref()),
-        environment: context.text(CHOOSES_ENVIRONMENT),
-        mode: context.text("NODE_ENV"),
-        turbo_mode: context.text("TURBO_ENV_MODE"),
+        environment: host.text(CHOOSES_ENVIRONMENT),
+        mode: host.text("NODE_ENV"),
+        turbo_mode: host.text("TURBO_ENV_MODE"),
         blank_key: receiver.blank_key,
         client: receiver.client,
     };
     let mut look = Look::new(&scene, leads);
     let mut hazards = look.evident();
     // The setting is not read where nothing depends on it.
-    let strict = (!hazards.is_empty() || look.is_open()) && is_strict(context, strict)?;
+    let strict = (!hazards.is_empty() || look.is_open()) && is_strict(host, strict)?;
     if strict {
         let possible = look.possible();
         hazards
             .extend(possible.into_iter().filter(|possible| !possible.is_among(&hazards)).collect::<Vec<_>>());
     }
-    let show = |path: &Path| context.shown(path);
+    let show = |path: &Path| host.shown(path);
     let told: Vec<String> = hazards.iter().take(MOST_TOLD).map(|hazard| hazard.told(&show)).collect();
     let Some((last, before)) = told.split_last() else { return Ok(()) };
     for line in before {
-        context.messages.say(line);
+        host.messages.say(line);
     }
     let last = match hazards.len() - told.len() {
         0 => last.clone(),
@@ -155,41 +155,41 @@ pub fn hazards(
     if strict {
         return Err(Error::new(last).hint("take it out of the file; or, to run all the same: --no-strict"));
     }
-    context.messages.say(&last);
+    host.messages.say(&last);
     Ok(())
 }
 
 /// Whether nothing is run where something may outrank the credential: as the command line says, else the setting.
-fn is_strict(context: &Context, strict: Option<bool>) -> Result<bool> {
-    strict.map_or_else(|| Settings::load(&context.home).map(|settings| settings.strict), Ok)
+fn is_strict(host: &Host, strict: Option<bool>) -> Result<bool> {
+    strict.map_or_else(|| Settings::load(&host.home).map(|settings| settings.strict), Ok)
 }
 
 /// The most lines that are said of hazards.
 const MOST_TOLD: usize = 3;
 
 /// Warns where wrangler's own configuration names another account, which it would use in silence.
-pub fn warn_of_wrangler(context: &Context, account: Option<&Account>) {
-    let warnings = account.map(|account| other_accounts_of_wrangler(context, account));
-    warnings.iter().flatten().for_each(|warning| context.messages.say(warning));
+pub fn warn_of_wrangler(host: &Host, account: Option<&Account>) {
+    let warnings = account.map(|account| other_accounts_of_wrangler(host, account));
+    warnings.iter().flatten().for_each(|warning| host.messages.say(warning));
 }
 
 /// The warnings, where there is something to warn of.
-pub fn other_accounts_of_wrangler(context: &Context, account: &Account) -> Vec<String> {
-    let hazards = other_accounts(&context.directory, context.text(CHOOSES_ENVIRONMENT), account);
-    hazards.iter().map(|hazard| hazard.told(&|path| context.shown(path))).collect()
+pub fn other_accounts_of_wrangler(host: &Host, account: &Account) -> Vec<String> {
+    let hazards = other_accounts(&host.directory, host.text(CHOOSES_ENVIRONMENT), account);
+    hazards.iter().map(|hazard| hazard.told(&|path| host.shown(path))).collect()
 }
 
 /// An inherited account that the command will not see is named, unless an outer `alchemy exec` put it
 /// there: then it is the account of that one's profile.
-pub fn warn_of_other_account(context: &Context, store: &Store, account: Option<&Account>) {
-    let (Some(inherited), Some(account)) = (context.variable(ACCOUNT_ID), account) else { return };
+pub fn warn_of_other_account(host: &Host, store: &Store, account: Option<&Account>) {
+    let (Some(inherited), Some(account)) = (host.variable(ACCOUNT_ID), account) else { return };
     if inherited == account.id.as_str() {
         return;
     }
-    if outer(context, store).is_some_and(|outer| inherited == outer.account.id.as_str()) {
+    if outer(host, store).is_some_and(|outer| inherited == outer.account.id.as_str()) {
         return;
     }
-    context.messages.say(&format!(
+    host.messages.say(&format!(
         "{ACCOUNT_ID}={} in the environment is replaced by {account}; --account overrides it for one run",
         inherited.to_string_lossy()
     ));

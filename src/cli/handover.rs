@@ -12,7 +12,7 @@ use crate::clients::hazards::Client;
 use crate::clients::leads::Leads;
 use crate::environment::{Changes, Value, changes};
 use crate::error::Result;
-use crate::host::Context;
+use crate::host::Host;
 use crate::session::{CONFIRM, Session};
 use crate::store::Store;
 
@@ -48,22 +48,21 @@ impl Handover {
     /// Where that is settled to be one, and those of [`Chosen::release`].
     pub fn of(
         &self,
-        context: &Context,
+        host: &Host,
         store: &mut Store,
         chosen: &Chosen,
         receiver: &Receiver,
         also: &[String],
     ) -> Result<(Session, Changes)> {
         let account = self.account.as_deref().map(account_by_id).transpose()?;
-        let leads = Leads::of(receiver.command, &context.directory, context.user_home());
+        let leads = Leads::of(receiver.command, &host.directory, host.user_home());
         let strict = self.strictness.given();
-        let account = guard::folders(context, store, chosen, account, &leads, strict)?;
-        guard::hazards(context, chosen, account.as_ref(), receiver, &leads, strict)?;
-        let session =
-            chosen.release(context, store, account, &self.min_ttl, context.gate(self.consent.yes))?;
-        guard::warn_of_other_account(context, store, session.account.as_ref());
+        let account = guard::folders(host, store, chosen, account, &leads, strict)?;
+        guard::hazards(host, chosen, account.as_ref(), receiver, &leads, strict)?;
+        let session = chosen.release(host, store, account, &self.min_ttl, host.gate(self.consent.yes))?;
+        guard::warn_of_other_account(host, store, session.account.as_ref());
         let also = [also, chosen.also()].concat();
-        let mut changes = changes(&session, &also).without(&inherited_also(context, store));
+        let mut changes = changes(&session, &also).without(&inherited_also(host, store));
         if let Chosen::Profile(profile, _) = chosen
             && profile.confirm
         {

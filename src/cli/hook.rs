@@ -7,7 +7,7 @@ use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::launch;
 use crate::shell::hook::{Shell, word};
 use crate::shell::hook_tcsh;
@@ -66,8 +66,8 @@ impl ValueEnum for Caller {
 }
 
 impl Hook {
-    pub fn run(self, context: &Context) -> Result<()> {
-        terminal::print(&with_path(&self.caller.script(), self.caller.language(), &binary(context)?)?)
+    pub fn run(self, host: &Host) -> Result<()> {
+        terminal::print(&with_path(&self.caller.script(), self.caller.language(), &binary(host)?)?)
     }
 }
 
@@ -109,9 +109,9 @@ pub fn with_path(script: &str, shell: Shell, binary: &Path) -> Result<String> {
 }
 
 /// The path by which this program was called: not that of its file, which a package manager replaces.
-pub fn binary(context: &Context) -> Result<PathBuf> {
-    let called = context.program.as_os_str();
-    launch::find(called, context.search_path(), &context.directory)
+pub fn binary(host: &Host) -> Result<PathBuf> {
+    let called = host.program.as_os_str();
+    launch::find(called, host.search_path(), &host.directory)
         .ok()
         .filter(|path| path.is_absolute())
         .map_or_else(|| std::env::current_exe().map_err(|e| Error::io("find", Path::new("alchemy"), &e)), Ok)

@@ -17,7 +17,7 @@ use crate::directory::bindings::Bindings;
 use crate::directory::mark::ActiveMark;
 use crate::environment::ACTIVE;
 use crate::error::Result;
-use crate::host::Context;
+use crate::host::Host;
 use crate::profile::AccountId;
 use crate::shell::hook::{State, Step, Watched, render};
 use crate::store::generation;
@@ -65,25 +65,25 @@ struct Direnv {
 }
 
 impl HookEnv {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub fn run(self, host: &Host) -> Result<()> {
         refuse_terminal()?;
         let Caller::Shell(shell) = self.caller else {
-            return direnv::run(context, self.direnv.profile.get(), self.direnv.profile_only);
+            return direnv::run(host, self.direnv.profile.get(), self.direnv.profile_only);
         };
         // First of all: what changes from here on is seen at the next prompt.
-        let generation = context.home.generation();
-        let generation = watched(&generation, generation::text(&context.home));
+        let generation = host.home.generation();
+        let generation = watched(&generation, generation::text(&host.home));
         let before = Told::parse(&self.told);
         // Who can take away what is theirs does so whenever direnv acts, and need not wait for direnv.
         let is_lifted = self.found.is_some();
-        let waits = Waits::next(before.waits.as_ref(), context).filter(|_| !is_lifted);
+        let waits = Waits::next(before.waits.as_ref(), host).filter(|_| !is_lifted);
         let get = |name: &str| {
-            let found = context.variables.iter().find(|(key, _)| key == name);
+            let found = host.variables.iter().find(|(key, _)| key == name);
             found.map(|(_, value)| value.to_string_lossy().into_owned())
         };
         let (step, told, until) = if self.leave {
             let active = self.found.as_deref().unwrap_or_default();
-            let (also, account) = Activation::inherited(context, active);
+            let (also, account) = Activation::inherited(host, active);
             let account = account.as_ref().map(AccountId::as_str);
             let now = Now { own: &self.active, active, also: &also, account, ..Now::default() };
             (transition::step(None, now, &get), Told::default(), None)
@@ -92,7 +92,7 @@ impl HookEnv {
             let state = State { active: self.active.clone(), ..State::default() };
             (Step { state, ..Step::default() }, Told { waits, ..before }, Some(LONG_AGO))
         } else {
-            let active = self.found.as_deref().or_else(|| context.text(ACTIVE)).unwrap_or_default();
+            let active = self.found.as_deref().or_else(|| host.text(ACTIVE)).unwrap_or_default();
             let is_direnvs = ActiveMark::parse(active).is_some_and(|mark| mark.is_direnvs());
             let active = if is_direnvs { "" } else { active };
             let state = HookState {
@@ -102,7 +102,7 @@ impl HookEnv {
                 life: before.life.as_ref(),
                 is_lifted,
             };
-            let mut activation = Activation::of(context, state, self.offline);
+            let mut activation = Activation::of(host, state, self.offline);
             let mut told = Told { waits, ..Told::of(&activation, &before) };
             match told.line(&before, &activation, active) {
                 Some(_) if self.silent => {
@@ -110,7 +110,7 @@ impl HookEnv {
                     told.digest.clone_from(&before.digest);
                     activation.until = Some(Timestamp::UNIX_EPOCH); // the next prompt says it
                 }
-                Some(line) => context.messages.say(&line),
+                Some(line) => host.messages.say(&line),
                 None => {}
             }
             let now = Now {
@@ -118,7 +118,7 @@ impl HookEnv {
                 active,
                 visibility: if is_lifted {
                     Visibility::Lifted
-                } else if is_direnvs || context.names_profile() {
+                } else if is_direnvs || host.names_profile() {
                     Visibility::Covered
                 } else {
                     Visibility::Whole
@@ -131,14 +131,14 @@ impl HookEnv {
             let until = activation.until.map(|until| until.as_second().saturating_add(1));
             (transition::step(activation.target.as_ref(), now, &get), told, until)
         };
-        let pin = context.look().ok().and_then(|here| here.pin.as_ref());
+        let pin = host.look().ok().and_then(|here| here.pin.as_ref());
         let state = State {
             generation,
             pin: pin.map_or_else(Watched::default, |pin| watched(&pin.path, Some(pin.bytes.clone()))),
             until,
-            now: context.now.as_second(),
+            now: host.now.as_second(),
             told: told.to_string(),
-            bound: bound(context),
+            bound: bound(host),
             ..step.state
         };
         let step = Step { state, ..step };
@@ -154,8 +154,8 @@ const MOST_BOUND: usize = 64;
 const MOST_BYTES: usize = 8 * 1024;
 
 /// All directories that are bound, for a shell that can tell by itself that none of them is around another one.
-fn bound(context: &Context) -> Option<Vec<String>> {
-    let bindings = Bindings::load(&context.home).ok()?;
+fn bound(host: &Host) -> Option<Vec<String>> {
+    let bindings = Bindings::load(&host.home).ok()?;
     let paths: Vec<String> =
         bindings.iter().map(|(path, _)| path.to_str().map(str::to_owned)).collect::<Option<_>>()?;
     let bytes: usize = paths.iter().map(String::len).sum();
@@ -204,11 +204,11 @@ impl Waits {
     /// direnv's, so there must be an end.
     const MOST: u8 = 2;
 
-    fn next(before: Option<&Self>, context: &Context) -> Option<Self> {
-        if !direnv::is_about_to_unload(context) {
+    fn next(before: Option<&Self>, host: &Host) -> Option<Self> {
+        if !direnv::is_about_to_unload(host) {
             return None;
         }
-        let directory = digest(context.directory.as_os_str().as_bytes());
+        let directory = digest(host.directory.as_os_str().as_bytes());
         let before = before.filter(|before| before.directory == directory).map_or(0, |before| before.times);
         Some(Self { times: before.saturating_add(1), directory })
     }

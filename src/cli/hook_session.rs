@@ -14,7 +14,7 @@ use super::hook::{binary, refuse_terminal};
 use super::{MinTtl, guard};
 use crate::cloudflare::Credential;
 use crate::error::{Error, Kind, Result, reason};
-use crate::host::Context;
+use crate::host::Host;
 use crate::launch;
 use crate::profile::{Profile, StoreKind};
 use crate::secret::Secret;
@@ -42,24 +42,20 @@ pub struct Sources<'a> {
 
 impl<'a> Sources<'a> {
     /// The sources, and what there is to say of them.
-    pub fn of(
-        context: &'a Context,
-        store: &'a Store<'a>,
-        profile: &'a Profile,
-    ) -> Result<(Self, Vec<String>)> {
-        let min_ttl = asked_life(context, &MinTtl::default())?;
-        let (endpoint, notes) = endpoint_of(context, profile);
+    pub fn of(host: &'a Host, store: &'a Store<'a>, profile: &'a Profile) -> Result<(Self, Vec<String>)> {
+        let min_ttl = asked_life(host, &MinTtl::default())?;
+        let (endpoint, notes) = endpoint_of(host, profile);
         let source = |min_ttl| {
             let endpoint = endpoint.clone();
             // Nobody is there to be asked.
-            Source { store, profile, endpoint, account: None, min_ttl, gate: Gate::Closed, edge: context }
+            Source { store, profile, endpoint, account: None, min_ttl, gate: Gate::Closed, edge: host }
         };
         Ok((Self { living: source(SignedDuration::ZERO), fresh: source(min_ttl) }, notes))
     }
 
     /// Asks for a session: here, where it is at hand, else in a process of its own, for which a prompt does not
     /// wait longer than it may. `offline`: only for what is stored.
-    pub fn ask(&self, context: &Context, offline: bool) -> Outcome {
+    pub fn ask(&self, host: &Host, offline: bool) -> Outcome {
         match self.living.at_hand() {
             Ok(Some(session)) if offline || !self.is_due(&session) => return Outcome::Session(session),
             Ok(_) if offline && self.living.profile.store != StoreKind::Keyring => return Outcome::Late,
@@ -69,7 +65,7 @@ impl<'a> Sources<'a> {
         let name = self.fresh.profile.name.as_str();
         let words: &[&str] =
             if offline { &["hook-session", name, "--offline"] } else { &["hook-session", name] };
-        let handed = binary(context).and_then(|binary| {
+        let handed = binary(host).and_then(|binary| {
             launch::detached(&binary, words, PATIENCE).map_err(|error| {
                 Error::new(format!("cannot get the session of '{name}': {}", reason(&error)))
             })
@@ -78,8 +74,8 @@ impl<'a> Sources<'a> {
             Ok(Some(bytes)) => match serde_json::from_slice::<Handed>(&bytes) {
                 Ok(handed) => {
                     // That process has nobody whom it could tell.
-                    if let Some(loss) = inspect::loss(&context.home, &self.fresh.profile.name) {
-                        context.messages.loss(&loss);
+                    if let Some(loss) = inspect::loss(&host.home, &self.fresh.profile.name) {
+                        host.messages.loss(&loss);
                     }
                     handed.taken(&self.fresh)
                 }
@@ -128,16 +124,16 @@ pub struct HookSession {
 }
 
 impl HookSession {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub fn run(self, host: &Host) -> Result<()> {
         refuse_terminal()?;
-        let store = context.store(false)?;
-        let selection = context.select(Some(&self.profile))?;
+        let store = host.store(false)?;
+        let selection = host.select(Some(&self.profile))?;
         let profile = store.find(&selection)?;
         let chosen = Chosen::Profile(Box::new(profile.clone()), selection);
-        guard::account(context, &store, &chosen, None)?;
+        guard::account(host, &store, &chosen, None)?;
         // Nobody shall wait for us who wants to take the directory away.
         let _ = std::env::set_current_dir("/");
-        let sources = Sources::of(context, &store, &profile)?.0;
+        let sources = Sources::of(host, &store, &profile)?.0;
         hand_over(&if self.offline { sources.stored() } else { sources.session() })
     }
 }

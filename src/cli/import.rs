@@ -16,7 +16,7 @@ use clap::{Args, ValueEnum};
 
 use super::keeping::KeepingArguments;
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::import::{Existing, Fate};
 use crate::terminal;
 use planned::Planned;
@@ -109,16 +109,16 @@ impl fmt::Display for Tool {
 }
 
 impl Import {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub fn run(self, host: &Host) -> Result<()> {
         self.check()?;
-        let mut store = context.store(true)?;
+        let mut store = host.store(true)?;
         // Nobody is to be asked for the passphrase of something else.
-        let existing = Existing::all(&context.store(false)?, self.tool != Tool::Npm)?;
-        let (source, variables) = sources::find(&self, context, &store, &existing)?;
-        let mut planned = Planned::of(&self, context, &store, source, &existing)?;
+        let existing = Existing::all(&host.store(false)?, self.tool != Tool::Npm)?;
+        let (source, variables) = sources::find(&self, host, &store, &existing)?;
+        let mut planned = Planned::of(&self, host, &store, source, &existing)?;
         if !self.json {
-            terminal::print(&planned.table(context, self.tool))?;
-            planned.notes().iter().for_each(|note| context.messages.say(note));
+            terminal::print(&planned.table(host, self.tool))?;
+            planned.notes().iter().for_each(|note| host.messages.say(note));
         }
         if self.dry_run {
             return self.end(&planned);
@@ -128,14 +128,14 @@ impl Import {
                 return Err(Error::new("cancelled; nothing was changed"));
             }
             choices::ask(&self, &mut planned, &existing)?;
-            planned.bind(context, self.on_conflict)?;
-            choices::ask_bindings(context, &mut planned)?;
-            carry_out::carry_out(&self, context, &mut store, &planned)?;
+            planned.bind(host, self.on_conflict)?;
+            choices::ask_bindings(host, &mut planned)?;
+            carry_out::carry_out(&self, host, &mut store, &planned)?;
             if let Some(from) = variables {
-                from.say(context, &planned);
+                from.say(host, &planned);
             }
         } else if planned.items.iter().any(|item| !matches!(item.fate, Fate::Left(_))) && !self.json {
-            context.messages.say("nothing was changed: there is nothing new to import");
+            host.messages.say("nothing was changed: there is nothing new to import");
         }
         self.end(&planned)
     }

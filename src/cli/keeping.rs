@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::profile::{Commands, Encryption, Profile, ProfileName, StoreKind};
 use crate::store::settings::{GivenCommands, Settings};
 use crate::store::{Store, cipher, command};
@@ -66,13 +66,13 @@ impl KeepingArguments {
     /// When the flags contradict each other, or the store that is named cannot be had.
     pub fn resolve(
         &self,
-        context: &Context,
+        host: &Host,
         store: &Store,
         name: &ProfileName,
         before: Option<&Profile>,
     ) -> Result<StoreKind> {
         let kept = before.map(|before| before.store.clone()).filter(|store| *store != StoreKind::Npm);
-        let asked = match (self.asked()?, kept, context.text("ALCHEMY_STORE")) {
+        let asked = match (self.asked()?, kept, host.text("ALCHEMY_STORE")) {
             (None, Some(kept), _) => return Ok(kept),
             (None, None, Some(named)) => Some(ChosenStore::from_str(named, false).map_err(|_| {
                 Error::usage(format!("ALCHEMY_STORE is '{named}', which is no store"))
@@ -82,8 +82,8 @@ impl KeepingArguments {
         };
         match asked {
             Some(ChosenStore::File) => return Ok(StoreKind::File),
-            Some(ChosenStore::Encrypted) => return self.details.encrypted(context, store, name),
-            Some(ChosenStore::Command) => return self.details.command(context),
+            Some(ChosenStore::Encrypted) => return self.details.encrypted(host, store, name),
+            Some(ChosenStore::Command) => return self.details.command(host),
             Some(ChosenStore::Keyring) | None => {}
         }
         match (asked, store.keyring_answers()) {
@@ -92,7 +92,7 @@ impl KeepingArguments {
                 "unlock or start it, or keep the profile in a file: --store file; encrypted: --store encrypted",
             )),
             (None, Err(error)) => {
-                context
+                host
                     .messages
                     .say(&format!("{error}; keeping the secret in a file that only you can read"));
                 Ok(StoreKind::File)
@@ -116,7 +116,7 @@ impl KeepingDetails {
     /// When the flags contradict each other, or what the store needs is not given.
     pub fn store_named(
         &self,
-        context: &Context,
+        host: &Host,
         store: &Store,
         profile: &ProfileName,
         named: &str,
@@ -128,8 +128,8 @@ impl KeepingDetails {
         match chosen {
             Some(ChosenStore::Keyring) => Ok(StoreKind::Keyring),
             Some(ChosenStore::File) => Ok(StoreKind::File),
-            Some(ChosenStore::Encrypted) => self.encrypted(context, store, profile),
-            Some(ChosenStore::Command) => self.command(context),
+            Some(ChosenStore::Encrypted) => self.encrypted(host, store, profile),
+            Some(ChosenStore::Command) => self.command(host),
             None => Ok(StoreKind::Npm),
         }
     }
@@ -149,12 +149,12 @@ impl KeepingDetails {
         }
     }
 
-    fn encrypted(&self, context: &Context, store: &Store, name: &ProfileName) -> Result<StoreKind> {
+    fn encrypted(&self, host: &Host, store: &Store, name: &ProfileName) -> Result<StoreKind> {
         let Some(path) = &self.identity else {
             store.choose_passphrase(name)?;
             return Ok(StoreKind::Encrypted(Encryption::Passphrase));
         };
-        let path = context.directory.join(path);
+        let path = host.directory.join(path);
         if path.to_str().is_none() {
             return Err(Error::usage("the path of the identity is not UTF-8").hint("give it another name"));
         }
@@ -162,8 +162,8 @@ impl KeepingDetails {
         Ok(StoreKind::Encrypted(Encryption::Identity { path, recipients }))
     }
 
-    fn command(&self, context: &Context) -> Result<StoreKind> {
-        let GivenCommands { read, write, delete } = Settings::load(&context.home)?.commands;
+    fn command(&self, host: &Host) -> Result<StoreKind> {
+        let GivenCommands { read, write, delete } = Settings::load(&host.home)?.commands;
         let given =
             |flag: &Option<String>, setting: Option<String>, name: &str| {
                 let command = flag.clone().or(setting);

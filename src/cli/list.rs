@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Kind, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::profile::{Method, Profile, SignIn, StoreKind};
 use crate::store::credential::Document;
 use crate::store::{Listed, Store};
@@ -21,21 +21,21 @@ pub struct List {
 }
 
 impl List {
-    pub fn run(self, context: &Context) -> Result<()> {
-        let store = context.store(false)?;
+    pub fn run(self, host: &Host) -> Result<()> {
+        let store = host.store(false)?;
         let listed = store.list()?;
         // A name in a variable that cannot be one is no reason to show nothing.
-        let current = context.select(None).ok();
+        let current = host.select(None).ok();
         let is_current = |listed: &Listed| {
             !listed.shadowed && current.as_ref().is_some_and(|c| c.name.as_str() == listed.name)
         };
         if self.json {
             let profiles: Vec<Value> =
-                listed.iter().map(|l| as_json(&store, l, is_current(l), context.now)).collect();
+                listed.iter().map(|l| as_json(&store, l, is_current(l), host.now)).collect();
             return terminal::print_json(&profiles.into());
         }
         if listed.is_empty() {
-            context.messages.say("no profiles yet; make one: alchemy configure");
+            host.messages.say("no profiles yet; make one: alchemy configure");
             return Ok(());
         }
         let rows: Vec<[String; 8]> = listed
@@ -51,7 +51,7 @@ impl List {
                         p.account.id.to_string(),
                         if l.shadowed { format!("{} (hidden)", p.store) } else { p.store.to_string() },
                         p.sign_in.as_ref().map_or_else(String::new, |s| s.scopes.len().to_string()),
-                        Life::of(&store, p).in_words(context.now),
+                        Life::of(&store, p).in_words(host.now),
                     ],
                     Err(error) => {
                         let mut row = <[String; 8]>::default();

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::ProfileArgument;
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::profile::{Encryption, Profile, StoreKind};
 use crate::store::Store;
 use crate::store::encrypted::opens_by_itself;
@@ -20,9 +20,9 @@ pub struct Unlock {
 }
 
 impl Unlock {
-    pub fn run(self, context: &Context) -> Result<()> {
-        let store = context.store(true)?;
-        let profile = store.find(&context.select(self.profile.get())?)?;
+    pub fn run(self, host: &Host) -> Result<()> {
+        let store = host.store(true)?;
+        let profile = store.find(&host.select(self.profile.get())?)?;
         let encryption = encrypted(&profile)?;
         let name = &profile.name;
         let read = store.credential(&profile);
@@ -33,11 +33,11 @@ impl Unlock {
             store.bring_home(&profile)?;
         }
         if opens_by_itself(encryption) {
-            context.messages.say(&format!("profile '{name}' needs no unlocking: its key has no passphrase"));
+            host.messages.say(&format!("profile '{name}' needs no unlocking: its key has no passphrase"));
             return Ok(());
         }
         // Another process is asked for, which this one's own knowledge does not help.
-        context.messages.say(&if context.store(false)?.is_open(&profile) {
+        host.messages.say(&if host.store(false)?.is_open(&profile) {
             format!("profile '{name}' is unlocked; to lock it at once: alchemy lock {name}")
         } else {
             format!(
@@ -56,11 +56,11 @@ pub struct Lock {
 }
 
 impl Lock {
-    pub fn run(self, context: &Context) -> Result<()> {
-        let store = context.store(false)?;
+    pub fn run(self, host: &Host) -> Result<()> {
+        let store = host.store(false)?;
         let profiles = match self.profile.get() {
             Some(name) => {
-                let profile = store.find(&context.select(Some(name))?)?;
+                let profile = store.find(&host.select(Some(name))?)?;
                 encrypted(&profile)?;
                 vec![profile]
             }
@@ -68,10 +68,10 @@ impl Lock {
         };
         let locked: Vec<_> = profiles.iter().filter(|profile| store.forget_opened(&profile.name)).collect();
         for profile in &locked {
-            context.messages.say(&format!("profile '{}' is locked", profile.name));
+            host.messages.say(&format!("profile '{}' is locked", profile.name));
         }
         if locked.is_empty() {
-            context.messages.say("nothing was unlocked");
+            host.messages.say("nothing was unlocked");
         }
         Ok(())
     }

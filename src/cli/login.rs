@@ -8,7 +8,7 @@ use super::configure::Configure;
 use super::plan::Plan;
 use super::{Marks, ProfileArgument};
 use crate::error::{Error, Kind, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::profile::selection::Selection;
 use crate::profile::{Method, Profile};
 use crate::store::Store;
@@ -30,30 +30,30 @@ pub struct Login {
 }
 
 impl Login {
-    pub fn run(self, context: &Context) -> Result<()> {
-        let selection = context.select(self.profile.get())?;
-        let mut store = context.store(true)?;
+    pub fn run(self, host: &Host) -> Result<()> {
+        let selection = host.select(self.profile.get())?;
+        let mut store = host.store(true)?;
         let Some(profile) = store.get(&selection.name)? else {
-            return self.make(context, &store, &selection);
+            return self.make(host, &store, &selection);
         };
-        again(context, &mut store, profile, &self.sign_in, self.yes)
+        again(host, &mut store, profile, &self.sign_in, self.yes)
     }
 
     /// A profile that does not exist yet is made, when somebody is there who can be asked.
-    fn make(self, context: &Context, store: &Store, selection: &Selection) -> Result<()> {
+    fn make(self, host: &Host, store: &Store, selection: &Selection) -> Result<()> {
         let name = &selection.name;
         if !store.may_ask() {
             let make = format!("make it: alchemy configure -p {name} --method oauth");
             return Err(store.unknown(name.as_str(), &format!(" ({})", selection.reason)).hint(make));
         }
-        context.messages.say(&format!("there is no profile '{name}' yet; making it"));
-        Configure::with_oauth(name, self.sign_in).run(context)
+        host.messages.say(&format!("there is no profile '{name}' yet; making it"));
+        Configure::with_oauth(name, self.sign_in).run(host)
     }
 }
 
 /// Signs in again to a profile.
 pub fn again(
-    context: &Context,
+    host: &Host,
     store: &mut Store,
     profile: Profile,
     arguments: &SignInArguments,
@@ -74,21 +74,21 @@ pub fn again(
         marks: Marks::default(),
         yes,
     };
-    plan.carry_out(context, store, |before, grant, endpoint| {
-        same_account(context, before.map_or(&pinned, |before| &before.account), grant, endpoint)
+    plan.carry_out(host, store, |before, grant, endpoint| {
+        same_account(host, before.map_or(&pinned, |before| &before.account), grant, endpoint)
     })
 }
 
 /// Offers to sign in again after `error`, where a person can answer; whether that was done.
-pub fn offer(context: &Context, store: &mut Store, profile: &Profile, error: &Error) -> Result<bool> {
+pub fn offer(host: &Host, store: &mut Store, profile: &Profile, error: &Error) -> Result<bool> {
     if error.kind() != Kind::SignedOut || !store.may_ask() {
         return Ok(false);
     }
-    context.messages.say(&error.to_string());
+    host.messages.say(&error.to_string());
     if !terminal::ask_yes("sign in now?", "alchemy login")? {
         return Err(error.clone().retold(Kind::SignedOut, "cancelled; nothing was run"));
     }
     let arguments = SignInArguments { stdin_is_taken: true, ..SignInArguments::default() };
-    again(context, store, profile.clone(), &arguments, false)?;
+    again(host, store, profile.clone(), &arguments, false)?;
     Ok(true)
 }

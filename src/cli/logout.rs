@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::ProfileArgument;
 use crate::error::{Error, Kind, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::http;
 use crate::oauth::client::REVOKE_URL;
 use crate::oauth::failure::Failure;
@@ -37,8 +37,8 @@ pub struct Logout {
 }
 
 impl Logout {
-    pub fn run(self, context: &Context) -> Result<()> {
-        let store = context.store(true)?;
+    pub fn run(self, host: &Host) -> Result<()> {
+        let store = host.store(true)?;
         let (mut profiles, mut failed) = (Vec::new(), Vec::new());
         if self.all {
             for Listed { name, profile, .. } in store.list()?.into_iter().filter(|listed| !listed.shadowed) {
@@ -53,11 +53,11 @@ impl Logout {
                 }
             }
         } else {
-            profiles.push(store.find(&context.select(self.profile.get())?)?);
+            profiles.push(store.find(&host.select(self.profile.get())?)?);
         }
         let mut done = Vec::new();
         for profile in &profiles {
-            match sign_out(context, &store, profile, self.local) {
+            match sign_out(host, &store, profile, self.local) {
                 Ok(signed_out) => done.push(json!({ "profile": profile.name, "signedOut": signed_out })),
                 Err(error) => failed.push(error),
             }
@@ -65,19 +65,19 @@ impl Logout {
         if self.json {
             terminal::print_json(&done.into())?;
         } else if profiles.is_empty() && failed.is_empty() {
-            context.messages.say("no profile is signed in with oauth");
+            host.messages.say("no profile is signed in with oauth");
         }
         // One that could not be signed out is no reason to leave out the others.
         let last = failed.pop();
         for error in &failed {
-            context.messages.error(error);
+            host.messages.error(error);
         }
         last.map_or(Ok(()), Err)
     }
 }
 
 /// Signs out of a profile; whether it was signed in.
-fn sign_out(context: &Context, store: &Store, profile: &Profile, local: bool) -> Result<bool> {
+fn sign_out(host: &Host, store: &Store, profile: &Profile, local: bool) -> Result<bool> {
     let name = &profile.name;
     if profile.method != Method::OAuth {
         return Err(Error::new(format!(
@@ -95,11 +95,11 @@ fn sign_out(context: &Context, store: &Store, profile: &Profile, local: bool) ->
     _held_back = HeldBack::interruptions();
     match held.read() {
         Err(error) if error.kind() == Kind::SignedOut => {
-            context.messages.say(&format!("profile '{name}' is not signed in"));
+            host.messages.say(&format!("profile '{name}' is not signed in"));
             return Ok(false);
         }
         _ if local => {}
-        Ok(current) => revoke_grant(context, profile, &current.document.into_grant(name)?)
+        Ok(current) => revoke_grant(host, profile, &current.document.into_grant(name)?)
             .map_err(|error| error.or(&by_force(name)))?,
         Err(error) => return Err(error),
     }
@@ -110,7 +110,7 @@ fn sign_out(context: &Context, store: &Store, profile: &Profile, local: bool) ->
     } else {
         format!("alchemy login -p {name}")
     };
-    context.messages.say(&format!("signed out of '{name}'{how}; sign in again: {again}"));
+    host.messages.say(&format!("signed out of '{name}'{how}; sign in again: {again}"));
     Ok(true)
 }
 
@@ -118,11 +118,11 @@ fn sign_out(context: &Context, store: &Store, profile: &Profile, local: bool) ->
 ///
 /// # Errors
 /// When the server cannot be asked, or refuses.
-pub fn revoke_of(context: &Context, store: &Store, profile: &Profile) -> Result<()> {
+pub fn revoke_of(host: &Host, store: &Store, profile: &Profile) -> Result<()> {
     unlock(store, profile)?;
     let _held_back = HeldBack::suspension();
     match hold(store, profile)?.read() {
-        Ok(current) => revoke_grant(context, profile, &current.document.into_grant(&profile.name)?),
+        Ok(current) => revoke_grant(host, profile, &current.document.into_grant(&profile.name)?),
         Err(error) if error.kind() == Kind::SignedOut => Ok(()),
         Err(error) => Err(error),
     }
@@ -147,15 +147,15 @@ fn hold<'s, 'a>(store: &'s Store<'a>, profile: &Profile) -> Result<Held<'s, 'a>>
 }
 
 /// Revokes a grant of the profile's (RFC 7009).
-fn revoke_grant(context: &Context, profile: &Profile, grant: &Grant) -> Result<()> {
+fn revoke_grant(host: &Host, profile: &Profile, grant: &Grant) -> Result<()> {
     let name = &profile.name;
     let client = grant.client(profile)?;
     let Some(usual) = client.revoke_url() else {
         return Err(Error::new(format!("no revocation endpoint is known for the grant of profile '{name}'")));
     };
     let kept = client.revoke_url.as_ref();
-    let url = grant_endpoint(context, "the revocation endpoint", kept, usual, REVOKE_URL);
-    let network = context.network();
+    let url = grant_endpoint(host, "the revocation endpoint", kept, usual, REVOKE_URL);
+    let network = host.network();
     let failed = |failure: Failure| {
         Error::new(format!("cannot revoke the grant of profile '{name}' at {}: {failure}", url.host()))
             .hint(failure.next_step())

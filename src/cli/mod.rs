@@ -1,6 +1,6 @@
 //! The command line: one file per command, its arguments and its `run`.
 //!
-//! What the process was given (environment, terminal, clock) is read once, into a [`Context`], and handed on.
+//! What the process was given (environment, terminal, clock) is read once, into a [`Host`], and handed on.
 
 #![allow(clippy::doc_markdown, reason = "the comments on arguments are their help texts, plain text")]
 
@@ -58,7 +58,7 @@ use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::error::{Error, Kind, Result, lower_first};
-use crate::host::{Context, Manner};
+use crate::host::{Host, Manner};
 use crate::launch;
 use crate::terminal::{self, Level, Messages, time};
 use arguments::{Consent, Marks, MinTtl, ProfileArgument, Strictness};
@@ -148,43 +148,43 @@ enum Command {
 }
 
 impl Command {
-    fn run(self, context: &Context) -> Result<()> {
+    fn run(self, host: &Host) -> Result<()> {
         // These may take a credential that the environment holds (design §4, CI): a container's user need have no home.
         let is_releasing = matches!(
             self,
             Self::Exec(_) | Self::Env(_) | Self::Token(_) | Self::CredentialProcess(_) | Self::Npm(_)
         );
-        if !is_releasing || !chosen::holds_credential(context) {
-            context.needs_home()?;
+        if !is_releasing || !chosen::holds_credential(host) {
+            host.needs_home()?;
         }
         match self {
-            Self::Exec(exec) => exec.run(context),
-            Self::Env(env) => env.run(context),
-            Self::Token(token) => token.run(context),
-            Self::CredentialProcess(process) => process.run(context),
-            Self::Configure(configure) => configure.run(context),
-            Self::Login(login) => login.run(context),
-            Self::Logout(logout) => logout.run(context),
-            Self::Rotate(rotate) => rotate.run(context),
-            Self::Unlock(unlock) => unlock.run(context),
-            Self::Lock(lock) => lock.run(context),
-            Self::Whoami(whoami) => whoami.run(context),
-            Self::Open(open) => open.run(context),
-            Self::List(list) => list.run(context),
-            Self::Profile(profile) => profile.run(context),
-            Self::Hook(hook) => hook.run(context),
-            Self::HookEnv(hook) => hook.run(context),
-            Self::HookSession(session) => session.run(context),
-            Self::Prompt(prompt::Prompt {}) => prompt::run(context),
-            Self::Use(bind) => bind.run(context),
-            Self::Allow(allow) => allow.run(context),
-            Self::Deny(deny) => deny.run(context),
-            Self::Doctor(doctor) => doctor.run(context),
-            Self::Import(import) => import.run(context),
-            Self::Completions(completions) => completions.run(context),
+            Self::Exec(exec) => exec.run(host),
+            Self::Env(env) => env.run(host),
+            Self::Token(token) => token.run(host),
+            Self::CredentialProcess(process) => process.run(host),
+            Self::Configure(configure) => configure.run(host),
+            Self::Login(login) => login.run(host),
+            Self::Logout(logout) => logout.run(host),
+            Self::Rotate(rotate) => rotate.run(host),
+            Self::Unlock(unlock) => unlock.run(host),
+            Self::Lock(lock) => lock.run(host),
+            Self::Whoami(whoami) => whoami.run(host),
+            Self::Open(open) => open.run(host),
+            Self::List(list) => list.run(host),
+            Self::Profile(profile) => profile.run(host),
+            Self::Hook(hook) => hook.run(host),
+            Self::HookEnv(hook) => hook.run(host),
+            Self::HookSession(session) => session.run(host),
+            Self::Prompt(prompt::Prompt {}) => prompt::run(host),
+            Self::Use(bind) => bind.run(host),
+            Self::Allow(allow) => allow.run(host),
+            Self::Deny(deny) => deny.run(host),
+            Self::Doctor(doctor) => doctor.run(host),
+            Self::Import(import) => import.run(host),
+            Self::Completions(completions) => completions.run(host),
             Self::Man(man) => man.run(),
-            Self::Complete(complete) => complete.run(context),
-            Self::Npm(npm) => npm.run(context),
+            Self::Complete(complete) => complete.run(host),
+            Self::Npm(npm) => npm.run(host),
         }
     }
 }
@@ -267,8 +267,8 @@ pub fn main(mut arguments: Vec<OsString>) -> u8 {
             return wrong_usage(&error, unknown.as_deref(), is_exec);
         }
     };
-    let context = Context::read(cli.global.manner(), program);
-    match context.and_then(|context| cli.command.run(&context).map_err(|error| (error, context.messages))) {
+    let host = Host::read(cli.global.manner(), program);
+    match host.and_then(|host| cli.command.run(&host).map_err(|error| (error, host.messages))) {
         Ok(()) => 0,
         Err((error, messages)) => failed(&error, messages, is_exec),
     }

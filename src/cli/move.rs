@@ -6,7 +6,7 @@ use serde_json::json;
 use super::ProfileArgument;
 use super::keeping::KeepingDetails;
 use crate::error::Result;
-use crate::host::Context;
+use crate::host::Host;
 use crate::profile::StoreKind;
 use crate::signals::HeldBack;
 use crate::store::relocate::Relocated;
@@ -31,14 +31,14 @@ pub struct Move {
 }
 
 impl Move {
-    pub fn run(self, context: &Context) -> Result<()> {
-        let mut store = context.store(true)?;
-        let selection = context.select(self.profile.get())?;
+    pub fn run(self, host: &Host) -> Result<()> {
+        let mut store = host.store(true)?;
+        let selection = host.select(self.profile.get())?;
         let profile = store.find(&selection)?;
         let to = if profile.store.name() == self.store {
             profile.store
         } else {
-            self.details.store_named(context, &store, &profile.name, &self.store)?
+            self.details.store_named(host, &store, &profile.name, &self.store)?
         };
         // Stopped by Ctrl-Z with the locks in hand, it would stop everyone else.
         let held_back = HeldBack::suspension();
@@ -50,7 +50,7 @@ impl Move {
             return terminal::print_json(&json!({ "profile": name, "from": from, "to": to }));
         }
         if from.name() == to.name() {
-            context.messages.say(&format!("profile '{name}' is kept in the {to} store already"));
+            host.messages.say(&format!("profile '{name}' is kept in the {to} store already"));
             return Ok(());
         }
         let how = match to {
@@ -58,7 +58,7 @@ impl Move {
             StoreKind::Npm if profile.token.is_some() => "; npm keeps no id and no expiry of its token",
             _ => "",
         };
-        context.messages.say(&format!("profile '{name}' is kept in the {to} store now{how}"));
+        host.messages.say(&format!("profile '{name}' is kept in the {to} store now{how}"));
         Ok(())
     }
 }

@@ -18,7 +18,7 @@ use crate::cloudflare::Credential;
 use crate::directory::npm_bin::{self, FileId, NpmBin};
 use crate::environment::{ACTIVE, API_KEY, API_TOKEN, PROFILE, apply, removal};
 use crate::error::{Error, Kind, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::launch;
 use crate::profile::ProfileName;
 use crate::profile::selection::Reason;
@@ -89,45 +89,45 @@ impl FromArgMatches for Npm {
 }
 
 impl Npm {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub fn run(self, host: &Host) -> Result<()> {
         let asked = asked(&self.arguments);
         let profile = one_profile(self.options.profile.as_deref(), &asked.profiles)?;
-        let found = npm_bin::find(&context.directory, context.user_home(), context.uid)?;
-        let npm = found.ok_or_else(|| self.not_installed(context))?;
-        let handed = handed(context, &npm)?;
+        let found = npm_bin::find(&host.directory, host.user_home(), host.uid)?;
+        let npm = found.ok_or_else(|| self.not_installed(host))?;
+        let handed = handed(host, &npm)?;
         let arguments: Vec<OsString> =
             std::iter::once("alchemy".into()).chain(self.arguments.iter().cloned()).collect();
         let environment = if asked.has_credential {
-            self.with_credential(context, &npm, &arguments, profile.as_deref())?
+            self.with_credential(host, &npm, &arguments, profile.as_deref())?
         } else {
-            without_credential(context)?
+            without_credential(host)?
         };
         let environment = environment.into_iter().filter(|(name, _)| name != HANDED);
         let environment = environment.chain([(HANDED.into(), handed.into())]).collect();
         let version = npm.version.as_deref().unwrap_or("of an unknown version");
-        context.messages.verbose(&format!("running npm's alchemy {version}, {}", npm.program.display()));
+        host.messages.verbose(&format!("running npm's alchemy {version}, {}", npm.program.display()));
         match launch::replace(&npm.program, arguments, environment)? {}
     }
 
     /// The environment with the credential that the person has chosen for this.
     fn with_credential(
         &self,
-        context: &Context,
+        host: &Host,
         npm: &NpmBin,
         arguments: &[OsString],
         profile: Option<&str>,
     ) -> Result<Vec<(OsString, OsString)>> {
-        let mut store = context.store(true)?;
-        if profile.is_none() && !context.names_profile() {
-            let here = context.here()?;
+        let mut store = host.store(true)?;
+        if profile.is_none() && !host.names_profile() {
+            let here = host.here()?;
             // What is above it and selects for other programs does not vouch for this one; nor does a credential
             // in the environment, which stands in only in CI (design §4).
-            if let Some(ask) = here.asks.as_ref().filter(|_| here.choice.is_some() || !is_ci(context)) {
-                return Err(context.refusal(here, ask));
+            if let Some(ask) = here.asks.as_ref().filter(|_| here.choice.is_some() || !is_ci(host)) {
+                return Err(host.refusal(here, ask));
             }
         }
-        let chosen = match Chosen::of(context, &store, profile) {
-            Err(_) if is_unselected(context, &store, profile) => {
+        let chosen = match Chosen::of(host, &store, profile) {
+            Err(_) if is_unselected(host, &store, profile) => {
                 return Err(self.unselected("and the project's own alchemy gets no credential without one"));
             }
             chosen => chosen?,
@@ -138,12 +138,11 @@ impl Npm {
         let blank_key = !npm.is_version_2();
         let client = npm.version.as_ref().map(|_| if blank_key { Client::Npm1 } else { Client::Npm2 });
         let receiver = Receiver { command: arguments, blank_key, client };
-        let (session, mut changes) =
-            self.options.handover.of(context, &mut store, &chosen, &receiver, &[])?;
+        let (session, mut changes) = self.options.handover.of(host, &mut store, &chosen, &receiver, &[])?;
         if blank_key && matches!(session.credential, Credential::Token(_)) {
             changes.blank(API_KEY);
         }
-        Ok(apply(context.variables.clone(), &changes))
+        Ok(apply(host.variables.clone(), &changes))
     }
 
     /// `default`, which nobody has chosen, is for the person's own programs.
@@ -169,11 +168,11 @@ impl Npm {
             .hint(format!("for this run: alchemy {line}; for this directory: alchemy use NAME"))
     }
 
-    fn not_installed(&self, context: &Context) -> Error {
-        let top = npm_bin::top(&context.directory, context.user_home());
-        let is_top = top == context.directory;
-        let up = if is_top { String::new() } else { format!(" or above, up to {}", context.shown(top)) };
-        let place = context.shown(&context.directory);
+    fn not_installed(&self, host: &Host) -> Error {
+        let top = npm_bin::top(&host.directory, host.user_home());
+        let is_top = top == host.directory;
+        let up = if is_top { String::new() } else { format!(" or above, up to {}", host.shown(top)) };
+        let place = host.shown(&host.directory);
         let hint = match self.arguments.first().and_then(|word| known(word)) {
             Some(word) if !word.has_credential => format!("npx alchemy {}, or bunx alchemy {0}", word.name),
             _ => "npm install alchemy, or bun add alchemy".to_owned(),
@@ -184,9 +183,9 @@ impl Npm {
 }
 
 /// Whether nothing selects, and there is no `default`.
-fn is_unselected(context: &Context, store: &Store, profile: Option<&str>) -> bool {
-    let is_named = profile.is_some() || context.names_profile();
-    let is_free = || context.here().is_ok_and(|here| here.choice.is_none() && here.asks.is_none());
+fn is_unselected(host: &Host, store: &Store, profile: Option<&str>) -> bool {
+    let is_named = profile.is_some() || host.names_profile();
+    let is_free = || host.here().is_ok_and(|here| here.choice.is_none() && here.asks.is_none());
     !is_named && is_free() && matches!(store.get(&ProfileName::default()), Ok(None))
 }
 
@@ -207,10 +206,10 @@ fn one_profile(ours: Option<&str>, npms: &[OsString]) -> Result<Option<String>> 
 ///
 /// # Errors
 /// When it is among them already, or is this program itself.
-fn handed(context: &Context, npm: &NpmBin) -> Result<String> {
-    let before = context.text(HANDED).unwrap_or_default();
+fn handed(host: &Host, npm: &NpmBin) -> Result<String> {
+    let before = host.text(HANDED).unwrap_or_default();
     let ours = std::env::current_exe().and_then(fs::metadata);
-    let shown = context.shown(&npm.program);
+    let shown = host.shown(&npm.program);
     if ours.is_ok_and(|ours| FileId::of(&ours) == npm.file) {
         return Err(Error::new(format!("{shown} is this program, and not npm's alchemy"))
             .hint("install npm's: npm install alchemy, or bun add alchemy"));
@@ -225,24 +224,23 @@ fn handed(context: &Context, npm: &NpmBin) -> Result<String> {
 
 /// The environment as the person has it. What a shell's hook, an outer `exec` or `env` has put there is ours: a
 /// credential beside the name of the profile that it is of. One without is the person's own, and stays.
-fn without_credential(context: &Context) -> Result<Vec<(OsString, OsString)>> {
-    let secrets: Vec<&OsStr> =
-        [API_TOKEN, API_KEY].iter().filter_map(|name| context.variable(name)).collect();
-    let active = context.text(ACTIVE).map(|active| active.rsplit_once(':').map_or("", |(_, name)| name));
-    let of_profile = if secrets.is_empty() { None } else { context.text(PROFILE) };
+fn without_credential(host: &Host) -> Result<Vec<(OsString, OsString)>> {
+    let secrets: Vec<&OsStr> = [API_TOKEN, API_KEY].iter().filter_map(|name| host.variable(name)).collect();
+    let active = host.text(ACTIVE).map(|active| active.rsplit_once(':').map_or("", |(_, name)| name));
+    let of_profile = if secrets.is_empty() { None } else { host.text(PROFILE) };
     if active.is_none() && of_profile.is_none() {
-        return Ok(context.variables.clone());
+        return Ok(host.variables.clone());
     }
-    let store = context.store(false)?;
+    let store = host.store(false)?;
     let names = active.into_iter().chain(of_profile).filter_map(|name| ProfileName::parse(name).ok());
     let profiles = names.filter_map(|name| store.get(&name).ok().flatten());
     let mut also: Vec<String> = profiles.flat_map(|profile| profile.also).collect();
     // `exec --also` repeats it under names that are kept nowhere.
-    let repeats = context.variables.iter().filter(|(_, value)| secrets.contains(&value.as_os_str()));
+    let repeats = host.variables.iter().filter(|(_, value)| secrets.contains(&value.as_os_str()));
     also.extend(repeats.filter_map(|(name, _)| name.to_str().map(str::to_owned)));
     let mut changes = removal(&also);
     changes.unset.push(ACTIVE.to_owned());
-    Ok(apply(context.variables.clone(), &changes))
+    Ok(apply(host.variables.clone(), &changes))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use clap::Args;
 
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::launch;
 use crate::profile::selection::{Reason, Selection, near};
 use crate::profile::{AccountId, Profile, ProfileName};
@@ -34,15 +34,15 @@ pub struct Open {
 }
 
 impl Open {
-    pub fn run(self, context: &Context) -> Result<()> {
-        let store = context.store(false)?;
+    pub fn run(self, host: &Host) -> Result<()> {
+        let store = host.store(false)?;
         let (name, path) = self.split(&store)?;
-        let profile = store.find(&context.select(name.as_deref())?)?;
+        let profile = store.find(&host.select(name.as_deref())?)?;
         let url = address(&profile, path.as_deref().unwrap_or_default())?;
         if self.print {
             return terminal::print(&format!("{url}\n"));
         }
-        context.messages.say(&format!("opening {url}"));
+        host.messages.say(&format!("opening {url}"));
         launch::open_in_browser(&url).map_err(|error| {
             Error::new(format!("no browser could be opened: {error}"))
                 .hint(format!("set BROWSER, or open it yourself: {url}"))

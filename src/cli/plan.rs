@@ -6,7 +6,7 @@ use super::client::SignInArguments;
 use super::scopes::choose;
 use super::sign_in::{NO_REFRESH_TOKEN, discard, sign_in};
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::http::Endpoint;
 use crate::oauth::client::Client;
 use crate::oauth::scopes::{self, Catalog, OFFLINE_ACCESS};
@@ -41,13 +41,13 @@ impl Plan<'_> {
     /// Then the old session is still in place, and the new one is revoked.
     pub fn carry_out(
         &self,
-        context: &Context,
+        host: &Host,
         store: &mut Store,
         account: impl FnOnce(Option<&Profile>, &Grant, &Endpoint) -> Result<Account>,
     ) -> Result<()> {
         let before = self.before.as_ref();
         let signed_in = before.and_then(|before| before.sign_in.as_ref());
-        let client = self.arguments.client.resolve(context, signed_in.map(|it| &it.client))?;
+        let client = self.arguments.client.resolve(host, signed_in.map(|it| &it.client))?;
         if self.kept_in == StoreKind::Npm && !client.is_v2() {
             return Err(Error::new(format!(
                 "profile '{}' is kept by npm alchemy 2, which knows no client but its own",
@@ -58,13 +58,13 @@ impl Plan<'_> {
         store.has_room_for(&self.name, &self.kept_in, before)?;
         let scopes = self.scopes(&client, signed_in)?;
         let endpoint = match before.and_then(|before| before.endpoint.clone()) {
-            Some(kept) if context.variable(crate::environment::API_BASE_URL).is_none() => kept,
-            _ => context.new_endpoint()?,
+            Some(kept) if host.variable(crate::environment::API_BASE_URL).is_none() => kept,
+            _ => host.new_endpoint()?,
         };
         // A question in between can be ended nevertheless.
-        let (sign_in, grant, _held_back) = sign_in(context, client, scopes, self.arguments, &self.again)?;
+        let (sign_in, grant, _held_back) = sign_in(host, client, scopes, self.arguments, &self.again)?;
         let client = sign_in.client.clone();
-        let kept = self.check(context, store, &sign_in, &grant).and_then(|()| {
+        let kept = self.check(host, store, &sign_in, &grant).and_then(|()| {
             let before = self.by_now(store)?;
             let profile = Profile {
                 name: self.name.clone(),
@@ -85,8 +85,8 @@ impl Plan<'_> {
             store.put(&profile, &Document::OAuth(grant.clone()), self.marks.asked())?;
             Ok(profile)
         });
-        let profile = kept.inspect_err(|_| discard(context, &client, &grant))?;
-        say_ready(context, &profile);
+        let profile = kept.inspect_err(|_| discard(host, &client, &grant))?;
+        say_ready(host, &profile);
         Ok(())
     }
 
@@ -125,7 +125,7 @@ impl Plan<'_> {
     }
 
     /// What must hold before the old session goes.
-    fn check(&self, context: &Context, store: &Store, sign_in: &SignIn, grant: &Grant) -> Result<()> {
+    fn check(&self, host: &Host, store: &Store, sign_in: &SignIn, grant: &Grant) -> Result<()> {
         if grant.refresh.is_none() {
             return Err(Error::new(NO_REFRESH_TOKEN).hint(
                 "the client must be allowed to get one (grant type refresh_token, scope offline_access)",
@@ -135,7 +135,7 @@ impl Plan<'_> {
         if lacks.is_empty() {
             return Ok(());
         }
-        context.messages.say(&format!("not granted, of what was asked for: {}", lacks.join(" ")));
+        host.messages.say(&format!("not granted, of what was asked for: {}", lacks.join(" ")));
         let loses = self.before.as_ref().is_some_and(|before| {
             let had = before.sign_in.as_ref().map(|it| it.scopes.as_slice()).unwrap_or_default();
             had.iter().any(|scope| lacks.contains(&scope.as_str())) && store.credential(before).is_ok()
@@ -151,9 +151,8 @@ impl Plan<'_> {
 }
 
 /// Says that a profile is made, or changed.
-pub fn say_ready(context: &Context, profile: &Profile) {
+pub fn say_ready(host: &Host, profile: &Profile) {
     let Profile { name, method, account, store, .. } = profile;
-    context
-        .messages
+    host.messages
         .say(&format!("profile '{name}' is ready: {method}, account {account}, kept in the {store} store"));
 }

@@ -16,7 +16,7 @@ use super::{Marks, MinTtl, ProfileArgument, logout};
 use crate::cloudflare::identify;
 use crate::directory::bindings;
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::oauth::client::Preset;
 use crate::profile::selection::Selection;
 use crate::profile::{Account, AccountId, Method, ProfileName, StoreKind};
@@ -50,17 +50,17 @@ pub enum Profile {
 }
 
 impl Profile {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub fn run(self, host: &Host) -> Result<()> {
         match self {
-            Self::List(list) => list.run(context),
-            Self::Show(show) => show.run(context),
-            Self::Set(set) => set.run(context),
-            Self::Move(to) => to.run(context),
-            Self::Rename(rename) => rename.run(context),
-            Self::Delete(delete) => delete.run(context),
-            Self::Current(current) => current.run(context),
-            Self::Refresh(refresh) => refresh.run(context),
-            Self::Create(configure) => configure.run(context),
+            Self::List(list) => list.run(host),
+            Self::Show(show) => show.run(host),
+            Self::Set(set) => set.run(host),
+            Self::Move(to) => to.run(host),
+            Self::Rename(rename) => rename.run(host),
+            Self::Delete(delete) => delete.run(host),
+            Self::Current(current) => current.run(host),
+            Self::Refresh(refresh) => refresh.run(host),
+            Self::Create(configure) => configure.run(host),
         }
     }
 }
@@ -75,14 +75,14 @@ pub struct Show {
 }
 
 impl Show {
-    fn run(self, context: &Context) -> Result<()> {
-        let store = context.store(false)?;
-        let selection = context.select(self.profile.get())?;
+    fn run(self, host: &Host) -> Result<()> {
+        let store = host.store(false)?;
+        let selection = host.select(self.profile.get())?;
         let profile = store.find(&selection)?;
         let life = Life::of(&store, &profile);
         if self.json {
             let mut value = describe(&profile);
-            life.add_to(&mut value, context.now);
+            life.add_to(&mut value, host.now);
             return terminal::print_json(&value);
         }
         let mut lines = vec![
@@ -103,7 +103,7 @@ impl Show {
             lines.push(("scopes", sign_in.scopes.join(" ")));
         }
         if profile.token.is_some() || profile.sign_in.is_some() {
-            lines.push(("expires", life.in_words(context.now)));
+            lines.push(("expires", life.in_words(host.now)));
         }
         if !profile.also.is_empty() {
             lines.push(("also", profile.also.join(", ")));
@@ -147,18 +147,18 @@ pub struct Set {
 }
 
 impl Set {
-    fn run(self, context: &Context) -> Result<()> {
+    fn run(self, host: &Host) -> Result<()> {
         let Self { account, account_name, also, no_also, .. } = &self;
         if account.is_none() && account_name.is_none() && also.is_empty() && !no_also && !self.marks.given() {
             return Err(Error::usage("nothing to change")
                 .hint("give --account, --account-name, --also, --no-also, --confirm or --no-confirm"));
         }
-        let mut store = context.store(true)?;
-        let selection = context.select(self.profile.get())?;
+        let mut store = host.store(true)?;
+        let selection = host.select(self.profile.get())?;
         store.find(&selection)?;
         let account = match self.account.as_deref() {
             Some(account) if self.no_verify => Some(super::account::account_by_id(account)?),
-            Some(account) => Some(verified(context, &mut store, &selection, account)?),
+            Some(account) => Some(verified(host, &mut store, &selection, account)?),
             None => None,
         };
         let changed = store.update(&selection.name, |profile| {
@@ -176,22 +176,20 @@ impl Set {
         if self.json {
             terminal::print_json(&describe(&changed))
         } else {
-            context
-                .messages
-                .say(&format!("profile '{}' is changed: account {}", changed.name, changed.account));
+            host.messages.say(&format!("profile '{}' is changed: account {}", changed.name, changed.account));
             Ok(())
         }
     }
 }
 
 /// The account, when the profile's credential can see it.
-fn verified(context: &Context, store: &mut Store, selection: &Selection, account: &str) -> Result<Account> {
-    let chosen = Chosen::of(context, store, Some(selection.name.as_str()))?;
-    let session = chosen.session(context, store, None, &MinTtl::default(), Gate::Inside)?;
-    let notice = |text: &str| context.messages.say(text);
-    let client = context.client(&session.endpoint, &session.credential, &notice)?;
+fn verified(host: &Host, store: &mut Store, selection: &Selection, account: &str) -> Result<Account> {
+    let chosen = Chosen::of(host, store, Some(selection.name.as_str()))?;
+    let session = chosen.session(host, store, None, &MinTtl::default(), Gate::Inside)?;
+    let notice = |text: &str| host.messages.say(text);
+    let client = host.client(&session.endpoint, &session.credential, &notice)?;
     let asked = AccountId::parse(account);
-    let identity = identify(&client, &session.credential, asked.as_ref(), context.now)?;
+    let identity = identify(&client, &session.credential, asked.as_ref(), host.now)?;
     choose_account(&client, &identity.accounts, identity.owner(), Some(account), None)
 }
 
@@ -209,11 +207,11 @@ pub struct Rename {
 }
 
 impl Rename {
-    fn run(self, context: &Context) -> Result<()> {
+    fn run(self, host: &Host) -> Result<()> {
         let to = ProfileName::parse(&self.to)?;
-        let mut store = context.store(true)?;
+        let mut store = host.store(true)?;
         store.rename(&self.from, &to)?;
-        let bound = bindings::rename(&context.home, &self.from, &to, context.messages)?;
+        let bound = bindings::rename(&host.home, &self.from, &to, host.messages)?;
         if self.json {
             return terminal::print_json(&json!({ "renamed": self.from, "to": to }));
         }
@@ -222,7 +220,7 @@ impl Rename {
             1 => ", also for the directory that was bound to it",
             _ => ", also for the directories that were bound to it",
         };
-        context.messages.say(&format!("profile '{}' is '{to}' now{bound}", self.from));
+        host.messages.say(&format!("profile '{}' is '{to}' now{bound}", self.from));
         Ok(())
     }
 }
@@ -243,12 +241,12 @@ pub struct Delete {
 }
 
 impl Delete {
-    fn run(self, context: &Context) -> Result<()> {
+    fn run(self, host: &Host) -> Result<()> {
         let Some(name) = self.profile.get() else {
             return Err(Error::usage("which profile?").hint("name it: alchemy profile delete NAME"));
         };
         let name = ProfileName::parse(name)?;
-        let mut store = context.store(true)?;
+        let mut store = host.store(true)?;
         // One that cannot be read exists, and can be deleted.
         let profile = match store.get(&name) {
             Ok(None) => return Err(store.unknown(name.as_str(), "")),
@@ -266,7 +264,7 @@ impl Delete {
         if let Some(profile) = signed_in {
             let question = "revoke its grant at cloudflare, too?";
             if !self.no_revoke && (self.yes || terminal::ask_yes(question, "--yes or --no-revoke")?) {
-                logout::revoke_of(context, &store, &profile).map_err(|error| {
+                logout::revoke_of(host, &store, &profile).map_err(|error| {
                     error.or(&format!("leave it valid: alchemy profile delete {name} --no-revoke"))
                 })?;
                 left = "; its grant is revoked";
@@ -278,7 +276,7 @@ impl Delete {
         if self.json {
             return terminal::print_json(&json!({ "deleted": name }));
         }
-        context.messages.say(&format!("profile '{name}' is deleted{left}"));
+        host.messages.say(&format!("profile '{name}' is deleted{left}"));
         Ok(())
     }
 }
@@ -291,8 +289,8 @@ pub struct Current {
 }
 
 impl Current {
-    fn run(self, context: &Context) -> Result<()> {
-        let Selection { name, reason } = context.select(None)?;
+    fn run(self, host: &Host) -> Result<()> {
+        let Selection { name, reason } = host.select(None)?;
         if self.json {
             return terminal::print_json(&json!({ "name": name, "reason": reason.to_string() }));
         }

@@ -4,7 +4,7 @@
 use clap::Args;
 
 use crate::error::Result;
-use crate::host::Context;
+use crate::host::Host;
 use crate::profile::ProfileName;
 use crate::profile::selection::select;
 use crate::terminal;
@@ -13,19 +13,19 @@ use crate::terminal;
 #[derive(Args)]
 pub struct Prompt {}
 
-pub fn run(context: &Context) -> Result<()> {
+pub fn run(host: &Host) -> Result<()> {
     // Nor does it say anything of a mode.
-    let _looking = context.home.look_only();
-    match chosen(context) {
+    let _looking = host.home.look_only();
+    match chosen(host) {
         Ok(Some(name)) => terminal::print(&format!("{name}\n")),
         // A prompt is no place for an error; `alchemy use` tells it.
         Ok(None) | Err(_) => Ok(()),
     }
 }
 
-fn chosen(context: &Context) -> Result<Option<ProfileName>> {
-    if let Some(selection) = context.with_named(None, select)? {
+fn chosen(host: &Host) -> Result<Option<ProfileName>> {
+    if let Some(selection) = host.with_named(None, select)? {
         return Ok(Some(selection.name));
     }
-    Ok(context.look()?.sound()?.choice.as_ref().map(|choice| choice.name.clone()))
+    Ok(host.look()?.sound()?.choice.as_ref().map(|choice| choice.name.clone()))
 }

@@ -8,7 +8,7 @@ use crate::digest::sha256_hex;
 use crate::environment::Changes;
 use crate::environment::r2::{self, Jurisdiction};
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::profile::{Profile, TokenFacts};
 use crate::secret::Secret;
 use crate::session::{Session, s3_endpoint};
@@ -26,7 +26,7 @@ pub struct Keys {
 impl Keys {
     /// # Errors
     /// When the session is of no API token, and when the token's id has to be asked for and is not told.
-    pub fn of(context: &Context, store: &mut Store, chosen: &Chosen, session: &Session) -> Result<Self> {
+    pub fn of(host: &Host, store: &mut Store, chosen: &Chosen, session: &Session) -> Result<Self> {
         let refused = |what: &str| {
             Err(Error::new(format!("R2 keys cannot be derived from {what}: they are made from an API token"))
                 .hint("make a profile with an API token that has R2 permissions"))
@@ -42,7 +42,7 @@ impl Keys {
         };
         let facts = match known {
             Some(facts) => facts,
-            None => ask(context, store, chosen, session, token)?,
+            None => ask(host, store, chosen, session, token)?,
         };
         Ok(Self { token: facts, secret: sha256_hex(token.expose()).into() })
     }
@@ -72,7 +72,7 @@ impl R2Arguments {
     /// Those of [`Keys::of`]; when the credential is for no account.
     pub fn add(
         self,
-        context: &Context,
+        host: &Host,
         store: &mut Store,
         chosen: &Chosen,
         session: &Session,
@@ -81,7 +81,7 @@ impl R2Arguments {
         if !self.r2 {
             return Ok(());
         }
-        let keys = Keys::of(context, store, chosen, session)?;
+        let keys = Keys::of(host, store, chosen, session)?;
         let Some(account) = &session.account else {
             return Err(Error::new("R2's endpoint is an account's, and none is known")
                 .hint("name it: --account ID, or CLOUDFLARE_ACCOUNT_ID"));
@@ -91,9 +91,9 @@ impl R2Arguments {
             Place::Fedramp => Jurisdiction::Fedramp,
         });
         let usual = r2::endpoint(&account.id, place);
-        let (endpoint, notes) = s3_endpoint(usual, &r2::ENDPOINTS.map(|name| (name, context.text(name))));
+        let (endpoint, notes) = s3_endpoint(usual, &r2::ENDPOINTS.map(|name| (name, host.text(name))));
         for note in &notes {
-            context.messages.say(note);
+            host.messages.say(note);
         }
         r2::add(changes, &keys.token.id, &keys.secret, &endpoint);
         Ok(())
@@ -102,28 +102,28 @@ impl R2Arguments {
 
 /// Asks Cloudflare for the token's id and expiry, once: they are kept with the profile.
 fn ask(
-    context: &Context,
+    host: &Host,
     store: &mut Store,
     chosen: &Chosen,
     session: &Session,
     token: &Secret,
 ) -> Result<TokenFacts> {
-    let notice = |text: &str| context.messages.say(text);
-    let client = context.client(&session.endpoint, &session.credential, &notice)?;
+    let notice = |text: &str| host.messages.say(text);
+    let client = host.client(&session.endpoint, &session.credential, &notice)?;
     let (_, status) = owner_of(&client, token, session.account.as_ref().map(|account| &account.id))?;
-    usable(&status, context.now)?;
+    usable(&status, host.now)?;
     let facts = TokenFacts { id: status.id, expires: status.expires_on };
     if let Chosen::Profile(profile, _) = chosen {
-        keep_facts(context, store, profile, &facts);
+        keep_facts(host, store, profile, &facts);
     }
     Ok(facts)
 }
 
 /// Keeps what Cloudflare says of a profile's token. Where it cannot be kept (a profile of npm's, a full disk) it
 /// is asked for again next time.
-pub fn keep_facts(context: &Context, store: &mut Store, profile: &Profile, facts: &TokenFacts) {
+pub fn keep_facts(host: &Host, store: &mut Store, profile: &Profile, facts: &TokenFacts) {
     let kept = facts.clone();
     if let Err(error) = store.update(&profile.name, |profile| profile.token = Some(kept)) {
-        context.messages.verbose(&format!("the token's id is not kept: {error}"));
+        host.messages.verbose(&format!("the token's id is not kept: {error}"));
     }
 }

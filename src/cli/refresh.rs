@@ -7,7 +7,7 @@ use super::ProfileArgument;
 use super::chosen::Chosen;
 use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::profile::Method;
 use crate::session::Gate;
 use crate::store::credential::Document;
@@ -24,9 +24,9 @@ pub struct Refresh {
 }
 
 impl Refresh {
-    pub fn run(self, context: &Context) -> Result<()> {
-        let mut store = context.store(true)?;
-        let selection = context.select(self.profile.get())?;
+    pub fn run(self, host: &Host) -> Result<()> {
+        let mut store = host.store(true)?;
+        let selection = host.select(self.profile.get())?;
         let profile = store.find(&selection)?;
         let name = profile.name.clone();
         if profile.method != Method::OAuth {
@@ -39,7 +39,7 @@ impl Refresh {
         let before = store.credential(&profile).ok();
         let chosen = Chosen::Profile(Box::new(profile), selection);
         let session =
-            chosen.session_living(context, &mut store, None, jiff::SignedDuration::MAX, Gate::Inside)?;
+            chosen.session_living(host, &mut store, None, jiff::SignedDuration::MAX, Gate::Inside)?;
         if let (Some(Document::OAuth(grant)), Credential::Token(token)) = (before, &session.credential)
             && grant.access == *token
         {
@@ -51,8 +51,8 @@ impl Refresh {
         if self.json {
             return terminal::print_json(&json!({ "profile": name, "expires": session.expires }));
         }
-        let life = session.expires.map(|at| terminal::expiry(at, context.now, true)).unwrap_or_default();
-        context.messages.say(&format!("profile '{name}' has a new access token, which expires {life}"));
+        let life = session.expires.map(|at| terminal::expiry(at, host.now, true)).unwrap_or_default();
+        host.messages.say(&format!("profile '{name}' has a new access token, which expires {life}"));
         Ok(())
     }
 }

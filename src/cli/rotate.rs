@@ -8,7 +8,7 @@ use super::chosen::{Chosen, existing_endpoint};
 use super::{MinTtl, ProfileArgument, r2};
 use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::http::Endpoint;
 use crate::profile::{Method, Profile};
 use crate::session::rotate::rotated;
@@ -33,9 +33,9 @@ pub struct Rotate {
 }
 
 impl Rotate {
-    pub fn run(self, context: &Context) -> Result<()> {
-        let mut store = context.store(true)?;
-        let profile = store.find(&context.select(self.profile.get())?)?;
+    pub fn run(self, host: &Host) -> Result<()> {
+        let mut store = host.store(true)?;
+        let profile = store.find(&host.select(self.profile.get())?)?;
         let name = &profile.name;
         if profile.method != Method::ApiToken {
             let hint = if profile.method == Method::OAuth {
@@ -46,9 +46,9 @@ impl Rotate {
             let message = format!("profile '{name}' has no API token to rotate: it is an {}", profile.method);
             return Err(Error::new(message).hint(hint));
         }
-        let endpoint = existing_endpoint(context, &profile);
+        let endpoint = existing_endpoint(host, &profile);
         let by = match &self.with {
-            Some(with) => Some(credential_of(context, &mut store, with, &profile, &endpoint)?),
+            Some(with) => Some(credential_of(host, &mut store, with, &profile, &endpoint)?),
             None => None,
         };
         let min_ttl = SignedDuration::ZERO;
@@ -59,16 +59,16 @@ impl Rotate {
             account: None,
             min_ttl,
             gate: Gate::Inside,
-            edge: context,
+            edge: host,
         };
         let facts = rotated(&source, by.as_ref())?;
         if profile.token.as_ref() != Some(&facts) {
-            r2::keep_facts(context, &mut store, &profile, &facts);
+            r2::keep_facts(host, &mut store, &profile, &facts);
         }
         if self.json {
             return terminal::print_json(&json!({ "profile": name, "token": facts }));
         }
-        context.messages.say(&format!(
+        host.messages.say(&format!(
             "the token of profile '{name}' has a new value; the old one is dead, wherever else it was used, and so \
              are R2 keys made from it"
         ));
@@ -78,14 +78,14 @@ impl Rotate {
 
 /// The credential of another profile, which goes nowhere but to the API that it is for.
 fn credential_of(
-    context: &Context,
+    host: &Host,
     store: &mut Store,
     with: &str,
     profile: &Profile,
     endpoint: &Endpoint,
 ) -> Result<Credential> {
-    let chosen = Chosen::of(context, store, Some(with))?;
-    let session = chosen.session(context, store, None, &MinTtl::default(), Gate::Inside)?;
+    let chosen = Chosen::of(host, store, Some(with))?;
+    let session = chosen.session(host, store, None, &MinTtl::default(), Gate::Inside)?;
     if session.endpoint == *endpoint {
         return Ok(session.credential);
     }

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::client::SignInArguments;
 use crate::error::{Error, Result, reason};
-use crate::host::Context;
+use crate::host::Host;
 use crate::host::paste::Paste;
 use crate::http::{self, Endpoint};
 use crate::launch;
@@ -40,19 +40,19 @@ const LIMIT: Duration = Duration::from_secs(5 * 60);
 /// # Errors
 /// When consent is denied, nobody answers within five minutes, or the exchange fails.
 pub fn sign_in(
-    context: &Context,
+    host: &Host,
     client: Client,
     scopes: Vec<String>,
     arguments: &SignInArguments,
     again: &str,
 ) -> Result<(SignIn, Grant, HeldBack)> {
     // What can fail without a person fails before one is bothered.
-    let authority = Authority::new(&client, client.token_url(), &context.network())?;
+    let authority = Authority::new(&client, client.token_url(), &host.network())?;
     http::run(async {
-        let listener = bind(context, &client).await;
+        let listener = bind(host, &client).await;
         let request = Arc::new(Request::new(&client, redirect_uri(&client, listener.as_ref())?, &scopes)?);
         let mut ways = Ways {
-            context,
+            host,
             waiting: listener.map(|listener| listener.wait_for(Arc::clone(&request))),
             paste: Paste::open(arguments.stdin_is_taken),
             again,
@@ -67,8 +67,8 @@ pub fn sign_in(
                 return Err(error);
             }
         };
-        context.messages.verbose(&format!("exchanging the code at {}", client.token_url()));
-        let sent = context.now();
+        host.messages.verbose(&format!("exchanging the code at {}", client.token_url()));
+        let sent = host.now();
         let mut pauses = BACK_OFF.into_iter();
         let (tokens, held_back) = loop {
             let (verifier, redirect_uri) = request.proof();
@@ -86,7 +86,7 @@ pub fn sign_in(
             Ok(tokens) => {
                 let lacks_refresh = Page::Failed(NO_REFRESH_TOKEN.to_owned());
                 show(arrival, if tokens.refresh.is_some() { Page::SignedIn } else { lacks_refresh }).await;
-                let (sign_in, grant) = granted(context, client, scopes, tokens, sent);
+                let (sign_in, grant) = granted(host, client, scopes, tokens, sent);
                 Ok((sign_in, grant, held_back))
             }
             Err(failure) => {
@@ -102,28 +102,27 @@ pub fn sign_in(
 }
 
 /// Revokes a grant that is not wanted after all. That it cannot be is no failure: it runs out by itself.
-pub fn discard(context: &Context, client: &Client, grant: &Grant) {
+pub fn discard(host: &Host, client: &Client, grant: &Grant) {
     let Some(url) = client.revoke_url() else { return };
-    let network = context.network();
+    let network = host.network();
     let revoked = http::run(revoke(client, &url, &network, grant.revocable()));
-    context.messages.verbose(match revoked {
+    host.messages.verbose(match revoked {
         Ok(Ok(Ok(()))) => "the new grant is revoked again",
         _ => "the new grant could not be revoked; nobody has it",
     });
 }
 
-async fn bind(context: &Context, client: &Client) -> Option<Listener> {
+async fn bind(host: &Host, client: &Client) -> Option<Listener> {
     let callback = client.callback();
     match Listener::bind(&callback).await {
         Ok(listener) => {
             let address = listener.endpoint().map_or_else(|error| error.to_string(), |url| url.to_string());
-            context.messages.verbose(&format!("waiting for the browser at {address}"));
+            host.messages.verbose(&format!("waiting for the browser at {address}"));
             Some(listener)
         }
         Err(error) => {
             let why = reason(&error);
-            context
-                .messages
+            host.messages
                 .say(&format!("cannot wait for the browser at {callback} ({why}): the code must be pasted"));
             None
         }
@@ -141,7 +140,7 @@ fn redirect_uri(client: &Client, listener: Option<&Listener>) -> Result<Endpoint
 
 /// The ways on which an answer can come.
 struct Ways<'a> {
-    context: &'a Context,
+    host: &'a Host,
     waiting: Option<Waiting>,
     paste: Paste,
     again: &'a str,
@@ -153,7 +152,7 @@ impl Ways<'_> {
         if self.waiting.is_none() && self.paste.is_over() {
             return Err(self.no_way());
         }
-        let messages = &self.context.messages;
+        let messages = &self.host.messages;
         let who = client.preset().map_or(&*client.id, |preset| preset.name());
         let scopes = if scopes == 1 { "1 scope".to_owned() } else { format!("{scopes} scopes") };
         if let Some(token_url) = &client.token_url {
@@ -195,7 +194,7 @@ impl Ways<'_> {
                         Ok(answer) => return Ok((answer, None)),
                         Err(error) if self.paste.has_terminal => {
                             let hint = error.next_step().unwrap_or_default();
-                            self.context.messages.say(&format!("{error}: {hint}"));
+                            self.host.messages.say(&format!("{error}: {hint}"));
                         }
                         Err(error) => refused = Some(error),
                     },
@@ -260,14 +259,14 @@ fn refused(refusal: &Refusal, client: &Client, again: &str) -> Error {
 
 /// What was granted. What the answer leaves out is as it was asked for (RFC 6749 §5.1).
 fn granted(
-    context: &Context,
+    host: &Host,
     client: Client,
     asked: Vec<String>,
     tokens: Tokens,
     sent: jiff::Timestamp,
 ) -> (SignIn, Grant) {
     if let Some(odd) = &tokens.odd {
-        context.messages.say(&format!("the server told of the new token {odd}"));
+        host.messages.say(&format!("the server told of the new token {odd}"));
     }
     let mut scopes = tokens.scopes.unwrap_or_else(|| asked.clone());
     scopes.retain(|scope| scope != OFFLINE_ACCESS);

@@ -7,7 +7,7 @@ use super::chosen::Chosen;
 use super::{Consent, MinTtl, ProfileArgument};
 use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::terminal;
 
 /// Print the token and a newline, nothing else
@@ -25,12 +25,12 @@ pub struct Token {
 }
 
 impl Token {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub fn run(self, host: &Host) -> Result<()> {
         let account = self.account.as_deref().map(account_by_id).transpose()?;
-        let mut store = context.store(true)?;
-        let chosen = Chosen::of(context, &store, self.profile.get())?;
+        let mut store = host.store(true)?;
+        let chosen = Chosen::of(host, &store, self.profile.get())?;
         match chosen
-            .release(context, &mut store, account, &self.min_ttl, context.gate(self.consent.yes))?
+            .release(host, &mut store, account, &self.min_ttl, host.gate(self.consent.yes))?
             .credential
         {
             Credential::Token(token) => {

@@ -10,7 +10,7 @@ use super::pick::{Pick, is_open, pick};
 use crate::directory::Here;
 use crate::directory::bindings::{Bindings, bind, unbind};
 use crate::error::{Error, Result, reason};
-use crate::host::Context;
+use crate::host::Host;
 use crate::profile::selection::{Reason, Selection};
 use crate::profile::{Profile, ProfileName};
 use crate::shell;
@@ -46,7 +46,7 @@ pub struct Use {
 }
 
 impl Use {
-    pub fn run(self, context: &Context) -> Result<()> {
+    pub fn run(self, host: &Host) -> Result<()> {
         let mut words = self.words.into_iter();
         let profile = match self.profile {
             Some(profile) => Some(profile),
@@ -59,17 +59,17 @@ impl Use {
                 .hint("it is: alchemy use PROFILE [DIR], or with --pick or --unset: [DIR]"));
         }
         match profile {
-            _ if self.list => list(context, self.json),
-            _ if self.unset => unset(context, directory.as_deref(), self.json),
-            Some(profile) => set(context, &profile, directory.as_deref(), self.json),
+            _ if self.list => list(host, self.json),
+            _ if self.unset => unset(host, directory.as_deref(), self.json),
+            Some(profile) => set(host, &profile, directory.as_deref(), self.json),
             None => {
-                let store = context.store(false)?;
+                let store = host.store(false)?;
                 if !self.pick.pick {
-                    chain::show(context, self.json)?;
+                    chain::show(host, self.json)?;
                 }
-                if self.pick.pick || (!self.json && is_open(context, &store)?) {
-                    let (profile, _) = pick(context, &store)?;
-                    set(context, profile.name.as_str(), directory.as_deref(), self.json)?;
+                if self.pick.pick || (!self.json && is_open(host, &store)?) {
+                    let (profile, _) = pick(host, &store)?;
+                    set(host, profile.name.as_str(), directory.as_deref(), self.json)?;
                 }
                 Ok(())
             }
@@ -77,12 +77,12 @@ impl Use {
     }
 }
 
-fn set(context: &Context, profile: &str, directory: Option<&Path>, json: bool) -> Result<()> {
+fn set(host: &Host, profile: &str, directory: Option<&Path>, json: bool) -> Result<()> {
     let name = ProfileName::parse(profile)?;
-    let store = context.store(false)?;
+    let store = host.store(false)?;
     let profile = store.find(&Selection { name, reason: Reason::CommandLine })?;
-    let directory = existing(context, directory)?;
-    let before = bind(&context.home, &directory, &profile.name, context.messages)?;
+    let directory = existing(host, directory)?;
+    let before = bind(&host.home, &directory, &profile.name, host.messages)?;
     let before = before.filter(|before| before != profile.name.as_str());
     if json {
         let (name, account) = (&profile.name, &profile.account);
@@ -90,43 +90,43 @@ fn set(context: &Context, profile: &str, directory: Option<&Path>, json: bool) -
         terminal::print_json(&bound)?;
     } else {
         let instead = before.map(|before| format!(", and no longer '{before}'")).unwrap_or_default();
-        context.messages.say(&format!(
+        host.messages.say(&format!(
             "{} uses profile '{}' now (account {}){instead}",
-            context.shown(&directory),
+            host.shown(&directory),
             profile.name,
             profile.account
         ));
     }
-    warn(context, &directory, &profile)
+    warn(host, &directory, &profile)
 }
 
 /// What stands against the new binding: an account that is guarded there, or a variable.
-fn warn(context: &Context, directory: &Path, profile: &Profile) -> Result<()> {
-    let here = Here::look(&context.home, directory, context.uid)?;
+fn warn(host: &Host, directory: &Path, profile: &Profile) -> Result<()> {
+    let here = Here::look(&host.home, directory, host.uid)?;
     if let Some(broken) = &here.broken {
-        context.messages.say(&format!("nothing can be run there yet: {broken}"));
+        host.messages.say(&format!("nothing can be run there yet: {broken}"));
     }
     if let Some(guard) = here.guard.filter(|guard| guard.account != profile.account.id) {
-        context.messages.say(&format!(
+        host.messages.say(&format!(
             "{} is for account {}: in that directory the profile works only with --account {}",
-            context.shown(&guard.pin),
+            host.shown(&guard.pin),
             guard.account,
             guard.account
         ));
     }
-    let overridden = context.with_named(None, |named| named.candidates().next().map(|(_, why)| why));
-    let loaded = context.loaded().filter(|loaded| loaded.at == directory);
-    let overridden = overridden.or_else(|| loaded.map(|loaded| context.selection(&loaded).reason));
+    let overridden = host.with_named(None, |named| named.candidates().next().map(|(_, why)| why));
+    let loaded = host.loaded().filter(|loaded| loaded.at == directory);
+    let overridden = overridden.or_else(|| loaded.map(|loaded| host.selection(&loaded).reason));
     if let Some(why) = overridden {
-        context.messages.say(&format!("in this shell the profile {why} goes before it"));
+        host.messages.say(&format!("in this shell the profile {why} goes before it"));
     }
     Ok(())
 }
 
-fn unset(context: &Context, directory: Option<&Path>, json: bool) -> Result<()> {
-    let directory = as_bound(context, directory)?;
-    let Some(profile) = unbind(&context.home, &directory, context.messages)? else {
-        let bindings = Bindings::load(&context.home)?;
+fn unset(host: &Host, directory: Option<&Path>, json: bool) -> Result<()> {
+    let directory = as_bound(host, directory)?;
+    let Some(profile) = unbind(&host.home, &directory, host.messages)? else {
+        let bindings = Bindings::load(&host.home)?;
         let above = bindings.iter().map(|(bound, _)| bound).filter(|bound| directory.starts_with(bound));
         let hint = match above.last() {
             Some(above) => {
@@ -135,30 +135,28 @@ fn unset(context: &Context, directory: Option<&Path>, json: bool) -> Result<()> 
             }
             None => "to see what is bound: alchemy use --list".to_owned(),
         };
-        return Err(Error::new(format!("{} is not bound", context.shown(&directory))).hint(hint));
+        return Err(Error::new(format!("{} is not bound", host.shown(&directory))).hint(hint));
     };
     if json {
         return terminal::print_json(&json!({ "directory": directory, "unbound": profile }));
     }
-    context
-        .messages
-        .say(&format!("{} is not bound to profile '{profile}' any more", context.shown(&directory)));
+    host.messages.say(&format!("{} is not bound to profile '{profile}' any more", host.shown(&directory)));
     Ok(())
 }
 
-fn list(context: &Context, json: bool) -> Result<()> {
-    let bindings = Bindings::load(&context.home)?;
+fn list(host: &Host, json: bool) -> Result<()> {
+    let bindings = Bindings::load(&host.home)?;
     if json {
         let entry = |(directory, profile): (&Path, &str)| json!({ "directory": directory, "profile": profile, "exists": directory.is_dir() });
         return terminal::print_json(&bindings.iter().map(entry).collect::<Vec<_>>().into());
     }
     if bindings.is_empty() {
-        context.messages.say("no directory is bound yet; bind one: alchemy use PROFILE");
+        host.messages.say("no directory is bound yet; bind one: alchemy use PROFILE");
         return Ok(());
     }
     let row = |(directory, profile): (&Path, &str)| {
         let gone = if directory.is_dir() { "" } else { "gone" };
-        [context.shown(directory), profile.to_owned(), gone.to_owned()]
+        [host.shown(directory), profile.to_owned(), gone.to_owned()]
     };
     terminal::print(&terminal::table(
         ["DIRECTORY", "PROFILE", ""],
@@ -167,8 +165,8 @@ fn list(context: &Context, json: bool) -> Result<()> {
 }
 
 /// The real path of a directory, which must exist; without one, of the working directory.
-pub fn existing(context: &Context, directory: Option<&Path>) -> Result<PathBuf> {
-    let directory = directory.unwrap_or(&context.directory);
+pub fn existing(host: &Host, directory: Option<&Path>) -> Result<PathBuf> {
+    let directory = directory.unwrap_or(&host.directory);
     let wrong = |why: &str| {
         Error::new(format!("{} is no directory that can be used: {why}", directory.display()))
             .hint("give one that exists")
@@ -178,8 +176,8 @@ pub fn existing(context: &Context, directory: Option<&Path>) -> Result<PathBuf> 
 }
 
 /// The path under which a directory was bound, which may be gone since: real as far as it exists.
-fn as_bound(context: &Context, directory: Option<&Path>) -> Result<PathBuf> {
-    let directory = directory.unwrap_or(&context.directory);
+fn as_bound(host: &Host, directory: Option<&Path>) -> Result<PathBuf> {
+    let directory = directory.unwrap_or(&host.directory);
     let absolute = std::path::absolute(directory).map_err(|error| Error::io("find", directory, &error))?;
     let mut real = PathBuf::new();
     for part in absolute.components() {

@@ -9,7 +9,7 @@ use super::pick::Pick;
 use super::{MinTtl, ProfileArgument};
 use crate::cloudflare::{Credential, Identity, Who, identify};
 use crate::error::Result;
-use crate::host::Context;
+use crate::host::Host;
 use crate::profile::{Method, SignIn};
 use crate::session::{Gate, Session};
 use crate::terminal;
@@ -27,18 +27,18 @@ pub struct Whoami {
 }
 
 impl Whoami {
-    pub fn run(self, context: &Context) -> Result<()> {
-        let mut store = context.store(true)?;
-        let chosen = Chosen::of_or_picked(context, &store, self.profile.get(), self.pick)?;
-        let session = chosen.session(context, &mut store, None, &MinTtl::default(), Gate::Inside)?;
-        let notice = |text: &str| context.messages.say(text);
-        let client = context.client(&session.endpoint, &session.credential, &notice)?;
+    pub fn run(self, host: &Host) -> Result<()> {
+        let mut store = host.store(true)?;
+        let chosen = Chosen::of_or_picked(host, &store, self.profile.get(), self.pick)?;
+        let session = chosen.session(host, &mut store, None, &MinTtl::default(), Gate::Inside)?;
+        let notice = |text: &str| host.messages.say(text);
+        let client = host.client(&session.endpoint, &session.credential, &notice)?;
         let pinned = session.account.as_ref().map(|account| &account.id);
-        let identity = identify(&client, &session.credential, pinned, context.now)?;
+        let identity = identify(&client, &session.credential, pinned, host.now)?;
         if self.json {
-            terminal::print_json(&as_json(&chosen, &session, &identity, context.now))
+            terminal::print_json(&as_json(&chosen, &session, &identity, host.now))
         } else {
-            terminal::print(&as_text(&chosen, &session, &identity, context.now))
+            terminal::print(&as_text(&chosen, &session, &identity, host.now))
         }
     }
 }

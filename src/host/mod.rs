@@ -47,7 +47,7 @@ pub struct Manner {
 }
 
 /// What the process was given.
-pub struct Context {
+pub struct Host {
     /// The environment, as it is: names and values need not be text.
     pub variables: Vec<(OsString, OsString)>,
     /// Where everything is kept.
@@ -78,7 +78,7 @@ pub struct Wanted {
     pub refusal: Option<Error>,
 }
 
-impl Context {
+impl Host {
     /// Reads everything. With an error comes the way to report it.
     pub fn read(manner: Manner, program: OsString) -> std::result::Result<Self, (Error, Messages)> {
         let variables: Vec<_> = std::env::vars_os().collect();
@@ -366,7 +366,7 @@ impl Context {
     }
 }
 
-impl Edge for Context {
+impl Edge for Host {
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
@@ -393,7 +393,7 @@ impl Edge for Context {
     }
 }
 
-impl Person for Context {
+impl Person for Host {
     fn given_passphrase(&self, may_ask: bool) -> Result<Option<(Secret, &'static str)>> {
         self.passphrase.get(self, may_ask)
     }

@@ -10,7 +10,7 @@ use std::os::fd::{BorrowedFd, FromRawFd, RawFd};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use zeroize::Zeroizing;
 
-use super::Context;
+use super::Host;
 use crate::error::{Error, Result, reason};
 use crate::launch::{self, Piped};
 use crate::secret::Secret;
@@ -44,10 +44,9 @@ impl Given {
     }
 
     /// The passphrase, and the name of the variable that gave it.
-    pub fn get(&self, context: &Context, may_ask: bool) -> Result<Option<(Secret, &'static str)>> {
-        if context.variable(PLAIN).is_some() {
-            context
-                .messages
+    pub fn get(&self, host: &Host, may_ask: bool) -> Result<Option<(Secret, &'static str)>> {
+        if host.variable(PLAIN).is_some() {
+            host.messages
                 .say(&format!("{PLAIN} is ignored, as every program would have it; use {COMMAND} or {FD}"));
         }
         if let Some(file) = &self.file {
@@ -59,13 +58,13 @@ impl Given {
             })?;
             return first_line(&text, FD);
         }
-        let Some(command) = context.text(COMMAND) else { return Ok(None) };
+        let Some(command) = host.text(COMMAND) else { return Ok(None) };
         let failed = |why: &str| {
             Error::new(format!("the command by {COMMAND} gives no passphrase: {why}"))
                 .hint("try it by itself: its first line is the passphrase")
         };
-        trusted::may_run(&context.home, &format!("the command by {COMMAND}"))?;
-        match launch::piped(command, context.environment(), &[], may_ask) {
+        trusted::may_run(&host.home, &format!("the command by {COMMAND}"))?;
+        match launch::piped(command, host.environment(), &[], may_ask) {
             Ok(Piped::Ended(status, output)) if status.success() => first_line(&output, COMMAND),
             Ok(Piped::Ended(status, _)) => Err(failed(&status.to_string())),
             Ok(Piped::TimedOut(limit)) => Err(failed(&format!("no end in {} s", limit.as_secs()))),

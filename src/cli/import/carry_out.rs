@@ -7,14 +7,14 @@ use crate::cli::login;
 use crate::cli::plan::say_ready;
 use crate::directory::bindings::bind;
 use crate::error::Result;
-use crate::host::Context;
+use crate::host::Host;
 use crate::import::{Accounts, Fate, WHY_NO_GRANT};
 use crate::profile::{Account, Encryption, Method, Profile, ProfileName, SignIn, StoreKind};
 use crate::store::Store;
 use crate::terminal;
 
 /// Carries it out.
-pub fn carry_out(import: &Import, context: &Context, store: &mut Store, planned: &Planned) -> Result<()> {
+pub fn carry_out(import: &Import, host: &Host, store: &mut Store, planned: &Planned) -> Result<()> {
     let to_make = planned.items.iter().filter_map(|item| match (&item.fate, &item.name, &item.accounts) {
         (Fate::Make | Fate::Replace(_), Some(name), Accounts::One(account)) => Some((item, name, account)),
         _ => None,
@@ -28,28 +28,27 @@ pub fn carry_out(import: &Import, context: &Context, store: &mut Store, planned:
         let kind = match (kept, &kept_in) {
             (Some(kept), _) if !is_store_given => kept,
             (_, Some(kind)) if *kind != StoreKind::Encrypted(Encryption::Passphrase) => kind.clone(),
-            _ => kept_in.insert(import.keeping.resolve(context, store, name, None)?).clone(),
+            _ => kept_in.insert(import.keeping.resolve(host, store, name, None)?).clone(),
         };
         let profile = profile(planned, item, (name, account), kind, before);
         if let Some(document) = item.found.what.document() {
             store.put(&profile, &document, None)?;
-            say_ready(context, &profile);
+            say_ready(host, &profile);
             continue;
         }
         store.put_signed_out(&profile)?;
         let scopes = profile.sign_in.as_ref().map_or(0, |sign_in| sign_in.scopes.len());
-        context
-            .messages
+        host.messages
             .say(&format!("profile '{name}' is made: oauth, account {account}, {scopes} scopes, signed out"));
         signed_out.push(profile);
     }
     for bound in &planned.bindings {
         if let (Fate::Make | Fate::Replace(_), Some(name)) = (&bound.fate, &bound.name) {
-            bind(&context.home, &bound.directory, name, context.messages)?;
-            context.messages.say(&format!("{} uses profile '{name}' now", context.shown(&bound.directory)));
+            bind(&host.home, &bound.directory, name, host.messages)?;
+            host.messages.say(&format!("{} uses profile '{name}' now", host.shown(&bound.directory)));
         }
     }
-    offer_sign_ins(import, context, store, signed_out)
+    offer_sign_ins(import, host, store, signed_out)
 }
 
 fn profile(
@@ -79,16 +78,11 @@ fn profile(
     }
 }
 
-fn offer_sign_ins(
-    import: &Import,
-    context: &Context,
-    store: &mut Store,
-    signed_out: Vec<Profile>,
-) -> Result<()> {
+fn offer_sign_ins(import: &Import, host: &Host, store: &mut Store, signed_out: Vec<Profile>) -> Result<()> {
     if signed_out.is_empty() {
         return Ok(());
     }
-    context.messages.say(&format!("the sign-in of {} is not copied: {WHY_NO_GRANT}", import.tool));
+    host.messages.say(&format!("the sign-in of {} is not copied: {WHY_NO_GRANT}", import.tool));
     for profile in signed_out {
         let name = profile.name.clone();
         let now = store.may_ask()
@@ -96,12 +90,12 @@ fn offer_sign_ins(
             && terminal::ask_yes(&format!("sign in to '{name}' now?"), "alchemy login")?;
         if now {
             // One that fails leaves the others, and the profile, as they are.
-            match login::again(context, store, profile, &SignInArguments::default(), false) {
+            match login::again(host, store, profile, &SignInArguments::default(), false) {
                 Ok(()) => continue,
-                Err(error) => context.messages.error(&error),
+                Err(error) => host.messages.error(&error),
             }
         }
-        context.messages.say(&format!("to sign in: alchemy login -p {name}"));
+        host.messages.say(&format!("to sign in: alchemy login -p {name}"));
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::Import;
 use super::planned::Planned;
 use crate::cli::account::account_by_id;
 use crate::error::Result;
-use crate::host::Context;
+use crate::host::Host;
 use crate::import::{Accounts, Existing, Fate, free_name};
 use crate::profile::ProfileName;
 use crate::terminal;
@@ -74,10 +74,10 @@ fn ask_name(proposed: Option<&ProfileName>, is_taken: impl Fn(&ProfileName) -> b
 }
 
 /// Asks about the directories.
-pub fn ask_bindings(context: &Context, planned: &mut Planned) -> Result<()> {
+pub fn ask_bindings(host: &Host, planned: &mut Planned) -> Result<()> {
     for bound in &mut planned.bindings {
         let (Fate::Collides(before), Some(name)) = (&bound.fate, &bound.name) else { continue };
-        let directory = context.shown(&bound.directory);
+        let directory = host.shown(&bound.directory);
         let question = format!("{directory} is bound to {before}; bind it to '{name}'?");
         bound.fate = if terminal::ask_yes(&question, CONFLICT)? {
             Fate::Replace(before.clone())

@@ -10,7 +10,7 @@ use crate::cloudflare::{Credential, accounts_of_user, identify};
 use crate::directory::bindings::Bindings;
 use crate::environment::{API_BASE_URL, BASE_URL};
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::http::Endpoint;
 use crate::import::wrangler_scopes::{Mapped, mapped};
 use crate::import::{
@@ -69,7 +69,7 @@ impl Planned {
     /// Plans it all; Cloudflare is asked, and nobody else.
     pub fn of(
         import: &Import,
-        context: &Context,
+        host: &Host,
         store: &Store,
         source: Source,
         existing: &[Existing],
@@ -77,16 +77,16 @@ impl Planned {
         let endpoint = match import.tool {
             // Its credentials exist already, and are Cloudflare's (design §7).
             super::Tool::Npm => {
-                let variables = [API_BASE_URL, BASE_URL].map(|name| (name, context.text(name)));
+                let variables = [API_BASE_URL, BASE_URL].map(|name| (name, host.text(name)));
                 let (endpoint, notes) = session::endpoint(None, &variables);
                 for note in &notes {
-                    context.messages.say(note);
+                    host.messages.say(note);
                 }
                 endpoint
             }
-            _ => context.new_endpoint()?,
+            _ => host.new_endpoint()?,
         };
-        let client = ClientArguments::default().resolve(context, None)?;
+        let client = ClientArguments::default().resolve(host, None)?;
         let can_become = source.found.iter().filter(|found| !matches!(found.what, What::Unusable(_)));
         let count = can_become.count();
         if import.profile.is_some() && import.tool != super::Tool::Env && count > 1 {
@@ -103,17 +103,17 @@ impl Planned {
         };
         let mut given = BTreeSet::new();
         for found in source.found {
-            let item = planned.item(import, context, store, found, existing, &mut given)?;
+            let item = planned.item(import, host, store, found, existing, &mut given)?;
             planned.items.push(item);
         }
-        planned.bind(context, import.on_conflict)?;
+        planned.bind(host, import.on_conflict)?;
         Ok(planned)
     }
 
     fn item(
         &self,
         import: &Import,
-        context: &Context,
+        host: &Host,
         store: &Store,
         found: Found,
         existing: &[Existing],
@@ -150,7 +150,7 @@ impl Planned {
             item.fate = fate(&item.found.what, &name, &item.accounts, existing);
             return Ok(item);
         }
-        match self.accounts(import, context, &item.found) {
+        match self.accounts(import, host, &item.found) {
             Ok((accounts, token)) => (item.accounts, item.token) = (accounts, token),
             Err(error) => return Ok(Item { fate: Fate::Left(told(&error)), ..item }),
         }
@@ -205,11 +205,11 @@ impl Planned {
     fn accounts(
         &self,
         import: &Import,
-        context: &Context,
+        host: &Host,
         found: &Found,
     ) -> Result<(Accounts, Option<TokenFacts>)> {
         let asked = import.account.as_deref().or(found.account.as_deref());
-        let notice = |text: &str| context.messages.say(text);
+        let notice = |text: &str| host.messages.say(text);
         let credential = match &found.what {
             What::Token(token) => Credential::Token(token.clone()),
             What::Key { key, email } => Credential::Key { key: key.clone(), email: email.clone() },
@@ -222,7 +222,7 @@ impl Planned {
                     return Ok((account.map_or(Accounts::Unknown, Accounts::One), None));
                 };
                 let credential = Credential::Token(access.clone());
-                let client = context.client(&self.endpoint, &credential, &notice)?;
+                let client = host.client(&self.endpoint, &credential, &notice)?;
                 let seen = match (accounts_of_user(&client), asked.and_then(AccountId::parse)) {
                     (Err(_), Some(_)) => Vec::new(),
                     (seen, _) => seen?,
@@ -243,9 +243,9 @@ impl Planned {
             })?;
             return Ok((Accounts::One(account), None));
         }
-        let client = context.client(&self.endpoint, &credential, &notice)?;
+        let client = host.client(&self.endpoint, &credential, &notice)?;
         let hint = asked.and_then(AccountId::parse);
-        let identity = identify(&client, &credential, hint.as_ref(), context.now)?;
+        let identity = identify(&client, &credential, hint.as_ref(), host.now)?;
         let accounts = match (identity.accounts.as_slice(), asked) {
             ([_, _, ..], None) => Accounts::Several(identity.accounts.clone()),
             (seen, asked) => Accounts::One(choose_account(&client, seen, identity.owner(), asked, None)?),
@@ -255,11 +255,11 @@ impl Planned {
     }
 
     /// Plans the bindings, by the names that the profiles have by now.
-    pub fn bind(&mut self, context: &Context, on_conflict: Option<OnConflict>) -> Result<()> {
+    pub fn bind(&mut self, host: &Host, on_conflict: Option<OnConflict>) -> Result<()> {
         if self.found_bindings.is_empty() {
             return Ok(());
         }
-        let there = Bindings::load(&context.home)?;
+        let there = Bindings::load(&host.home)?;
         let bound = self.found_bindings.iter().map(|found| {
             let item = self.items.iter().find(|item| item.found.name == found.name);
             bound(found, item, &there, on_conflict)

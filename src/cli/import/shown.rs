@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 
 use super::planned::{Bound, Item, Planned};
 use super::{Import, Tool};
-use crate::host::Context;
+use crate::host::Host;
 use crate::import::{Accounts, Fate};
 use crate::profile::ProfileName;
 use crate::terminal;
 
 impl Planned {
     /// What becomes of each, in columns.
-    pub fn table(&self, context: &Context, tool: Tool) -> String {
+    pub fn table(&self, host: &Host, tool: Tool) -> String {
         let rows: Vec<[String; 4]> = self.items.iter().map(row).collect();
         let heading = tool.to_string().to_uppercase();
         let mut text = terminal::table([&heading, "METHOD", "ACCOUNT", "WHAT HAPPENS"], &rows);
@@ -19,7 +19,7 @@ impl Planned {
             let rows: Vec<[String; 2]> = self
                 .bindings
                 .iter()
-                .map(|bound| [context.shown(&bound.directory), bound_happens(bound)])
+                .map(|bound| [host.shown(&bound.directory), bound_happens(bound)])
                 .collect();
             text.push('\n');
             text.push_str(&terminal::table(["DIRECTORY", "WHAT HAPPENS"], &rows));

@@ -7,7 +7,7 @@ use super::planned::Planned;
 use super::{Import, Tool};
 use crate::environment::EXPIRATION;
 use crate::error::{Error, Result};
-use crate::host::Context;
+use crate::host::Host;
 use crate::import::{Existing, Fate, Source, What, cf_vault, env, npm, same_secret, wrangler};
 use crate::profile::ProfileName;
 use crate::secret::Secret;
@@ -26,15 +26,15 @@ pub struct Variables {
 /// Finds what the tool has.
 pub fn find(
     import: &Import,
-    context: &Context,
+    host: &Host,
     store: &Store,
     existing: &[Existing],
 ) -> Result<(Source, Option<Variables>)> {
     let mut source = match import.tool {
-        Tool::Wrangler => of_wrangler(context, store)?,
-        Tool::CfVault => of_cf_vault(context, store)?,
+        Tool::Wrangler => of_wrangler(host, store)?,
+        Tool::CfVault => of_cf_vault(host, store)?,
         Tool::Npm => npm::find(store)?,
-        Tool::Env => return in_variables(import, context, existing),
+        Tool::Env => return in_variables(import, host, existing),
     };
     if !import.names.is_empty() {
         for name in &import.names {
@@ -71,30 +71,30 @@ impl Items<'_> {
     }
 }
 
-fn user_home(context: &Context) -> Result<&Path> {
-    if context.user_home().as_os_str().is_empty() {
+fn user_home(host: &Host) -> Result<&Path> {
+    if host.user_home().as_os_str().is_empty() {
         return Err(Error::new("HOME is not set, so nothing of other tools can be found").hint("set HOME"));
     }
-    Ok(context.user_home())
+    Ok(host.user_home())
 }
 
-fn of_wrangler(context: &Context, store: &Store) -> Result<Source> {
-    let config_home = context.variable("XDG_CONFIG_HOME").map(Path::new);
-    let folder = wrangler::folder(user_home(context)?, config_home);
-    context.messages.verbose(&format!("reading {}", folder.display()));
+fn of_wrangler(host: &Host, store: &Store) -> Result<Source> {
+    let config_home = host.variable("XDG_CONFIG_HOME").map(Path::new);
+    let folder = wrangler::folder(user_home(host)?, config_home);
+    host.messages.verbose(&format!("reading {}", folder.display()));
     let items = Items { store, failed: OnceCell::new() };
-    wrangler::find(&folder, context.now, &|profile| {
+    wrangler::find(&folder, host.now, &|profile| {
         items.get(&[("service", wrangler::SERVICE), ("account", profile)], None)
     })
 }
 
-fn of_cf_vault(context: &Context, store: &Store) -> Result<Source> {
+fn of_cf_vault(host: &Host, store: &Store) -> Result<Source> {
     const PASSPHRASE: &str = "CF_VAULT_FILE_PASSPHRASE";
-    let folder = |name: &str| context.variable(name).map(Path::new);
-    let places = cf_vault::places(user_home(context)?, folder("XDG_CONFIG_HOME"), folder("XDG_DATA_HOME"));
+    let folder = |name: &str| host.variable(name).map(Path::new);
+    let places = cf_vault::places(user_home(host)?, folder("XDG_CONFIG_HOME"), folder("XDG_DATA_HOME"));
     let asked = OnceCell::new();
     let passphrase = || -> Result<Secret, String> {
-        let ask = || match context.text(PASSPHRASE) {
+        let ask = || match host.text(PASSPHRASE) {
             Some(passphrase) => Ok(Secret::from(passphrase.to_owned())),
             None => terminal::ask_secret("the passphrase of cf-vault's files:", PASSPHRASE)
                 .map_err(|error| super::planned::told(&error)),
@@ -103,20 +103,16 @@ fn of_cf_vault(context: &Context, store: &Store) -> Result<Source> {
     };
     let items = Items { store, failed: OnceCell::new() };
     let item = |key: &str| items.get(&[(cf_vault::ATTRIBUTE, key)], Some(cf_vault::COLLECTION));
-    let backend = context.text("CF_VAULT_BACKEND");
+    let backend = host.text("CF_VAULT_BACKEND");
     cf_vault::find(&places, &cf_vault::Access { backend, item: &item, passphrase: &passphrase })
 }
 
-fn in_variables(
-    import: &Import,
-    context: &Context,
-    existing: &[Existing],
-) -> Result<(Source, Option<Variables>)> {
+fn in_variables(import: &Import, host: &Host, existing: &[Existing]) -> Result<(Source, Option<Variables>)> {
     let (variables, file) = if let Some(path) = &import.file {
         let (variables, lines) = env::of_file(path)?;
         (variables, Some((path.clone(), lines)))
     } else {
-        let value = |name| Some((name, Secret::from(context.text(name)?.to_owned())));
+        let value = |name| Some((name, Secret::from(host.text(name)?.to_owned())));
         (env::names().filter_map(value).collect(), None)
     };
     let is_new = |what: &What| what.document().is_some() && same_secret(what, existing, &|_| true).is_none();
@@ -128,7 +124,7 @@ fn in_variables(
         };
         return Err(Error::new(format!("no credential for cloudflare is in {place}")).hint(hint));
     }
-    if file.is_none() && context.variable(EXPIRATION).is_some() {
+    if file.is_none() && host.variable(EXPIRATION).is_some() {
         for found in found.found.iter_mut().filter(|found| is_new(&found.what)) {
             let why = "alchemy itself has put it into the environment, and it runs out";
             found.what = What::Unusable(why.to_owned());
@@ -149,7 +145,7 @@ fn in_variables(
 
 impl Variables {
     /// Says how to be rid of them: they would go before the profile elsewhere.
-    pub fn say(&self, context: &Context, planned: &Planned) {
+    pub fn say(&self, host: &Host, planned: &Planned) {
         let is_here = |fate: &Fate| matches!(fate, Fate::Make | Fate::Replace(_) | Fate::There(_));
         if !planned.items.iter().any(|item| is_here(&item.fate)) {
             return;
@@ -173,6 +169,6 @@ impl Variables {
                 self.held_by.join(" ")
             ),
         };
-        context.messages.say(&text);
+        host.messages.say(&text);
     }
 }

@@ -123,7 +123,7 @@ impl Activation {
         let mut target = target(choice, &profile, session.as_ref());
         let life = shell.life.filter(|life| {
             let holds = shell.has_secret && active == shell.own && target.active == active;
-            holds && life.until > host.now.as_second() && life.account == profile.account.id.as_str()
+            holds && life.until > host.started.as_second() && life.account == profile.account.id.as_str()
         });
         let account = profile.account.id.to_string();
         let life_of = |session: &Session| Some(SecretLife { until: session.expires?.as_second(), account });
@@ -163,10 +163,10 @@ impl Activation {
         let (true, Some(expires), Some(name)) = (is_direnvs, expires, name) else { return Ok(()) };
         let asked = asked_life(host, &MinTtl::default())?;
         self.until = Some(earlier(expires, asked));
-        if self.until > Some(host.now) {
+        if self.until > Some(host.started) {
             return Ok(());
         }
-        self.until = Some(later(host.now, SOON));
+        self.until = Some(later(host.started, SOON));
         let store = host.store(false)?;
         if let Some(profile) = store.get(&name)?.filter(|profile| !profile.confirm) {
             self.session(host, &store, &profile, "")?;
@@ -190,7 +190,7 @@ impl Activation {
         if active.is_empty() {
             self.remarks.extend(notes); // else the variables are ours
         }
-        let now = host.now;
+        let now = host.started;
         Ok(match sources.ask(host, self.is_offline) {
             Outcome::Session(session) => {
                 if session.grant {

@@ -160,7 +160,7 @@ impl Chosen {
                     }
                     session => session,
                 }?;
-                if session.expires.is_some_and(|expires| expires <= host.now) && !session.grant {
+                if session.expires.is_some_and(|expires| expires <= host.started) && !session.grant {
                     host.messages.say(&format!(
                         "the API token of profile '{}' expired, as far as is known; give it a new one: \
                          alchemy configure -p {}",

@@ -273,7 +273,7 @@ impl Configure {
         let notice = |text: &str| host.messages.say(text);
         let client = host.client(endpoint, credential, &notice)?;
         let hint = self.account.as_deref().and_then(AccountId::parse);
-        let identity = identify(&client, credential, hint.as_ref(), host.now)?;
+        let identity = identify(&client, credential, hint.as_ref(), host.started)?;
         let (asked, before) = (self.account.as_deref(), before.map(|before| &before.account));
         let mut account = choose_account(&client, &identity.accounts, identity.owner(), asked, before)?;
         if let Some(name) = &self.account_name {

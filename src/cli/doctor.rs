@@ -59,7 +59,7 @@ impl Doctor {
             home: &host.home,
             user_home: host.user_home(),
             uid: host.uid,
-            now: host.now,
+            now: host.started,
             variables: &host.variables,
             directory: &host.directory,
             shown: &shown,

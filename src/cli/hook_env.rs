@@ -136,7 +136,7 @@ impl HookEnv {
             generation,
             pin: pin.map_or_else(Watched::default, |pin| watched(&pin.path, Some(pin.bytes.clone()))),
             until,
-            now: host.now.as_second(),
+            now: host.started.as_second(),
             told: told.to_string(),
             bound: bound(host),
             ..step.state

@@ -31,7 +31,7 @@ impl List {
         };
         if self.json {
             let profiles: Vec<Value> =
-                listed.iter().map(|l| as_json(&store, l, is_current(l), host.now)).collect();
+                listed.iter().map(|l| as_json(&store, l, is_current(l), host.started)).collect();
             return terminal::print_json(&profiles.into());
         }
         if listed.is_empty() {
@@ -51,7 +51,7 @@ impl List {
                         p.account.id.to_string(),
                         if l.shadowed { format!("{} (hidden)", p.store) } else { p.store.to_string() },
                         p.sign_in.as_ref().map_or_else(String::new, |s| s.scopes.len().to_string()),
-                        Life::of(&store, p).in_words(host.now),
+                        Life::of(&store, p).in_words(host.started),
                     ],
                     Err(error) => {
                         let mut row = <[String; 8]>::default();

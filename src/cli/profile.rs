@@ -82,7 +82,7 @@ impl Show {
         let life = Life::of(&store, &profile);
         if self.json {
             let mut value = describe(&profile);
-            life.add_to(&mut value, host.now);
+            life.add_to(&mut value, host.started);
             return terminal::print_json(&value);
         }
         let mut lines = vec![
@@ -103,7 +103,7 @@ impl Show {
             lines.push(("scopes", sign_in.scopes.join(" ")));
         }
         if profile.token.is_some() || profile.sign_in.is_some() {
-            lines.push(("expires", life.in_words(host.now)));
+            lines.push(("expires", life.in_words(host.started)));
         }
         if !profile.also.is_empty() {
             lines.push(("also", profile.also.join(", ")));
@@ -189,7 +189,7 @@ fn verified(host: &Host, store: &mut Store, selection: &Selection, account: &str
     let notice = |text: &str| host.messages.say(text);
     let client = host.client(&session.endpoint, &session.credential, &notice)?;
     let asked = AccountId::parse(account);
-    let identity = identify(&client, &session.credential, asked.as_ref(), host.now)?;
+    let identity = identify(&client, &session.credential, asked.as_ref(), host.started)?;
     choose_account(&client, &identity.accounts, identity.owner(), Some(account), None)
 }
 

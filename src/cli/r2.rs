@@ -111,7 +111,7 @@ fn ask(
     let notice = |text: &str| host.messages.say(text);
     let client = host.client(&session.endpoint, &session.credential, &notice)?;
     let (_, status) = owner_of(&client, token, session.account.as_ref().map(|account| &account.id))?;
-    usable(&status, host.now)?;
+    usable(&status, host.started)?;
     let facts = TokenFacts { id: status.id, expires: status.expires_on };
     if let Chosen::Profile(profile, _) = chosen {
         keep_facts(host, store, profile, &facts);

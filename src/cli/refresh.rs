@@ -51,7 +51,7 @@ impl Refresh {
         if self.json {
             return terminal::print_json(&json!({ "profile": name, "expires": session.expires }));
         }
-        let life = session.expires.map(|at| terminal::expiry(at, host.now, true)).unwrap_or_default();
+        let life = session.expires.map(|at| terminal::expiry(at, host.started, true)).unwrap_or_default();
         host.messages.say(&format!("profile '{name}' has a new access token, which expires {life}"));
         Ok(())
     }

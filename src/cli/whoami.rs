@@ -34,11 +34,11 @@ impl Whoami {
         let notice = |text: &str| host.messages.say(text);
         let client = host.client(&session.endpoint, &session.credential, &notice)?;
         let pinned = session.account.as_ref().map(|account| &account.id);
-        let identity = identify(&client, &session.credential, pinned, host.now)?;
+        let identity = identify(&client, &session.credential, pinned, host.started)?;
         if self.json {
-            terminal::print_json(&as_json(&chosen, &session, &identity, host.now))
+            terminal::print_json(&as_json(&chosen, &session, &identity, host.started))
         } else {
-            terminal::print(&as_text(&chosen, &session, &identity, host.now))
+            terminal::print(&as_text(&chosen, &session, &identity, host.started))
         }
     }
 }

@@ -60,7 +60,7 @@ pub struct Host {
     /// The name by which this program was called.
     pub program: OsString,
     /// The time at which the process started.
-    pub now: Timestamp,
+    pub started: Timestamp,
     /// The user's id.
     pub uid: u32,
     user_home: PathBuf,
@@ -106,7 +106,7 @@ impl Host {
         trusted::act_as_owner_of(home.root());
         // It may be gone; then relative paths fail by themselves.
         let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-        let (now, uid) = (Timestamp::now(), nix::unistd::getuid().as_raw());
+        let (started, uid) = (Timestamp::now(), nix::unistd::getuid().as_raw());
         let (here, noted) = (OnceCell::new(), Cell::new(false));
         Ok(Self {
             variables,
@@ -114,7 +114,7 @@ impl Host {
             messages,
             directory,
             program,
-            now,
+            started,
             uid,
             user_home,
             is_homeless,

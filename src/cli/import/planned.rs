@@ -245,7 +245,7 @@ impl Planned {
         }
         let client = host.client(&self.endpoint, &credential, &notice)?;
         let hint = asked.and_then(AccountId::parse);
-        let identity = identify(&client, &credential, hint.as_ref(), host.now)?;
+        let identity = identify(&client, &credential, hint.as_ref(), host.started)?;
         let accounts = match (identity.accounts.as_slice(), asked) {
             ([_, _, ..], None) => Accounts::Several(identity.accounts.clone()),
             (seen, asked) => Accounts::One(choose_account(&client, seen, identity.owner(), asked, None)?),

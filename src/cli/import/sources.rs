@@ -83,7 +83,7 @@ fn of_wrangler(host: &Host, store: &Store) -> Result<Source> {
     let folder = wrangler::folder(user_home(host)?, config_home);
     host.messages.verbose(&format!("reading {}", folder.display()));
     let items = Items { store, failed: OnceCell::new() };
-    wrangler::find(&folder, host.now, &|profile| {
+    wrangler::find(&folder, host.started, &|profile| {
         items.get(&[("service", wrangler::SERVICE), ("account", profile)], None)
     })
 }

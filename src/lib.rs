@@ -49,6 +49,7 @@ pub mod import;
 pub mod launch;
 pub mod oauth;
 pub mod profile;
+pub mod release;
 pub mod secret;
 pub mod session;
 pub mod shell;

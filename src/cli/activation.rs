@@ -14,8 +14,10 @@ use crate::environment::{
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::profile::{AccountId, Profile, ProfileName};
+use crate::release::selector::Selector;
 use crate::session::Session;
 use crate::store::Store;
+use crate::store::settings::{Export, HOOK_EXPORT, Settings};
 use crate::transition::Target;
 
 /// When to look again after a failure that may pass, and for a session that was not there in time: that it was
@@ -72,12 +74,12 @@ pub struct HookState<'a> {
 
 impl Activation {
     /// What the shell is to have. `is_offline`: only what is stored counts.
-    pub fn of(host: &Host, shell: HookState, is_offline: bool) -> Self {
+    pub fn of(selector: &Selector, shell: HookState, is_offline: bool) -> Self {
         let mut this = Self { is_offline, ..Self::default() };
         if shell.active != shell.own {
-            (this.also, this.account) = Self::inherited(host, shell.active);
+            (this.also, this.account) = Self::inherited(selector.host, shell.active);
         }
-        if let Err(error) = this.look(host, shell) {
+        if let Err(error) = this.look(selector, shell) {
             this.target = None;
             this.remark(&error);
         }
@@ -90,31 +92,32 @@ impl Activation {
             .map_or_else(Default::default, |profile| (profile.also, Some(profile.account.id)))
     }
 
-    fn look(&mut self, host: &Host, shell: HookState) -> Result<()> {
+    fn look(&mut self, selector: &Selector, shell: HookState) -> Result<()> {
+        let host = selector.host;
         let active = shell.active;
-        let here = host.look()?;
+        let here = selector.look()?;
         self.remarks.extend(here.notes.iter().cloned());
         here.sound()?;
         if let Some(ask) = here.asks.as_ref().filter(|ask| !ask.denied) {
-            self.remarks.push(host.request(here, ask));
+            self.remarks.push(selector.request(here, ask));
         }
         let choice = here.choice.as_ref();
-        if host.names_profile() {
-            self.say_outranked(host, choice);
+        if selector.names_profile() {
+            self.say_outranked(selector, choice);
             return self.look_after_direnv(host);
         }
         let Some(choice) = choice else { return self.look_after_direnv(host) };
-        if has_loaded(host, choice, shell) {
+        if has_loaded(selector, choice, shell) {
             return self.look_after_direnv(host);
         }
         let store = host.store(false)?;
-        let selection = host.selection(choice);
+        let selection = selector.selection(choice);
         let profile = store.find(&selection)?;
         let chosen = Chosen::Profile(Box::new(profile.clone()), selection);
-        guard::account(host, &store, &chosen, None)?;
+        guard::account(selector, &store, &chosen, None)?;
 
         self.shown = format!("{} ({})", profile.name, profile.account.short());
-        let session = if profile.confirm || host.hook_exports_names()? {
+        let session = if profile.confirm || hook_exports_names(host)? {
             None
         } else {
             self.session(host, &store, &profile, active)?
@@ -139,7 +142,8 @@ impl Activation {
     }
 
     /// Says that a variable of the person's goes before the directory, unless it came with a credential.
-    fn say_outranked(&mut self, host: &Host, choice: Option<&Choice>) {
+    fn say_outranked(&mut self, selector: &Selector, choice: Option<&Choice>) {
+        let host = selector.host;
         let has_credential = [API_TOKEN, API_KEY].into_iter().any(|name| host.variable(name).is_some());
         let is_direnvs = host.variable("DIRENV_DIR").is_some();
         let name = host.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
@@ -148,7 +152,7 @@ impl Activation {
             self.remarks.push(format!(
                 "'{}' ({}) is not activated: {} names another profile",
                 choice.name,
-                host.selection(choice).reason,
+                selector.selection(choice).reason,
                 if host.variable("CLOUDFLARE_PROFILE").is_some() { "CLOUDFLARE_PROFILE" } else { PROFILE },
             ));
         }
@@ -224,6 +228,15 @@ impl Activation {
     }
 }
 
+/// True if a shell's hook exports no secret.
+fn hook_exports_names(host: &Host) -> Result<bool> {
+    let export = match host.text(HOOK_EXPORT) {
+        Some(text) => Export::parse(text, HOOK_EXPORT)?,
+        None => Settings::load(&host.home)?.export,
+    };
+    Ok(export == Export::Profile)
+}
+
 /// Where else the token of a profile stands that another shell has made active.
 fn profile_of(host: &Host, active: &str) -> Option<Profile> {
     let name = ProfileName::parse(active.rsplit_once(':')?.1).ok()?;
@@ -232,9 +245,10 @@ fn profile_of(host: &Host, active: &str) -> Option<Profile> {
 
 /// Whether direnv has put the choice into the environment already, by `use alchemy`. A hook that cannot take away
 /// what it has set keeps out of direnv's way altogether.
-fn has_loaded(host: &Host, choice: &Choice, shell: HookState) -> bool {
-    let Some(mark) = host.mark().filter(ActiveMark::is_direnvs) else { return false };
-    let is_of_here = mark.profile == choice.name.as_str() && host.directory.starts_with(&mark.directory);
+fn has_loaded(selector: &Selector, choice: &Choice, shell: HookState) -> bool {
+    let Some(mark) = selector.mark().filter(ActiveMark::is_direnvs) else { return false };
+    let is_of_here =
+        mark.profile == choice.name.as_str() && selector.host.directory.starts_with(&mark.directory);
     choice.how == How::Envrc || is_of_here || !shell.is_lifted
 }
 

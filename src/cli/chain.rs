@@ -8,9 +8,9 @@ use crate::directory::mark::ENVRC;
 use crate::directory::trust::Trust;
 use crate::directory::{Choice, Says, pin, walk};
 use crate::error::Result;
-use crate::host::{Host, Wanted};
 use crate::profile::selection::Reason;
 use crate::profile::{Account, AccountId, ProfileName};
+use crate::release::selector::{Selector, Wanted};
 use crate::terminal;
 
 /// Something that may select a profile, or guard an account.
@@ -24,14 +24,15 @@ struct Candidate {
 }
 
 /// Shows which profile applies in the working directory: with `-v` all candidates, too.
-pub fn show(host: &Host, json: bool) -> Result<()> {
+pub fn show(selector: &Selector, json: bool) -> Result<()> {
+    let host = selector.host;
     let store = host.store(false)?;
-    let chain = chain(host)?;
+    let chain = chain(selector)?;
     if host.messages.is_verbose() && !json {
         terminal::print(&format!("{}\n", as_table(&chain)))?;
     }
-    let Wanted { selection, refusal } = host.wanted(None)?;
-    let guard = host.here()?.guard.as_ref();
+    let Wanted { selection, refusal } = selector.wanted(None)?;
+    let guard = selector.here()?.guard.as_ref();
     let profile = store.get(&selection.name)?;
     let account = profile.as_ref().map(|profile| &profile.account);
     if json {
@@ -70,8 +71,9 @@ pub fn show(host: &Host, json: bool) -> Result<()> {
     terminal::print(&terminal::fields(&lines))
 }
 
-fn chain(host: &Host) -> Result<Vec<Candidate>> {
-    let of_variables = host.with_named(None, |named| {
+fn chain(selector: &Selector) -> Result<Vec<Candidate>> {
+    let host = selector.host;
+    let of_variables = selector.with_named(None, |named| {
         let variables = [
             ("CLOUDFLARE_PROFILE", named.cloudflare_profile, false),
             ("ALCHEMY_PROFILE", named.alchemy_profile, named.is_from_directory()),
@@ -85,7 +87,7 @@ fn chain(host: &Host) -> Result<Vec<Candidate>> {
         })
     });
     let mut chain = Vec::new();
-    let mut loaded = host.loaded();
+    let mut loaded = selector.loaded();
     let of_direnv = |Choice { name, at, .. }: Choice| Candidate {
         source: host.shown(&at.join(ENVRC)),
         profile: Some(name.to_string()),

@@ -11,10 +11,11 @@ use crate::clients::hazards::Given;
 use crate::cloudflare::Credential;
 use crate::environment::{ACCOUNT_ID, ACTIVE, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL, PROFILE};
 use crate::error::{Error, Result};
-use crate::host::{Host, Wanted};
+use crate::host::Host;
 use crate::http::Endpoint;
 use crate::profile::selection::{Reason, Selection};
 use crate::profile::{Account, Method, Profile, ProfileName};
+use crate::release::selector::{Selector, Wanted};
 use crate::secret::Secret;
 use crate::session::{Gate, MIN_TTL, Session, Source, endpoint};
 use crate::store::Store;
@@ -30,8 +31,9 @@ pub enum Chosen {
 impl Chosen {
     /// Which credential applies: the selected profile's, or, when it does not exist and the rule for CI
     /// allows it, the environment's.
-    pub fn of(host: &Host, store: &Store, argument: Option<&str>) -> Result<Self> {
-        let Wanted { selection, refusal } = host.wanted(argument)?;
+    pub fn of(selector: &Selector, store: &Store, argument: Option<&str>) -> Result<Self> {
+        let host = selector.host;
+        let Wanted { selection, refusal } = selector.wanted(argument)?;
         let unknown = match (refusal, store.find(&selection)) {
             (None, Ok(profile)) => return Ok(Self::Profile(Box::new(profile), selection)),
             (Some(refusal), _) => refusal,
@@ -62,10 +64,15 @@ impl Chosen {
 
     /// The same for a command of a person's: who wants to `pick` the profile is asked, and so is who has named
     /// none, where nothing else gives a credential.
-    pub fn of_or_picked(host: &Host, store: &Store, argument: Option<&str>, pick: Pick) -> Result<Self> {
+    pub fn of_or_picked(
+        selector: &Selector,
+        store: &Store,
+        argument: Option<&str>,
+        pick: Pick,
+    ) -> Result<Self> {
         if !pick.pick {
-            match Self::of(host, store, argument) {
-                Err(error) if argument.is_some() || !is_open(host, store)? => return Err(error),
+            match Self::of(selector, store, argument) {
+                Err(error) if argument.is_some() || !is_open(selector, store)? => return Err(error),
                 Ok(chosen) => return Ok(chosen),
                 Err(_) => {}
             }
@@ -73,7 +80,7 @@ impl Chosen {
             return Err(Error::usage("--pick asks for the profile, and the command line names one")
                 .hint("leave one of them out"));
         }
-        let (profile, selection) = picked(host, store)?;
+        let (profile, selection) = picked(selector, store)?;
         Ok(Self::Profile(Box::new(profile), selection))
     }
 
@@ -84,15 +91,15 @@ impl Chosen {
     /// When a pin file guards another account: before the credential is read. Those of a session.
     pub fn release(
         &self,
-        host: &Host,
+        selector: &Selector,
         store: &mut Store,
         account: Option<Account>,
         min_ttl: &MinTtl,
         gate: Gate,
     ) -> Result<Session> {
-        host.here()?;
-        let account = guard::account(host, store, self, account)?;
-        self.session(host, store, account, min_ttl, gate)
+        selector.here()?;
+        let account = guard::account(selector, store, self, account)?;
+        self.session(selector.host, store, account, min_ttl, gate)
     }
 
     /// Further variables that repeat the token, as they are kept with the profile.
@@ -151,7 +158,7 @@ impl Chosen {
                 let endpoint = existing_endpoint(host, profile);
                 let session = |store: &Store, profile: &Profile, min_ttl, gate| {
                     let (endpoint, account) = (endpoint.clone(), account.clone());
-                    Source { store, profile, endpoint, account, min_ttl, gate, edge: host }.session()
+                    Source { store, profile, endpoint, account, min_ttl, gate, host }.session()
                 };
                 let session = match session(store, profile, min_ttl, gate) {
                     Err(error) if offer(host, store, profile, &error)? => {

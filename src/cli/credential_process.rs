@@ -11,6 +11,8 @@ use crate::cloudflare::Credential;
 use crate::error::Result;
 use crate::host::Host;
 use crate::profile::Method;
+use crate::release::gate::outward_gate;
+use crate::release::selector::Selector;
 use crate::session::Session;
 use crate::terminal;
 
@@ -42,9 +44,15 @@ impl CredentialProcess {
         let account = self.account.as_deref().map(account_by_id).transpose()?;
         // Started by another program, without a person: the keyring must not ask.
         let mut store = host.store(false)?;
-        let chosen = Chosen::of(host, &store, self.profile.get())?;
-        let session =
-            chosen.release(host, &mut store, account, &self.min_ttl, host.gate(self.consent.yes))?;
+        let selector = Selector::of(host);
+        let chosen = Chosen::of(&selector, &store, self.profile.get())?;
+        let session = chosen.release(
+            &selector,
+            &mut store,
+            account,
+            &self.min_ttl,
+            outward_gate(host, self.consent.yes),
+        )?;
         let fields = match self.format {
             Document::Cloudflare => cloudflare(&session),
             Document::Aws => aws(&Keys::of(host, &mut store, &chosen, &session)?),

@@ -11,6 +11,7 @@ use crate::environment::{ACTIVE, Changes, Value, changes};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::profile::selection::{Reason, Selection};
+use crate::release::selector::Selector;
 use crate::session::Gate;
 use crate::shell::hook::{Shell, word};
 use crate::shell::{Format, render};
@@ -22,12 +23,13 @@ pub fn run(host: &Host, profile: Option<&str>, profile_only: bool) -> Result<()>
     let mut watched = vec![host.home.config(), host.home.bindings(), host.home.trust()];
     // Each of them could select or guard, also one that is not there yet.
     watched.extend(host.directory.ancestors().map(|at| at.join(pin::NAME)));
-    let wanted = host.select(profile);
+    let selector = Selector::of(host);
+    let wanted = selector.select(profile);
     if let Ok(selection) = &wanted {
         watched.insert(0, host.home.stamp(&selection.name));
     }
     terminal::print(&watch(&watched))?;
-    let changes = wanted.and_then(|selection| load(host, profile, &selection, profile_only));
+    let changes = wanted.and_then(|selection| load(&selector, profile, &selection, profile_only));
     // direnv shows what it is told, and wants one line.
     let changes = changes.map_err(|error| match error.next_step() {
         Some(hint) => Error::of(error.kind(), format!("{error}; {hint}")),
@@ -62,24 +64,25 @@ pub fn is_about_to_unload(host: &Host) -> bool {
 
 /// What to set; nothing where the hook of the shell sets it, which puts back what was there, too.
 fn load(
-    host: &Host,
+    selector: &Selector,
     argument: Option<&str>,
     selection: &Selection,
     profile_only: bool,
 ) -> Result<Option<Changes>> {
+    let host = selector.host;
     let mut store = host.store(false)?;
     let active = host.text(ACTIVE).and_then(|active| active.rsplit_once(':'));
-    let choice = host.look()?.choice.as_ref();
+    let choice = selector.look()?.choice.as_ref();
     if active.is_some_and(|(_, profile)| profile == selection.name.as_str())
         && choice.is_some_and(|choice| choice.name == selection.name)
     {
         return Ok(None);
     }
-    let chosen = Chosen::of(host, &store, argument)?;
+    let chosen = Chosen::of(selector, &store, argument)?;
     let mark = mark(host, selection);
     if profile_only {
-        host.here()?;
-        guard::account(host, &store, &chosen, None)?;
+        selector.here()?;
+        guard::account(selector, &store, &chosen, None)?;
         let Chosen::Profile(profile, _) = &chosen else { return Ok(None) };
         let set = named(profile).into_iter().map(|(name, value)| (name, Value::Plain(value)));
         // The other variable would go before the name.
@@ -89,7 +92,7 @@ fn load(
         )));
     }
     // Nobody can be asked here, whether this direnv says that it is one (DIRENV_IN_ENVRC) or is too old for that.
-    let session = chosen.release(host, &mut store, None, &MinTtl::default(), Gate::Closed)?;
+    let session = chosen.release(selector, &mut store, None, &MinTtl::default(), Gate::Closed)?;
     guard::warn_of_wrangler(host, session.account.as_ref());
     let Changes { set, unset } = changes(&session, chosen.also());
     Ok(Some(marked(Changes { set, unset: without_our_own(unset) }, mark)))

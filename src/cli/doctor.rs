@@ -25,7 +25,7 @@ use crate::http::probe::probe;
 use crate::launch;
 use crate::profile::selection::select;
 use crate::profile::{Profile, ProfileName, StoreKind};
-use crate::session::Edge;
+use crate::release::selector::Selector;
 use crate::shell::hook::Shell;
 use crate::store::keyring::{Keyring, Params, Unlock};
 use crate::store::settings::{Export, HOOK_EXPORT};
@@ -118,9 +118,10 @@ impl Examined {
         let binary = this_binary();
         let keyring = ask_keyring(host);
         let profiles = look_at_profiles(host, keyring.answer.is_ok());
-        let here = host.look();
+        let selector = Selector::of(host);
+        let here = selector.look();
         let known: &[Looked] = profiles.as_deref().unwrap_or_default();
-        let selected = selected(host, here.as_ref().ok().copied(), known);
+        let selected = selected(&selector, here.as_ref().ok().copied(), known);
         let exists = |name: &str| profiles.is_err() || known.iter().any(|looked| looked.listed.name == name);
         let hooks = hooks(host);
         let asked = match asked {
@@ -279,8 +280,8 @@ fn changed(store: &Store, profile: &Profile) -> Option<Timestamp> {
 }
 
 /// The profile that applies in the working directory, as far as nothing is wrong with that.
-fn selected<'a>(host: &Host, here: Option<&Here>, known: &'a [Looked]) -> Option<&'a Profile> {
-    let by_name = host.with_named(None, select).ok()?.map(|selection| selection.name);
+fn selected<'a>(selector: &Selector, here: Option<&Here>, known: &'a [Looked]) -> Option<&'a Profile> {
+    let by_name = selector.with_named(None, select).ok()?.map(|selection| selection.name);
     let name = by_name.or_else(|| here?.choice.as_ref().map(|choice| choice.name.clone()));
     let name = name.unwrap_or_else(ProfileName::default);
     let profiles = known.iter().filter(|looked| !looked.listed.shadowed);

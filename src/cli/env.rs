@@ -8,6 +8,8 @@ use super::{Consent, MinTtl, ProfileArgument, guard};
 use crate::environment::{Changes, Value, changes, may_repeat, removal};
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::release::gate::outward_gate;
+use crate::release::selector::Selector;
 use crate::shell::{Format, render};
 use crate::terminal;
 
@@ -48,10 +50,16 @@ impl Env {
         }
         let account = self.account.as_deref().map(account_by_id).transpose()?;
         let mut store = host.store(true)?;
-        let chosen = Chosen::of(host, &store, self.profile.get())?;
+        let selector = Selector::of(host);
+        let chosen = Chosen::of(&selector, &store, self.profile.get())?;
         also.extend_from_slice(chosen.also());
-        let session =
-            chosen.release(host, &mut store, account, &self.min_ttl, host.gate(self.consent.yes))?;
+        let session = chosen.release(
+            &selector,
+            &mut store,
+            account,
+            &self.min_ttl,
+            outward_gate(host, self.consent.yes),
+        )?;
         guard::warn_of_wrangler(host, session.account.as_ref());
         let changes = changes(&session, &also).without(&inherited_also(host, &store));
         let masked = terminal::stdout_is_terminal() && !self.reveal;
@@ -75,7 +83,7 @@ impl Env {
 fn kept_also(host: &Host, argument: Option<&str>) -> Vec<String> {
     let kept = || {
         let store = host.store(false).ok()?;
-        let profile = store.get(&host.select(argument).ok()?.name).ok()??;
+        let profile = store.get(&Selector::of(host).select(argument).ok()?.name).ok()??;
         Some([profile.also, inherited_also(host, &store)].concat())
     };
     let mut names = kept().unwrap_or_default();

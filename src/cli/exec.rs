@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::launch;
 use crate::profile::ProfileName;
+use crate::release::selector::Selector;
 use crate::store::Store;
 
 /// Run a command with a profile's credential; without a command, a subshell
@@ -46,7 +47,8 @@ impl Exec {
     pub fn run(self, host: &Host) -> Result<()> {
         let mut store = host.store(true)?;
         let profile = self.profile.as_deref().map(OsStr::to_string_lossy);
-        let chosen = Chosen::of_or_picked(host, &store, profile.as_deref(), self.pick)
+        let selector = Selector::of(host);
+        let chosen = Chosen::of_or_picked(&selector, &store, profile.as_deref(), self.pick)
             .map_err(|error| self.forgotten_profile(host, &store).unwrap_or(error))?;
 
         let subshell = self.command.is_empty();
@@ -56,7 +58,7 @@ impl Exec {
         let program = launch::find(&arguments[0], path, &host.directory)?;
 
         let (session, mut changes) = self.handover.of(
-            host,
+            &selector,
             &mut store,
             &chosen,
             &Receiver { command, blank_key: false, client: None },

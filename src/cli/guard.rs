@@ -13,6 +13,7 @@ use crate::environment::ACCOUNT_ID;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::profile::{Account, AccountId};
+use crate::release::selector::Selector;
 use crate::store::Store;
 use crate::store::settings::Settings;
 
@@ -22,12 +23,12 @@ use crate::store::settings::Settings;
 /// # Errors
 /// When it is another one, with the ways on.
 pub fn account(
-    host: &Host,
+    selector: &Selector,
     store: &Store,
     chosen: &Chosen,
     asked: Option<Account>,
 ) -> Result<Option<Account>> {
-    within(host, store, chosen, asked, host.look()?.sound()?.guard.as_ref())
+    within(selector.host, store, chosen, asked, selector.look()?.sound()?.guard.as_ref())
 }
 
 /// The same for the folders that the words of a command lead to. A path among them that need not mean anything counts

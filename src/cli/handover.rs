@@ -12,7 +12,8 @@ use crate::clients::hazards::Client;
 use crate::clients::leads::Leads;
 use crate::environment::{Changes, Value, changes};
 use crate::error::Result;
-use crate::host::Host;
+use crate::release::gate::outward_gate;
+use crate::release::selector::Selector;
 use crate::session::{CONFIRM, Session};
 use crate::store::Store;
 
@@ -48,18 +49,20 @@ impl Handover {
     /// Where that is settled to be one, and those of [`Chosen::release`].
     pub fn of(
         &self,
-        host: &Host,
+        selector: &Selector,
         store: &mut Store,
         chosen: &Chosen,
         receiver: &Receiver,
         also: &[String],
     ) -> Result<(Session, Changes)> {
+        let host = selector.host;
         let account = self.account.as_deref().map(account_by_id).transpose()?;
         let leads = Leads::of(receiver.command, &host.directory, host.user_home());
         let strict = self.strictness.given();
         let account = guard::folders(host, store, chosen, account, &leads, strict)?;
         guard::hazards(host, chosen, account.as_ref(), receiver, &leads, strict)?;
-        let session = chosen.release(host, store, account, &self.min_ttl, host.gate(self.consent.yes))?;
+        let session =
+            chosen.release(selector, store, account, &self.min_ttl, outward_gate(host, self.consent.yes))?;
         guard::warn_of_other_account(host, store, session.account.as_ref());
         let also = [also, chosen.also()].concat();
         let mut changes = changes(&session, &also).without(&inherited_also(host, store));

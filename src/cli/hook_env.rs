@@ -19,6 +19,7 @@ use crate::environment::ACTIVE;
 use crate::error::Result;
 use crate::host::Host;
 use crate::profile::AccountId;
+use crate::release::selector::Selector;
 use crate::shell::hook::{State, Step, Watched, render};
 use crate::store::generation;
 use crate::terminal;
@@ -81,6 +82,7 @@ impl HookEnv {
             let found = host.variables.iter().find(|(key, _)| key == name);
             found.map(|(_, value)| value.to_string_lossy().into_owned())
         };
+        let selector = Selector::of(host);
         let (step, told, until) = if self.leave {
             let active = self.found.as_deref().unwrap_or_default();
             let (also, account) = Activation::inherited(host, active);
@@ -102,7 +104,7 @@ impl HookEnv {
                 life: before.life.as_ref(),
                 is_lifted,
             };
-            let mut activation = Activation::of(host, state, self.offline);
+            let mut activation = Activation::of(&selector, state, self.offline);
             let mut told = Told { waits, ..Told::of(&activation, &before) };
             match told.line(&before, &activation, active) {
                 Some(_) if self.silent => {
@@ -118,7 +120,7 @@ impl HookEnv {
                 active,
                 visibility: if is_lifted {
                     Visibility::Lifted
-                } else if is_direnvs || host.names_profile() {
+                } else if is_direnvs || selector.names_profile() {
                     Visibility::Covered
                 } else {
                     Visibility::Whole
@@ -131,7 +133,7 @@ impl HookEnv {
             let until = activation.until.map(|until| until.as_second().saturating_add(1));
             (transition::step(activation.target.as_ref(), now, &get), told, until)
         };
-        let pin = host.look().ok().and_then(|here| here.pin.as_ref());
+        let pin = selector.look().ok().and_then(|here| here.pin.as_ref());
         let state = State {
             generation,
             pin: pin.map_or_else(Watched::default, |pin| watched(&pin.path, Some(pin.bytes.clone()))),

@@ -17,6 +17,7 @@ use crate::error::{Error, Kind, Result, reason};
 use crate::host::Host;
 use crate::launch;
 use crate::profile::{Profile, StoreKind};
+use crate::release::selector::Selector;
 use crate::secret::Secret;
 use crate::session::{Gate, Session, Source};
 use crate::store::{Store, generation, inspect};
@@ -48,7 +49,7 @@ impl<'a> Sources<'a> {
         let source = |min_ttl| {
             let endpoint = endpoint.clone();
             // Nobody is there to be asked.
-            Source { store, profile, endpoint, account: None, min_ttl, gate: Gate::Closed, edge: host }
+            Source { store, profile, endpoint, account: None, min_ttl, gate: Gate::Closed, host }
         };
         Ok((Self { living: source(SignedDuration::ZERO), fresh: source(min_ttl) }, notes))
     }
@@ -104,9 +105,9 @@ impl<'a> Sources<'a> {
     /// one of which more is to come than has passed since the last: each would move the generation file, and so
     /// have every shell's next prompt ask for another.
     fn is_due(&self, session: &Session) -> bool {
-        let Source { store, profile, edge, min_ttl, .. } = &self.fresh;
+        let Source { store, profile, host, min_ttl, .. } = &self.fresh;
         let Some(expires) = session.expires.filter(|_| session.grant) else { return false };
-        let now = edge.now();
+        let now = host.now();
         let left = expires.duration_since(now);
         let changed = || generation::changed(store.home(), &profile.name);
         left < *min_ttl && changed().is_none_or(|changed| now.duration_since(changed) >= left)
@@ -127,10 +128,11 @@ impl HookSession {
     pub fn run(self, host: &Host) -> Result<()> {
         refuse_terminal()?;
         let store = host.store(false)?;
-        let selection = host.select(Some(&self.profile))?;
+        let selector = Selector::of(host);
+        let selection = selector.select(Some(&self.profile))?;
         let profile = store.find(&selection)?;
         let chosen = Chosen::Profile(Box::new(profile.clone()), selection);
-        guard::account(host, &store, &chosen, None)?;
+        guard::account(&selector, &store, &chosen, None)?;
         // Nobody shall wait for us who wants to take the directory away.
         let _ = std::env::set_current_dir("/");
         let sources = Sources::of(host, &store, &profile)?.0;

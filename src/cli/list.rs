@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::profile::{Method, Profile, SignIn, StoreKind};
+use crate::release::selector::Selector;
 use crate::store::credential::Document;
 use crate::store::{Listed, Store};
 use crate::terminal;
@@ -25,7 +26,7 @@ impl List {
         let store = host.store(false)?;
         let listed = store.list()?;
         // A name in a variable that cannot be one is no reason to show nothing.
-        let current = host.select(None).ok();
+        let current = Selector::of(host).select(None).ok();
         let is_current = |listed: &Listed| {
             !listed.shadowed && current.as_ref().is_some_and(|c| c.name.as_str() == listed.name)
         };

@@ -6,6 +6,7 @@ use super::ProfileArgument;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::profile::{Encryption, Profile, StoreKind};
+use crate::release::selector::Selector;
 use crate::store::Store;
 use crate::store::encrypted::opens_by_itself;
 use crate::store::inspect::waiting;
@@ -22,7 +23,7 @@ pub struct Unlock {
 impl Unlock {
     pub fn run(self, host: &Host) -> Result<()> {
         let store = host.store(true)?;
-        let profile = store.find(&host.select(self.profile.get())?)?;
+        let profile = store.find(&Selector::of(host).select(self.profile.get())?)?;
         let encryption = encrypted(&profile)?;
         let name = &profile.name;
         let read = store.credential(&profile);
@@ -60,7 +61,7 @@ impl Lock {
         let store = host.store(false)?;
         let profiles = match self.profile.get() {
             Some(name) => {
-                let profile = store.find(&host.select(Some(name))?)?;
+                let profile = store.find(&Selector::of(host).select(Some(name))?)?;
                 encrypted(&profile)?;
                 vec![profile]
             }

@@ -11,6 +11,7 @@ use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::profile::selection::Selection;
 use crate::profile::{Method, Profile};
+use crate::release::selector::Selector;
 use crate::store::Store;
 use crate::terminal;
 
@@ -31,7 +32,7 @@ pub struct Login {
 
 impl Login {
     pub fn run(self, host: &Host) -> Result<()> {
-        let selection = host.select(self.profile.get())?;
+        let selection = Selector::of(host).select(self.profile.get())?;
         let mut store = host.store(true)?;
         let Some(profile) = store.get(&selection.name)? else {
             return self.make(host, &store, &selection);

@@ -11,7 +11,8 @@ use crate::oauth::client::REVOKE_URL;
 use crate::oauth::failure::Failure;
 use crate::oauth::token::revoke;
 use crate::profile::{Method, Profile, ProfileName, StoreKind};
-use crate::session::{Edge, grant_endpoint};
+use crate::release::selector::Selector;
+use crate::session::grant_endpoint;
 use crate::signals::HeldBack;
 use crate::store::credential::Grant;
 use crate::store::grant::Held;
@@ -53,7 +54,7 @@ impl Logout {
                 }
             }
         } else {
-            profiles.push(store.find(&host.select(self.profile.get())?)?);
+            profiles.push(store.find(&Selector::of(host).select(self.profile.get())?)?);
         }
         let mut done = Vec::new();
         for profile in &profiles {

@@ -8,6 +8,7 @@ use super::keeping::KeepingDetails;
 use crate::error::Result;
 use crate::host::Host;
 use crate::profile::StoreKind;
+use crate::release::selector::Selector;
 use crate::signals::HeldBack;
 use crate::store::relocate::Relocated;
 use crate::terminal;
@@ -33,7 +34,7 @@ pub struct Move {
 impl Move {
     pub fn run(self, host: &Host) -> Result<()> {
         let mut store = host.store(true)?;
-        let selection = host.select(self.profile.get())?;
+        let selection = Selector::of(host).select(self.profile.get())?;
         let profile = store.find(&selection)?;
         let to = if profile.store.name() == self.store {
             profile.store

@@ -22,6 +22,7 @@ use crate::host::Host;
 use crate::launch;
 use crate::profile::ProfileName;
 use crate::profile::selection::Reason;
+use crate::release::selector::Selector;
 use crate::store::Store;
 
 /// The files that were handed over to, oldest first, for who is called inside of one.
@@ -118,16 +119,17 @@ impl Npm {
         profile: Option<&str>,
     ) -> Result<Vec<(OsString, OsString)>> {
         let mut store = host.store(true)?;
-        if profile.is_none() && !host.names_profile() {
-            let here = host.here()?;
+        let selector = Selector::of(host);
+        if profile.is_none() && !selector.names_profile() {
+            let here = selector.here()?;
             // What is above it and selects for other programs does not vouch for this one; nor does a credential
             // in the environment, which stands in only in CI (design §4).
             if let Some(ask) = here.asks.as_ref().filter(|_| here.choice.is_some() || !is_ci(host)) {
-                return Err(host.refusal(here, ask));
+                return Err(selector.refusal(here, ask));
             }
         }
-        let chosen = match Chosen::of(host, &store, profile) {
-            Err(_) if is_unselected(host, &store, profile) => {
+        let chosen = match Chosen::of(&selector, &store, profile) {
+            Err(_) if is_unselected(&selector, &store, profile) => {
                 return Err(self.unselected("and the project's own alchemy gets no credential without one"));
             }
             chosen => chosen?,
@@ -138,7 +140,8 @@ impl Npm {
         let blank_key = !npm.is_version_2();
         let client = npm.version.as_ref().map(|_| if blank_key { Client::Npm1 } else { Client::Npm2 });
         let receiver = Receiver { command: arguments, blank_key, client };
-        let (session, mut changes) = self.options.handover.of(host, &mut store, &chosen, &receiver, &[])?;
+        let (session, mut changes) =
+            self.options.handover.of(&selector, &mut store, &chosen, &receiver, &[])?;
         if blank_key && matches!(session.credential, Credential::Token(_)) {
             changes.blank(API_KEY);
         }
@@ -183,9 +186,9 @@ impl Npm {
 }
 
 /// Whether nothing selects, and there is no `default`.
-fn is_unselected(host: &Host, store: &Store, profile: Option<&str>) -> bool {
-    let is_named = profile.is_some() || host.names_profile();
-    let is_free = || host.here().is_ok_and(|here| here.choice.is_none() && here.asks.is_none());
+fn is_unselected(selector: &Selector, store: &Store, profile: Option<&str>) -> bool {
+    let is_named = profile.is_some() || selector.names_profile();
+    let is_free = || selector.here().is_ok_and(|here| here.choice.is_none() && here.asks.is_none());
     !is_named && is_free() && matches!(store.get(&ProfileName::default()), Ok(None))
 }
 

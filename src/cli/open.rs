@@ -9,6 +9,7 @@ use crate::host::Host;
 use crate::launch;
 use crate::profile::selection::{Reason, Selection, near};
 use crate::profile::{AccountId, Profile, ProfileName};
+use crate::release::selector::Selector;
 use crate::store::Store;
 use crate::terminal;
 
@@ -37,7 +38,7 @@ impl Open {
     pub fn run(self, host: &Host) -> Result<()> {
         let store = host.store(false)?;
         let (name, path) = self.split(&store)?;
-        let profile = store.find(&host.select(name.as_deref())?)?;
+        let profile = store.find(&Selector::of(host).select(name.as_deref())?)?;
         let url = address(&profile, path.as_deref().unwrap_or_default())?;
         if self.print {
             return terminal::print(&format!("{url}\n"));

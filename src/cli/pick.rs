@@ -7,9 +7,9 @@
 use clap::Args;
 
 use crate::error::{Error, Result};
-use crate::host::Host;
 use crate::profile::selection::{Reason, Selection};
 use crate::profile::{Profile, ProfileName};
+use crate::release::selector::Selector;
 use crate::store::Store;
 use crate::terminal;
 
@@ -25,7 +25,7 @@ pub struct Pick {
 ///
 /// # Errors
 /// Without a terminal or a profile; when the person cancels.
-pub fn pick(host: &Host, store: &Store) -> Result<(Profile, Selection)> {
+pub fn pick(selector: &Selector, store: &Store) -> Result<(Profile, Selection)> {
     let listed = store.list()?.into_iter().filter(|listed| !listed.shadowed);
     let mut profiles: Vec<Profile> = listed.filter_map(|listed| listed.profile.ok()).collect();
     if profiles.is_empty() {
@@ -33,7 +33,7 @@ pub fn pick(host: &Host, store: &Store) -> Result<(Profile, Selection)> {
         return Err(Error::new("there are no profiles to choose from yet").hint(hint));
     }
     // What applies here is the first offer.
-    let current = host.select(None).ok();
+    let current = selector.select(None).ok();
     let at = profiles.iter().position(|profile| current.as_ref().is_some_and(|c| c.name == profile.name));
     let chosen = terminal::ask_choice("profile:", &rows(&profiles), at.unwrap_or_default(), "-p NAME")?;
     let profile = profiles.swap_remove(chosen);
@@ -46,11 +46,12 @@ pub fn pick(host: &Host, store: &Store) -> Result<(Profile, Selection)> {
 ///
 /// # Errors
 /// When a document of ours cannot be understood.
-pub fn is_open(host: &Host, store: &Store) -> Result<bool> {
-    if !host.may_ask() || host.variable("CI").is_some() || host.names_profile() {
+pub fn is_open(selector: &Selector, store: &Store) -> Result<bool> {
+    let host = selector.host;
+    if !host.may_ask() || host.variable("CI").is_some() || selector.names_profile() {
         return Ok(false);
     }
-    let here = host.here()?;
+    let here = selector.here()?;
     let is_free = here.choice.is_none() && here.asks.is_none();
     Ok(is_free && store.get(&ProfileName::default())?.is_none() && !store.list()?.is_empty())
 }

@@ -20,6 +20,7 @@ use crate::host::Host;
 use crate::oauth::client::Preset;
 use crate::profile::selection::Selection;
 use crate::profile::{Account, AccountId, Method, ProfileName, StoreKind};
+use crate::release::selector::Selector;
 use crate::session::Gate;
 use crate::store::Store;
 use crate::terminal;
@@ -77,7 +78,7 @@ pub struct Show {
 impl Show {
     fn run(self, host: &Host) -> Result<()> {
         let store = host.store(false)?;
-        let selection = host.select(self.profile.get())?;
+        let selection = Selector::of(host).select(self.profile.get())?;
         let profile = store.find(&selection)?;
         let life = Life::of(&store, &profile);
         if self.json {
@@ -154,7 +155,7 @@ impl Set {
                 .hint("give --account, --account-name, --also, --no-also, --confirm or --no-confirm"));
         }
         let mut store = host.store(true)?;
-        let selection = host.select(self.profile.get())?;
+        let selection = Selector::of(host).select(self.profile.get())?;
         store.find(&selection)?;
         let account = match self.account.as_deref() {
             Some(account) if self.no_verify => Some(super::account::account_by_id(account)?),
@@ -184,7 +185,7 @@ impl Set {
 
 /// The account, when the profile's credential can see it.
 fn verified(host: &Host, store: &mut Store, selection: &Selection, account: &str) -> Result<Account> {
-    let chosen = Chosen::of(host, store, Some(selection.name.as_str()))?;
+    let chosen = Chosen::of(&Selector::of(host), store, Some(selection.name.as_str()))?;
     let session = chosen.session(host, store, None, &MinTtl::default(), Gate::Inside)?;
     let notice = |text: &str| host.messages.say(text);
     let client = host.client(&session.endpoint, &session.credential, &notice)?;
@@ -290,7 +291,7 @@ pub struct Current {
 
 impl Current {
     fn run(self, host: &Host) -> Result<()> {
-        let Selection { name, reason } = host.select(None)?;
+        let Selection { name, reason } = Selector::of(host).select(None)?;
         if self.json {
             return terminal::print_json(&json!({ "name": name, "reason": reason.to_string() }));
         }

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::host::Host;
 use crate::profile::ProfileName;
 use crate::profile::selection::select;
+use crate::release::selector::Selector;
 use crate::terminal;
 
 /// Print the name of the profile that applies here, for a prompt; nothing where none was chosen
@@ -24,8 +25,9 @@ pub fn run(host: &Host) -> Result<()> {
 }
 
 fn chosen(host: &Host) -> Result<Option<ProfileName>> {
-    if let Some(selection) = host.with_named(None, select)? {
+    let selector = Selector::of(host);
+    if let Some(selection) = selector.with_named(None, select)? {
         return Ok(Some(selection.name));
     }
-    Ok(host.look()?.sound()?.choice.as_ref().map(|choice| choice.name.clone()))
+    Ok(selector.look()?.sound()?.choice.as_ref().map(|choice| choice.name.clone()))
 }

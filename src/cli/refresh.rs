@@ -9,6 +9,7 @@ use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::profile::Method;
+use crate::release::selector::Selector;
 use crate::session::Gate;
 use crate::store::credential::Document;
 use crate::terminal;
@@ -26,7 +27,7 @@ pub struct Refresh {
 impl Refresh {
     pub fn run(self, host: &Host) -> Result<()> {
         let mut store = host.store(true)?;
-        let selection = host.select(self.profile.get())?;
+        let selection = Selector::of(host).select(self.profile.get())?;
         let profile = store.find(&selection)?;
         let name = profile.name.clone();
         if profile.method != Method::OAuth {

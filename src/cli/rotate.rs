@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::http::Endpoint;
 use crate::profile::{Method, Profile};
+use crate::release::selector::Selector;
 use crate::session::rotate::rotated;
 use crate::session::{Gate, Source};
 use crate::store::Store;
@@ -35,7 +36,7 @@ pub struct Rotate {
 impl Rotate {
     pub fn run(self, host: &Host) -> Result<()> {
         let mut store = host.store(true)?;
-        let profile = store.find(&host.select(self.profile.get())?)?;
+        let profile = store.find(&Selector::of(host).select(self.profile.get())?)?;
         let name = &profile.name;
         if profile.method != Method::ApiToken {
             let hint = if profile.method == Method::OAuth {
@@ -59,7 +60,7 @@ impl Rotate {
             account: None,
             min_ttl,
             gate: Gate::Inside,
-            edge: host,
+            host,
         };
         let facts = rotated(&source, by.as_ref())?;
         if profile.token.as_ref() != Some(&facts) {
@@ -84,7 +85,7 @@ fn credential_of(
     profile: &Profile,
     endpoint: &Endpoint,
 ) -> Result<Credential> {
-    let chosen = Chosen::of(host, store, Some(with))?;
+    let chosen = Chosen::of(&Selector::of(host), store, Some(with))?;
     let session = chosen.session(host, store, None, &MinTtl::default(), Gate::Inside)?;
     if session.endpoint == *endpoint {
         return Ok(session.credential);

@@ -23,7 +23,6 @@ use crate::oauth::failure::{BACK_OFF, Failure};
 use crate::oauth::scopes::OFFLINE_ACCESS;
 use crate::oauth::token::{Authority, Tokens, expires, revoke};
 use crate::profile::SignIn;
-use crate::session::Edge;
 use crate::signals::HeldBack;
 use crate::store::credential::Grant;
 use crate::terminal::stderr_is_terminal;

@@ -8,6 +8,8 @@ use super::{Consent, MinTtl, ProfileArgument};
 use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::release::gate::outward_gate;
+use crate::release::selector::Selector;
 use crate::terminal;
 
 /// Print the token and a newline, nothing else
@@ -28,9 +30,10 @@ impl Token {
     pub fn run(self, host: &Host) -> Result<()> {
         let account = self.account.as_deref().map(account_by_id).transpose()?;
         let mut store = host.store(true)?;
-        let chosen = Chosen::of(host, &store, self.profile.get())?;
+        let selector = Selector::of(host);
+        let chosen = Chosen::of(&selector, &store, self.profile.get())?;
         match chosen
-            .release(host, &mut store, account, &self.min_ttl, host.gate(self.consent.yes))?
+            .release(&selector, &mut store, account, &self.min_ttl, outward_gate(host, self.consent.yes))?
             .credential
         {
             Credential::Token(token) => {

@@ -13,6 +13,7 @@ use crate::error::{Error, Result, reason};
 use crate::host::Host;
 use crate::profile::selection::{Reason, Selection};
 use crate::profile::{Profile, ProfileName};
+use crate::release::selector::Selector;
 use crate::shell;
 use crate::terminal;
 
@@ -63,12 +64,12 @@ impl Use {
             _ if self.unset => unset(host, directory.as_deref(), self.json),
             Some(profile) => set(host, &profile, directory.as_deref(), self.json),
             None => {
-                let store = host.store(false)?;
+                let (selector, store) = (Selector::of(host), host.store(false)?);
                 if !self.pick.pick {
-                    chain::show(host, self.json)?;
+                    chain::show(&selector, self.json)?;
                 }
-                if self.pick.pick || (!self.json && is_open(host, &store)?) {
-                    let (profile, _) = pick(host, &store)?;
+                if self.pick.pick || (!self.json && is_open(&selector, &store)?) {
+                    let (profile, _) = pick(&selector, &store)?;
                     set(host, profile.name.as_str(), directory.as_deref(), self.json)?;
                 }
                 Ok(())
@@ -114,9 +115,10 @@ fn warn(host: &Host, directory: &Path, profile: &Profile) -> Result<()> {
             guard.account
         ));
     }
-    let overridden = host.with_named(None, |named| named.candidates().next().map(|(_, why)| why));
-    let loaded = host.loaded().filter(|loaded| loaded.at == directory);
-    let overridden = overridden.or_else(|| loaded.map(|loaded| host.selection(&loaded).reason));
+    let selector = Selector::of(host);
+    let overridden = selector.with_named(None, |named| named.candidates().next().map(|(_, why)| why));
+    let loaded = selector.loaded().filter(|loaded| loaded.at == directory);
+    let overridden = overridden.or_else(|| loaded.map(|loaded| selector.selection(&loaded).reason));
     if let Some(why) = overridden {
         host.messages.say(&format!("in this shell the profile {why} goes before it"));
     }

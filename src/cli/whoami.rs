@@ -11,6 +11,7 @@ use crate::cloudflare::{Credential, Identity, Who, identify};
 use crate::error::Result;
 use crate::host::Host;
 use crate::profile::{Method, SignIn};
+use crate::release::selector::Selector;
 use crate::session::{Gate, Session};
 use crate::terminal;
 
@@ -29,7 +30,7 @@ pub struct Whoami {
 impl Whoami {
     pub fn run(self, host: &Host) -> Result<()> {
         let mut store = host.store(true)?;
-        let chosen = Chosen::of_or_picked(host, &store, self.profile.get(), self.pick)?;
+        let chosen = Chosen::of_or_picked(&Selector::of(host), &store, self.profile.get(), self.pick)?;
         let session = chosen.session(host, &mut store, None, &MinTtl::default(), Gate::Inside)?;
         let notice = |text: &str| host.messages.say(text);
         let client = host.client(&session.endpoint, &session.credential, &notice)?;

@@ -3,7 +3,6 @@
 mod passphrase;
 pub mod paste;
 
-use std::cell::{Cell, OnceCell};
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -12,22 +11,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::cloudflare::{Client, Credential};
-use crate::directory::mark::{ActivatedBy, ActiveMark, ENVRC};
-use crate::directory::{Ask, Choice, Here, How, pin};
-use crate::environment::{self, ACTIVE, API_BASE_URL, PROFILE};
+use crate::environment::{self, API_BASE_URL};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Endpoint, Network, ProxyVariables};
-use crate::profile::ProfileName;
-use crate::profile::selection::{Named, Reason, Selection, select};
 use crate::secret::Secret;
-use crate::session::{Edge, Gate};
-use crate::shell;
 use crate::store::Store;
 use crate::store::access::{Access, Person};
 use crate::store::home::Home;
 use crate::store::keyring::{Params, Unlock};
 use crate::store::session_bus::SessionBus;
-use crate::store::settings::{Export, HOOK_EXPORT, KEEP, Settings};
+use crate::store::settings::{KEEP, Settings};
 use crate::store::trusted;
 use crate::terminal::{Level, Messages};
 use passphrase::Given;
@@ -65,17 +58,7 @@ pub struct Host {
     pub uid: u32,
     user_home: PathBuf,
     is_homeless: bool,
-    here: OnceCell<Result<Here>>,
-    noted: Cell<bool>,
     passphrase: Given,
-}
-
-/// The profile that is selected, or asked for.
-pub struct Wanted {
-    /// It, and why.
-    pub selection: Selection,
-    /// Why it must not be used: a pin file asks for it that is not allowed to.
-    pub refusal: Option<Error>,
 }
 
 impl Host {
@@ -107,7 +90,6 @@ impl Host {
         // It may be gone; then relative paths fail by themselves.
         let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let (started, uid) = (Timestamp::now(), nix::unistd::getuid().as_raw());
-        let (here, noted) = (OnceCell::new(), Cell::new(false));
         Ok(Self {
             variables,
             home,
@@ -118,8 +100,6 @@ impl Host {
             uid,
             user_home,
             is_homeless,
-            here,
-            noted,
             passphrase,
         })
     }
@@ -163,146 +143,8 @@ impl Host {
     }
 
     /// Whether direnv is evaluating an `.envrc`: nobody is asked anything then.
-    fn in_direnv(&self) -> bool {
+    pub fn in_direnv(&self) -> bool {
         self.variable("DIRENV_IN_ENVRC").is_some()
-    }
-
-    /// The gate for a secret that leaves; `yes` is the command line's answer.
-    pub fn gate(&self, yes: bool) -> Gate {
-        if self.in_direnv() { Gate::Closed } else { Gate::Asks { yes } }
-    }
-
-    /// Which profile applies.
-    pub fn select(&self, argument: Option<&str>) -> Result<Selection> {
-        let wanted = self.wanted(argument)?;
-        wanted.refusal.map_or(Ok(wanted.selection), Err)
-    }
-
-    /// The same, and where a pin file asks for one without being allowed to, that one.
-    pub fn wanted(&self, argument: Option<&str>) -> Result<Wanted> {
-        if let Some(selection) = self.with_named(argument, select)? {
-            return Ok(Wanted { selection, refusal: None });
-        }
-        let here = self.here()?;
-        let selection = match (&here.choice, &here.asks) {
-            (Some(choice), asks) => {
-                let selection = self.selection(choice);
-                if let Some(ask) = asks.as_ref().filter(|ask| !ask.denied) {
-                    self.messages.say(&format!(
-                        "{}, so '{}' is used ({}); to allow it: {}",
-                        self.asking(ask),
-                        selection.name,
-                        selection.reason,
-                        allow(here, ask)
-                    ));
-                }
-                selection
-            }
-            (None, Some(ask)) => {
-                let selection =
-                    Selection { name: ask.name.clone(), reason: Reason::Asked(self.shown(&ask.pin)) };
-                return Ok(Wanted { selection, refusal: Some(self.refusal(here, ask)) });
-            }
-            (None, None) => Selection::of_nothing(),
-        };
-        Ok(Wanted { selection, refusal: None })
-    }
-
-    /// What a directory chose, as a selection.
-    pub fn selection(&self, choice: &Choice) -> Selection {
-        let reason = match choice.how {
-            How::Bound => Reason::Bound(self.shown(&choice.at)),
-            How::Pinned => Reason::Pinned(self.shown(&choice.at.join(pin::NAME))),
-            How::Envrc => Reason::Envrc(self.shown(&choice.at.join(ENVRC))),
-        };
-        Selection { name: choice.name.clone(), reason }
-    }
-
-    /// What a pin file asks for, and how to let it.
-    pub fn request(&self, here: &Here, ask: &Ask) -> String {
-        format!("{}; to allow it: {}", self.asking(ask), allow(here, ask))
-    }
-
-    /// Why a pin file that is not allowed selects nothing, and the ways on.
-    pub fn refusal(&self, here: &Here, ask: &Ask) -> Error {
-        let allow = allow(here, ask);
-        Error::new(self.asking(ask))
-            .hint(format!("to let it select: {allow}; or name the profile: -p {}", ask.name))
-    }
-
-    fn asking(&self, ask: &Ask) -> String {
-        let why = if ask.denied { "is denied" } else { "is not allowed yet" };
-        format!("{} asks for profile '{}' and {why}", self.shown(&ask.pin), ask.name)
-    }
-
-    /// `with` what names a profile. What is not UTF-8 cannot be a name, and is refused as one: ignoring it
-    /// would run with another.
-    pub fn with_named<T>(&self, argument: Option<&str>, with: impl FnOnce(Named) -> T) -> T {
-        let text = |variable: &str| self.variable(variable).map(OsStr::to_string_lossy);
-        let (cloudflare, alchemy, active) = (text("CLOUDFLARE_PROFILE"), text(PROFILE), text(ACTIVE));
-        with(Named {
-            command_line: argument,
-            cloudflare_profile: cloudflare.as_deref(),
-            alchemy_profile: alchemy.as_deref(),
-            active: active.as_deref(),
-        })
-    }
-
-    /// The profile that direnv's `use alchemy NAME` has put into the environment: it is of the `.envrc`'s directory
-    /// and those below, as a binding is.
-    pub fn loaded(&self) -> Option<Choice> {
-        let mark = self.mark().filter(|mark| mark.by == ActivatedBy::Direnv { is_named: true })?;
-        let is_here = self.directory.starts_with(&mark.directory)
-            && self.with_named(None, |named| named.is_from_directory());
-        let name = ProfileName::parse(&mark.profile).ok().filter(|_| is_here)?;
-        Some(Choice { name, how: How::Envrc, at: mark.directory })
-    }
-
-    /// What `ALCHEMY_ACTIVE` says.
-    pub fn mark(&self) -> Option<ActiveMark> {
-        self.text(ACTIVE).and_then(ActiveMark::parse)
-    }
-
-    /// What the working directory and those above it say; looked at once.
-    ///
-    /// # Errors
-    /// When a document of ours, or a pin file that counts here, cannot be understood.
-    pub fn here(&self) -> Result<&Here> {
-        let here = self.look()?;
-        if !self.noted.replace(true) {
-            here.notes.iter().for_each(|note| self.messages.say(note));
-        }
-        here.sound()
-    }
-
-    /// The same, without a word of what is ignored, and also when a pin file is broken.
-    ///
-    /// # Errors
-    /// When a document of ours cannot be understood.
-    pub fn look(&self) -> Result<&Here> {
-        let look = || {
-            let mut here = Here::look(&self.home, &self.directory, self.uid)?;
-            self.loaded().into_iter().for_each(|loaded| here.add_loaded(loaded));
-            Ok(here)
-        };
-        self.here.get_or_init(look).as_ref().map_err(Clone::clone)
-    }
-
-    /// Whether the person names a profile by a variable: the directory has no say then.
-    pub fn names_profile(&self) -> bool {
-        self.with_named(None, |named| named.candidates().next().is_some())
-    }
-
-    /// Whether a shell's hook exports no secret.
-    ///
-    /// # Errors
-    /// When what says so cannot be understood.
-    pub fn hook_exports_names(&self) -> Result<bool> {
-        let export = match self.text(HOOK_EXPORT) {
-            Some(text) => Export::parse(text, HOOK_EXPORT)?,
-            None => Settings::load(&self.home)?.export,
-        };
-        Ok(export == Export::Profile)
     }
 
     /// Refuses to go on where there is nowhere to keep profiles.
@@ -366,12 +208,14 @@ impl Host {
     }
 }
 
-impl Edge for Host {
-    fn now(&self) -> Timestamp {
+impl Host {
+    /// The time, now.
+    pub fn now(&self) -> Timestamp {
         Timestamp::now()
     }
 
-    fn network(&self) -> Network {
+    /// What every request has in common: which certificates are trusted, and by which proxy it goes.
+    pub fn network(&self) -> Network {
         Network {
             ca_file: self.variable("SSL_CERT_FILE").map(PathBuf::from),
             ca_dir: self.variable("SSL_CERT_DIR").map(OsStr::to_owned),
@@ -380,15 +224,11 @@ impl Edge for Host {
         }
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
-        Self::text(self, name)
-    }
-
-    fn messages(&self) -> &Messages {
-        &self.messages
-    }
-
-    fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
+    /// Asks the person for a yes or a no; `flag` answers in advance.
+    ///
+    /// # Errors
+    /// When nobody is there to be asked.
+    pub fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
         crate::terminal::ask_yes(question, flag)
     }
 }
@@ -416,15 +256,6 @@ impl Person for Host {
         let mut changes = environment::removal(&[]);
         changes.unset.extend(passphrase::VARIABLES.map(str::to_owned));
         environment::apply(self.variables.clone(), &changes)
-    }
-}
-
-/// The command that allows it.
-fn allow(here: &Here, ask: &Ask) -> String {
-    let is_nearest = here.nearest.as_ref() == Some(&ask.pin);
-    match ask.pin.parent().filter(|_| !is_nearest) {
-        Some(directory) => format!("alchemy allow {}", shell::word(&directory.display().to_string())),
-        None => "alchemy allow".to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The one gate (design §7): a profile marked `confirm` asks before its secret leaves.
 
-use super::Edge;
 use crate::error::{Error, Result};
+use crate::host::Host;
 use crate::profile::Profile;
 
 /// Answers for the profile that it names, and is set for what runs under an `exec` that was confirmed.
@@ -26,15 +26,15 @@ impl Gate {
     ///
     /// # Errors
     /// When the person says no, or nobody can be asked.
-    pub(super) fn pass(self, profile: &Profile, edge: &dyn Edge) -> Result<()> {
+    pub(super) fn pass(self, profile: &Profile, host: &Host) -> Result<()> {
         let name = &profile.name;
         match self {
             _ if !profile.confirm => Ok(()),
             Self::Inside | Self::Asks { yes: true } => Ok(()),
-            Self::Asks { yes: false } if edge.text(CONFIRM) == Some(name.as_str()) => Ok(()),
+            Self::Asks { yes: false } if host.text(CONFIRM) == Some(name.as_str()) => Ok(()),
             Self::Asks { yes: false } => {
                 let question = format!("use profile '{name}', account {}?", profile.account);
-                if edge.confirm(&question, &format!("--yes or {CONFIRM}={name}"))? {
+                if host.confirm(&question, &format!("--yes or {CONFIRM}={name}"))? {
                     Ok(())
                 } else {
                     Err(Error::new("cancelled; no secret was given out"))

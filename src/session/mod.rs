@@ -12,32 +12,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::cloudflare::Credential;
 use crate::error::Result;
-use crate::http::{Endpoint, Network};
+use crate::host::Host;
+use crate::http::Endpoint;
 use crate::profile::{Account, Method, Profile, ProfileName, StoreKind};
 use crate::store::Store;
 use crate::store::credential::Document;
-use crate::terminal::Messages;
 pub use gate::{CONFIRM, Gate};
 
 /// The life that an OAuth access token must have left unless something else is asked for.
 pub const MIN_TTL: SignedDuration = SignedDuration::from_secs(60);
-
-/// What a refresh needs of the process, asked for only when there is one.
-pub trait Edge {
-    /// The time, now.
-    fn now(&self) -> Timestamp;
-    /// Which certificates are trusted.
-    fn network(&self) -> Network;
-    /// A variable of the environment.
-    fn text(&self, name: &str) -> Option<&str>;
-    /// The way to tell the person something.
-    fn messages(&self) -> &Messages;
-    /// Asks the person for a yes or a no; `flag` answers in advance.
-    ///
-    /// # Errors
-    /// When nobody is there to be asked.
-    fn confirm(&self, question: &str, flag: &str) -> Result<bool>;
-}
 
 /// A credential that is usable right now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +54,7 @@ pub struct Source<'a> {
     /// Whether its secret leaves.
     pub gate: Gate,
     /// The process around it.
-    pub edge: &'a dyn Edge,
+    pub host: &'a Host,
 }
 
 impl Source<'_> {
@@ -80,8 +63,8 @@ impl Source<'_> {
     /// # Errors
     /// When the gate stays closed; those of the store; when a grant is over, or cannot be refreshed and has run out.
     pub fn session(&self) -> Result<Session> {
-        self.gate.pass(self.profile, self.edge)?;
-        let now = self.edge.now();
+        self.gate.pass(self.profile, self.host)?;
+        let now = self.host.now();
         let mut read = self.store.credential(self.profile);
         // A token that was rolled and could not be kept: what the store has is dead, or torn.
         if self.store.may_be_rescued(&self.profile.name, &read) {
@@ -108,7 +91,7 @@ impl Source<'_> {
     /// When the gate stays closed; those of the store.
     pub fn at_hand(&self) -> Result<Option<Session>> {
         if self.profile.store == StoreKind::Keyring {
-            return self.gate.pass(self.profile, self.edge).map(|()| None);
+            return self.gate.pass(self.profile, self.host).map(|()| None);
         }
         self.stored()
     }
@@ -119,7 +102,7 @@ impl Source<'_> {
     /// # Errors
     /// When the gate stays closed; those of the store.
     pub fn stored(&self) -> Result<Option<Session>> {
-        self.gate.pass(self.profile, self.edge)?;
+        self.gate.pass(self.profile, self.host)?;
         match self.profile.store {
             StoreKind::Command(_) => return Ok(None),
             StoreKind::Encrypted(_) if !self.store.is_open(self.profile) => return Ok(None),
@@ -130,7 +113,7 @@ impl Source<'_> {
             return Ok(None);
         }
         match read? {
-            Document::OAuth(grant) if !refresh::is_fresh(&grant, self.edge.now(), self.min_ttl) => Ok(None),
+            Document::OAuth(grant) if !refresh::is_fresh(&grant, self.host.now(), self.min_ttl) => Ok(None),
             document => Ok(Some(self.of(document))),
         }
     }
@@ -182,15 +165,15 @@ pub fn s3_endpoint(usual: Endpoint, variables: &[(&str, Option<&str>)]) -> (Endp
 /// What the person should be told is said.
 #[must_use]
 pub fn grant_endpoint(
-    edge: &dyn Edge,
+    host: &Host,
     what: &str,
     kept: Option<&Endpoint>,
     usual: Endpoint,
     variable: &str,
 ) -> Endpoint {
-    let (endpoint, notes) = overridden(what, "grant", kept, usual, &[(variable, edge.text(variable))]);
+    let (endpoint, notes) = overridden(what, "grant", kept, usual, &[(variable, host.text(variable))]);
     for note in &notes {
-        edge.messages().say(note);
+        host.messages.say(note);
     }
     endpoint
 }

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Edge, Source, grant_endpoint};
+use super::{Source, grant_endpoint};
 use crate::error::{Error, Kind, Result};
+use crate::host::Host;
 use crate::http::Requests;
 use crate::oauth::client::TOKEN_URL;
 use crate::oauth::failure::{BACK_OFF, Failure};
@@ -76,14 +77,14 @@ pub(super) fn is_fresh(grant: &Grant, now: Timestamp, min_ttl: SignedDuration) -
 /// When the grant is over ([`Kind::SignedOut`]), or cannot be refreshed and its token does not live.
 pub(super) fn refreshed(source: &Source, first: &Grant, started: Timestamp) -> Result<Grant> {
     let name = &source.profile.name;
-    let messages = source.edge.messages();
+    let messages = source.host.messages;
     report_absurd(source, first, started);
     let mut latest = first.clone();
     match (Refresh { source, first, started }).run(&mut latest) {
         Ok(grant) => Ok(grant),
         Err(Stop::Over(error)) => Err(error),
         Err(Stop::Passing(error)) => {
-            let left = latest.expires.duration_since(source.edge.now());
+            let left = latest.expires.duration_since(source.host.now());
             if left <= SignedDuration::ZERO || left > LONGEST_LIFE {
                 return Err(error);
             }
@@ -100,7 +101,7 @@ fn report_absurd(source: &Source, grant: &Grant, now: Timestamp) {
     let since_epoch = grant.expires.duration_since(Timestamp::UNIX_EPOCH);
     let too_old = since_epoch < SignedDuration::from_hours(24 * 365 * 40);
     if too_long || too_old {
-        source.edge.messages().say(&format!(
+        source.host.messages.say(&format!(
             "the token of profile '{}' is said to expire at {}, which cannot be; getting a new one (is this \
              machine's clock right?)",
             source.profile.name,
@@ -138,7 +139,7 @@ impl Refresh<'_> {
         }
         let note = held.lock().note();
         // One that is still to come was noted before the clock was set back.
-        let meanwhile = self.started..=self.source.edge.now();
+        let meanwhile = self.started..=self.source.host.now();
         if let Some(failed) = note.failed.filter(|failed| meanwhile.contains(&failed.at)) {
             return Err(failed.into()); // It tried, as well.
         }
@@ -151,7 +152,7 @@ impl Refresh<'_> {
         let lost = note.sent.filter(|sent| sent.token == current.digest());
         let outcome = self.spend(held, &current, latest, lost);
         if let Err(stop) = &outcome {
-            held.lock().change(|note| note.failed = Some(stop.at(self.source.edge.now())));
+            held.lock().change(|note| note.failed = Some(stop.at(self.source.host.now())));
         }
         outcome
     }
@@ -160,7 +161,7 @@ impl Refresh<'_> {
     /// we waited does as long as it lives at all: the next would live no longer, and where all live for seconds,
     /// each of many that wait would else get one of its own.
     fn changed(&self, grant: &Grant) -> Option<Grant> {
-        let left = grant.expires.duration_since(self.source.edge.now());
+        let left = grant.expires.duration_since(self.source.host.now());
         let is_new = || {
             let Source { store, profile, .. } = self.source;
             generation::changed(store.home(), &profile.name).is_some_and(|changed| changed >= self.started)
@@ -183,16 +184,16 @@ impl Refresh<'_> {
         grant: &Grant,
         mut lost: Option<Sent>,
     ) -> Result<Grant, Stop> {
-        let Source { edge, profile, .. } = self.source;
+        let Source { host, profile, .. } = self.source;
         let Some(token) = &grant.refresh else {
             return Err(self.over("it has no refresh token", None));
         };
         let client = grant.client(profile).map_err(Stop::Over)?;
         let (kept, usual) = (client.token_url.as_ref(), client.token_url());
-        let token_url = grant_endpoint(*edge, "the token endpoint", kept, usual, TOKEN_URL);
+        let token_url = grant_endpoint(host, "the token endpoint", kept, usual, TOKEN_URL);
         let room = held.reserve(current)?;
-        edge.messages().verbose(&format!("refreshing the session of '{}' at {token_url}", profile.name));
-        let authority = Authority::new(&client, token_url, &edge.network())?;
+        host.messages.verbose(&format!("refreshing the session of '{}' at {token_url}", profile.name));
+        let authority = Authority::new(&client, token_url, &host.network())?;
         let requests = Requests::new()?;
 
         let begun = Instant::now();
@@ -201,12 +202,12 @@ impl Refresh<'_> {
         loop {
             // From here until the new pair is durable.
             let held_back = HeldBack::interruptions();
-            let at = edge.now();
+            let at = host.now();
             let sent = Sent { token: current.digest(), at, unanswered: false, unkept: false, id: None };
             held.lock().change(|note| note.sent = Some(sent.clone()));
             let failure = match requests.run(authority.refresh(token)) {
                 Ok(tokens) => {
-                    let next = renewed(grant, tokens, at, *edge);
+                    let next = renewed(grant, tokens, at, host);
                     let kept = held.write(room, current, &Document::OAuth(next.clone()));
                     held.lock().change(|note| note.failed = None);
                     drop(held_back);
@@ -281,7 +282,7 @@ impl Refresh<'_> {
     /// Neither store nor rescue file took the pair, although there was room a moment ago.
     fn say_lost(&self, error: &Error) {
         let name = &self.source.profile.name;
-        self.source.edge.messages().loss(&format!(
+        self.source.host.messages.loss(&format!(
             "the new session of profile '{name}' could be kept nowhere ({error}): it serves this command \
              alone, then sign in again: alchemy login -p {name}"
         ));
@@ -289,9 +290,9 @@ impl Refresh<'_> {
 }
 
 /// The grant that follows: what the answer leaves out stays as it was (RFC 6749 §5.1 and §6).
-fn renewed(grant: &Grant, tokens: Tokens, sent: Timestamp, edge: &dyn Edge) -> Grant {
+fn renewed(grant: &Grant, tokens: Tokens, sent: Timestamp, host: &Host) -> Grant {
     if let Some(odd) = &tokens.odd {
-        edge.messages().say(&format!("the server told of the new token {odd}"));
+        host.messages.say(&format!("the server told of the new token {odd}"));
     }
     Grant {
         access: tokens.access,

@@ -52,27 +52,27 @@ struct Rotation<'r> {
 
 impl Rotation<'_> {
     fn run(&self) -> Result<TokenFacts> {
-        let Source { edge, .. } = self.source;
-        let notice = |text: &str| edge.messages().say(text);
+        let Source { host, .. } = self.source;
+        let notice = |text: &str| host.messages.say(text);
         let own = Credential::Token(self.token.clone());
-        let own = Client::new(&self.source.endpoint, &own, &edge.network(), &notice)?;
+        let own = Client::new(&self.source.endpoint, &own, &host.network(), &notice)?;
         let (owner, facts) = self.known(&own)?;
         let other;
         let client = match self.by {
             Some(by) => {
-                other = Client::new(&self.source.endpoint, by, &edge.network(), &notice)?;
+                other = Client::new(&self.source.endpoint, by, &host.network(), &notice)?;
                 &other
             }
             None => &own,
         };
         let room = self.held.reserve(self.current)?;
-        edge.messages().verbose(&format!("rolling the token {} at {}", facts.id, self.source.endpoint));
+        host.messages.verbose(&format!("rolling the token {} at {}", facts.id, self.source.endpoint));
 
         // From here until the new value is durable.
         let held_back = HeldBack::interruptions();
         self.held.announce(self.current);
         let (token, id) = (self.current.digest(), Some(facts.id.clone()));
-        let sent = Sent { token, at: edge.now(), unanswered: false, unkept: false, id };
+        let sent = Sent { token, at: host.now(), unanswered: false, unkept: false, id };
         self.held.lock().change(|note| note.sent = Some(sent.clone()));
         let error = match client.roll_token(&owner, &facts.id) {
             Ok(token) => {

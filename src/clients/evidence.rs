@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use super::leads::{At, Level, NAMES, Parsed, Value, Walk};
+use super::leads::{At, Level, NAMES, Value, Walk};
+use super::options::Parsed;
 use super::packages::{is_env_file, nearest};
 use super::programs::{Program, Role, called};
 use super::scripts::{Run, is_installed};

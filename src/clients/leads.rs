@@ -13,8 +13,9 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use super::assignments::{Assignment, Variables};
-use super::packages::{NAME as PACKAGE, Package, Workspace, nearest};
-use super::programs::{EnvFiles, Filter, Program, Role, Verbs, called};
+use super::options::Parsed;
+use super::packages::{Package, Workspace};
+use super::programs::{EnvFiles, Filter, Program, Role, called};
 use super::scripts::{Run, is_installed};
 use super::words::Word;
 
@@ -22,8 +23,6 @@ use super::words::Word;
 pub(super) const DEPTH: u8 = 8;
 /// The most commands that are read.
 const COMMANDS: usize = 500;
-/// The most `.env` files that a command may name.
-const ENV_FILES: usize = 8;
 /// The most environments, tasks and unknown things that are told apart.
 pub(super) const NAMES: usize = 64;
 /// The most folders that are led to.
@@ -40,10 +39,6 @@ const WITH_SCRIPT: [&[&str]; 7] = [
     &["versions", "upload"],
     &["triggers", "deploy"],
 ];
-
-/// The commands of turbo that run no tasks.
-const TURBO_WITHOUT_TASKS: [&str; 11] =
-    ["ls", "prune", "login", "logout", "link", "unlink", "daemon", "gen", "generate", "query", "info"];
 
 /// A value that words give.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -226,135 +221,10 @@ pub(super) struct Walk<'a> {
     /// How many more commands are read.
     pub(super) left: usize,
     /// The packages that were read, by their folders.
-    read: HashMap<PathBuf, Option<Rc<Package>>>,
+    pub(super) read: HashMap<PathBuf, Option<Rc<Package>>>,
     /// The workspaces, by the folders from which they were looked for.
-    workspaces: HashMap<PathBuf, Rc<Workspace>>,
+    pub(super) workspaces: HashMap<PathBuf, Rc<Workspace>>,
     pub(super) leads: Leads,
-}
-
-/// Words as the row of their program reads them.
-#[derive(Default)]
-pub(super) struct Parsed<'w> {
-    folder: Option<Word>,
-    environment: Option<Word>,
-    configurations: Vec<Word>,
-    env_files: Vec<Word>,
-    packages: Vec<Word>,
-    text: Option<Word>,
-    /// All options, by their names.
-    flags: Vec<&'w str>,
-    /// The places of the words that are no options, and whether such a one may be an option's value.
-    positionals: Vec<(usize, bool)>,
-    /// The variables that `--preserve-env=` names.
-    kept: Vec<String>,
-    /// The place of `--`.
-    end: Option<usize>,
-    /// The place behind the text.
-    after_text: Option<usize>,
-}
-
-impl<'w> Parsed<'w> {
-    /// `until_first`: what follows the first word that is no option is another program's.
-    fn of(program: &Program, further: &[&str], words: &'w [Word], until_first: bool) -> Self {
-        let mut this = Self::default();
-        let options = &program.options;
-        let (mut at, mut may_be_value) = (0, false);
-        while let Some(word) = words.get(at) {
-            let place = at;
-            at += 1;
-            if word.str() == "--" {
-                this.end = Some(place);
-                break;
-            }
-            if word.str() == "-" {
-                this.flags.push("-");
-                continue;
-            }
-            let Some((name, attached)) = word.option() else {
-                this.positionals.push((place, may_be_value));
-                may_be_value = false;
-                if until_first {
-                    break;
-                }
-                continue;
-            };
-            may_be_value = false;
-            if let ("--preserve-env", Some(list)) = (name, &attached) {
-                this.kept.extend(list.str().split(',').map(str::to_owned));
-                continue;
-            }
-            this.flags.push(name);
-            let is = |names: &[&str]| names.contains(&name);
-            let has_value = [
-                options.folder,
-                options.environment,
-                options.configuration,
-                options.env_file,
-                options.package,
-                options.text,
-                options.other,
-                further,
-            ]
-            .iter()
-            .any(|names| is(names));
-            if !has_value {
-                may_be_value = attached.is_none();
-                continue;
-            }
-            let value = attached.or_else(|| {
-                let next = words.get(at).filter(|next| !next.is_option())?;
-                at += 1;
-                Some(next.clone())
-            });
-            if is(options.env_file) {
-                this.env_files.extend(value);
-                // Wrangler takes all the words that follow, with `=` too (measured).
-                let files = words.get(at..).unwrap_or_default().iter().take_while(|next| !next.is_option());
-                for file in files.filter(|_| options.are_env_files_many) {
-                    this.env_files.push(file.clone());
-                    at += 1;
-                }
-            } else if is(options.text) {
-                this.after_text = Some(at);
-                this.text = value;
-                if until_first {
-                    break;
-                }
-            } else if is(options.folder) {
-                this.folder = value;
-            } else if is(options.environment) {
-                this.environment = value;
-            } else if is(options.configuration) {
-                this.configurations.extend(value);
-            } else if is(options.package) {
-                this.packages.extend(value);
-            }
-        }
-        this.env_files.truncate(ENV_FILES);
-        this
-    }
-
-    /// One of the options stands there, also in `-xyz`.
-    fn has(&self, names: &[&str]) -> bool {
-        let is_one = |flag: &&str| {
-            let letters = flag.strip_prefix('-').filter(|rest| !rest.starts_with('-')).unwrap_or_default();
-            let mut short =
-                names.iter().filter_map(|name| name.strip_prefix('-').filter(|name| name.len() == 1));
-            names.contains(flag) || short.any(|letter| letters.contains(letter))
-        };
-        self.flags.iter().any(is_one)
-    }
-
-    /// An option says that every package of the workspace is meant.
-    fn has_all_packages(&self, program: &Program) -> bool {
-        self.flags.iter().any(|flag| matches!(*flag, "--workspaces" | "-ws" | "--recursive"))
-            || (program.name == "pnpm" && self.has(&["-r"]))
-    }
-
-    /// Where the words of another program begin.
-    fn rest(&self) -> Option<usize> {
-        self.positionals.first().map(|(place, _)| *place).or(self.end.map(|end| end + 1))
-    }
 }
 
 impl Walk<'_> {
@@ -509,186 +379,11 @@ impl Walk<'_> {
         self.command(rest, &at);
     }
 
-    fn manager(&mut self, program: &'static Program, verbs: &Verbs, words: &[Word], at: &At) {
-        let words = words.get(1..).unwrap_or_default();
-        let parsed = Parsed::of(program, &[], words, false);
-        let start = self.enter(parsed.folder.as_ref(), at);
-        let mut at = At { folder: start, ..at.clone() };
-        if program.name == "pnpm"
-            && parsed.has(&["-w", "--workspace-root"])
-            && let Some(root) = self.workspace(&at.folder).root.clone()
-        {
-            self.reach(&root, Level::Reached);
-            at.folder = real(&root);
-        }
-        let package = nearest(&at.folder, self.home).map(Path::to_owned);
-        if !program.rules.is_empty() && !parsed.env_files.is_empty() {
-            let visit = self.visit(program, &parsed, &at.folder, &at);
-            self.leads.visits.push(visit);
-        }
-        let mut positionals = parsed.positionals.iter().map(|(place, _)| *place);
-        let mut is_in_all = parsed.has_all_packages(program);
-        let mut place = positionals.next();
-        let is_recursive = |place: usize| {
-            words.get(place).is_some_and(|word| matches!(word.str(), "recursive" | "multi" | "m"))
-        };
-        if program.name == "pnpm" && place.is_some_and(is_recursive) {
-            is_in_all = true;
-            place = positionals.next();
-        }
-        let Some(place) = place else {
-            self.leads.is_sure = false;
-            return self.evidence(words, &at);
-        };
-        if is_in_all {
-            self.every_package(&at);
-        }
-        let verb = words.get(place).map(Word::str).unwrap_or_default();
-        if verbs.exec.contains(&verb) {
-            let rest = words.get(place + 1..).unwrap_or_default();
-            return self.manager_exec(program, &parsed, is_in_all, rest, &at);
-        }
-        if program.name == "yarn" && matches!(verb, "workspace" | "workspaces") {
-            return self.monorepo(program, words, &at);
-        }
-        let script = if verbs.run.contains(&verb) {
-            positionals.next().and_then(|place| words.get(place)).map(Word::str)
-        } else {
-            verbs.scripts.iter().find(|(name, _)| *name == verb).map(|(_, script)| *script)
-        };
-        // `bun test` runs no script.
-        let is_own = matches!(program.env_files, EnvFiles::ByMode(own, _) if own.iter().any(|(name, _)| *name == verb));
-        if is_own {
-            return self.runtime_of(program, words, &at);
-        }
-        let is_bare = script.is_none() && verbs.is_bare;
-        let name = script.or(is_bare.then_some(verb)).unwrap_or_default();
-        if is_in_all || !parsed.packages.is_empty() {
-            self.evidence(words, &at);
-            self.leads.is_sure = false;
-            self.packages(&parsed, &at, Some(name));
-            return;
-        }
-        let read = package.as_deref().map(|folder| self.package(folder, &at)).unwrap_or_default();
-        let is_script = read.as_ref().is_some_and(|package| package.script(name).is_some());
-        if !is_script && is_bare && program.name != "npm-run-all" {
-            // Yarn runs a program in the folder of the package.
-            let rest = words.get(place..).unwrap_or_default();
-            if let Some(package) = package.filter(|_| program.name == "yarn") {
-                self.reach(&package, Level::Reached);
-                self.command(rest, &At { folder: real(&package), ..at.clone() });
-            }
-            let is_code = program.env_files != EnvFiles::Named;
-            let is_client = words.get(place).and_then(Word::program).and_then(called).is_some();
-            return if is_code && !is_client {
-                self.runtime_of(program, words, &at);
-            } else {
-                self.command(rest, &at);
-            };
-        }
-        // `bun run FILE`
-        if !is_script && program.env_files != EnvFiles::Named && script.is_some() {
-            return self.runtime_of(program, words, &at);
-        }
-        self.leads.is_sure = false;
-        self.evidence(words, &at);
-        if program.name == "npm-run-all" {
-            for name in parsed.positionals.iter().filter_map(|(place, _)| words.get(*place)) {
-                self.run_script(read.as_deref(), name.str(), &[], &at);
-            }
-            return;
-        }
-        if let Some(package) = &package {
-            self.reach(package, Level::Reached);
-        }
-        let further: Vec<Word> = match parsed.end {
-            Some(end) => words.get(end + 1..).unwrap_or_default().to_vec(),
-            // All but npm hand on what stands behind the script's name.
-            None if program.name == "npm" => Vec::new(),
-            None => {
-                let after = words.iter().position(|word| word.str() == name).map_or(words.len(), |at| at + 1);
-                words.get(after..).unwrap_or_default().to_vec()
-            }
-        };
-        self.run_script(read.as_deref(), name, &further, &at);
-    }
-
-    /// A manager that runs a program: `rest` is what follows its verb.
-    fn manager_exec(
-        &mut self,
-        program: &'static Program,
-        parsed: &Parsed,
-        is_in_all: bool,
-        rest: &[Word],
-        at: &At,
-    ) {
-        let inner = Parsed::of(program, &["--package", "-p"], rest, true);
-        if let Some(text) = &inner.text {
-            self.leads.is_sure = false;
-            self.text(&text.text.to_string_lossy(), &[], at);
-        }
-        let rest = inner.rest().and_then(|place| rest.get(place..)).unwrap_or_default();
-        let mut folders = self.packages(parsed, at, None);
-        if is_in_all && parsed.packages.is_empty() {
-            folders = self.every_package(at);
-        }
-        for folder in folders {
-            self.command(rest, &At { folder, ..at.clone() });
-        }
-        self.command(rest, at);
-    }
-
     /// A manager that runs a file itself, as bun does.
-    fn runtime_of(&mut self, program: &'static Program, words: &[Word], at: &At) {
+    pub(super) fn runtime_of(&mut self, program: &'static Program, words: &[Word], at: &At) {
         let words: Vec<Word> =
             std::iter::once(Word::given(OsStr::new(program.name))).chain(words.iter().cloned()).collect();
         self.runtime(program, &words, at);
-    }
-
-    /// A program that runs a script by its name in many packages.
-    fn monorepo(&mut self, program: &'static Program, words: &[Word], at: &At) {
-        let own = usize::from(words.first().is_some_and(|word| word.program().and_then(called).is_some()));
-        let words = words.get(own..).unwrap_or_default();
-        let parsed = Parsed::of(program, &[], words, false);
-        let at = At { folder: self.enter(parsed.folder.as_ref(), at), ..at.clone() };
-        self.leads.is_sure = false;
-        self.evidence(words, &at);
-        let positionals = parsed.positionals.iter().filter_map(|(place, _)| words.get(*place));
-        // `nx run PACKAGE:TASK`, `turbo run PACKAGE#TASK`.
-        let is_turbo = program.filter == Some(Filter::Turbo);
-        let is_word = |word: &&Word| {
-            let is_verb = matches!(word.str(), "run" | "run-many" | "affected" | "exec" | "foreach");
-            !is_verb && (!is_turbo || word.str() != "watch")
-        };
-        let mut positionals = positionals.peekable();
-        if is_turbo && positionals.peek().is_some_and(|word| TURBO_WITHOUT_TASKS.contains(&word.str())) {
-            return;
-        }
-        let mut names: Vec<&str> = Vec::new();
-        for name in positionals.filter(is_word).map(Word::str) {
-            if names.len() == NAMES {
-                self.tell(&at, format!("runs more than {NAMES} tasks"));
-                break;
-            }
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        let task = |name: &str| name.rsplit([':', '#']).next().unwrap_or_default().to_owned();
-        let mut filtered = Self::filtered(program, &parsed, &at);
-        if let Some(filtered) = &mut filtered {
-            filtered.tasks = names.iter().map(|name| (*name).to_owned()).collect();
-            let mode = words.iter().enumerate().find_map(|(place, word)| match word.option()? {
-                ("--env-mode", Some(value)) => Some(Value::of(&value)),
-                ("--env-mode", None) => words.get(place + 1).map(Value::of),
-                _ => None,
-            });
-            filtered.mode = mode.or(at.variables.turbo.clone());
-        }
-        self.leads.filtered.extend(filtered);
-        for name in names {
-            self.packages(&parsed, &at, Some(&task(name)));
-        }
     }
 
     fn shell(&mut self, program: &'static Program, words: &[Word], at: &At) {
@@ -721,91 +416,7 @@ impl Walk<'_> {
         self.evidence(words, at);
     }
 
-    pub(super) fn package(&mut self, folder: &Path, at: &At) -> Option<Rc<Package>> {
-        if let Some(read) = self.read.get(folder) {
-            return read.clone();
-        }
-        let package = match Package::read(folder) {
-            Ok(package) => package.map(Rc::new),
-            Err(why) => {
-                let at = At { file: Some(folder.join(PACKAGE)), line: None, ..at.clone() };
-                self.unknown(&at, why);
-                None
-            }
-        };
-        self.read.insert(folder.to_owned(), package.clone());
-        package
-    }
-
-    /// The folders of all packages of the workspace, which are reached.
-    fn every_package(&mut self, at: &At) -> Vec<PathBuf> {
-        self.leads.is_sure = false;
-        let workspace = self.workspace(&at.folder);
-        if !workspace.is_whole {
-            self.unknown(at, "has more packages in its workspace than are looked at".to_owned());
-        }
-        for folder in &workspace.folders {
-            self.reach(folder, Level::Reached);
-        }
-        workspace.folders.iter().map(|folder| real(folder)).collect()
-    }
-
-    fn workspace(&mut self, folder: &Path) -> Rc<Workspace> {
-        let home = self.home;
-        let found = self.workspaces.entry(folder.to_owned());
-        Rc::clone(found.or_insert_with(|| Rc::new(Workspace::around(folder, home))))
-    }
-
-    /// A script of a package, with what runs before and after it.
-    pub(super) fn run_script(&mut self, package: Option<&Package>, name: &str, further: &[Word], at: &At) {
-        let Some(package) = package else { return };
-        if at.depth == 0 {
-            return self.unknown(at, format!("runs scripts that run more than {DEPTH} others"));
-        }
-        let folder = real(&package.folder);
-        for script in package.around(name) {
-            let at = At {
-                folder: folder.clone(),
-                file: Some(folder.join(PACKAGE)),
-                line: Some(script.line),
-                depth: at.depth - 1,
-                ..at.clone()
-            };
-            self.text(&script.text, if script.name == name { further } else { &[] }, &at);
-        }
-    }
-
-    /// The packages of the workspace: those that are named are surely meant, else any may be. In each of them a
-    /// script is run, where one is given. The folders of those that are named are returned.
-    fn packages(&mut self, parsed: &Parsed, at: &At, script: Option<&str>) -> Vec<PathBuf> {
-        if script.is_none() && parsed.packages.is_empty() {
-            return Vec::new();
-        }
-        self.leads.is_sure = false;
-        let workspace = self.workspace(&at.folder);
-        if !workspace.is_whole {
-            self.unknown(at, "has more packages in its workspace than are looked at".to_owned());
-        }
-        let asked = parsed.packages.iter().map(Word::str);
-        let named: Vec<PathBuf> = asked.flat_map(|word| workspace.named(word, &at.folder).cloned()).collect();
-        for folder in &workspace.folders {
-            self.reach(folder, if named.contains(folder) { Level::Reached } else { Level::Possible });
-        }
-        let all = if named.is_empty() { &workspace.folders } else { &named };
-        for folder in all {
-            if self.left == 0 {
-                break;
-            }
-            let package = script.and_then(|_| self.package(folder, at));
-            self.run_script(package.as_deref(), script.unwrap_or_default(), &[], at);
-        }
-        let root = nearest(&at.folder, self.home).map(Path::to_owned);
-        let root = root.filter(|_| named.is_empty()).and_then(|folder| self.package(&folder, at));
-        self.run_script(root.as_deref(), script.unwrap_or_default(), &[], at);
-        named
-    }
-
-    fn filtered(program: &'static Program, parsed: &Parsed, at: &At) -> Option<Filtered> {
+    pub(super) fn filtered(program: &'static Program, parsed: &Parsed, at: &At) -> Option<Filtered> {
         let is_on = match program.filter? {
             Filter::Turbo => true,
             Filter::With(options) => parsed.has(options),
@@ -985,6 +596,6 @@ fn is_plain(name: &str) -> bool {
 }
 
 /// A folder by its real path: what is above `..` is not known by words.
-fn real(path: &Path) -> PathBuf {
+pub(super) fn real(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }

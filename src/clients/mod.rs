@@ -6,6 +6,8 @@ mod evidence;
 pub mod hazards;
 pub mod jsonc;
 pub mod leads;
+mod managers;
+mod options;
 pub mod packages;
 pub mod programs;
 mod scripts;

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::assignments::named;
-use super::leads::{At, DEPTH, Level, Parsed, Walk};
+use super::leads::{At, DEPTH, Level, Walk};
+use super::options::Parsed;
 use super::packages::is_env_file;
 use super::programs::{Role, called};
 use super::words::{Known, Piece, Word, is_prefix, pieces};

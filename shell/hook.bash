@@ -83,7 +83,7 @@ __alchemy_update() {
   # In a subshell, and while a word is completed, nothing is said, and only what is stored counts.
   if [ "${BASH_SUBSHELL-0}" -gt 0 ] || [ -n "${COMP_LINE+set}" ]; then
     __alchemy_silent=--silent __alchemy_offline=--offline
-  elif [ "$1" = move ] && { [ -n "${READLINE_LINE+set}" ] || [ ! -t 2 ]; }; then
+  elif [ "$1" = move ] && { [ -n "${READLINE_LINE+set}" ] || [ ! -t 2 ] || __alchemy_awaits_direnv; }; then
     __alchemy_silent=--silent # the next prompt says it
   fi
   if [ "$1" = prompt ] && __alchemy_went; then
@@ -120,6 +120,16 @@ __alchemy_update() {
   [ ${#__alchemy_astray[@]} -eq 0 ] || __alchemy_seen=${PWD-}:
   # The prompt that comes after the completion looks for itself.
   [ -z "${COMP_LINE+set}" ] || __alchemy_seen=
+}
+
+# Whether direnv has a say here, which it has at the next prompt only: what it loads may select another profile.
+__alchemy_awaits_direnv() {
+  \local __alchemy_at="${PWD-}" IFS=' '
+  case "${PROMPT_COMMAND[*]-}" in *_direnv_hook*) ;; *) \return 1 ;; esac
+  until [ -e "$__alchemy_at/.envrc" ]; do
+    [ -n "$__alchemy_at" ] || \return 1
+    __alchemy_at=${__alchemy_at%"/${__alchemy_at##*/}"}
+  done
 }
 
 # Whether the directory is another one than when we looked last.
@@ -294,16 +304,22 @@ __alchemy_takes() {
   esac
 }
 
+# Finds the place of a variable in the arrays; else false, and the place is the next one.
+__alchemy_find() {
+  for ((__alchemy_at = 0; __alchemy_at < ${#__alchemy_names[@]}; __alchemy_at++)); do
+    [ "${__alchemy_names[__alchemy_at]}" != "$1" ] || \return 0
+  done
+  \return 1
+}
+
 # Finds the place of a variable in the arrays, or makes one; false when the person has changed it since.
 __alchemy_place() {
-  for ((__alchemy_at = 0; __alchemy_at < ${#__alchemy_names[@]}; __alchemy_at++)); do
-    if [ "${__alchemy_names[__alchemy_at]}" = "$1" ]; then
-      [ "${!1+=${!1}}" = "${__alchemy_ours[__alchemy_at]}" ] || __alchemy_stray
-      \return
-    fi
-  done
-  __alchemy_names[__alchemy_at]=$1
-  __alchemy_remember "$1"
+  if __alchemy_find "$1"; then
+    [ "${!1+=${!1}}" = "${__alchemy_ours[__alchemy_at]}" ] || __alchemy_stray
+  else
+    __alchemy_names[__alchemy_at]=$1
+    __alchemy_remember "$1"
+  fi
 }
 
 # Keeps what a variable is now, at its place in the arrays.
@@ -319,6 +335,10 @@ __alchemy_remember() {
 
 __alchemy_set() {
   \local __alchemy_at __alchemy_attributes
+  # To look at the attributes takes a process: not where all stays as it is.
+  if [ "${!1+=${!1}}" = "=$2" ] && __alchemy_find "$1" && [ "${__alchemy_ours[__alchemy_at]}" = "=$2" ]; then
+    \return 0
+  fi
   __alchemy_takes "$1" && __alchemy_place "$1" || \return 0
   __alchemy_ours[__alchemy_at]="=$2"
   case $__alchemy_attributes in
@@ -421,7 +441,7 @@ __alchemy_drop() {
   \local __alchemy_at __alchemy_attributes __alchemy_name
   for __alchemy_at in "${!__alchemy_lifted[@]}"; do
     __alchemy_name=${__alchemy_names[__alchemy_at]}
-    # The attributes take a process: they are looked at only where something is new.
+    # Here too, the attributes are looked at only where something is new.
     if [ "${!__alchemy_name+=${!__alchemy_name}}" != "${__alchemy_before[__alchemy_at]#[xn]}" ]; then
       __alchemy_takes "$__alchemy_name" || \continue
       __alchemy_remember "$__alchemy_name"

@@ -18,6 +18,7 @@ use super::place::same;
 use super::{Store, generation, npm, rescue};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
+use crate::signals::HeldBack;
 
 /// Where a credential was, and where it is.
 pub struct Relocated {
@@ -65,7 +66,7 @@ impl Store<'_> {
         let mut edit = Edit::open(self.home, self.messages)?;
         if self.identify_keyring(&target, &mut edit)? {
             // Written down first: killed after that, the copy would be under a name that nobody knows.
-            drop(edit.prepare()?.commit()?);
+            drop(edit.prepare(&HeldBack::interruptions())?.commit()?);
             edit = Edit::open(self.home, self.messages)?;
         }
         if let Some(now) = edit.before.profile(&target.name) {
@@ -77,7 +78,8 @@ impl Store<'_> {
         } else {
             edit.put(&target);
         }
-        let prepared = edit.prepare()?;
+        let held_back = HeldBack::interruptions();
+        let prepared = edit.prepare(&held_back)?;
 
         leaves(held.lock(), &[&from.store, &target.store]);
         let mut is_new = true;

@@ -3,7 +3,8 @@
 //! Always in this order, so that a crash at any moment leaves documents that are whole and no secret
 //! without an owner for longer than needed: the profile's lock, then `config.json`'s; the new
 //! `config.json` is written beside the old one, where a full disk shows; then the credential; then the
-//! new `config.json` takes the old one's place; last, a credential in another store goes.
+//! new `config.json` takes the old one's place; last, a credential in another store goes. From the
+//! second step on, nothing that a terminal or a shell sends interrupts it.
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,7 @@ use super::trusted::{self, AsOwner, Reading};
 use super::{Store, atomic, generation, inspect, npm, rescue};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
+use crate::signals::HeldBack;
 
 impl Store<'_> {
     /// Makes the profile, or changes it to be this one with this credential. Whether it asks, and what repeats its
@@ -42,8 +44,12 @@ impl Store<'_> {
         if profile.store != StoreKind::Keyring {
             self.ready(name, &profile.store)?; // that one says so itself
         }
+        // Dropped after the locks: stopped by Ctrl-Z with them in hand, we would stop everyone else.
+        let held_back;
         let lock = self.lock_both(profile)?;
-        self.replace(profile, document, lock.ours(), confirm)?;
+        let edit = self.edit_for(profile, confirm)?;
+        held_back = HeldBack::interruptions();
+        self.replace(profile, document, lock.ours(), edit, &held_back)?;
         drop(lock);
         self.reload_changed();
         Ok(())
@@ -55,15 +61,15 @@ impl Store<'_> {
         profile: &Profile,
         document: &Document,
         lock: &Lock,
-        confirm: Option<bool>,
+        edit: Edit,
+        held_back: &HeldBack,
     ) -> Result<()> {
         let name = &profile.name;
-        let edit = self.edit_for(profile, confirm)?;
         let before = edit.before.unmarked(name.as_str(), name).and_then(Result::ok);
         if let Some(before) = before.as_ref().filter(|before| before.store == StoreKind::File) {
             self.put_back(before)?;
         }
-        let prepared = edit.prepare()?;
+        let prepared = edit.prepare(held_back)?;
         if let Some(before) = before.filter(|before| before.store.name() != profile.store.name()) {
             leaves(lock, &[&before.store, &profile.store]);
         }
@@ -128,10 +134,12 @@ impl Store<'_> {
     pub fn put_signed_out(&mut self, profile: &Profile) -> Result<()> {
         let name = &profile.name;
         self.unlock(name)?;
+        let held_back; // dropped after the locks
         let lock = self.lock_both(profile)?;
         let edit = self.edit_for(profile, None)?;
+        held_back = HeldBack::interruptions();
         let before = edit.before.unmarked(name.as_str(), name).and_then(Result::ok);
-        let prepared = edit.prepare()?;
+        let prepared = edit.prepare(&held_back)?;
         let mut replaced = Vec::new();
         if let Some(before) = &before {
             replaced.push(self.without_item(before)?);
@@ -217,7 +225,7 @@ impl Store<'_> {
         if *store == StoreKind::Npm {
             Ok(())
         } else {
-            Edit::open(self.home, self.messages)?.prepare().map(drop)
+            Edit::open(self.home, self.messages)?.prepare(&HeldBack::interruptions()).map(drop)
         }
     }
 
@@ -272,11 +280,12 @@ impl Store<'_> {
     /// When it is gone, is kept by the npm package's version 2, or cannot be written.
     pub fn update(&mut self, name: &ProfileName, change: impl FnOnce(&mut Profile)) -> Result<Profile> {
         let mut edit = Edit::open(self.home, self.messages)?;
+        let held_back = HeldBack::interruptions();
         let Some(profile) = edit.before.profile(name) else { return Err(self.not_ours(name.as_str())) };
         let mut profile = profile?;
         change(&mut profile);
         edit.put(&profile);
-        let loosened = edit.prepare()?.commit()?.loosen();
+        let loosened = edit.prepare(&held_back)?.commit()?.loosen();
         generation::moved(self.home, &[name]);
         self.reload_changed();
         loosened.map(|()| profile)
@@ -302,6 +311,7 @@ impl Store<'_> {
         let mut names: Vec<_> = old_name.iter().chain([to]).collect();
         names.sort(); // the same order in every process
         names.dedup();
+        let held_back; // dropped after the locks
         let mut held = Vec::new();
         for name in names {
             let locks = self.lock_as_it_is(name)?;
@@ -322,7 +332,8 @@ impl Store<'_> {
         self.none_waits(to)?;
         edit.rename(from, to);
         let profile = profile?;
-        let prepared = edit.prepare()?;
+        held_back = HeldBack::interruptions();
+        let prepared = edit.prepare(&held_back)?;
         let old = old_name.clone().map(|name| Profile { name, ..profile.clone() });
         let marks = match (&old, &profile.store) {
             (_, StoreKind::Keyring | StoreKind::Command(_)) => {
@@ -480,6 +491,7 @@ impl Store<'_> {
     /// When there is none, it is kept by the npm package's version 2, or a store refuses.
     pub fn delete(&mut self, name: &ProfileName) -> Result<()> {
         self.unlock(name)?;
+        let held_back; // dropped after the locks
         let lock = self.lock_as_it_is(name)?;
         let mut edit = Edit::open(self.home, self.messages)?;
         let Some(profile) = edit.before.unmarked(name.as_str(), name) else {
@@ -493,7 +505,8 @@ impl Store<'_> {
         if npm_has_none(self.home, name) {
             edit.unmark(name.as_str());
         }
-        let prepared = edit.prepare()?;
+        held_back = HeldBack::interruptions();
+        let prepared = edit.prepare(&held_back)?;
         let replaced = profile.ok().map(|profile| self.without_item(&profile)).transpose()?;
         self.finish_without(name, prepared, replaced.into_iter().collect())?;
         drop(lock);

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use nix::sys::stat::Mode;
 use serde_json::{Value, json};
 use support::age;
-use support::{ACME, BETA, Home, Output, has, run, run_with_input};
+use support::{ACME, ALCHEMY, BETA, Home, Output, has, run, run_with_input};
 
 const CREDENTIAL: &str = "credentials/prod/cloudflare.json";
 
@@ -909,6 +909,41 @@ fn the_last_copy_that_a_killed_command_had_set_aside_is_put_back_and_another_one
     home.write_private("config.json", &config);
     remove_what_doctor_names(&home);
     assert!(!aside.exists());
+}
+
+#[test]
+fn a_prompt_waits_for_no_lock_where_one_is_needed_to_tell_which_credential_counts() {
+    let beside = |home: &Home| home.write_private(CREDENTIAL, &age::document("tok-newer"));
+    let set_aside = |home: &Home| {
+        let document = home.alchemy(CREDENTIAL);
+        fs::rename(&document, document.with_file_name(".cloudflare.json.aside.tmp")).expect("set aside");
+    };
+    let commands = ["--read-command", "cat {profile}", "--write-command", "cat >{profile}"];
+    let identity = ["--store", "encrypted", "--identity", "identity.txt"];
+    let cases: [(&[&str], &dyn Fn(&Home), &str); 3] = [
+        (&["--store", "file"], &set_aside, "tok-old\n"),
+        (&commands, &beside, "tok-newer\n"),
+        (&identity, &beside, "tok-newer\n"),
+    ];
+    for (store, left, token) in cases {
+        let home = Home::new();
+        if age::identity(&home).is_none() {
+            return;
+        }
+        let configure = ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--account", ACME];
+        home.run_with_input(&[&configure[..], store].concat(), "tok-old").expect_code(0);
+        home.run(&["use", "prod", "."]).expect_code(0);
+        left(&home);
+        let lock = File::options().append(true).open(home.alchemy("lock/native/prod")).expect("a lock");
+        lock.lock().expect("held by another");
+        let mut prompt = home.command("timeout");
+        prompt.args(["30", ALCHEMY, "hook-env", "bash", "--offline"]);
+        let output = support::run(&mut prompt).expect_code(0);
+        assert!(!output.stdout.contains("tok-") && output.stdout.contains("ALCHEMY_PROFILE prod"));
+        assert!(output.stderr.contains("is still on its way"), "{}", output.stderr);
+        drop(lock);
+        assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout, token);
+    }
 }
 
 #[test]

@@ -25,6 +25,26 @@ impl Store<'_> {
         }
     }
 
+    /// What the profile's store has, unless a lock is needed to tell that.
+    pub(super) fn stored_at_hand(&self, profile: &Profile) -> Result<Option<Document>> {
+        match &profile.store {
+            StoreKind::File => self.read_file(&self.document_path(profile), &profile.name, true),
+            _ if self.needs_lock(profile) => Ok(None),
+            _ => self.kept(profile, false),
+        }
+    }
+
+    /// Whether it takes the profile's lock to tell which credential it has.
+    pub(super) fn needs_lock(&self, profile: &Profile) -> bool {
+        match &profile.store {
+            StoreKind::File => atomic::aside(&self.document_path(profile)).exists(),
+            StoreKind::Npm => false,
+            StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => {
+                self.home.credential(profile.name.as_str()).exists()
+            }
+        }
+    }
+
     /// What the file store has. `held`: the profile's locks are.
     fn read_file_store(&self, profile: &Profile, held: bool) -> Result<Option<Document>> {
         let path = self.document_path(profile);

@@ -322,6 +322,14 @@ pub fn set_aside(path: &Path) -> Result<Aside> {
     }
 }
 
+/// Destroys a document that a killed process has set aside, and that is of no use any more. One that stays is found to
+/// be that the next time.
+pub fn remove_aside(path: &Path) {
+    if let Ok(_owner) = AsOwner::take() {
+        let _ = fs::remove_file(aside(path));
+    }
+}
+
 /// Where a document is while it is set aside.
 #[must_use]
 pub fn aside(path: &Path) -> PathBuf {

@@ -21,6 +21,7 @@ use super::kept_in::{Identity, StoreCommands, commands, encrypted_to, store_kind
 use super::lock::Lock;
 use super::marks::Marks;
 use super::trusted::{self, Reading};
+use crate::digest::sha256_hex;
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
 use crate::oauth::client::{self, Client, Preset};
@@ -117,6 +118,24 @@ impl Config {
         let parse = |bytes: &Bytes| parse(&path.display().to_string(), bytes);
         let read = |path: &Path| trusted::read(home, path, Reading::Settings);
         atomic::read_settled(&path, read, parse)?.map_or_else(|| Ok(Self::default()), |it| it.judged(home))
+    }
+
+    /// The digest of what the file says of a profile, which may be nothing: it tells whether a change was made that
+    /// was killed.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is not JSON.
+    pub fn digest_of(home: &Home, name: &ProfileName) -> Result<String> {
+        let path = home.config();
+        let read = |path: &Path| trusted::read(home, path, Reading::Settings);
+        let parse = |bytes: &Bytes| {
+            let not_json =
+                |error| Error::new(format!("{} is not valid JSON: {error}", path.display())).hint(BY_HAND);
+            serde_json::from_slice::<Value>(bytes).map_err(not_json)
+        };
+        let mut document = atomic::read_settled(&path, read, parse)?.unwrap_or_default();
+        let entry = document["profiles"][name.as_str()]["cloudflare"].take();
+        Ok(sha256_hex(entry.to_string().as_bytes()))
     }
 
     /// The profile of that name, with what restricts it. `None` when the file says nothing of it.

@@ -8,6 +8,7 @@ use super::config::Config;
 use super::credential::Document;
 use super::home::Home;
 use super::lock::Note;
+use super::place::is_unchanged;
 use super::trusted::{self, AsOwner, Reading};
 use super::{Store, generation, lock, npm, rescue};
 use crate::error::{Error, Result};
@@ -29,7 +30,10 @@ impl Store<'_> {
                 match atomic::read_settled(&path, read, parse)? {
                     Some(document) => Ok(Some(document)),
                     // The next command puts it back.
-                    None => atomic::read_settled(&atomic::aside(&path), read, parse),
+                    None if self.is_set_aside(profile) => {
+                        atomic::read_settled(&atomic::aside(&path), read, parse)
+                    }
+                    None => Ok(None),
                 }
             }
             StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => {
@@ -124,8 +128,8 @@ pub fn loss(home: &Home, name: &ProfileName) -> Option<String> {
 }
 
 /// Whether a temporary file that a killed command has left may be the only copy of a credential: one that was set
-/// aside and whose place is empty, unless `config.json` says that its profile is kept elsewhere; or the successor of
-/// one that was sent to be replaced. The next command that needs it brings it home.
+/// aside and whose place is empty, unless `config.json` says that its profile is kept elsewhere, or was changed since; or
+/// the successor of one that was sent to be replaced. The next command that needs it brings it home.
 #[must_use]
 pub fn may_be_last_copy(home: &Home, path: &Path) -> bool {
     let Some(document) = atomic::document_of(path) else { return false };
@@ -145,7 +149,8 @@ pub fn may_be_last_copy(home: &Home, path: &Path) -> bool {
         let profile = Config::load_alone(home).ok()?.unmarked(name.as_str(), &name)?.ok()?;
         Some(profile.store != StoreKind::File)
     };
-    atomic::aside(&document) == path && !document.exists() && !is_elsewhere().unwrap_or(false)
+    let is_old = || is_elsewhere().unwrap_or(false) || !is_unchanged(home, &name).unwrap_or(true);
+    atomic::aside(&document) == path && !document.exists() && !is_old()
 }
 
 /// What the last refresh of a profile noted.

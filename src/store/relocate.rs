@@ -91,6 +91,7 @@ impl Store<'_> {
             } else {
                 let old = Some(from).filter(is_file).map(|from| self.document_path(from));
                 self.set_strays_aside(
+                    held.lock(),
                     &target,
                     &old.into_iter().chain(self.file(&target)).collect::<Vec<_>>(),
                 )?
@@ -105,7 +106,7 @@ impl Store<'_> {
         // It has moved: nothing from here on takes that back.
         drop(marks);
         generation::moved(self.home, &[&target.name]);
-        self.discard(strays, &target.name);
+        self.discard(held.lock(), strays, &target.name);
         let wiped = self.wipe(from, Some(&stored));
         let gone = wiped.map_err(|error| not_wiped(from, &target, &error))?;
         leaves_none(held.lock());

@@ -967,6 +967,15 @@ fn a_change_of_a_profile_brings_back_what_a_killed_command_had_set_aside() {
 }
 
 #[test]
+fn a_rescue_file_that_stays_when_its_profile_goes_is_said() {
+    let home = Home::new();
+    home.token_profile("prod", "tok-example");
+    fs::create_dir_all(home.alchemy("rescue/prod")).expect("something that cannot be removed");
+    let said = home.run(&["profile", "delete", "prod", "--yes", "--quiet"]).expect_code(0).stderr;
+    assert!(said.contains("an old credential of 'prod' stays: cannot remove"), "{said}");
+}
+
+#[test]
 fn a_prompt_waits_for_no_lock_where_one_is_needed_to_tell_which_credential_counts() {
     let beside = |home: &Home| home.write_private(CREDENTIAL, &age::document("tok-newer"));
     let set_aside = |home: &Home| {

@@ -97,18 +97,12 @@ impl Store<'_> {
         let mut held = self.hold(profile)?;
         held.share_with_npm()?;
         held.read()?;
-        match waiting(self.home, &profile.name).pop() {
+        match rescue::waiting(self.home, &profile.name).pop() {
             None => Ok(()),
             Some(path) => Err(Error::new(format!("{} is still needed", path.display()))
                 .hint("the store does not take it; see its own finding")),
         }
     }
-}
-
-/// The rescue files of a profile that are there, and hold a credential.
-#[must_use]
-pub fn waiting(home: &Home, name: &ProfileName) -> Vec<PathBuf> {
-    rescue::waiting(home, name)
 }
 
 /// What a refresh could not keep where it belongs, for a process that had nobody to tell.
@@ -120,7 +114,7 @@ pub fn loss(home: &Home, name: &ProfileName) -> Option<String> {
              -p {name}"
         ));
     }
-    let path = waiting(home, name).pop()?;
+    let path = rescue::waiting(home, name).pop()?;
     Some(format!(
         "the newest credential of profile '{name}' is in {}, as its store does not take it; see: alchemy doctor",
         path.display()

@@ -28,7 +28,7 @@ pub mod npm_lock;
 mod place;
 pub mod relocate;
 mod replaced;
-mod rescue;
+pub mod rescue;
 #[cfg(target_os = "linux")]
 mod secret_service;
 pub mod session_bus;

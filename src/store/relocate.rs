@@ -110,7 +110,7 @@ impl Store<'_> {
         let wiped = self.wipe(from, Some(&stored));
         let gone = wiped.map_err(|error| not_wiped(from, &target, &error))?;
         leaves_none(held.lock());
-        rescue::remove(self.home, &target.name);
+        rescue::remove(self.home, &target.name, self.messages);
         if !gone {
             self.messages.say(&format!(
                 "the {} store has got another credential of '{}' meanwhile, which is left there",

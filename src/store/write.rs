@@ -18,7 +18,7 @@ use super::place::same;
 use super::relocate::leaves;
 use super::replaced::Replaced;
 use super::trusted::{self, AsOwner, Reading};
-use super::{Store, atomic, generation, inspect, npm, rescue};
+use super::{Store, atomic, generation, npm, rescue};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
 use crate::signals::HeldBack;
@@ -82,7 +82,7 @@ impl Store<'_> {
         // The change is made: nothing from here on takes it back, or calls it failed.
         replaced.forget();
         self.discard(lock, asides, name);
-        rescue::remove(self.home, name);
+        rescue::remove(self.home, name, self.messages);
         remove_folder(&self.home.credential(name.as_str()));
         self.wipe_left(lock, profile);
         drop(marks);
@@ -193,7 +193,7 @@ impl Store<'_> {
         for path in &paths {
             remove_folder(path);
         }
-        rescue::remove(self.home, name);
+        rescue::remove(self.home, name, self.messages);
         drop(marks);
         Ok(())
     }
@@ -492,7 +492,7 @@ impl Store<'_> {
 
     /// Makes sure that no rescue file has this name: it may hold the only credential that lives.
     fn none_waits(&self, name: &ProfileName) -> Result<()> {
-        let Some(path) = inspect::waiting(self.home, name).pop() else { return Ok(()) };
+        let Some(path) = rescue::waiting(self.home, name).pop() else { return Ok(()) };
         let path = path.display();
         Err(Error::new(format!(
             "{path} may hold the newest credential of profile '{name}', and is not in its store; nothing was renamed"
@@ -534,7 +534,7 @@ impl Store<'_> {
         for path in [self.home.credential(name.as_str()), self.home.native_credential(name.as_str())] {
             self.remove_document(&path)?;
         }
-        rescue::remove(self.home, name);
+        rescue::remove(self.home, name, self.messages);
         Ok(())
     }
 

@@ -57,7 +57,12 @@ impl Handover {
     ) -> Result<(Session, Changes)> {
         let host = selector.host;
         let account = self.account.as_deref().map(account_by_id).transpose()?;
-        let leads = Leads::of(receiver.command, &host.directory, host.user_home());
+        let leads = Leads::of(
+            receiver.command,
+            &host.directory,
+            host.user_home(),
+            host.variable("CDPATH").is_some(),
+        );
         let strict = self.strictness.given();
         let account = guard::folders(host, store, chosen, account, &leads, strict)?;
         guard::hazards(host, chosen, account.as_ref(), receiver, &leads, strict)?;

@@ -9,7 +9,7 @@ use crate::profile::{Encryption, Profile, StoreKind};
 use crate::release::selector::Selector;
 use crate::store::Store;
 use crate::store::encrypted::opens_by_itself;
-use crate::store::inspect::waiting;
+use crate::store::rescue::waiting;
 
 /// Open an encrypted profile once, for hooks and programs that cannot ask
 ///

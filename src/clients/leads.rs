@@ -12,10 +12,11 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
+use super::assignments::{Assignment, Variables};
 use super::options::Parsed;
 use super::packages::{Package, Workspace};
 use super::programs::{EnvFiles, Filter, Program, Role, called};
-use super::scripts::is_installed;
+use super::scripts::{Run, is_installed};
 use super::words::Word;
 
 /// The most that scripts call scripts.
@@ -79,32 +80,6 @@ pub struct Visit {
     pub beside: Vec<PathBuf>,
     /// It is one of the commands for Pages.
     pub is_pages: bool,
-}
-
-/// Variables that choose what is loaded, as far as an assignment among the words sets them.
-#[derive(Debug, Clone, Default)]
-pub struct Variables {
-    /// `CLOUDFLARE_ENV`.
-    pub environment: Option<Value>,
-    /// `NODE_ENV`.
-    pub mode: Option<Value>,
-    /// `TURBO_ENV_MODE`.
-    pub turbo: Option<Value>,
-    /// `CDPATH` is set, by which a shell looks for folders.
-    pub has_cdpath: bool,
-}
-
-impl Variables {
-    pub(super) fn assign(&mut self, name: &str, value: &Word) {
-        self.has_cdpath |= name == "CDPATH" && !value.text.is_empty();
-        let place = match name {
-            "CLOUDFLARE_ENV" => &mut self.environment,
-            "NODE_ENV" => &mut self.mode,
-            "TURBO_ENV_MODE" => &mut self.turbo,
-            _ => return,
-        };
-        *place = Some(Value::of(value));
-    }
 }
 
 /// How surely words lead to a folder.
@@ -172,12 +147,15 @@ pub struct Leads {
     pub unknown: Vec<Unknown>,
     /// The calls that keep variables back.
     pub filtered: Vec<Filtered>,
+    /// Assignments of variables that give a credential, an account or an address.
+    pub assignments: Vec<Assignment>,
 }
 
 impl Leads {
-    /// Of a command with its arguments; without any, of a shell, in which anything may follow.
+    /// Of a command with its arguments; without any, of a shell, in which anything may follow. `has_cdpath`: the
+    /// environment has a `CDPATH`, by which a shell looks for folders.
     #[must_use]
-    pub fn of(command: &[OsString], directory: &Path, home: &Path) -> Self {
+    pub fn of(command: &[OsString], directory: &Path, home: &Path, has_cdpath: bool) -> Self {
         let mut walk = Walk {
             home,
             left: COMMANDS,
@@ -188,10 +166,12 @@ impl Leads {
         walk.leads.folders.push(Folder { path: directory.to_owned(), level: Level::Reached });
         let at = At {
             folder: directory.to_owned(),
-            variables: Variables::default(),
+            variables: Variables { has_cdpath, ..Variables::default() },
             inherited: Vec::new(),
             file: None,
             line: None,
+            script: None,
+            source: None,
             depth: DEPTH,
         };
         if command.is_empty() {
@@ -212,6 +192,10 @@ pub(super) struct At {
     pub(super) inherited: Vec<PathBuf>,
     pub(super) file: Option<PathBuf>,
     pub(super) line: Option<usize>,
+    /// The script that a text is of, by which it knows itself.
+    pub(super) script: Option<PathBuf>,
+    /// The file that the text stands in.
+    pub(super) source: Option<PathBuf>,
     /// How much deeper scripts may call scripts.
     pub(super) depth: u8,
 }
@@ -225,6 +209,8 @@ impl At {
             inherited: Vec::new(),
             file: None,
             line: None,
+            script: None,
+            source: None,
             depth: 0,
         }
     }
@@ -246,14 +232,20 @@ impl Walk<'_> {
         let mut at = at.clone();
         let assigned = words.iter().take_while(|word| word.assignment().is_some()).count();
         let (assignments, words) = words.split_at(assigned);
-        for (name, value) in assignments.iter().filter_map(Word::assignment) {
-            at.variables.assign(name, &value);
-        }
+        // Another process: the text that calls it is none of its own.
+        (at.script, at.source) = (None, None);
         let Some(head) = words.first() else { return };
         if !self.may_read(&at) {
             return;
         }
-        match head.program().and_then(called) {
+        let program = head.program().and_then(called);
+        let place = at.clone();
+        let is_harmless =
+            program.is_some_and(|program| program.role == Role::Harmless && program.variables.is_empty());
+        for (name, value) in assignments.iter().filter_map(Word::assignment).filter(|_| !is_harmless) {
+            self.assign(name, Some(&value), &place, &mut at.variables);
+        }
+        match program {
             Some(program) => self.known(program, words, &at),
             None => self.other(words, &at),
         }
@@ -275,7 +267,11 @@ impl Walk<'_> {
             Role::Harmless => {}
             Role::Client => self.client(program, words, at),
             Role::Runtime => self.runtime(program, words, at),
-            Role::Runner(values) => self.runner(program, values, words, at),
+            Role::Runner(values) => {
+                self.unset_by_env(program, words, at);
+                self.runner(program, values, words, at);
+            }
+            Role::Files => self.files(words, at),
             Role::Manager(verbs) => self.manager(program, verbs, words, at),
             Role::Monorepo => self.monorepo(program, words, at),
             Role::Shell => self.shell(program, words, at),
@@ -412,7 +408,9 @@ impl Walk<'_> {
                 let place = parsed.rest().unwrap_or_default();
                 self.command(words.get(place..).unwrap_or_default(), at);
             }
-            Some(file) => self.script_file(file, at, true),
+            Some(file) => {
+                self.script_file(file, at, Run::ByShell);
+            }
             None => {}
         }
         self.evidence(words, at);
@@ -464,10 +462,9 @@ impl Walk<'_> {
     pub(super) fn enter(&mut self, word: Option<&Word>, at: &At) -> PathBuf {
         let Some(word) = word else { return at.folder.clone() };
         let text = word.text.to_string_lossy();
-        // A shell looks elsewhere for a folder by `CDPATH`, and makes other words of braces and `~NAME`.
-        let is_elsewhere = text == "-"
-            || (text.starts_with('~') && text.len() > 1 && !text.starts_with("~/"))
-            || (at.variables.has_cdpath && !text.starts_with(['/', '.', '~']));
+        // A shell makes other words of braces and `~NAME`.
+        let is_elsewhere =
+            text == "-" || (text.starts_with('~') && text.len() > 1 && !text.starts_with("~/"));
         let is_below = |path: &Path| {
             path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
         };
@@ -489,10 +486,16 @@ impl Walk<'_> {
             return None;
         }
         let path = Path::new(&word.text);
-        Some(match path.strip_prefix("~") {
-            Ok(below) => self.home.join(below),
-            Err(_) => folder.join(path),
-        })
+        let path = path.strip_prefix("~").map_or_else(|_| folder.join(path), |below| self.home.join(below));
+        // People are shown no `.` and `..` that says nothing.
+        let plain: PathBuf = path.components().collect();
+        if !plain.components().any(|part| part == Component::ParentDir) {
+            return Some(plain);
+        }
+        match (plain.parent(), plain.file_name()) {
+            (Some(parent), Some(name)) => Some(real(parent).join(name)),
+            _ => Some(real(&plain)),
+        }
     }
 
     pub(super) fn reach(&mut self, path: &Path, level: Level) {

@@ -228,7 +228,7 @@ impl Walk<'_> {
             Ok(package) => package.map(Rc::new),
             Err(why) => {
                 let at = At { file: Some(folder.join(PACKAGE)), line: None, ..at.clone() };
-                self.unknown(&at, format!("{why}, so its scripts were not looked through"));
+                self.unknown(&at, why);
                 None
             }
         };

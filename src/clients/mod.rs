@@ -1,5 +1,6 @@
 //! What other programs read, and what of it overrides the credential or the account that a command is given.
 
+pub mod assignments;
 pub mod cloudflare_cfg;
 mod evidence;
 pub mod hazards;

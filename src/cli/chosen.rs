@@ -3,8 +3,6 @@
 
 use jiff::SignedDuration;
 
-use super::account::account_by_id;
-use super::login::offer;
 use super::pick::{Pick, is_open, pick as picked};
 use super::{MinTtl, guard};
 use crate::clients::hazards::Given;
@@ -17,6 +15,7 @@ use crate::profile::selection::{Reason, Selection};
 use crate::profile::{Account, Method, Profile, ProfileName};
 use crate::release::selector::{Selector, Wanted};
 use crate::secret::Secret;
+use crate::session::sign_in::offer_sign_in;
 use crate::session::{Gate, MIN_TTL, Session, Source, endpoint};
 use crate::store::Store;
 
@@ -161,7 +160,7 @@ impl Chosen {
                     Source { store, profile, endpoint, account, min_ttl, gate, host }.session()
                 };
                 let session = match session(store, profile, min_ttl, gate) {
-                    Err(error) if offer(host, store, profile, &error)? => {
+                    Err(error) if offer_sign_in(host, store, profile, &error)? => {
                         let profile = store.find(selection)?;
                         session(store, &profile, SignedDuration::ZERO, Gate::Inside) // it has been asked
                     }
@@ -244,7 +243,7 @@ fn environment_session(host: &Host) -> Result<Option<(Session, &'static str)>> {
         _ => return Ok(None),
     };
     let account = match host.text(ACCOUNT_ID) {
-        Some(id) => Some(account_by_id(id)?),
+        Some(id) => Some(Account::of_id(id)?),
         None => None,
     };
     let endpoint = host.new_endpoint()?;

@@ -1,11 +1,10 @@
-//! The arguments that say how to sign in: for what, and by which OAuth client, where; and what the client
-//! comes to, with the environment and what is kept with the profile.
+//! The arguments that say how to sign in: for what, and by which OAuth client, where.
 
 use clap::Args;
 
-use crate::error::{Error, Kind, Result};
-use crate::host::Host;
-use crate::oauth::client::{self, Client, Preset};
+use crate::error::{Error, Result};
+use crate::oauth::client::Preset;
+use crate::session::sign_in::client::{ClientOptions, SignInOptions};
 
 /// How to sign in.
 #[derive(Args, Default)]
@@ -16,9 +15,6 @@ pub struct SignInArguments {
     /// Open no browser
     #[arg(long)]
     pub no_browser: bool,
-    /// Standard input, where it is no terminal, is for the command that is run afterwards.
-    #[arg(skip)]
-    pub stdin_is_taken: bool,
     #[command(flatten)]
     pub client: ClientArguments,
 }
@@ -27,6 +23,16 @@ impl SignInArguments {
     /// Whether any is given that only OAuth knows.
     pub fn is_given(&self) -> bool {
         self.scopes.is_some() || self.no_browser || self.client.is_given()
+    }
+
+    /// The same as options of the sign-in.
+    pub fn options(&self) -> SignInOptions {
+        SignInOptions {
+            scopes: self.scopes.clone(),
+            no_browser: self.no_browser,
+            stdin_is_taken: false,
+            client: self.client.options(),
+        }
     }
 }
 
@@ -74,49 +80,27 @@ impl ClientArguments {
             || urls.into_iter().any(Option::is_some)
     }
 
-    /// The client: a flag goes before a variable, a variable before what is kept with the profile, and that
-    /// before what is built in.
-    ///
-    /// # Errors
-    /// When an id or a URL is none.
-    pub fn resolve(&self, host: &Host, before: Option<&Client>) -> Result<Client> {
-        let id = self.client_id.as_deref().or_else(|| host.text(client::CLIENT_ID));
-        let mut client = match (self.client, id, before) {
-            // As it is built in, whatever is kept.
-            (Some(preset), ..) => Client::new(preset.client_id()),
-            (None, Some(id), Some(before)) if before.id == id => before.clone(),
-            (None, Some(id), _) => Client::new(id.to_owned()),
-            (None, None, Some(before)) => before.clone(),
-            (None, None, None) => Client::new(Preset::Alchemy.client_id()),
-        };
-        if client.id.is_empty() || !client.id.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(Error::usage("the client id is empty, or holds what no id does")
-                .hint(format!("give it by --client-id or {}", client::CLIENT_ID)));
+    /// The same as options of the sign-in.
+    pub fn options(&self) -> ClientOptions {
+        let Self {
+            client,
+            client_id,
+            redirect_uri,
+            callback,
+            auth_url,
+            token_url,
+            revoke_url,
+            no_offline_access,
+        } = self;
+        ClientOptions {
+            client: *client,
+            client_id: client_id.clone(),
+            redirect_uri: redirect_uri.clone(),
+            callback: callback.clone(),
+            auth_url: auth_url.clone(),
+            token_url: token_url.clone(),
+            revoke_url: revoke_url.clone(),
+            no_offline_access: *no_offline_access,
         }
-        let usage = |error: Error| {
-            let message = error.to_string();
-            error.retold(Kind::Usage, message)
-        };
-        let given = |flag: &Option<String>, name: &str, variable: &str| {
-            let url = match (flag, host.text(variable)) {
-                (Some(url), _) => client::url(name, url),
-                (None, Some(url)) => client::url(variable, url),
-                (None, None) => return Ok(None),
-            };
-            url.map(Some).map_err(usage)
-        };
-        let auth_url = given(&self.auth_url, "authorization endpoint", client::AUTH_URL)?;
-        let token_url = given(&self.token_url, "token endpoint", client::TOKEN_URL)?;
-        let revoke_url = given(&self.revoke_url, "revocation endpoint", client::REVOKE_URL)?;
-        let redirect_uri = given(&self.redirect_uri, "redirect uri", client::REDIRECT_URI)?;
-        client.auth_url = auth_url.or(client.auth_url);
-        client.token_url = token_url.or(client.token_url);
-        client.revoke_url = revoke_url.or(client.revoke_url);
-        client.redirect_uri = redirect_uri.or(client.redirect_uri);
-        if let Some(callback) = self.callback.as_deref().or_else(|| host.text(client::CALLBACK_URL)) {
-            client.callback = Some(client::callback_url(callback).map_err(usage)?);
-        }
-        client.offline_access &= !self.no_offline_access;
-        Ok(client)
     }
 }

@@ -7,10 +7,8 @@ use clap::builder::UnknownArgumentValueParser;
 use clap::{Args, ValueEnum};
 use zeroize::Zeroizing;
 
-use super::account::{account_by_id, choose_account, new_account};
 use super::client::SignInArguments;
 use super::keeping::KeepingArguments;
-use super::plan::{Plan, say_ready};
 use super::scopes;
 use super::{Marks, ProfileArgument};
 use crate::cloudflare::{Credential, identify};
@@ -19,6 +17,8 @@ use crate::host::Host;
 use crate::http::Endpoint;
 use crate::profile::{Account, AccountId, Profile, ProfileName, StoreKind, TokenFacts};
 use crate::secret::Secret;
+use crate::session::sign_in::account::{choose_account, new_account};
+use crate::session::sign_in::{Plan, say_ready};
 use crate::store::Store;
 use crate::store::credential::Document;
 use crate::terminal;
@@ -79,7 +79,7 @@ enum ChosenMethod {
 impl Configure {
     pub fn run(self, host: &Host) -> Result<()> {
         if self.list_scopes {
-            return scopes::list(&self.sign_in.client.resolve(host, None)?);
+            return scopes::list(&self.sign_in.client.options().resolve(host, None)?);
         }
         let mut store = host.store(true)?;
         let name = self.name()?;
@@ -142,8 +142,8 @@ impl Configure {
         kept_in: StoreKind,
     ) -> Result<()> {
         let again = format!("alchemy configure -p {name} --method oauth");
-        let plan =
-            Plan { name, before, kept_in, arguments: &self.sign_in, marks: self.marks, yes: self.yes, again };
+        let (options, confirm) = (&self.sign_in.options(), self.marks.asked());
+        let plan = Plan { name, before, kept_in, options, confirm, yes: self.yes, again };
         plan.carry_out(host, store, |before, grant, endpoint| {
             let mut account = if self.no_verify {
                 Account { id: self.account_id()?, name: String::new() }
@@ -257,7 +257,7 @@ impl Configure {
     /// `--no-verify` leaves only an id to go by.
     fn account_id(&self) -> Result<AccountId> {
         match self.account.as_deref() {
-            Some(id) => account_by_id(id).map(|account| account.id),
+            Some(id) => Account::of_id(id).map(|account| account.id),
             None => Err(Error::usage("with --no-verify the account cannot be looked up")
                 .hint("give its id: --account ID")),
         }

@@ -3,14 +3,13 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
-use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::r2::Keys;
 use super::{Consent, MinTtl, ProfileArgument};
 use crate::cloudflare::Credential;
 use crate::error::Result;
 use crate::host::Host;
-use crate::profile::Method;
+use crate::profile::{Account, Method};
 use crate::release::gate::outward_gate;
 use crate::release::selector::Selector;
 use crate::session::Session;
@@ -41,7 +40,7 @@ enum Document {
 
 impl CredentialProcess {
     pub fn run(self, host: &Host) -> Result<()> {
-        let account = self.account.as_deref().map(account_by_id).transpose()?;
+        let account = self.account.as_deref().map(Account::of_id).transpose()?;
         // Started by another program, without a person: the keyring must not ask.
         let mut store = host.store(false)?;
         let selector = Selector::of(host);

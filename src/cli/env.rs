@@ -2,12 +2,12 @@
 
 use clap::Args;
 
-use super::account::account_by_id;
 use super::chosen::{Chosen, inherited_also};
 use super::{Consent, MinTtl, ProfileArgument, guard};
 use crate::environment::{Changes, Value, changes, may_repeat, removal};
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::profile::Account;
 use crate::release::gate::outward_gate;
 use crate::release::selector::Selector;
 use crate::shell::{Format, render};
@@ -48,7 +48,7 @@ impl Env {
             also.extend(kept_also(host, self.profile.get()));
             return terminal::print(&written(self.format, &removal(&also), false)?);
         }
-        let account = self.account.as_deref().map(account_by_id).transpose()?;
+        let account = self.account.as_deref().map(Account::of_id).transpose()?;
         let mut store = host.store(true)?;
         let selector = Selector::of(host);
         let chosen = Chosen::of(&selector, &store, self.profile.get())?;

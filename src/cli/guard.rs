@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use super::account::account_by_id;
 use super::chosen::{Chosen, outer};
 use super::handover::Receiver;
 use crate::clients::hazards::{CHOOSES_ENVIRONMENT, Hazard, Look, Scene, other_accounts};
@@ -66,7 +65,7 @@ fn within(
     match asked.or_else(|| chosen.account()) {
         Some(account) if account.id == guard.account => Ok(Some(account)),
         Some(account) => Err(refused(host, store, guard, chosen, &account, is_asked)),
-        None => account_by_id(guard.account.as_str()).map(Some),
+        None => Account::of_id(guard.account.as_str()).map(Some),
     }
 }
 

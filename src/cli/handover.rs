@@ -5,13 +5,13 @@ use std::ffi::OsString;
 
 use clap::Args;
 
-use super::account::account_by_id;
 use super::chosen::{Chosen, inherited_also};
 use super::{Consent, MinTtl, Strictness, guard};
 use crate::clients::hazards::Client;
 use crate::clients::leads::Leads;
 use crate::environment::{Changes, Value, changes};
 use crate::error::Result;
+use crate::profile::Account;
 use crate::release::gate::outward_gate;
 use crate::release::selector::Selector;
 use crate::session::{CONFIRM, Session};
@@ -56,13 +56,9 @@ impl Handover {
         also: &[String],
     ) -> Result<(Session, Changes)> {
         let host = selector.host;
-        let account = self.account.as_deref().map(account_by_id).transpose()?;
-        let leads = Leads::of(
-            receiver.command,
-            &host.directory,
-            host.user_home(),
-            host.variable("CDPATH").is_some(),
-        );
+        let account = self.account.as_deref().map(Account::of_id).transpose()?;
+        let leads =
+            Leads::of(receiver.command, &host.directory, host.user_home(), host.variable("CDPATH").is_some());
         let strict = self.strictness.given();
         let account = guard::folders(host, store, chosen, account, &leads, strict)?;
         guard::hazards(host, chosen, account.as_ref(), receiver, &leads, strict)?;

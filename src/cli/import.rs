@@ -18,6 +18,7 @@ use super::keeping::KeepingArguments;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::import::{Existing, Fate};
+use crate::profile::Account;
 use crate::terminal;
 use planned::Planned;
 
@@ -152,7 +153,7 @@ impl Import {
         if self.no_verify
             && let Some(account) = &self.account
         {
-            super::account::account_by_id(account)?;
+            Account::of_id(account)?;
         }
         Ok(())
     }

@@ -4,7 +4,6 @@
 
 #![allow(clippy::doc_markdown, reason = "the comments on arguments are their help texts, plain text")]
 
-mod account;
 mod activation;
 mod allow;
 mod arguments;
@@ -38,14 +37,12 @@ mod npm;
 mod npm_words;
 mod open;
 mod pick;
-mod plan;
 mod profile;
 mod prompt;
 mod r2;
 mod refresh;
 mod rotate;
 mod scopes;
-mod sign_in;
 mod token;
 mod r#use;
 mod whoami;

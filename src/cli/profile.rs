@@ -6,7 +6,6 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::account::choose_account;
 use super::chosen::Chosen;
 use super::configure::Configure;
 use super::list::{Life, List, describe};
@@ -22,6 +21,7 @@ use crate::profile::selection::Selection;
 use crate::profile::{Account, AccountId, Method, ProfileName, StoreKind};
 use crate::release::selector::Selector;
 use crate::session::Gate;
+use crate::session::sign_in::account::choose_account;
 use crate::store::Store;
 use crate::terminal;
 
@@ -158,7 +158,7 @@ impl Set {
         let selection = Selector::of(host).select(self.profile.get())?;
         store.find(&selection)?;
         let account = match self.account.as_deref() {
-            Some(account) if self.no_verify => Some(super::account::account_by_id(account)?),
+            Some(account) if self.no_verify => Some(Account::of_id(account)?),
             Some(account) => Some(verified(host, &mut store, &selection, account)?),
             None => None,
         };

@@ -2,12 +2,12 @@
 
 use clap::Args;
 
-use super::account::account_by_id;
 use super::chosen::Chosen;
 use super::{Consent, MinTtl, ProfileArgument};
 use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::profile::Account;
 use crate::release::gate::outward_gate;
 use crate::release::selector::Selector;
 use crate::terminal;
@@ -28,7 +28,7 @@ pub struct Token {
 
 impl Token {
     pub fn run(self, host: &Host) -> Result<()> {
-        let account = self.account.as_deref().map(account_by_id).transpose()?;
+        let account = self.account.as_deref().map(Account::of_id).transpose()?;
         let mut store = host.store(true)?;
         let selector = Selector::of(host);
         let chosen = Chosen::of(&selector, &store, self.profile.get())?;

@@ -12,6 +12,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::error::Error;
 use crate::http::Endpoint;
 use crate::oauth::client::Client;
 pub use name::ProfileName;
@@ -89,6 +90,19 @@ pub struct Account {
 }
 
 impl Account {
+    /// The account that an ID names, without its name.
+    ///
+    /// # Errors
+    /// When the text is not an account's ID.
+    pub fn of_id(text: &str) -> crate::error::Result<Self> {
+        match AccountId::parse(text) {
+            Some(id) => Ok(Self { id, name: String::new() }),
+            None => Err(Error::usage(format!("'{text}' is not an account's id")).hint(
+                "an id is 32 hexadecimal digits; 'alchemy whoami' shows those that the credential sees",
+            )),
+        }
+    }
+
     /// The name where there is one, else the id.
     #[must_use]
     pub fn short(&self) -> &str {

@@ -7,6 +7,7 @@
 mod gate;
 mod refresh;
 pub mod rotate;
+pub mod sign_in;
 
 use jiff::{SignedDuration, Timestamp};
 

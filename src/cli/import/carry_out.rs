@@ -2,14 +2,13 @@
 
 use super::Import;
 use super::planned::{Item, Planned};
-use crate::cli::client::SignInArguments;
-use crate::cli::login;
-use crate::cli::plan::say_ready;
 use crate::directory::bindings::bind;
 use crate::error::Result;
 use crate::host::Host;
 use crate::import::{Accounts, Fate, WHY_NO_GRANT};
 use crate::profile::{Account, Encryption, Method, Profile, ProfileName, SignIn, StoreKind};
+use crate::session::sign_in::client::SignInOptions;
+use crate::session::sign_in::{say_ready, sign_in_again};
 use crate::store::Store;
 use crate::terminal;
 
@@ -90,7 +89,7 @@ fn offer_sign_ins(import: &Import, host: &Host, store: &mut Store, signed_out: V
             && terminal::ask_yes(&format!("sign in to '{name}' now?"), "alchemy login")?;
         if now {
             // One that fails leaves the others, and the profile, as they are.
-            match login::again(host, store, profile, &SignInArguments::default(), false) {
+            match sign_in_again(host, store, profile, &SignInOptions::default(), false) {
                 Ok(()) => continue,
                 Err(error) => host.messages.error(&error),
             }

@@ -2,11 +2,10 @@
 
 use super::Import;
 use super::planned::Planned;
-use crate::cli::account::account_by_id;
 use crate::error::Result;
 use crate::host::Host;
 use crate::import::{Accounts, Existing, Fate, free_name};
-use crate::profile::ProfileName;
+use crate::profile::{Account, ProfileName};
 use crate::terminal;
 
 /// The flag that answers without a question.
@@ -51,7 +50,7 @@ pub fn ask(import: &Import, planned: &mut Planned, existing: &[Existing]) -> Res
                 }
                 Accounts::Unknown => {
                     let id = terminal::ask_text(&format!("account id of {of}:"), None, "--account ID")?;
-                    account_by_id(id.trim())?
+                    Account::of_id(id.trim())?
                 }
             };
             item.accounts = Accounts::One(account);

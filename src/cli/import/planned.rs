@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::{Import, OnConflict};
-use crate::cli::account::{account_by_id, choose_account};
-use crate::cli::client::ClientArguments;
 use crate::cloudflare::{Credential, accounts_of_user, identify};
 use crate::directory::bindings::Bindings;
 use crate::environment::{API_BASE_URL, BASE_URL};
@@ -20,6 +18,8 @@ use crate::oauth::client::Client;
 use crate::oauth::scopes::Catalog;
 use crate::profile::{Account, AccountId, ProfileName, TokenFacts};
 use crate::session;
+use crate::session::sign_in::account::choose_account;
+use crate::session::sign_in::client::ClientOptions;
 use crate::store::Store;
 
 /// Everything, with what is to become of it.
@@ -86,7 +86,7 @@ impl Planned {
             }
             _ => host.new_endpoint()?,
         };
-        let client = ClientArguments::default().resolve(host, None)?;
+        let client = ClientOptions::default().resolve(host, None)?;
         let can_become = source.found.iter().filter(|found| !matches!(found.what, What::Unusable(_)));
         let count = can_become.count();
         if import.profile.is_some() && import.tool != super::Tool::Env && count > 1 {
@@ -218,7 +218,7 @@ impl Planned {
                 let is_its_own = self.endpoint.is_cloudflare() || self.endpoint.is_loopback();
                 let access = access.as_ref().filter(|_| is_its_own && !import.no_verify);
                 let Some(access) = access else {
-                    let account = asked.map(account_by_id).transpose()?;
+                    let account = asked.map(Account::of_id).transpose()?;
                     return Ok((account.map_or(Accounts::Unknown, Accounts::One), None));
                 };
                 let credential = Credential::Token(access.clone());
@@ -237,7 +237,7 @@ impl Planned {
             What::Stays { .. } | What::Unusable(_) => return Ok((Accounts::Unknown, None)),
         };
         if import.no_verify {
-            let account = asked.map(account_by_id).transpose()?.ok_or_else(|| {
+            let account = asked.map(Account::of_id).transpose()?.ok_or_else(|| {
                 Error::usage("with --no-verify the account cannot be looked up")
                     .hint("give its id: --account ID")
             })?;

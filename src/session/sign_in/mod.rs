@@ -1,19 +1,23 @@
 //! A sign-in to a profile, from the question to what is kept: what `alchemy configure` and `alchemy login`
 //! have in common.
 
-use super::Marks;
-use super::client::SignInArguments;
-use super::scopes::choose;
-use super::sign_in::{NO_REFRESH_TOKEN, discard, sign_in};
-use crate::error::{Error, Result};
+pub mod account;
+mod browser;
+pub mod client;
+mod scopes;
+
+use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::http::Endpoint;
 use crate::oauth::client::Client;
-use crate::oauth::scopes::{self, Catalog, OFFLINE_ACCESS};
+use crate::oauth::scopes::{Catalog, OFFLINE_ACCESS, parse};
 use crate::profile::{Account, Method, Profile, ProfileName, SignIn, StoreKind};
 use crate::store::Store;
 use crate::store::credential::{Document, Grant};
 use crate::terminal;
+use browser::{NO_REFRESH_TOKEN, discard, sign_in};
+use client::SignInOptions;
+use scopes::choose_scopes;
 
 /// A sign-in to a profile, from the question to what is kept.
 pub struct Plan<'a> {
@@ -24,9 +28,9 @@ pub struct Plan<'a> {
     /// Where its session is kept.
     pub kept_in: StoreKind,
     /// How to sign in.
-    pub arguments: &'a SignInArguments,
-    /// What else is to be known of the profile.
-    pub marks: Marks,
+    pub options: &'a SignInOptions,
+    /// Whether the profile asks before its secret leaves; `None` leaves that as it is.
+    pub confirm: Option<bool>,
     /// Nothing is asked.
     pub yes: bool,
     /// The command that tries once more.
@@ -47,7 +51,7 @@ impl Plan<'_> {
     ) -> Result<()> {
         let before = self.before.as_ref();
         let signed_in = before.and_then(|before| before.sign_in.as_ref());
-        let client = self.arguments.client.resolve(host, signed_in.map(|it| &it.client))?;
+        let client = self.options.client.resolve(host, signed_in.map(|it| &it.client))?;
         if self.kept_in == StoreKind::Npm && !client.is_v2() {
             return Err(Error::new(format!(
                 "profile '{}' is kept by npm alchemy 2, which knows no client but its own",
@@ -62,7 +66,7 @@ impl Plan<'_> {
             _ => host.new_endpoint()?,
         };
         // A question in between can be ended nevertheless.
-        let (sign_in, grant, _held_back) = sign_in(host, client, scopes, self.arguments, &self.again)?;
+        let (sign_in, grant, _held_back) = sign_in(host, client, scopes, self.options, &self.again)?;
         let client = sign_in.client.clone();
         let kept = self.check(host, store, &sign_in, &grant).and_then(|()| {
             let before = self.by_now(store)?;
@@ -79,10 +83,10 @@ impl Plan<'_> {
                 },
                 token: None,
                 sign_in: Some(sign_in),
-                confirm: self.marks.confirm(before.as_ref().is_some_and(|before| before.confirm)),
+                confirm: self.confirm.unwrap_or_else(|| before.as_ref().is_some_and(|before| before.confirm)),
                 also: before.map(|before| before.also).unwrap_or_default(),
             };
-            store.put(&profile, &Document::OAuth(grant.clone()), self.marks.asked())?;
+            store.put(&profile, &Document::OAuth(grant.clone()), self.confirm)?;
             Ok(profile)
         });
         let profile = kept.inspect_err(|_| discard(host, &client, &grant))?;
@@ -108,8 +112,8 @@ impl Plan<'_> {
 
     /// The scopes to ask for: those that are named, those of the profile, or what the person chooses.
     fn scopes(&self, client: &Client, before: Option<&SignIn>) -> Result<Vec<String>> {
-        if let Some(text) = &self.arguments.scopes {
-            return scopes::parse(text, client);
+        if let Some(text) = &self.options.scopes {
+            return parse(text, client);
         }
         let before = before.filter(|before| before.client.is_v1() == client.is_v1());
         // Npm keeps with the scopes what is none.
@@ -120,7 +124,7 @@ impl Plan<'_> {
         } else if self.yes || !terminal::stderr_is_terminal() {
             Ok(Catalog::of(client).basic)
         } else {
-            choose(&Catalog::of(client))
+            choose_scopes(&Catalog::of(client))
         }
     }
 
@@ -155,4 +159,46 @@ pub fn say_ready(host: &Host, profile: &Profile) {
     let Profile { name, method, account, store, .. } = profile;
     host.messages
         .say(&format!("profile '{name}' is ready: {method}, account {account}, kept in the {store} store"));
+}
+
+/// Signs in again to a profile.
+pub fn sign_in_again(
+    host: &Host,
+    store: &mut Store,
+    profile: Profile,
+    options: &SignInOptions,
+    yes: bool,
+) -> Result<()> {
+    let name = profile.name.clone();
+    if profile.method != Method::OAuth {
+        return Err(Error::new(format!("profile '{name}' does not sign in: it is an {}", profile.method))
+            .hint(format!("to make it sign in: alchemy configure -p {name} --method oauth")));
+    }
+    let pinned = profile.account.clone();
+    let plan = Plan {
+        again: format!("alchemy login -p {name}"),
+        name,
+        kept_in: profile.store.clone(),
+        before: Some(profile),
+        options,
+        confirm: None,
+        yes,
+    };
+    plan.carry_out(host, store, |before, grant, endpoint| {
+        account::same_account(host, before.map_or(&pinned, |before| &before.account), grant, endpoint)
+    })
+}
+
+/// Offers to sign in again after `error`, where a person can answer; whether that was done.
+pub fn offer_sign_in(host: &Host, store: &mut Store, profile: &Profile, error: &Error) -> Result<bool> {
+    if error.kind() != Kind::SignedOut || !store.may_ask() {
+        return Ok(false);
+    }
+    host.messages.say(&error.to_string());
+    if !terminal::ask_yes("sign in now?", "alchemy login")? {
+        return Err(error.clone().retold(Kind::SignedOut, "cancelled; nothing was run"));
+    }
+    let options = SignInOptions { stdin_is_taken: true, ..SignInOptions::default() };
+    sign_in_again(host, store, profile.clone(), &options, false)?;
+    Ok(true)
 }

@@ -8,18 +8,6 @@ use crate::profile::{Account, AccountId, Profile};
 use crate::store::credential::Grant;
 use crate::terminal;
 
-/// The account that an id names, for one run.
-///
-/// # Errors
-/// When it is no id.
-pub fn account_by_id(id: &str) -> Result<Account> {
-    match AccountId::parse(id) {
-        Some(id) => Ok(Account { id, name: String::new() }),
-        None => Err(Error::usage(format!("'{id}' is not an account's id"))
-            .hint("an id is 32 hexadecimal digits; 'alchemy whoami' shows those that the credential sees")),
-    }
-}
-
 /// The one account that a profile gets, of those that its credential can see; `owner` is the account that
 /// owns the credential, where one does.
 ///

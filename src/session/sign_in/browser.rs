@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::client::SignInArguments;
+use super::client::SignInOptions;
 use crate::error::{Error, Result, reason};
 use crate::host::Host;
 use crate::host::paste::Paste;
@@ -42,7 +42,7 @@ pub fn sign_in(
     host: &Host,
     client: Client,
     scopes: Vec<String>,
-    arguments: &SignInArguments,
+    options: &SignInOptions,
     again: &str,
 ) -> Result<(SignIn, Grant, HeldBack)> {
     // What can fail without a person fails before one is bothered.
@@ -53,10 +53,10 @@ pub fn sign_in(
         let mut ways = Ways {
             host,
             waiting: listener.map(|listener| listener.wait_for(Arc::clone(&request))),
-            paste: Paste::open(arguments.stdin_is_taken),
+            paste: Paste::open(options.stdin_is_taken),
             again,
         };
-        ways.invite(&client, &request, scopes.len(), !arguments.no_browser)?;
+        ways.invite(&client, &request, scopes.len(), !options.no_browser)?;
         let (answer, arrival) = ways.answer(&request).await?;
         let code = match answer {
             Ok(code) => code,

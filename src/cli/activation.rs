@@ -3,17 +3,18 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::chosen::{Chosen, asked_life};
 use super::hook_session::{Outcome, Sources};
-use super::{MinTtl, guard};
 use crate::directory::mark::ActiveMark;
-use crate::directory::{Choice, How};
+use crate::directory::{DirectoryProfile, How};
 use crate::environment::{
     ACCOUNT_ID, ACTIVE, API_KEY, API_TOKEN, Changes, DEFAULT_ACCOUNT_ID, EXPIRATION, PROFILE, Value, changes,
 };
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::profile::{AccountId, Profile, ProfileName};
+use crate::release::check;
+use crate::release::choice::Choice;
+use crate::release::release::min_ttl;
 use crate::release::selector::Selector;
 use crate::session::Session;
 use crate::store::Store;
@@ -113,8 +114,8 @@ impl Activation {
         let store = host.store(false)?;
         let selection = selector.selection(choice);
         let profile = store.find(&selection)?;
-        let chosen = Chosen::Profile(Box::new(profile.clone()), selection);
-        guard::account(selector, &store, &chosen, None)?;
+        let account_choice = Choice::Profile(Box::new(profile.clone()), selection);
+        account_choice.check_silently(selector, &store, None)?;
 
         self.shown = format!("{} ({})", profile.name, profile.account.short());
         let session = if profile.confirm || hook_exports_names(host)? {
@@ -122,7 +123,7 @@ impl Activation {
         } else {
             self.session(host, &store, &profile, active)?
         };
-        self.remarks.extend(guard::other_accounts_of_wrangler(host, &profile.account));
+        self.remarks.extend(check::other_accounts_of_wrangler(host, &profile.account));
         let mut target = target(choice, &profile, session.as_ref());
         let life = shell.life.filter(|life| {
             let holds = shell.has_secret && active == shell.own && target.active == active;
@@ -142,12 +143,12 @@ impl Activation {
     }
 
     /// Says that a variable of the person's goes before the directory, unless it came with a credential.
-    fn say_outranked(&mut self, selector: &Selector, choice: Option<&Choice>) {
+    fn say_outranked(&mut self, selector: &Selector, choice: Option<&DirectoryProfile>) {
         let host = selector.host;
         let has_credential = [API_TOKEN, API_KEY].into_iter().any(|name| host.variable(name).is_some());
         let is_direnvs = host.variable("DIRENV_DIR").is_some();
         let name = host.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
-        let agrees = |choice: &Choice| is_direnvs && name.as_ref() == Some(&choice.name);
+        let agrees = |choice: &DirectoryProfile| is_direnvs && name.as_ref() == Some(&choice.name);
         if let Some(choice) = choice.filter(|choice| !has_credential && !agrees(choice)) {
             self.remarks.push(format!(
                 "'{}' ({}) is not activated: {} names another profile",
@@ -165,7 +166,7 @@ impl Activation {
         let name = host.text(PROFILE).and_then(|name| ProfileName::parse(name).ok());
         let expires = host.text(EXPIRATION).and_then(|text| text.parse::<Timestamp>().ok());
         let (true, Some(expires), Some(name)) = (is_direnvs, expires, name) else { return Ok(()) };
-        let asked = asked_life(host, &MinTtl::default())?;
+        let asked = min_ttl(host, None)?;
         self.until = Some(earlier(expires, asked));
         if self.until > Some(host.started) {
             return Ok(());
@@ -245,7 +246,7 @@ fn profile_of(host: &Host, active: &str) -> Option<Profile> {
 
 /// Whether direnv has put the choice into the environment already, by `use alchemy`. A hook that cannot take away
 /// what it has set keeps out of direnv's way altogether.
-fn has_loaded(selector: &Selector, choice: &Choice, shell: HookState) -> bool {
+fn has_loaded(selector: &Selector, choice: &DirectoryProfile, shell: HookState) -> bool {
     let Some(mark) = selector.mark().filter(ActiveMark::is_direnvs) else { return false };
     let is_of_here =
         mark.profile == choice.name.as_str() && selector.host.directory.starts_with(&mark.directory);
@@ -273,7 +274,7 @@ fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
 }
 
 /// What to set for a profile: with its session, or its name and account only.
-fn target(choice: &Choice, profile: &Profile, session: Option<&Session>) -> Target {
+fn target(choice: &DirectoryProfile, profile: &Profile, session: Option<&Session>) -> Target {
     let active = format!("{}:{}", choice.at.display(), profile.name);
     let plain = |(name, value): (String, String)| (name, Value::Plain(value));
     let (mut set, mut unset) = match session {

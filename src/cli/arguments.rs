@@ -3,7 +3,9 @@
 use clap::Args;
 use jiff::SignedDuration;
 
-use crate::profile::ProfileName;
+use crate::error::Result;
+use crate::profile::{Account, ProfileName};
+use crate::release::give::GiveOptions;
 use crate::terminal::time;
 
 /// The profile that a command is about: by position, or by `-p`.
@@ -87,4 +89,41 @@ pub struct MinTtl {
     /// Refresh an OAuth token that lives shorter (90, 90s, 15m) [default: ALCHEMY_MIN_TTL, or 60s]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub min_ttl: Option<SignedDuration>,
+}
+
+/// Whether the person wants to choose.
+#[derive(Args, Clone, Copy, Default)]
+pub struct Pick {
+    /// Choose the profile from a list
+    #[arg(long)]
+    pub pick: bool,
+}
+
+/// What may be said of a credential for one run.
+#[derive(Args)]
+pub struct GiveArguments {
+    /// Another account for this run
+    #[arg(long, value_name = "ID")]
+    account: Option<String>,
+    #[command(flatten)]
+    min_ttl: MinTtl,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    strictness: Strictness,
+}
+
+impl GiveArguments {
+    /// The same as options of the release.
+    ///
+    /// # Errors
+    /// When the account is no ID.
+    pub fn options(&self) -> Result<GiveOptions> {
+        Ok(GiveOptions {
+            account: self.account.as_deref().map(Account::of_id).transpose()?,
+            min_ttl: self.min_ttl.min_ttl,
+            yes: self.consent.yes,
+            strict: self.strictness.given(),
+        })
+    }
 }

@@ -3,13 +3,13 @@
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
-use super::chosen::Chosen;
 use super::r2::Keys;
 use super::{Consent, MinTtl, ProfileArgument};
 use crate::cloudflare::Credential;
 use crate::error::Result;
 use crate::host::Host;
 use crate::profile::{Account, Method};
+use crate::release::choice::Choice;
 use crate::release::gate::outward_gate;
 use crate::release::selector::Selector;
 use crate::session::Session;
@@ -44,17 +44,16 @@ impl CredentialProcess {
         // Started by another program, without a person: the keyring must not ask.
         let mut store = host.store(false)?;
         let selector = Selector::of(host);
-        let chosen = Chosen::of(&selector, &store, self.profile.get())?;
-        let session = chosen.release(
-            &selector,
+        let choice = Choice::find(&selector, &store, self.profile.get())?;
+        let session = choice.check(&selector, &store, account)?.release(
+            host,
             &mut store,
-            account,
-            &self.min_ttl,
+            self.min_ttl.min_ttl,
             outward_gate(host, self.consent.yes),
         )?;
         let fields = match self.format {
             Document::Cloudflare => cloudflare(&session),
-            Document::Aws => aws(&Keys::of(host, &mut store, &chosen, &session)?),
+            Document::Aws => aws(&Keys::of(host, &mut store, &choice, &session)?),
         };
         let mut document = Map::new();
         document.insert("Version".to_owned(), 1.into());

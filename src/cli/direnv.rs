@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use super::activation::{named, without_our_own};
-use super::chosen::Chosen;
-use super::{MinTtl, guard};
 use crate::directory::mark::{ActivatedBy, ActiveMark};
 use crate::directory::pin;
 use crate::environment::{ACTIVE, Changes, Value, changes};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::profile::selection::{Reason, Selection};
+use crate::release::check;
+use crate::release::choice::Choice;
 use crate::release::selector::Selector;
 use crate::session::Gate;
 use crate::shell::hook::{Shell, word};
@@ -78,12 +78,11 @@ fn load(
     {
         return Ok(None);
     }
-    let chosen = Chosen::of(selector, &store, argument)?;
+    let choice = Choice::find(selector, &store, argument)?;
     let mark = mark(host, selection);
     if profile_only {
-        selector.here()?;
-        guard::account(selector, &store, &chosen, None)?;
-        let Chosen::Profile(profile, _) = &chosen else { return Ok(None) };
+        choice.check(selector, &store, None)?;
+        let Choice::Profile(profile, _) = &choice else { return Ok(None) };
         let set = named(profile).into_iter().map(|(name, value)| (name, Value::Plain(value)));
         // The other variable would go before the name.
         return Ok(Some(marked(
@@ -92,9 +91,9 @@ fn load(
         )));
     }
     // Nobody can be asked here, whether this direnv says that it is one (DIRENV_IN_ENVRC) or is too old for that.
-    let session = chosen.release(selector, &mut store, None, &MinTtl::default(), Gate::Closed)?;
-    guard::warn_of_wrangler(host, session.account.as_ref());
-    let Changes { set, unset } = changes(&session, chosen.also());
+    let session = choice.check(&selector, &store, None)?.release(host, &mut store, None, Gate::Closed)?;
+    check::warn_of_wrangler(host, session.account.as_ref());
+    let Changes { set, unset } = changes(&session, choice.also());
     Ok(Some(marked(Changes { set, unset: without_our_own(unset) }, mark)))
 }
 

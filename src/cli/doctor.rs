@@ -10,7 +10,6 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::chosen::endpoint_of;
 use super::hook::{Caller, PLACEHOLDER, binary};
 use super::keeping::ChosenStore;
 use crate::directory::Here;
@@ -25,6 +24,7 @@ use crate::http::probe::probe;
 use crate::launch;
 use crate::profile::selection::select;
 use crate::profile::{Profile, ProfileName, StoreKind};
+use crate::release::release::endpoint_of;
 use crate::release::selector::Selector;
 use crate::shell::hook::Shell;
 use crate::store::keyring::{Keyring, Params, Unlock};

@@ -2,12 +2,13 @@
 
 use clap::Args;
 
-use super::chosen::{Chosen, inherited_also};
-use super::{Consent, MinTtl, ProfileArgument, guard};
+use super::{Consent, MinTtl, ProfileArgument};
 use crate::environment::{Changes, Value, changes, may_repeat, removal};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::profile::Account;
+use crate::release::check;
+use crate::release::choice::{Choice, inherited_also};
 use crate::release::gate::outward_gate;
 use crate::release::selector::Selector;
 use crate::shell::{Format, render};
@@ -51,16 +52,15 @@ impl Env {
         let account = self.account.as_deref().map(Account::of_id).transpose()?;
         let mut store = host.store(true)?;
         let selector = Selector::of(host);
-        let chosen = Chosen::of(&selector, &store, self.profile.get())?;
-        also.extend_from_slice(chosen.also());
-        let session = chosen.release(
-            &selector,
+        let choice = Choice::find(&selector, &store, self.profile.get())?;
+        also.extend_from_slice(choice.also());
+        let session = choice.check(&selector, &store, account)?.release(
+            host,
             &mut store,
-            account,
-            &self.min_ttl,
+            self.min_ttl.min_ttl,
             outward_gate(host, self.consent.yes),
         )?;
-        guard::warn_of_wrangler(host, session.account.as_ref());
+        check::warn_of_wrangler(host, session.account.as_ref());
         let changes = changes(&session, &also).without(&inherited_also(host, &store));
         let masked = terminal::stdout_is_terminal() && !self.reveal;
         let text = written(self.format, &changes, masked)?;

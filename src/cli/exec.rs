@@ -4,15 +4,16 @@ use std::ffi::{OsStr, OsString};
 
 use clap::Args;
 
-use super::chosen::Chosen;
-use super::handover::{Handover, Receiver};
-use super::pick::Pick;
 use super::r2::R2Arguments;
+use super::{GiveArguments, Pick};
 use crate::environment::apply;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::launch;
 use crate::profile::ProfileName;
+use crate::release::check::Receiver;
+use crate::release::choice::Choice;
+use crate::release::give::give;
 use crate::release::selector::Selector;
 use crate::store::Store;
 
@@ -32,7 +33,7 @@ pub struct Exec {
     #[command(flatten)]
     pick: Pick,
     #[command(flatten)]
-    handover: Handover,
+    give: GiveArguments,
     /// Repeat the token under another variable's name (CF_API_TOKEN, CF_DNS_API_TOKEN, …)
     #[arg(long, value_name = "NAME", value_parser = super::env::variable_name)]
     also: Vec<String>,
@@ -48,7 +49,7 @@ impl Exec {
         let mut store = host.store(true)?;
         let profile = self.profile.as_deref().map(OsStr::to_string_lossy);
         let selector = Selector::of(host);
-        let chosen = Chosen::of_or_picked(&selector, &store, profile.as_deref(), self.pick)
+        let choice = Choice::find_or_pick(&selector, &store, profile.as_deref(), self.pick.pick)
             .map_err(|error| self.forgotten_profile(host, &store).unwrap_or(error))?;
 
         let subshell = self.command.is_empty();
@@ -57,14 +58,15 @@ impl Exec {
         let path = host.search_path();
         let program = launch::find(&arguments[0], path, &host.directory)?;
 
-        let (session, mut changes) = self.handover.of(
+        let (session, mut changes) = give(
             &selector,
             &mut store,
-            &chosen,
+            &choice,
             &Receiver { command, blank_key: false, client: None },
+            self.give.options()?,
             &self.also,
         )?;
-        self.r2.add(host, &mut store, &chosen, &session, &mut changes)?;
+        self.r2.add(host, &mut store, &choice, &session, &mut changes)?;
         let environment = apply(host.variables.clone(), &changes);
         if subshell {
             let who = session.profile.as_ref().map_or("the environment's credential", ProfileName::as_str);

@@ -9,14 +9,14 @@ use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::chosen::{Chosen, asked_life, endpoint_of};
 use super::hook::{binary, refuse_terminal};
-use super::{MinTtl, guard};
 use crate::cloudflare::Credential;
 use crate::error::{Error, Kind, Result, reason};
 use crate::host::Host;
 use crate::launch;
 use crate::profile::{Profile, StoreKind};
+use crate::release::choice::Choice;
+use crate::release::release::{endpoint_of, min_ttl};
 use crate::release::selector::Selector;
 use crate::secret::Secret;
 use crate::session::{Gate, Session, Source};
@@ -44,7 +44,7 @@ pub struct Sources<'a> {
 impl<'a> Sources<'a> {
     /// The sources, and what there is to say of them.
     pub fn of(host: &'a Host, store: &'a Store<'a>, profile: &'a Profile) -> Result<(Self, Vec<String>)> {
-        let min_ttl = asked_life(host, &MinTtl::default())?;
+        let min_ttl = min_ttl(host, None)?;
         let (endpoint, notes) = endpoint_of(host, profile);
         let source = |min_ttl| {
             let endpoint = endpoint.clone();
@@ -131,8 +131,8 @@ impl HookSession {
         let selector = Selector::of(host);
         let selection = selector.select(Some(&self.profile))?;
         let profile = store.find(&selection)?;
-        let chosen = Chosen::Profile(Box::new(profile.clone()), selection);
-        guard::account(&selector, &store, &chosen, None)?;
+        let choice = Choice::Profile(Box::new(profile.clone()), selection);
+        choice.check_silently(&selector, &store, None)?;
         // Nobody shall wait for us who wants to take the directory away.
         let _ = std::env::set_current_dir("/");
         let sources = Sources::of(host, &store, &profile)?.0;

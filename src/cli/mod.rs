@@ -7,8 +7,6 @@
 mod activation;
 mod allow;
 mod arguments;
-mod chain;
-mod chosen;
 mod client;
 mod complete;
 mod completions;
@@ -20,8 +18,6 @@ mod doctor;
 mod env;
 mod exec;
 mod grammar;
-mod guard;
-mod handover;
 mod hook;
 mod hook_env;
 mod hook_session;
@@ -36,7 +32,6 @@ mod r#move;
 mod npm;
 mod npm_words;
 mod open;
-mod pick;
 mod profile;
 mod prompt;
 mod r2;
@@ -57,8 +52,9 @@ use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand, 
 use crate::error::{Error, Kind, Result, lower_first};
 use crate::host::{Host, Manner};
 use crate::launch;
+use crate::release::choice::holds_credential;
 use crate::terminal::{self, Level, Messages, time};
-use arguments::{Consent, Marks, MinTtl, ProfileArgument, Strictness};
+use arguments::{Consent, GiveArguments, Marks, MinTtl, Pick, ProfileArgument};
 
 /// The name under which the binary is `alchemy exec`.
 pub const EXEC_NAME: &str = "alchemy-exec";
@@ -151,7 +147,7 @@ impl Command {
             self,
             Self::Exec(_) | Self::Env(_) | Self::Token(_) | Self::CredentialProcess(_) | Self::Npm(_)
         );
-        if !is_releasing || !chosen::holds_credential(host) {
+        if !is_releasing || !holds_credential(host) {
             host.needs_home()?;
         }
         match self {

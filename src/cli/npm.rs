@@ -10,8 +10,7 @@ use std::fs;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, Subcommand};
 
-use super::chosen::{Chosen, is_ci};
-use super::handover::{Handover, Receiver};
+use super::GiveArguments;
 use super::npm_words::{ANY, WORDS, Word, asked, has, known};
 use crate::clients::hazards::Client;
 use crate::cloudflare::Credential;
@@ -22,6 +21,9 @@ use crate::host::Host;
 use crate::launch;
 use crate::profile::ProfileName;
 use crate::profile::selection::Reason;
+use crate::release::check::Receiver;
+use crate::release::choice::{Choice, is_ci};
+use crate::release::give::give;
 use crate::release::selector::Selector;
 use crate::store::Store;
 
@@ -42,7 +44,7 @@ struct Options {
     #[arg(short, long, value_name = "PROFILE")]
     profile: Option<String>,
     #[command(flatten)]
-    handover: Handover,
+    give: GiveArguments,
     /// What npm's alchemy gets, as it is
     #[arg(last = true, value_name = "ARGUMENTS")]
     arguments: Vec<OsString>,
@@ -110,7 +112,7 @@ impl Npm {
         match launch::replace(&npm.program, arguments, environment)? {}
     }
 
-    /// The environment with the credential that the person has chosen for this.
+    /// The environment with the credential that the person has choice for this.
     fn with_credential(
         &self,
         host: &Host,
@@ -128,30 +130,30 @@ impl Npm {
                 return Err(selector.refusal(here, ask));
             }
         }
-        let chosen = match Chosen::of(&selector, &store, profile) {
+        let choice = match Choice::find(&selector, &store, profile) {
             Err(_) if is_unselected(&selector, &store, profile) => {
                 return Err(self.unselected("and the project's own alchemy gets no credential without one"));
             }
-            chosen => chosen?,
+            choice => choice?,
         };
-        self.check_choice(&chosen)?;
+        self.check_choice(&choice)?;
         // Version 1 takes a key before a token, and an unset one from `.env`; an empty one is none to it
         // (`facts/alchemy-npm.md` §1.7). Version 2 takes the token first.
         let blank_key = !npm.is_version_2();
         let client = npm.version.as_ref().map(|_| if blank_key { Client::Npm1 } else { Client::Npm2 });
         let receiver = Receiver { command: arguments, blank_key, client };
         let (session, mut changes) =
-            self.options.handover.of(&selector, &mut store, &chosen, &receiver, &[])?;
+            give(&selector, &mut store, &choice, &receiver, self.options.give.options()?, &[])?;
         if blank_key && matches!(session.credential, Credential::Token(_)) {
             changes.blank(API_KEY);
         }
         Ok(apply(host.variables.clone(), &changes))
     }
 
-    /// `default`, which nobody has chosen, is for the person's own programs.
-    fn check_choice(&self, chosen: &Chosen) -> Result<()> {
-        match chosen {
-            Chosen::Profile(profile, selection) if selection.reason == Reason::Default => {
+    /// `default`, which nobody has choice, is for the person's own programs.
+    fn check_choice(&self, choice: &Choice) -> Result<()> {
+        match choice {
+            Choice::Profile(profile, selection) if selection.reason == Reason::Default => {
                 let why = format!(
                     "and '{}' alone is not enough to give the project's own alchemy its credential",
                     profile.name

@@ -6,12 +6,11 @@
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::chosen::Chosen;
 use super::configure::Configure;
 use super::list::{Life, List, describe};
 use super::r#move::Move;
 use super::refresh::Refresh;
-use super::{Marks, MinTtl, ProfileArgument, logout};
+use super::{Marks, ProfileArgument, logout};
 use crate::cloudflare::identify;
 use crate::directory::bindings;
 use crate::error::{Error, Result};
@@ -19,6 +18,7 @@ use crate::host::Host;
 use crate::oauth::client::Preset;
 use crate::profile::selection::Selection;
 use crate::profile::{Account, AccountId, Method, ProfileName, StoreKind};
+use crate::release::choice::Choice;
 use crate::release::selector::Selector;
 use crate::session::Gate;
 use crate::session::sign_in::account::choose_account;
@@ -185,8 +185,8 @@ impl Set {
 
 /// The account, when the profile's credential can see it.
 fn verified(host: &Host, store: &mut Store, selection: &Selection, account: &str) -> Result<Account> {
-    let chosen = Chosen::of(&Selector::of(host), store, Some(selection.name.as_str()))?;
-    let session = chosen.session(host, store, None, &MinTtl::default(), Gate::Inside)?;
+    let choice = Choice::find(&Selector::of(host), store, Some(selection.name.as_str()))?;
+    let session = choice.session(host, store, None, None, Gate::Inside)?;
     let notice = |text: &str| host.messages.say(text);
     let client = host.client(&session.endpoint, &session.credential, &notice)?;
     let asked = AccountId::parse(account);

@@ -2,7 +2,6 @@
 
 use clap::{Args, ValueEnum};
 
-use super::chosen::Chosen;
 use crate::cloudflare::{Credential, owner_of, usable};
 use crate::digest::sha256_hex;
 use crate::environment::Changes;
@@ -10,6 +9,7 @@ use crate::environment::r2::{self, Jurisdiction};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::profile::{Profile, TokenFacts};
+use crate::release::choice::Choice;
 use crate::secret::Secret;
 use crate::session::{Session, s3_endpoint};
 use crate::store::Store;
@@ -26,7 +26,7 @@ pub struct Keys {
 impl Keys {
     /// # Errors
     /// When the session is of no API token, and when the token's id has to be asked for and is not told.
-    pub fn of(host: &Host, store: &mut Store, chosen: &Chosen, session: &Session) -> Result<Self> {
+    pub fn of(host: &Host, store: &mut Store, choice: &Choice, session: &Session) -> Result<Self> {
         let refused = |what: &str| {
             Err(Error::new(format!("R2 keys cannot be derived from {what}: they are made from an API token"))
                 .hint("make a profile with an API token that has R2 permissions"))
@@ -36,13 +36,13 @@ impl Keys {
             Credential::Key { .. } => return refused("a Global API Key"),
             Credential::Token(token) => token,
         };
-        let known = match chosen {
-            Chosen::Profile(profile, _) => profile.token.clone(),
-            Chosen::Environment(_) => None,
+        let known = match choice {
+            Choice::Profile(profile, _) => profile.token.clone(),
+            Choice::Environment(_) => None,
         };
         let facts = match known {
             Some(facts) => facts,
-            None => ask(host, store, chosen, session, token)?,
+            None => ask(host, store, choice, session, token)?,
         };
         Ok(Self { token: facts, secret: sha256_hex(token.expose()).into() })
     }
@@ -74,14 +74,14 @@ impl R2Arguments {
         self,
         host: &Host,
         store: &mut Store,
-        chosen: &Chosen,
+        choice: &Choice,
         session: &Session,
         changes: &mut Changes,
     ) -> Result<()> {
         if !self.r2 {
             return Ok(());
         }
-        let keys = Keys::of(host, store, chosen, session)?;
+        let keys = Keys::of(host, store, choice, session)?;
         let Some(account) = &session.account else {
             return Err(Error::new("R2's endpoint is an account's, and none is known")
                 .hint("name it: --account ID, or CLOUDFLARE_ACCOUNT_ID"));
@@ -104,7 +104,7 @@ impl R2Arguments {
 fn ask(
     host: &Host,
     store: &mut Store,
-    chosen: &Chosen,
+    choice: &Choice,
     session: &Session,
     token: &Secret,
 ) -> Result<TokenFacts> {
@@ -113,7 +113,7 @@ fn ask(
     let (_, status) = owner_of(&client, token, session.account.as_ref().map(|account| &account.id))?;
     usable(&status, host.started)?;
     let facts = TokenFacts { id: status.id, expires: status.expires_on };
-    if let Chosen::Profile(profile, _) = chosen {
+    if let Choice::Profile(profile, _) = choice {
         keep_facts(host, store, profile, &facts);
     }
     Ok(facts)

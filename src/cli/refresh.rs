@@ -4,11 +4,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::ProfileArgument;
-use super::chosen::Chosen;
 use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::profile::Method;
+use crate::release::choice::Choice;
 use crate::release::selector::Selector;
 use crate::session::Gate;
 use crate::store::credential::Document;
@@ -38,9 +38,9 @@ impl Refresh {
             .hint(format!("to see whether it works: alchemy whoami {name}")));
         }
         let before = store.credential(&profile).ok();
-        let chosen = Chosen::Profile(Box::new(profile), selection);
+        let choice = Choice::Profile(Box::new(profile), selection);
         let session =
-            chosen.session_living(host, &mut store, None, jiff::SignedDuration::MAX, Gate::Inside)?;
+            choice.session_living(host, &mut store, None, jiff::SignedDuration::MAX, Gate::Inside)?;
         if let (Some(Document::OAuth(grant)), Credential::Token(token)) = (before, &session.credential)
             && grant.access == *token
         {

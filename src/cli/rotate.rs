@@ -4,13 +4,14 @@ use clap::Args;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::chosen::{Chosen, existing_endpoint};
-use super::{MinTtl, ProfileArgument, r2};
+use super::{ProfileArgument, r2};
 use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::http::Endpoint;
 use crate::profile::{Method, Profile};
+use crate::release::choice::Choice;
+use crate::release::release::existing_endpoint;
 use crate::release::selector::Selector;
 use crate::session::rotate::rotated;
 use crate::session::{Gate, Source};
@@ -85,8 +86,8 @@ fn credential_of(
     profile: &Profile,
     endpoint: &Endpoint,
 ) -> Result<Credential> {
-    let chosen = Chosen::of(&Selector::of(host), store, Some(with))?;
-    let session = chosen.session(host, store, None, &MinTtl::default(), Gate::Inside)?;
+    let choice = Choice::find(&Selector::of(host), store, Some(with))?;
+    let session = choice.session(host, store, None, None, Gate::Inside)?;
     if session.endpoint == *endpoint {
         return Ok(session.credential);
     }

@@ -2,12 +2,12 @@
 
 use clap::Args;
 
-use super::chosen::Chosen;
 use super::{Consent, MinTtl, ProfileArgument};
 use crate::cloudflare::Credential;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::profile::Account;
+use crate::release::choice::Choice;
 use crate::release::gate::outward_gate;
 use crate::release::selector::Selector;
 use crate::terminal;
@@ -31,9 +31,10 @@ impl Token {
         let account = self.account.as_deref().map(Account::of_id).transpose()?;
         let mut store = host.store(true)?;
         let selector = Selector::of(host);
-        let chosen = Chosen::of(&selector, &store, self.profile.get())?;
-        match chosen
-            .release(&selector, &mut store, account, &self.min_ttl, outward_gate(host, self.consent.yes))?
+        let choice = Choice::find(&selector, &store, self.profile.get())?;
+        match choice
+            .check(&selector, &store, account)?
+            .release(host, &mut store, self.min_ttl.min_ttl, outward_gate(host, self.consent.yes))?
             .credential
         {
             Credential::Token(token) => {

@@ -3,17 +3,18 @@
 use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::chain;
-use super::pick::{Pick, is_open, pick};
+use super::Pick;
 use crate::directory::Here;
 use crate::directory::bindings::{Bindings, bind, unbind};
 use crate::error::{Error, Result, reason};
 use crate::host::Host;
 use crate::profile::selection::{Reason, Selection};
-use crate::profile::{Profile, ProfileName};
-use crate::release::selector::Selector;
+use crate::profile::{Account, Profile, ProfileName};
+use crate::release::candidates::{Candidate, list_candidates, winner};
+use crate::release::pick::{is_open, pick};
+use crate::release::selector::{Selector, Wanted};
 use crate::shell;
 use crate::terminal;
 
@@ -66,7 +67,7 @@ impl Use {
             None => {
                 let (selector, store) = (Selector::of(host), host.store(false)?);
                 if !self.pick.pick {
-                    chain::show(&selector, self.json)?;
+                    show(&selector, self.json)?;
                 }
                 if self.pick.pick || (!self.json && is_open(&selector, &store)?) {
                     let (profile, _) = pick(&selector, &store)?;
@@ -190,4 +191,81 @@ fn as_bound(host: &Host, directory: Option<&Path>) -> Result<PathBuf> {
         real = real.canonicalize().unwrap_or(real);
     }
     Ok(real)
+}
+
+/// Shows which profile applies in the working directory: with `-v` all candidates, too.
+fn show(selector: &Selector, json: bool) -> Result<()> {
+    let host = selector.host;
+    let store = host.store(false)?;
+    let chain = list_candidates(selector)?;
+    if host.messages.is_verbose() && !json {
+        terminal::print(&format!("{}\n", as_table(&chain)))?;
+    }
+    let Wanted { selection, refusal } = selector.wanted(None)?;
+    let guard = selector.here()?.guard.as_ref();
+    let profile = store.get(&selection.name)?;
+    let account = profile.as_ref().map(|profile| &profile.account);
+    if json {
+        let selected = refusal.is_none().then_some(&selection.name);
+        let asked = refusal.is_some().then_some(&selection.name);
+        return terminal::print_json(&json!({
+            "profile": selected,
+            "asked": asked,
+            "reason": selection.reason.to_string(),
+            "exists": profile.is_some(),
+            "account": account,
+            "guard": guard.map(|guard| json!({ "account": guard.account, "file": guard.pin })),
+            "chain": as_json(&chain),
+        }));
+    }
+    let name = match &refusal {
+        Some(refusal) => {
+            let next = refusal.next_step().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            format!("none: {refusal}{next}")
+        }
+        None => format!("{} ({})", selection.name, selection.reason),
+    };
+    let mut lines = vec![("profile", name)];
+    if refusal.is_none() {
+        lines.push((
+            "account",
+            account.map_or_else(|| "the profile does not exist".to_owned(), Account::to_string),
+        ));
+    }
+    if let Some(guard) = guard {
+        let holds = account.is_none_or(|account| account.id == guard.account);
+        let otherwise = if holds { "" } else { ", so nothing leaves without --account" };
+        let file = host.shown(&guard.pin);
+        lines.push(("guard", format!("only account {}, by {file}{otherwise}", guard.account)));
+    }
+    terminal::print(&terminal::fields(&lines))
+}
+
+fn as_table(chain: &[Candidate]) -> String {
+    let winner = winner(chain);
+    let rows: Vec<[String; 5]> = chain
+        .iter()
+        .enumerate()
+        .map(|(index, candidate)| {
+            let mark = if winner == Some(index) { "*" } else { "" }.to_owned();
+            let account = candidate.account.as_ref().map(ToString::to_string).unwrap_or_default();
+            let profile = candidate.profile.clone().unwrap_or_default();
+            [mark, candidate.source.clone(), profile, account, candidate.note.clone()]
+        })
+        .collect();
+    terminal::table(["", "BY", "PROFILE", "GUARDED ACCOUNT", ""], &rows)
+}
+
+fn as_json(chain: &[Candidate]) -> Value {
+    let winner = winner(chain);
+    let value = |(index, candidate): (usize, &Candidate)| {
+        json!({
+            "by": candidate.source,
+            "profile": candidate.profile,
+            "guardedAccount": candidate.account,
+            "note": candidate.note,
+            "wins": winner == Some(index),
+        })
+    };
+    chain.iter().enumerate().map(value).collect()
 }

@@ -4,13 +4,12 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::chosen::Chosen;
-use super::pick::Pick;
-use super::{MinTtl, ProfileArgument};
+use super::{Pick, ProfileArgument};
 use crate::cloudflare::{Credential, Identity, Who, identify};
 use crate::error::Result;
 use crate::host::Host;
 use crate::profile::{Method, SignIn};
+use crate::release::choice::Choice;
 use crate::release::selector::Selector;
 use crate::session::{Gate, Session};
 use crate::terminal;
@@ -30,16 +29,16 @@ pub struct Whoami {
 impl Whoami {
     pub fn run(self, host: &Host) -> Result<()> {
         let mut store = host.store(true)?;
-        let chosen = Chosen::of_or_picked(&Selector::of(host), &store, self.profile.get(), self.pick)?;
-        let session = chosen.session(host, &mut store, None, &MinTtl::default(), Gate::Inside)?;
+        let choice = Choice::find_or_pick(&Selector::of(host), &store, self.profile.get(), self.pick.pick)?;
+        let session = choice.session(host, &mut store, None, None, Gate::Inside)?;
         let notice = |text: &str| host.messages.say(text);
         let client = host.client(&session.endpoint, &session.credential, &notice)?;
         let pinned = session.account.as_ref().map(|account| &account.id);
         let identity = identify(&client, &session.credential, pinned, host.started)?;
         if self.json {
-            terminal::print_json(&as_json(&chosen, &session, &identity, host.started))
+            terminal::print_json(&as_json(&choice, &session, &identity, host.started))
         } else {
-            terminal::print(&as_text(&chosen, &session, &identity, host.started))
+            terminal::print(&as_text(&choice, &session, &identity, host.started))
         }
     }
 }
@@ -61,10 +60,10 @@ fn unseen(session: &Session, identity: &Identity) -> bool {
     })
 }
 
-fn as_text(chosen: &Chosen, session: &Session, identity: &Identity, now: Timestamp) -> String {
-    let profile = match chosen {
-        Chosen::Profile(profile, selection) => format!("{} ({})", profile.name, selection.reason),
-        Chosen::Environment(_) => "none (the environment's credential)".to_owned(),
+fn as_text(choice: &Choice, session: &Session, identity: &Identity, now: Timestamp) -> String {
+    let profile = match choice {
+        Choice::Profile(profile, selection) => format!("{} ({})", profile.name, selection.reason),
+        Choice::Environment(_) => "none (the environment's credential)".to_owned(),
     };
     let who = match &identity.who {
         Who::User { email: Some(email), .. } => email.clone(),
@@ -78,7 +77,7 @@ fn as_text(chosen: &Chosen, session: &Session, identity: &Identity, now: Timesta
     let expires = identity.token.as_ref().and_then(|token| token.expires_on).or(session.expires);
     let expires = expires.map(|at| format!("{at} ({})", terminal::expiry(at, now, session.grant)));
     lines.push(("expires", expires.unwrap_or_else(|| "never".to_owned())));
-    if let Chosen::Profile(profile, _) = chosen
+    if let Choice::Profile(profile, _) = choice
         && let Some(sign_in) = &profile.sign_in
     {
         lines.push(("scopes", sign_in.scopes.join(" ")));
@@ -111,7 +110,7 @@ fn as_text(chosen: &Chosen, session: &Session, identity: &Identity, now: Timesta
     text
 }
 
-fn as_json(chosen: &Chosen, session: &Session, identity: &Identity, now: Timestamp) -> serde_json::Value {
+fn as_json(choice: &Choice, session: &Session, identity: &Identity, now: Timestamp) -> serde_json::Value {
     let (email, user, owner) = match &identity.who {
         Who::User { email, id } => (email.as_ref(), id.as_ref(), None),
         Who::Account(owner) => (None, None, Some(owner)),
@@ -123,9 +122,9 @@ fn as_json(chosen: &Chosen, session: &Session, identity: &Identity, now: Timesta
         let name = identity.accounts.iter().find(|a| a.id == pinned.id).map_or(&pinned.name, |a| &a.name);
         json!({ "id": pinned.id, "name": name, "visible": !unseen(session, identity) })
     });
-    let sign_in = match chosen {
-        Chosen::Profile(profile, _) => profile.sign_in.as_ref(),
-        Chosen::Environment(_) => None,
+    let sign_in = match choice {
+        Choice::Profile(profile, _) => profile.sign_in.as_ref(),
+        Choice::Environment(_) => None,
     };
     json!({
         "profile": session.profile,

@@ -31,7 +31,7 @@ pub use walk::{Finding, Says, walk};
 #[derive(Debug, Default)]
 pub struct Here {
     /// The nearest binding or allowed pin file: what selects.
-    pub choice: Option<Choice>,
+    pub choice: Option<DirectoryProfile>,
     /// The nearest pin file that asks for a profile and is not allowed, where it is nearer than `choice`.
     pub asks: Option<Ask>,
     /// The nearest pin file with an account: it guards, allowed or not.
@@ -49,7 +49,7 @@ pub struct Here {
 
 /// A profile that a directory selects. It need not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
+pub struct DirectoryProfile {
     /// Its name.
     pub name: ProfileName,
     /// What selects it.
@@ -58,7 +58,7 @@ pub struct Choice {
     pub at: PathBuf,
 }
 
-impl Choice {
+impl DirectoryProfile {
     /// Whether its directory is above another one, which is nearer to what is below both.
     #[must_use]
     pub fn is_above(&self, at: &Path) -> bool {
@@ -119,7 +119,7 @@ impl Here {
 
     /// Has what direnv has loaded count for its directory and below, until something nearer selects: what stands in
     /// the same directory was there before the `.envrc` named another profile.
-    pub fn add_loaded(&mut self, loaded: Choice) {
+    pub fn add_loaded(&mut self, loaded: DirectoryProfile) {
         if self.choice.as_ref().is_some_and(|choice| loaded.is_above(&choice.at)) {
             return;
         }
@@ -131,7 +131,7 @@ impl Here {
     fn take(&mut self, Finding { at, says }: Finding) -> ControlFlow<()> {
         match says {
             Says::Bound(name) => {
-                self.choice.get_or_insert(Choice { name, how: How::Bound, at });
+                self.choice.get_or_insert(DirectoryProfile { name, how: How::Bound, at });
             }
             Says::Pinned(pin, file, trust) => {
                 let path = file.path.clone();
@@ -143,7 +143,7 @@ impl Here {
                 }
                 if let (Some(name), None) = (pin.profile, &self.choice) {
                     if trust == Some(Trust::Allowed) {
-                        self.choice = Some(Choice { name, how: How::Pinned, at });
+                        self.choice = Some(DirectoryProfile { name, how: How::Pinned, at });
                     } else {
                         let denied = trust == Some(Trust::Denied);
                         self.asks.get_or_insert_with(|| Ask { name, pin: path.clone(), denied });

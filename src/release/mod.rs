@@ -1,4 +1,27 @@
-//! The one way by which a credential leaves.
+//! The one way by which a credential leaves alchemy.
+//!
+//! ```text
+//! choice ─► check ─► gate ─► session ─► changes
+//! which     the      asked   fresh or   variables to
+//! profile,  required once    refreshed  set and unset
+//! and why   account
+//! ```
+//!
+//! - [`selector`]: which profile applies, and why. [`candidates`]: everything that could have selected one.
+//!   [`pick`]: the person chooses from a list.
+//! - [`choice`]: the credential that a command gets: a profile's, or the environment's own (the rule for CI).
+//! - [`check`]: the required account of the directory and of the folders that a command's words lead to; and what lies
+//!   there that overrides the credential.
+//! - [`gate`]: whether a person must agree first.
+//! - [`release`]: from a checked choice to a session. Nothing else lets a credential out.
+//! - [`give`]: from a session to the changes of a program's environment.
 
+pub mod candidates;
+pub mod check;
+pub mod choice;
 pub mod gate;
+pub mod give;
+pub mod pick;
+#[allow(clippy::module_inception, reason = "the step has the name of the way")]
+pub mod release;
 pub mod selector;

@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell};
 use std::ffi::OsStr;
 
 use crate::directory::mark::{ActivatedBy, ActiveMark, ENVRC};
-use crate::directory::{Ask, Choice, Here, How, pin};
+use crate::directory::{Ask, DirectoryProfile, Here, How, pin};
 use crate::environment::{ACTIVE, PROFILE};
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -71,7 +71,7 @@ impl<'h> Selector<'h> {
     }
 
     /// What a directory chose, as a selection.
-    pub fn selection(&self, choice: &Choice) -> Selection {
+    pub fn selection(&self, choice: &DirectoryProfile) -> Selection {
         let reason = match choice.how {
             How::Bound => Reason::Bound(self.host.shown(&choice.at)),
             How::Pinned => Reason::Pinned(self.host.shown(&choice.at.join(pin::NAME))),
@@ -112,12 +112,12 @@ impl<'h> Selector<'h> {
 
     /// The profile that direnv's `use alchemy NAME` has put into the environment: it is of the `.envrc`'s directory
     /// and those below, as a binding is.
-    pub fn loaded(&self) -> Option<Choice> {
+    pub fn loaded(&self) -> Option<DirectoryProfile> {
         let mark = self.mark().filter(|mark| mark.by == ActivatedBy::Direnv { is_named: true })?;
         let is_here = self.host.directory.starts_with(&mark.directory)
             && self.with_named(None, |named| named.is_from_directory());
         let name = ProfileName::parse(&mark.profile).ok().filter(|_| is_here)?;
-        Some(Choice { name, how: How::Envrc, at: mark.directory })
+        Some(DirectoryProfile { name, how: How::Envrc, at: mark.directory })
     }
 
     /// What `ALCHEMY_ACTIVE` says.

@@ -1,36 +1,30 @@
-//! The first steps of the one way, which every command that needs a credential takes: selection, profile,
-//! session.
+//! The first step of the one way: which credential a command gets, a profile's or the environment's own.
 
-use jiff::SignedDuration;
-
-use super::pick::{Pick, is_open, pick as picked};
-use super::{MinTtl, guard};
+use super::pick::{is_open, pick as picked};
+use super::selector::{Selector, Wanted};
 use crate::clients::hazards::Given;
 use crate::cloudflare::Credential;
-use crate::environment::{ACCOUNT_ID, ACTIVE, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, EMAIL, PROFILE};
+use crate::environment::{ACCOUNT_ID, ACTIVE, API_KEY, API_TOKEN, EMAIL, PROFILE};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::http::Endpoint;
 use crate::profile::selection::{Reason, Selection};
 use crate::profile::{Account, Method, Profile, ProfileName};
-use crate::release::selector::{Selector, Wanted};
 use crate::secret::Secret;
-use crate::session::sign_in::offer_sign_in;
-use crate::session::{Gate, MIN_TTL, Session, Source, endpoint};
+use crate::session::Session;
 use crate::store::Store;
 
 /// The start of the way: which credential a command gets.
-pub enum Chosen {
+pub enum Choice {
     /// A profile's.
     Profile(Box<Profile>, Selection),
     /// The environment's own, by the rule for CI (design §4).
     Environment(Box<Session>),
 }
 
-impl Chosen {
+impl Choice {
     /// Which credential applies: the selected profile's, or, when it does not exist and the rule for CI
     /// allows it, the environment's.
-    pub fn of(selector: &Selector, store: &Store, argument: Option<&str>) -> Result<Self> {
+    pub fn find(selector: &Selector, store: &Store, argument: Option<&str>) -> Result<Self> {
         let host = selector.host;
         let Wanted { selection, refusal } = selector.wanted(argument)?;
         let unknown = match (refusal, store.find(&selection)) {
@@ -63,16 +57,16 @@ impl Chosen {
 
     /// The same for a command of a person's: who wants to `pick` the profile is asked, and so is who has named
     /// none, where nothing else gives a credential.
-    pub fn of_or_picked(
+    pub fn find_or_pick(
         selector: &Selector,
         store: &Store,
         argument: Option<&str>,
-        pick: Pick,
+        pick: bool,
     ) -> Result<Self> {
-        if !pick.pick {
-            match Self::of(selector, store, argument) {
+        if !pick {
+            match Self::find(selector, store, argument) {
                 Err(error) if argument.is_some() || !is_open(selector, store)? => return Err(error),
-                Ok(chosen) => return Ok(chosen),
+                Ok(choice) => return Ok(choice),
                 Err(_) => {}
             }
         } else if argument.is_some() {
@@ -81,24 +75,6 @@ impl Chosen {
         }
         let (profile, selection) = picked(selector, store)?;
         Ok(Self::Profile(Box::new(profile), selection))
-    }
-
-    /// The session for what was chosen, for a command that lets its credential out: all of them come
-    /// through here, and nothing else does.
-    ///
-    /// # Errors
-    /// When a pin file guards another account: before the credential is read. Those of a session.
-    pub fn release(
-        &self,
-        selector: &Selector,
-        store: &mut Store,
-        account: Option<Account>,
-        min_ttl: &MinTtl,
-        gate: Gate,
-    ) -> Result<Session> {
-        selector.here()?;
-        let account = guard::account(selector, store, self, account)?;
-        self.session(selector.host, store, account, min_ttl, gate)
     }
 
     /// Further variables that repeat the token, as they are kept with the profile.
@@ -125,62 +101,6 @@ impl Chosen {
         };
         if is_key { Given::Key } else { Given::Token }
     }
-
-    /// The session for what was chosen, with the asked life in it when it is a grant's. Where the grant is
-    /// over and a person is there, signing in again is offered.
-    pub fn session(
-        &self,
-        host: &Host,
-        store: &mut Store,
-        account: Option<Account>,
-        min_ttl: &MinTtl,
-        gate: Gate,
-    ) -> Result<Session> {
-        self.session_living(host, store, account, asked_life(host, min_ttl)?, gate)
-    }
-
-    /// The same with `min_ttl` of life in it.
-    pub fn session_living(
-        &self,
-        host: &Host,
-        store: &mut Store,
-        account: Option<Account>,
-        min_ttl: SignedDuration,
-        gate: Gate,
-    ) -> Result<Session> {
-        match self {
-            Self::Profile(profile, selection) => {
-                host.messages.verbose(&format!(
-                    "profile '{}' ({}), {}, account {}",
-                    profile.name, selection.reason, profile.method, profile.account
-                ));
-                let endpoint = existing_endpoint(host, profile);
-                let session = |store: &Store, profile: &Profile, min_ttl, gate| {
-                    let (endpoint, account) = (endpoint.clone(), account.clone());
-                    Source { store, profile, endpoint, account, min_ttl, gate, host }.session()
-                };
-                let session = match session(store, profile, min_ttl, gate) {
-                    Err(error) if offer_sign_in(host, store, profile, &error)? => {
-                        let profile = store.find(selection)?;
-                        session(store, &profile, SignedDuration::ZERO, Gate::Inside) // it has been asked
-                    }
-                    session => session,
-                }?;
-                if session.expires.is_some_and(|expires| expires <= host.started) && !session.grant {
-                    host.messages.say(&format!(
-                        "the API token of profile '{}' expired, as far as is known; give it a new one: \
-                         alchemy configure -p {}",
-                        profile.name, profile.name
-                    ));
-                }
-                Ok(session)
-            }
-            Self::Environment(session) => {
-                let account = account.or_else(|| session.account.clone());
-                Ok(Session { account, ..(**session).clone() })
-            }
-        }
-    }
 }
 
 /// The profile that the environment is already for, by an outer `alchemy exec` or `alchemy env`.
@@ -192,31 +112,6 @@ pub fn outer(host: &Host, store: &Store) -> Option<Profile> {
 /// Where else the token of that profile stands: it must not stay there beside another profile's.
 pub fn inherited_also(host: &Host, store: &Store) -> Vec<String> {
     outer(host, store).map(|profile| profile.also).unwrap_or_default()
-}
-
-pub fn asked_life(host: &Host, asked: &MinTtl) -> Result<SignedDuration> {
-    match (asked.min_ttl, host.text("ALCHEMY_MIN_TTL")) {
-        (Some(asked), _) => Ok(asked),
-        (None, Some(text)) => super::time(text).map_err(|error| {
-            Error::usage(format!("ALCHEMY_MIN_TTL is '{text}': {error}")).hint("give it as 90, 90s or 15m")
-        }),
-        (None, None) => Ok(MIN_TTL),
-    }
-}
-
-/// The API for an existing profile's credential, and what a person should know of it.
-pub fn endpoint_of(host: &Host, profile: &Profile) -> (Endpoint, Vec<String>) {
-    let variables = [API_BASE_URL, BASE_URL].map(|name| (name, host.text(name)));
-    endpoint(profile.endpoint.as_ref(), &variables)
-}
-
-/// The same, with what there is to know said.
-pub fn existing_endpoint(host: &Host, profile: &Profile) -> Endpoint {
-    let (endpoint, notes) = endpoint_of(host, profile);
-    for note in &notes {
-        host.messages.say(note);
-    }
-    endpoint
 }
 
 /// Whether nobody is there, by what the services of that kind say.

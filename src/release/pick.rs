@@ -4,22 +4,12 @@
 //! when there is but one profile: a credential goes out only by a name that somebody has given, and a second
 //! profile must not change what a line of a script does.
 
-use clap::Args;
-
 use crate::error::{Error, Result};
 use crate::profile::selection::{Reason, Selection};
 use crate::profile::{Profile, ProfileName};
 use crate::release::selector::Selector;
 use crate::store::Store;
 use crate::terminal;
-
-/// Whether the person wants to choose.
-#[derive(Args, Clone, Copy, Default)]
-pub struct Pick {
-    /// Choose the profile from a list
-    #[arg(long)]
-    pub pick: bool,
-}
 
 /// Asks which profile; the selection that comes of it.
 ///

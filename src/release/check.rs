@@ -1,36 +1,65 @@
 //! What keeps a credential from the wrong account: the account that a pin file guards. And a warning of what
 //! lies in the directory and outranks the credential, or the account, in the clients that load it.
 
+use std::ffi::OsString;
 use std::path::Path;
 
-use super::chosen::{Chosen, outer};
-use super::handover::Receiver;
-use crate::clients::hazards::{CHOOSES_ENVIRONMENT, Hazard, Look, Scene, other_accounts};
+use super::choice::{Choice, outer};
+use super::selector::Selector;
+use crate::clients::hazards::{CHOOSES_ENVIRONMENT, Client, Hazard, Look, Scene, other_accounts};
 use crate::clients::leads::{Leads, Level};
 use crate::directory::{Guard, Here};
 use crate::environment::ACCOUNT_ID;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::profile::{Account, AccountId};
-use crate::release::selector::Selector;
 use crate::store::Store;
 use crate::store::settings::Settings;
 
-/// The account for this run, where a pin file guards one: that one, which must be the `asked` one, or else
-/// the one of what was `chosen`. An environment's credential that names none gets it.
-///
-/// # Errors
-/// When it is another one, with the ways on.
-pub fn account(
-    selector: &Selector,
-    store: &Store,
-    chosen: &Chosen,
-    asked: Option<Account>,
-) -> Result<Option<Account>> {
-    within(selector.host, store, chosen, asked, selector.look()?.sound()?.guard.as_ref())
+/// A choice that may be used here, and the account for this run.
+pub struct Checked<'c> {
+    pub(super) choice: &'c Choice,
+    pub(super) account: Option<Account>,
 }
 
-/// The same for the folders that the words of a command lead to. A path among them that need not mean anything counts
+/// The program that gets the credential.
+pub struct Receiver<'a> {
+    /// Its words; none for a shell, in which anything may be run.
+    pub command: &'a [OsString],
+    /// It gets an empty `CLOUDFLARE_API_KEY` beside a token.
+    pub blank_key: bool,
+    /// Which client it is, where that is known.
+    pub client: Option<Client>,
+}
+
+impl Choice {
+    /// Checks the required account of the working directory: the account for this run is that one, and must be the
+    /// `asked` one, or else the one of the choice. An environment's credential that names none gets it.
+    ///
+    /// # Errors
+    /// When the account is another one, with the ways on.
+    pub fn check(&self, selector: &Selector, store: &Store, asked: Option<Account>) -> Result<Checked<'_>> {
+        selector.here()?;
+        self.check_silently(selector, store, asked)
+    }
+
+    /// Checks the required account as [`Choice::check`] does, without a word of what is ignored in the directory.
+    ///
+    /// # Errors
+    /// Those of [`Choice::check`].
+    pub fn check_silently(
+        &self,
+        selector: &Selector,
+        store: &Store,
+        asked: Option<Account>,
+    ) -> Result<Checked<'_>> {
+        let guard = selector.look()?.sound()?.guard.as_ref();
+        let account = within(selector.host, store, self, asked, guard)?;
+        Ok(Checked { choice: self, account })
+    }
+}
+
+/// Checks the required accounts of the folders that the words of a command lead to; the account for this run. A path among them that need not mean anything counts
 /// where `strict` says so.
 ///
 /// # Errors
@@ -38,7 +67,7 @@ pub fn account(
 pub fn folders(
     host: &Host,
     store: &Store,
-    chosen: &Chosen,
+    choice: &Choice,
     mut asked: Option<Account>,
     leads: &Leads,
     strict: Option<bool>,
@@ -48,7 +77,7 @@ pub fn folders(
             continue;
         }
         let here = Here::look(&host.home, &folder.path, host.uid)?;
-        asked = within(host, store, chosen, asked, here.sound()?.guard.as_ref())?;
+        asked = within(host, store, choice, asked, here.sound()?.guard.as_ref())?;
     }
     Ok(asked)
 }
@@ -56,15 +85,15 @@ pub fn folders(
 fn within(
     host: &Host,
     store: &Store,
-    chosen: &Chosen,
+    choice: &Choice,
     asked: Option<Account>,
     guard: Option<&Guard>,
 ) -> Result<Option<Account>> {
     let Some(guard) = guard else { return Ok(asked) };
     let is_asked = asked.is_some();
-    match asked.or_else(|| chosen.account()) {
+    match asked.or_else(|| choice.account()) {
         Some(account) if account.id == guard.account => Ok(Some(account)),
-        Some(account) => Err(refused(host, store, guard, chosen, &account, is_asked)),
+        Some(account) => Err(refused(host, store, guard, choice, &account, is_asked)),
         None => Account::of_id(guard.account.as_str()).map(Some),
     }
 }
@@ -73,23 +102,23 @@ fn refused(
     host: &Host,
     store: &Store,
     guard: &Guard,
-    chosen: &Chosen,
+    choice: &Choice,
     account: &Account,
     is_asked: bool,
 ) -> Error {
-    let who = match chosen {
+    let who = match choice {
         _ if is_asked => "--account names".to_owned(),
-        Chosen::Profile(profile, selection) => {
+        Choice::Profile(profile, selection) => {
             format!("profile '{}' ({}) is for", profile.name, selection.reason)
         }
-        Chosen::Environment(_) => format!("{ACCOUNT_ID} in the environment names"),
+        Choice::Environment(_) => format!("{ACCOUNT_ID} in the environment names"),
     };
     let of_guard = profiles_of(store, &guard.account);
     let name = of_guard.iter().find(|(_, account)| !account.name.is_empty());
     let guarded = name.map_or_else(|| guard.account.to_string(), |(_, account)| account.to_string());
     let for_this_run = format!("for this run: --account {}", guard.account);
     let names: Vec<String> = of_guard.iter().take(3).map(|(name, _)| format!("-p {name}")).collect();
-    let hint = if matches!(chosen, Chosen::Environment(_)) {
+    let hint = if matches!(choice, Choice::Environment(_)) {
         format!("use a credential of that account; or, if this one is, {for_this_run}")
     } else if names.is_empty() {
         format!("{for_this_run}; or another profile: -p NAME")
@@ -107,25 +136,25 @@ fn profiles_of(store: &Store, id: &AccountId) -> Vec<(String, Account)> {
     profiles.filter(|(_, account)| account.id == *id).collect()
 }
 
-/// Looks for what would outrank the credential of what was `chosen`, or its account, where the words of the command
+/// Looks for what would outrank the credential of what was `choice`, or its account, where the words of the command
 /// lead, for a `receiver` that is to get it: that is said, or, where it is so settled, an error.
 ///
 /// # Errors
 /// When there is something, and `strict`, else the setting, says so.
 pub fn hazards(
     host: &Host,
-    chosen: &Chosen,
+    choice: &Choice,
     account: Option<&Account>,
     receiver: &Receiver,
     leads: &Leads,
     strict: Option<bool>,
 ) -> Result<()> {
-    let own = chosen.account();
+    let own = choice.account();
     let scene = Scene {
         directory: &host.directory,
         home: host.user_home(),
         command: receiver.command,
-        given: chosen.given(),
+        given: choice.given(),
         account: account.or(own.as_ref()),
         environment: host.text(CHOOSES_ENVIRONMENT),
         mode: host.text("NODE_ENV"),

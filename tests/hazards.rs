@@ -852,7 +852,13 @@ fn assignments_that_replace_what_is_given_are_named() {
         ("CF_API_URL=https://example.com cli4", "CF_API_URL may override the address of the API"),
         ("CLOUDFLARE_API_KEY=x CLOUDFLARE_EMAIL=y x", "CLOUDFLARE_API_KEY may override the token"),
         ("CF_API_TOKEN=x flarectl", "CF_API_TOKEN may override the token"),
+        ("CF_API_KEY=${CF_API_KEY:-x} x", "CF_API_KEY may override the token"),
         ("CF_ACCOUNT_ID=x x", "CF_ACCOUNT_ID may override the account"),
+        (
+            "NODE_TLS_REJECT_UNAUTHORIZED=0 wrangler",
+            "REJECT_UNAUTHORIZED switches off the check of the server",
+        ),
+        ("export https_proxy=http://127.0.0.1:9", "https_proxy sends the token through another proxy"),
         ("unset CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_TOKEN is taken away, and with it the token"),
         ("unset A CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_ACCOUNT_ID is taken away, and with it the account"),
         ("env -u CLOUDFLARE_API_TOKEN wrangler deploy", "CLOUDFLARE_API_TOKEN is taken away"),
@@ -879,6 +885,8 @@ fn assignments_that_replace_what_is_given_are_named() {
         "CF_API_TOKEN=$CLOUDFLARE_API_TOKEN flarectl",
         "CF_ACCOUNT_ID=$CLOUDFLARE_ACCOUNT_ID; unset CLOUDFLARE_API_KEY CF_API_TOKEN",
         "docker run -e CLOUDFLARE_API_TOKEN image",
+        "HTTPS_PROXY=$HTTPS_PROXY CF_API_KEY=${CF_API_KEY:-} x",
+        "NODE_TLS_REJECT_UNAUTHORIZED=1 wrangler; unset HTTPS_PROXY; ALL_PROXY= x",
         "CLOUDFLARE_API_TOKEN=x echo a",
         "echo CLOUDFLARE_API_TOKEN=x",
         "MY_CLOUDFLARE_API_TOKEN=x make",
@@ -1040,6 +1048,18 @@ fn a_scripts_own_folder_is_known_and_a_name_that_cdpath_leads_to_is_not() {
         case.places.write("code/sub/x.sh", format!("cd {folder}/.. && wrangler deploy\n"));
         case.places.write("code/sub/wrangler.toml", format!("account_id = \"{ACME}\""));
         case.fine("bash -n sub/x.sh");
+    }
+    let case = script("");
+    for (before, folder) in [
+        ("D=\"$(cd \"$(dirname \"${BASH_SOURCE[0]}\")\" && pwd)\"", "\"$D\""),
+        ("readonly D=`dirname \"$0\"`", "\"${D}/.\""),
+        ("D=sub", "$D"),
+    ] {
+        case.places.write("code/sub/x.sh", format!("set -eu\n{before}\ncd {folder}\nwrangler deploy\n"));
+        case.evident("bash -n sub/x.sh", account);
+        case.places
+            .write("code/sub/x.sh", format!("if a; then {before}; fi\ncd {folder}\nwrangler deploy\n"));
+        case.refused("bash -n sub/x.sh", &[], "line 2: goes to $");
     }
     for text in ["cd \"$(pwd)\"", "cd \"$(git rev-parse --show-toplevel)\" && wrangler deploy"] {
         let case = script(text);

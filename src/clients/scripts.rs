@@ -49,6 +49,7 @@ impl Walk<'_> {
             script: at.script.as_deref().and_then(text),
             source: at.source.as_deref().and_then(text),
             root: fs::symlink_metadata(top.join(".git")).is_ok().then(|| text(top)).flatten(),
+            ..Known::default()
         }
     }
 

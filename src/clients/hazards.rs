@@ -459,18 +459,19 @@ impl<'a> Look<'a> {
             Assigned::Account(id) => account.is_some_and(|own| id.eq_ignore_ascii_case(own.id.as_str())),
             Assigned::Other => false,
         };
+        if is_same {
+            return None;
+        }
         let what = match assignment.kind {
             Kind::Credential => self.scene.given.name(),
             Kind::Account => "account",
             Kind::Address => "address of the API",
-            Kind::Check if is_same => return None,
             Kind::Check => return Some("switches off the check of the server's certificate".to_owned()),
-            Kind::Proxy if is_same => return None,
             Kind::Proxy => {
                 return Some(format!("sends the {} through another proxy", self.scene.given.name()));
             }
         };
-        (!is_same).then(|| match (&assignment.assigned, is_given_itself) {
+        Some(match (&assignment.assigned, is_given_itself) {
             (Assigned::Nothing, _) => format!("is taken away, and with it the {what}"),
             (_, true) => format!("replaces the {what}"),
             (_, false) => format!("may override the {what}"),

@@ -160,12 +160,8 @@ struct Cutter {
     pieces: Vec<Piece>,
     words: Vec<Word>,
     word: Option<(String, bool)>,
-    /// The next word is a file of `<` or `>`.
-    is_file: bool,
-    /// It is one of `<`.
-    is_input: bool,
-    /// The next word is what the command reads, of `<<<`.
-    is_text: bool,
+    /// What the next word is, where that is none of the command's own.
+    redirect: Option<Redirect>,
     /// What the command reads, by `<<<`.
     texts: Vec<String>,
     /// The documents of the line.
@@ -176,16 +172,35 @@ struct Cutter {
     cases: Vec<Case>,
     /// The parentheses that are open.
     open: usize,
-    /// The text is that of `$(…)`, and ends with the parenthesis that none has opened.
-    is_inner: bool,
-    /// It has ended so.
-    is_closed: bool,
+    end: End,
     known: Known,
     /// The conditions, loops and bodies of functions that are open.
     conditions: usize,
     /// The command runs only if the one before it says so.
     is_conditional: bool,
     is_unended: bool,
+}
+
+/// What a word behind a sign of redirection is.
+enum Redirect {
+    /// A file of `>`.
+    Output,
+    /// A file of `<`.
+    Input,
+    /// What the command reads, of `<<<`.
+    Text,
+}
+
+/// How a text ends.
+#[derive(Default, PartialEq, Eq)]
+enum End {
+    /// With its last character.
+    #[default]
+    Last,
+    /// It is that of `$(…)`, and ends with the parenthesis that none has opened.
+    Parenthesis,
+    /// It has ended so.
+    Closed,
 }
 
 /// Where in a `case` command a text is.
@@ -223,13 +238,13 @@ impl Cutter {
 
     fn end_word(&mut self) {
         let Some((text, is_known)) = self.word.take() else { return };
-        if std::mem::take(&mut self.is_text) {
-            return self.texts.push(text);
-        }
-        let is_input = std::mem::take(&mut self.is_input);
-        if std::mem::take(&mut self.is_file) {
-            self.pieces.extend(is_input.then(|| Piece::Input(Word { text: text.into(), is_known })));
-            return;
+        match self.redirect.take() {
+            Some(Redirect::Text) => return self.texts.push(text),
+            Some(Redirect::Input) => {
+                return self.pieces.push(Piece::Input(Word { text: text.into(), is_known }));
+            }
+            Some(Redirect::Output) => return,
+            None => {}
         }
         match (text.as_str(), self.cases.last_mut()) {
             ("in", Some(case @ Case::Head)) => {
@@ -255,9 +270,7 @@ impl Cutter {
 
     fn end_command(&mut self, line: usize) {
         self.end_word();
-        self.is_file = false;
-        self.is_input = false;
-        self.is_text = false;
+        self.redirect = None;
         for document in self.documents.iter_mut().skip(self.owned) {
             document.command.clone_from(&self.words);
         }
@@ -450,41 +463,15 @@ impl Cutter {
                         }
                         continue;
                     }
-                    if c == ')' && self.is_inner && self.open == 0 {
-                        self.is_closed = true;
+                    if c == ')' && self.end == End::Parenthesis && self.open == 0 {
+                        self.end = End::Closed;
                         break;
                     }
                     self.end_command(line);
                     self.open = if c == '(' { self.open + 1 } else { self.open.saturating_sub(1) };
                     self.pieces.push(if c == '(' { Piece::Open } else { Piece::Close });
                 }
-                '<' | '>' => {
-                    // A number before it is a descriptor.
-                    if self.word.as_ref().is_some_and(|(text, _)| text.chars().all(|c| c.is_ascii_digit())) {
-                        self.word = None;
-                    }
-                    self.end_word();
-                    let rest = self.chars.get(self.at..).unwrap_or_default();
-                    if c == '<' && rest.starts_with(&['<', '<']) {
-                        self.at += 2;
-                        self.is_text = true;
-                        continue;
-                    }
-                    if c == '<' && rest.starts_with(&['<']) {
-                        self.at += 1;
-                        self.delimiter();
-                        continue;
-                    }
-                    if self.peek() == Some('(') {
-                        self.substitution('$', depth);
-                        continue;
-                    }
-                    while self.peek().is_some_and(|c| matches!(c, '<' | '>' | '&' | '|')) {
-                        self.at += 1;
-                    }
-                    self.is_file = true;
-                    self.is_input = c == '<';
-                }
+                '<' | '>' => self.redirect(c, depth),
                 '\n' => {
                     self.end_command(line);
                     self.is_conditional = false;
@@ -510,6 +497,30 @@ impl Cutter {
         }
         self.end_command(self.line);
         self.is_unended |= !self.documents.is_empty();
+    }
+
+    /// `<`, `>` and what begins with them.
+    fn redirect(&mut self, c: char, depth: u8) {
+        // A number before it is a descriptor.
+        if self.word.as_ref().is_some_and(|(text, _)| text.chars().all(|c| c.is_ascii_digit())) {
+            self.word = None;
+        }
+        self.end_word();
+        let rest = self.chars.get(self.at..).unwrap_or_default();
+        if c == '<' && rest.starts_with(&['<', '<']) {
+            self.at += 2;
+            self.redirect = Some(Redirect::Text);
+        } else if c == '<' && rest.starts_with(&['<']) {
+            self.at += 1;
+            self.delimiter();
+        } else if self.peek() == Some('(') {
+            self.substitution('$', depth);
+        } else {
+            while self.peek().is_some_and(|c| matches!(c, '<' | '>' | '&' | '|')) {
+                self.at += 1;
+            }
+            self.redirect = Some(if c == '<' { Redirect::Input } else { Redirect::Output });
+        }
     }
 
     fn quoted(&mut self, depth: u8) {
@@ -571,13 +582,13 @@ impl Cutter {
                 chars,
                 at: self.at,
                 line: self.line,
-                is_inner: true,
+                end: End::Parenthesis,
                 known: self.known.clone(),
                 ..Self::default()
             };
             inner.cut(deeper);
             (self.chars, self.at, self.line) = (inner.chars, inner.at, inner.line);
-            self.is_unended |= inner.is_unended || !inner.is_closed;
+            self.is_unended |= inner.is_unended || inner.end != End::Closed;
             inner.pieces
         };
         if let Some(text) = self.known.output(&pieces).filter(|_| is_start) {

@@ -824,7 +824,6 @@ fn script(text: &str) -> Case {
 fn assignments_that_replace_what_is_given_are_named() {
     let token = "CLOUDFLARE_API_TOKEN replaces the token";
     let account = "CLOUDFLARE_ACCOUNT_ID replaces the account";
-    let own = format!("CLOUDFLARE_ACCOUNT_ID={ACME} wrangler deploy");
     for (text, words) in [
         ("CLOUDFLARE_API_TOKEN=hunter2 wrangler deploy", token),
         ("CLOUDFLARE_API_TOKEN=$(pass cf); x", token),
@@ -852,7 +851,13 @@ fn assignments_that_replace_what_is_given_are_named() {
         ("CF_API_URL=https://example.com cli4", "CF_API_URL may override the address of the API"),
         ("CLOUDFLARE_API_KEY=x CLOUDFLARE_EMAIL=y x", "CLOUDFLARE_API_KEY may override the token"),
         ("CF_API_TOKEN=x flarectl", "CF_API_TOKEN may override the token"),
+        ("CF_API_KEY=${CF_API_KEY:-x} x", "CF_API_KEY may override the token"),
         ("CF_ACCOUNT_ID=x x", "CF_ACCOUNT_ID may override the account"),
+        (
+            "NODE_TLS_REJECT_UNAUTHORIZED=0 wrangler",
+            "REJECT_UNAUTHORIZED switches off the check of the server",
+        ),
+        ("export https_proxy=http://127.0.0.1:9", "https_proxy sends the token through another proxy"),
         ("unset CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_TOKEN is taken away, and with it the token"),
         ("unset A CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_ACCOUNT_ID is taken away, and with it the account"),
         ("env -u CLOUDFLARE_API_TOKEN wrangler deploy", "CLOUDFLARE_API_TOKEN is taken away"),
@@ -868,6 +873,11 @@ fn assignments_that_replace_what_is_given_are_named() {
         assert!(is_named && !said.contains("hunter2"), "{text}: {said}");
         case.refused("bash -n x.sh", &[], words);
     }
+}
+
+#[test]
+fn assignments_of_what_is_given_change_nothing() {
+    let own = format!("CLOUDFLARE_ACCOUNT_ID={ACME} wrangler deploy");
     for text in [
         &own,
         "export CLOUDFLARE_API_TOKEN CLOUDFLARE_ACCOUNT_ID",
@@ -879,6 +889,8 @@ fn assignments_that_replace_what_is_given_are_named() {
         "CF_API_TOKEN=$CLOUDFLARE_API_TOKEN flarectl",
         "CF_ACCOUNT_ID=$CLOUDFLARE_ACCOUNT_ID; unset CLOUDFLARE_API_KEY CF_API_TOKEN",
         "docker run -e CLOUDFLARE_API_TOKEN image",
+        "HTTPS_PROXY=$HTTPS_PROXY CF_API_KEY=${CF_API_KEY:-} x",
+        "NODE_TLS_REJECT_UNAUTHORIZED=1 wrangler; unset HTTPS_PROXY; ALL_PROXY= x",
         "CLOUDFLARE_API_TOKEN=x echo a",
         "echo CLOUDFLARE_API_TOKEN=x",
         "MY_CLOUDFLARE_API_TOKEN=x make",
@@ -896,6 +908,11 @@ fn assignments_that_replace_what_is_given_are_named() {
     };
     assert!(key("export CLOUDFLARE_API_TOKEN=${CLOUDFLARE_API_TOKEN:-x}").contains("may override the key"));
     assert!(key("CLOUDFLARE_EMAIL=x@y.z wrangler").contains("CLOUDFLARE_EMAIL replaces the key"));
+}
+
+#[test]
+fn assignments_count_wherever_they_stand() {
+    let token = "CLOUDFLARE_API_TOKEN replaces the token";
     // One that looks first whether it is there need not.
     for text in [
         "[ -n \"$CLOUDFLARE_API_TOKEN\" ] || export CLOUDFLARE_API_TOKEN=x",
@@ -917,7 +934,8 @@ fn assignments_that_replace_what_is_given_are_named() {
     let config = two_accounts();
     let case = Case::new(&[("wrangler.toml", &config), ("vars", "CLOUDFLARE_ENV=staging\n")]);
     case.evident("sh -c '. ./vars; wrangler deploy'", "wrangler.toml, line 4: account_id");
-    let many = (0..100).map(|n| format!("A={n}\nCF_API_TOKEN=$CLOUDFLARE_API_TOKEN\n")).collect::<String>();
+    let many =
+        (0..100).map(|n| format!("A={n}\nCF_API_TOKEN=$CLOUDFLARE_API_TOKEN\n")).collect::<Vec<_>>().concat();
     script(&many).possible("bash -n x.sh", "sets variables in more than 64 places");
 }
 
@@ -947,6 +965,82 @@ fn files_that_a_script_puts_into_its_variables_go_before_them() {
 }
 
 #[test]
+fn what_make_just_and_mise_load_and_set_counts() {
+    let (env, config) = ("CLOUDFLARE_API_TOKEN=hunter2-other\n", two_accounts());
+    let beta = format!("account_id = \"{BETA}\"");
+    let of = |name: &str, text: &str| {
+        let case = Case::new(&[
+            (name, text),
+            (".env", env),
+            ("wrangler.toml", &config),
+            ("sub/wrangler.toml", &beta),
+            ("vars.mk", "\nexport CLOUDFLARE_ACCOUNT_ID = x\n"),
+        ]);
+        for name in ["just", "mise"] {
+            write_program(&case.places.path("bin").join(name), "#!/bin/sh\n");
+        }
+        case
+    };
+    let token = "~/code/.env, line 1: CLOUDFLARE_API_TOKEN goes before the token";
+    let account = "~/code/wrangler.toml, line 4: account_id";
+    let deploy = "all:\n\ttrue\ndeploy: build\n";
+    for (text, line, words) in [
+        ("include .env\nexport\n", "make", token),
+        ("x:\n\ttrue\n-include none .env # x\n", "make x", token),
+        ("include vars.mk", "make", "~/code/vars.mk, line 2: CLOUDFLARE_ACCOUNT_ID replaces the account"),
+        ("A := 1\nexport CLOUDFLARE_API_TOKEN := x", "make", "~/code/Makefile, line 2: CLOUDFLARE_API_TOKEN"),
+        ("CLOUDFLARE_API_TOKEN=$(shell pass cf)", "make", "line 1: CLOUDFLARE_API_TOKEN replaces the token"),
+        ("x: export CLOUDFLARE_ACCOUNT_ID = y", "make", "line 1: CLOUDFLARE_ACCOUNT_ID replaces"),
+        ("unexport CLOUDFLARE_API_TOKEN", "make", "line 1: CLOUDFLARE_API_TOKEN is taken away"),
+        ("CF_API_TOKEN ?= x", "make", "line 1: CF_API_TOKEN may override the token"),
+        (&format!("{deploy}\twrangler deploy \\\n\t  -e staging"), "make deploy", account),
+        (&format!("{deploy}\t@wrangler deploy -e $(ENV)"), "make deploy ENV=staging", account),
+        (&format!("E = staging\n{deploy}\twrangler deploy -e ${{E}}"), "make deploy", account),
+        (&format!("{deploy}build:\n\tcd sub && wrangler deploy"), "make deploy", "~/code/sub/wrangler.toml"),
+        (&format!("{deploy}\t$(MAKE) -C sub"), "make deploy", "~/code/sub/wrangler.toml"),
+        ("%-deploy:\n\twrangler deploy -e staging", "make a-deploy", account),
+        ("export CLOUDFLARE_ENV := staging\nx:\n\twrangler deploy", "make", account),
+    ] {
+        let case = of("Makefile", text);
+        let said = case.said(line, &[]);
+        assert!(said.contains(words), "{text} {line}: {said}");
+        case.refused(line, &[], words);
+    }
+    for text in [
+        "CLOUDFLARE_API_TOKEN := $(CLOUDFLARE_API_TOKEN)",
+        "CLOUDFLARE_API_TOKEN ?= x",
+        "export CLOUDFLARE_API_TOKEN",
+        "all:\n\ttrue\ndeploy:\n\twrangler deploy -e staging",
+        "define X\nCLOUDFLARE_API_TOKEN = x\nendef",
+        "# CLOUDFLARE_API_TOKEN = x",
+        "x:\n\techo $$CLOUDFLARE_API_TOKEN $@",
+    ] {
+        let case = of("Makefile", text);
+        fs::remove_file(case.places.path("code/wrangler.toml")).expect("removed");
+        case.fine("make");
+    }
+    let case = of("Makefile", "ifndef X\nCLOUDFLARE_API_TOKEN = x\nendif\n");
+    case.possible("make", "line 2: CLOUDFLARE_API_TOKEN replaces");
+    of("Makefile", "include $(FILE)").possible("make", "line 1: includes a file that is known only");
+    of("other.mk", "include .env").evident("make -f other.mk", token);
+    of("sub/Makefile", "include ../.env").evident("make -C sub", token);
+    let case = of("justfile", "set dotenv-load\nset dotenv-override := true\nx:\n  true\n");
+    case.evident("just x", token);
+    let case =
+        of("justfile", "set dotenv-load\n\nx env='a':\n    wrangler deploy -e {{ E }}\nE := 'staging'");
+    case.evident("just x", account);
+    assert!(!case.said("just x", &[]).contains(token), "just sets none that is set");
+    case.places.write("code/.env", "CLOUDFLARE_API_KEY=x\n");
+    case.evident("just x", "~/code/.env, line 1: CLOUDFLARE_API_KEY");
+    of("mise.toml", "[env]\n_.file = '.env'\n").evident("mise run x", token);
+    let tasks = "[env]\nCLOUDFLARE_ACCOUNT_ID = \"x\"\n[tasks.d]\nrun = \"cd sub && wrangler deploy\"\n";
+    let case = of("mise.toml", tasks);
+    case.evident("mise run d", "~/code/sub/wrangler.toml, line 1: account_id");
+    case.evident("mise run x", "~/code/mise.toml, line 2: CLOUDFLARE_ACCOUNT_ID replaces the account");
+    assert!(!case.said("mise run x", &[]).contains("sub/wrangler.toml"));
+}
+
+#[test]
 fn a_scripts_own_folder_is_known_and_a_name_that_cdpath_leads_to_is_not() {
     let account = "~/code/sub/wrangler.toml, line 1: account_id";
     for folder in [
@@ -964,6 +1058,18 @@ fn a_scripts_own_folder_is_known_and_a_name_that_cdpath_leads_to_is_not() {
         case.places.write("code/sub/x.sh", format!("cd {folder}/.. && wrangler deploy\n"));
         case.places.write("code/sub/wrangler.toml", format!("account_id = \"{ACME}\""));
         case.fine("bash -n sub/x.sh");
+    }
+    let case = script("");
+    for (before, folder) in [
+        ("D=\"$(cd \"$(dirname \"${BASH_SOURCE[0]}\")\" && pwd)\"", "\"$D\""),
+        ("readonly D=`dirname \"$0\"`", "\"${D}/.\""),
+        ("D=sub", "$D"),
+    ] {
+        case.places.write("code/sub/x.sh", format!("set -eu\n{before}\ncd {folder}\nwrangler deploy\n"));
+        case.evident("bash -n sub/x.sh", account);
+        case.places
+            .write("code/sub/x.sh", format!("if a; then {before}; fi\ncd {folder}\nwrangler deploy\n"));
+        case.refused("bash -n sub/x.sh", &[], "line 2: goes to $");
     }
     for text in ["cd \"$(pwd)\"", "cd \"$(git rev-parse --show-toplevel)\" && wrangler deploy"] {
         let case = script(text);
@@ -1035,7 +1141,7 @@ fn paths_are_found_in_words_that_only_may_lead_to_them() {
         write_program(&case.places.path("bin").join(line.split(' ').next().expect("a word")), "#!/bin/sh\n");
         case.fine(line);
     }
-    let many = (0..2_000).map(|n| format!(" a{n}")).collect::<String>();
+    let many = (0..2_000).map(|n| format!(" a{n}")).collect::<Vec<_>>().concat();
     case.refused(&format!("tool{many}"), &[], "the command names more than 1024 paths");
     // What is shown of a path says where it is.
     assert!(

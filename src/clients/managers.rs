@@ -92,9 +92,16 @@ impl Walk<'_> {
                 self.command(rest, &at);
             };
         }
-        // `bun run FILE`
+        // `bun run FILE`: a file gets what bun loads, and neither a script nor a program that is installed does.
         if !is_script && program.env_files != EnvFiles::Named && script.is_some() {
-            return self.runtime_of(program, words, &at);
+            let behind = words.iter().position(|word| word.str() == name);
+            let rest = behind.and_then(|place| words.get(place..)).unwrap_or_default();
+            let is_program = rest.first().and_then(Word::program).and_then(called).is_some();
+            return if is_program && !at.folder.join(name).is_file() {
+                self.command(rest, &at)
+            } else {
+                self.runtime_of(program, words, &at)
+            };
         }
         self.leads.is_sure = false;
         self.evidence(words, &at);

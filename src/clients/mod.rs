@@ -1,5 +1,6 @@
 //! What other programs read, and what of it overrides the credential or the account that a command is given.
 
+mod calls;
 pub mod cloudflare_cfg;
 pub mod hazards;
 pub mod jsonc;

@@ -7,16 +7,19 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use jsonc_parser::ast::{Object, Value};
+use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::Ranged;
 
 use super::jsonc;
+use super::words::Word;
 use crate::directory::file;
 use crate::directory::npm_bin::top;
 use crate::store::document::position;
 
 /// The name of the file.
 pub const NAME: &str = "package.json";
+/// The names of Deno's.
+pub const DENO: [&str; 2] = ["deno.json", "deno.jsonc"];
 /// The most that is read of a file, in bytes.
 const LIMIT: u64 = 1024 * 1024;
 /// The most packages of a workspace.
@@ -33,6 +36,7 @@ pub struct Package {
     pub folder: PathBuf,
     /// Its name.
     pub name: Option<String>,
+    file: &'static str,
     scripts: Vec<Script>,
     workspaces: Vec<String>,
 }
@@ -54,28 +58,53 @@ impl Package {
     /// # Errors
     /// Why its file can't be understood, in words that follow the file's name.
     pub fn read(folder: &Path) -> Result<Option<Self>, String> {
-        let small = file::read(&folder.join(NAME), LIMIT, None).map_err(|refusal| refusal.why())?;
+        Self::of_file(&folder.join(NAME))
+    }
+
+    /// The package of a `package.json`, or the tasks of Deno's file, where there is one.
+    ///
+    /// # Errors
+    /// Why the file can't be understood, in words that follow its name.
+    pub fn of_file(file: &Path) -> Result<Option<Self>, String> {
+        let small = file::read(file, LIMIT, None).map_err(|refusal| refusal.why())?;
         let Some(small) = small else { return Ok(None) };
         let text = jsonc::text(&small.bytes);
         let value = jsonc::parse(&text)?;
         let root = value.as_object().ok_or("is not an object")?;
-        let string = |value: &Value| value.as_string_lit().map(|text| text.value.to_string());
         let get = |name: &str| jsonc::property(root, name).map(|property| &property.value);
-        let scripts = get("scripts").and_then(Value::as_object);
-        let script = |property: &jsonc_parser::ast::ObjectProp| {
+        let name = DENO.into_iter().find(|name| file.ends_with(name)).unwrap_or(NAME);
+        let scripts = get(if name == NAME { "scripts" } else { "tasks" }).and_then(Value::as_object);
+        let script = |property: &ObjectProp| {
             let (line, _) = position(text.as_bytes(), property.start());
-            Some(Script { name: property.name.as_str().to_owned(), text: string(&property.value)?, line })
+            Some(Script { name: property.name.as_str().to_owned(), text: command(&property.value)?, line })
         };
         let workspaces = get("workspaces");
         let packages = |object: &Object| jsonc::property(object, "packages").map(|list| strings(&list.value));
         let workspaces =
             workspaces.and_then(|value| value.as_object().map_or(Some(strings(value)), packages));
         Ok(Some(Self {
-            folder: folder.to_owned(),
+            folder: file.parent().map(Path::to_owned).unwrap_or_default(),
             name: get("name").and_then(string),
+            file: name,
             scripts: scripts.iter().flat_map(|object| &object.properties).filter_map(script).collect(),
             workspaces: workspaces.unwrap_or_default(),
         }))
+    }
+
+    /// The name of its file.
+    #[must_use]
+    pub fn file_name(&self) -> &'static str {
+        self.file
+    }
+
+    /// The names of the scripts that a name or a pattern may mean. A pattern's parts between its stars are looked at;
+    /// one with more than that means any.
+    #[must_use]
+    pub fn matching(&self, pattern: &str) -> Vec<&str> {
+        let names = self.scripts.iter().map(|script| script.name.as_str());
+        let mut found: Vec<&str> = names.filter(|name| *name == pattern || fits(name, pattern)).collect();
+        found.dedup();
+        found
     }
 
     /// The script of a name: of two that are the same, the last one.
@@ -92,6 +121,39 @@ impl Package {
     }
 }
 
+/// What a script runs: a text, or an object of Deno's with others that run before it.
+fn command(value: &Value) -> Option<String> {
+    let Some(object) = value.as_object() else { return string(value) };
+    let get = |name: &str| jsonc::property(object, name).map(|property| &property.value);
+    let before = get("dependencies").map(strings).unwrap_or_default();
+    let before = before.iter().map(|name| format!("deno task '{name}'\n"));
+    Some(before.chain(get("command").and_then(string)).collect())
+}
+
+fn string(value: &Value) -> Option<String> {
+    value.as_string_lit().map(|text| text.value.to_string())
+}
+
+/// Whether a name fits a pattern, as far as its stars say.
+fn fits(name: &str, pattern: &str) -> bool {
+    // `/^deploy:/` is an expression of pnpm's.
+    if pattern.len() > 1 && pattern.starts_with('/') && pattern.ends_with('/') {
+        return true;
+    }
+    if pattern.contains(['?', '[', '{', '(', '!']) {
+        return true;
+    }
+    let Some((first, rest)) = pattern.split_once('*') else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let last = parts.pop().unwrap_or_default();
+    let Some(mut left) = name.strip_prefix(first) else { return false };
+    for part in parts {
+        let Some((_, behind)) = left.split_once(part) else { return false };
+        left = behind;
+    }
+    left.ends_with(last)
+}
+
 fn strings(value: &Value) -> Vec<String> {
     let elements = value.as_array().into_iter().flat_map(|array| &array.elements);
     elements.filter_map(|value| value.as_string_lit().map(|text| text.value.to_string())).collect()
@@ -100,7 +162,41 @@ fn strings(value: &Value) -> Vec<String> {
 /// The nearest folder upward with a `package.json`, up to the root of the repository or the home.
 #[must_use]
 pub fn nearest<'a>(directory: &'a Path, home: &Path) -> Option<&'a Path> {
-    within(directory, home).find(|at| at.join(NAME).is_file())
+    nearest_of(NAME, directory, home)
+}
+
+/// The nearest folder upward with a file of this name, in the same bounds.
+#[must_use]
+pub fn nearest_of<'a>(name: &str, directory: &'a Path, home: &Path) -> Option<&'a Path> {
+    within(directory, home).find(|at| at.join(name).is_file())
+}
+
+/// What a project's `.npmrc` says of the packages that npm runs scripts of.
+#[derive(Debug, Default)]
+pub struct Npmrc {
+    /// Those that are named.
+    pub packages: Vec<Word>,
+    /// Every one is meant.
+    pub is_in_all: bool,
+}
+
+impl Npmrc {
+    /// The file of a folder.
+    #[must_use]
+    pub fn read(folder: &Path) -> Self {
+        let small = file::read(&folder.join(".npmrc"), LIMIT, None).ok().flatten();
+        let text = small.map(|small| String::from_utf8_lossy(&small.bytes).into_owned()).unwrap_or_default();
+        let mut this = Self::default();
+        for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
+            let value = value.trim().trim_matches(['"', '\'']);
+            match name.trim().trim_end_matches("[]") {
+                "workspace" => this.packages.push(Word::given(OsStr::new(value))),
+                "workspaces" => this.is_in_all |= value != "false",
+                _ => {}
+            }
+        }
+        this
+    }
 }
 
 /// A folder and those above it, up to the root of the repository or the home.
@@ -210,7 +306,8 @@ impl Workspace {
         let packages = self.folders.iter().zip(self.names());
         let named = packages.filter(move |(folder, name)| {
             let is_name = |name: &String| {
-                name == plain || name.rsplit_once('/').is_some_and(|(_, short)| short == plain)
+                let short = name.rsplit_once('/').map(|(_, short)| short);
+                name == plain || short == Some(plain) || (plain.contains('*') && fits(name, plain))
             };
             path.as_deref() == fs::canonicalize(folder).ok().as_deref() || name.as_ref().is_some_and(is_name)
         });

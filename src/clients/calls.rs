@@ -285,7 +285,7 @@ impl Walk<'_> {
                     inner.extend(words);
                 }
             }
-            inner.extend(last.iter().cloned());
+            inner.extend(words.get(parsed.after_split..).unwrap_or_default().iter().cloned());
             self.command(&inner, &at);
         }
         if parsed.packages.is_empty() && !parsed.has_all_packages(program) {

@@ -71,6 +71,10 @@ impl Walk<'_> {
                 let visit = self.visit(program, &parsed, &here.folder, &here);
                 self.leads.visits.push(visit);
             }
+            for text in &parsed.texts {
+                self.leads.is_sure = false;
+                self.text(&text.text.to_string_lossy(), &[], &here);
+            }
             let rc = if program.name == "npm" { self.npmrc(&here) } else { Npmrc::default() };
             let packages: Vec<Word> = parsed.packages.iter().cloned().chain(rc.packages).collect();
             let is_in_all = parsed.has_all_packages(program) || rc.is_in_all;

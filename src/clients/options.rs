@@ -45,6 +45,8 @@ pub struct Parsed<'w> {
     pub texts: Vec<Word>,
     /// Texts whose words stand in their place.
     pub split: Vec<Word>,
+    /// The place behind such a text: all that follows stands behind its words.
+    pub after_split: usize,
     pub scripts: Vec<Word>,
     /// All options, by their names.
     pub flags: Vec<&'w str>,
@@ -122,12 +124,18 @@ impl<'w> Parsed<'w> {
             if let Some(kind) = kind_of(options, name) {
                 may_be_value = false;
                 let value = attached.or_else(|| {
-                    let next = words.get(at).filter(|next| !next.is_option())?;
+                    // A text may begin like an option.
+                    let is_text = matches!(kind, Kind::Text | Kind::Split);
+                    let next = words.get(at).filter(|next| is_text || !next.is_option())?;
                     at += 1;
                     Some(next.clone())
                 });
                 this.is_unsure |= value.is_none() && at < words.len();
                 this.keep(kind, value);
+                if kind == Kind::Split {
+                    this.after_split = at;
+                    break;
+                }
                 // Wrangler takes all the words that follow, with `=` too (measured).
                 while let Some(file) = words
                     .get(at)
@@ -141,8 +149,15 @@ impl<'w> Parsed<'w> {
             may_be_value = attached.is_none();
             for (kind, value) in other_readings(options, name, attached.as_ref()) {
                 this.is_unsure = true;
-                let next = || words.get(at).filter(|next| !next.is_option()).cloned();
+                if kind == Kind::Split {
+                    this.after_split = at + usize::from(value.is_none());
+                }
+                let is_text = matches!(kind, Kind::Text | Kind::Split);
+                let next = || words.get(at).filter(|next| is_text || !next.is_option()).cloned();
                 this.keep(kind, value.or_else(next));
+            }
+            if !this.split.is_empty() {
+                break;
             }
         }
         this

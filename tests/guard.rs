@@ -303,7 +303,7 @@ fn the_folders_that_the_words_lead_to_demand_their_account_too() {
         "timeout 9 npm --prefix ../beta run deploy",
         "make -C ../beta",
         "make -C../beta",
-        "git -C ../beta push",
+        "git -C ../beta submodule foreach make",
         "docker compose --project-directory ../beta up",
         "docker compose -f ../beta/compose.yml up",
         "yarn --cwd ../all workspace b run deploy",

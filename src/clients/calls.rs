@@ -3,10 +3,12 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::leads::{At, Filtered, Level, Value, Walk, is_installed, real};
+use super::leads::{At, Filtered, Level, Value, Walk, real};
 use super::options::{Parsed, Until};
 use super::programs::{Before, EnvFiles, Filter, Program, Role, Runs, called};
-use super::words::{Piece, Word, pieces};
+use super::scripts::{Run, is_installed};
+use super::words::{Known, Piece, Word, pieces};
+use crate::directory::file;
 
 /// The commands of wrangler that take a path to a script, beside which the configuration is then looked for
 /// (`resolveWranglerConfigPath` of wrangler 4.164).
@@ -20,13 +22,20 @@ const WITH_SCRIPT: [&[&str]; 7] = [
     &["triggers", "deploy"],
 ];
 
+/// The most that is read of the list of git's submodules, in bytes.
+const MODULES: u64 = 64 * 1024;
+
 impl Walk<'_> {
     pub(super) fn known(&mut self, program: &'static Program, words: &[Word], at: &At) {
         match program.role {
             Role::Harmless => {}
             Role::Client => self.client(program, words, at),
             Role::Runtime => self.runtime(program, words, at),
-            Role::Runner(runs) => self.runner(program, runs, words, at),
+            Role::Runner(runs) => {
+                self.unset_by_env(program, words, at);
+                self.runner(program, runs, words, at);
+            }
+            Role::Files => self.file_tool(program, words, at),
             Role::Manager(verbs) => self.manager(program, verbs, words, at),
             Role::Monorepo(tasks) => self.monorepo(program, tasks, words, at),
             Role::Scripts(prefixes) => self.scripts(program, prefixes, words, at),
@@ -280,7 +289,7 @@ impl Walk<'_> {
         }
         for text in &parsed.split {
             let mut inner: Vec<Word> = vec![Word::given(OsStr::new(program.name))];
-            for piece in pieces(&text.text.to_string_lossy()) {
+            for piece in pieces(&text.text.to_string_lossy(), &Known::default()) {
                 if let Piece::Command(words, _) = piece {
                     inner.extend(words);
                 }
@@ -370,6 +379,36 @@ impl Walk<'_> {
         }
     }
 
+    /// A program that reads or writes the files that its words name, and may run another one.
+    fn file_tool(&mut self, program: &'static Program, words: &[Word], at: &At) {
+        let parsed = self.parse(program, words.get(1..).unwrap_or_default(), Until::End, at);
+        self.files(words, at);
+        let place = words.iter().position(|word| program.options.runs.contains(&word.str()));
+        if place.is_none() && parsed.texts.is_empty() {
+            // It reads files there, and may start what a configuration says.
+            let mut folder = at.folder.clone();
+            for word in &parsed.folders {
+                let Some(path) = self.path(word, &folder) else { continue };
+                self.reach(&path, Level::Possible);
+                folder = path;
+            }
+            return;
+        }
+        let behind = words.iter().skip(place.map_or(words.len(), |place| place + 1));
+        let behind: Vec<Word> = behind.skip_while(|word| word.is_option()).cloned().collect();
+        for folder in self.enter_all(&parsed, at) {
+            let at = At { folder, ..at.clone() };
+            for text in &parsed.texts {
+                self.text(&text.text.to_string_lossy(), &[], &at);
+            }
+            let modules = if behind.is_empty() { Vec::new() } else { modules(&at.folder) };
+            for folder in modules.into_iter().chain([at.folder.clone()]) {
+                self.reach(&folder, Level::Reached);
+                self.run_words(&behind, &At { folder, ..at.clone() });
+            }
+        }
+    }
+
     fn shell(&mut self, program: &'static Program, words: &[Word], at: &At) {
         let words = words.get(1..).unwrap_or_default();
         let options = &program.options;
@@ -396,7 +435,7 @@ impl Walk<'_> {
             } else if first.program().and_then(called).is_some_and(|row| row.role == Role::Shell) {
                 self.command(rest, at);
             } else {
-                self.script_file(first, at, true);
+                self.script_file(first, at, Run::ByShell);
             }
         }
         let end = if is_text { starts.last().map(|start| start + 1) } else { None };
@@ -419,4 +458,13 @@ impl Walk<'_> {
             mode: None,
         })
     }
+}
+
+/// The folders of git's submodules, as far as there are not too many.
+fn modules(folder: &Path) -> Vec<PathBuf> {
+    let small = file::read(&folder.join(".gitmodules"), MODULES, None).ok().flatten();
+    let text = small.map(|small| String::from_utf8_lossy(&small.bytes).into_owned()).unwrap_or_default();
+    let paths =
+        text.lines().filter_map(|line| line.trim().strip_prefix("path")?.trim_start().strip_prefix('='));
+    paths.map(|path| real(&folder.join(path.trim()))).collect()
 }

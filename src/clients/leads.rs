@@ -7,29 +7,25 @@
 //! scripts, in what scripts call) is evidence, by which a person is warned.
 
 use std::collections::HashMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
+use super::assignments::{Assignment, Variables};
 use super::options::Parsed;
-use super::packages::{Package, Workspace, is_env_file, nearest};
+use super::packages::{Package, Workspace};
 use super::programs::{EnvFiles, Program, Role, called};
-use super::words::{Piece, Word, pieces};
-use crate::directory::file;
+use super::words::Word;
 
 /// The most that scripts call scripts.
 pub(super) const DEPTH: u8 = 8;
 /// The most commands that are read.
 const COMMANDS: usize = 500;
-/// The most words of a command that are looked up as paths.
-const PATHS: usize = 64;
 /// The most environments, tasks and unknown things that are told apart.
 pub(super) const NAMES: usize = 64;
 /// The most folders that are led to.
 const FOLDERS: usize = 1024;
-/// The most that is read of a script's file, in bytes.
-const SCRIPT: u64 = 256 * 1024;
 
 /// A value that words give.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,32 +67,6 @@ pub struct Visit {
     pub beside: Vec<PathBuf>,
     /// It is one of the commands for Pages.
     pub is_pages: bool,
-}
-
-/// Variables that choose what is loaded, as far as an assignment among the words sets them.
-#[derive(Debug, Clone, Default)]
-pub struct Variables {
-    /// `CLOUDFLARE_ENV`.
-    pub environment: Option<Value>,
-    /// `NODE_ENV`.
-    pub mode: Option<Value>,
-    /// `TURBO_ENV_MODE`.
-    pub turbo: Option<Value>,
-    /// `CDPATH` is set, by which a shell looks for folders.
-    pub has_cdpath: bool,
-}
-
-impl Variables {
-    fn assign(&mut self, name: &str, value: &Word) {
-        self.has_cdpath |= name == "CDPATH" && !value.text.is_empty();
-        let place = match name {
-            "CLOUDFLARE_ENV" => &mut self.environment,
-            "NODE_ENV" => &mut self.mode,
-            "TURBO_ENV_MODE" => &mut self.turbo,
-            _ => return,
-        };
-        *place = Some(Value::of(value));
-    }
 }
 
 /// How surely words lead to a folder.
@@ -164,12 +134,15 @@ pub struct Leads {
     pub unknown: Vec<Unknown>,
     /// The calls that keep variables back.
     pub filtered: Vec<Filtered>,
+    /// Assignments of variables that give a credential, an account or an address.
+    pub assignments: Vec<Assignment>,
 }
 
 impl Leads {
-    /// Of a command with its arguments; without any, of a shell, in which anything may follow.
+    /// Of a command with its arguments; without any, of a shell, in which anything may follow. `has_cdpath`: the
+    /// environment has a `CDPATH`, by which a shell looks for folders.
     #[must_use]
-    pub fn of(command: &[OsString], directory: &Path, home: &Path) -> Self {
+    pub fn of(command: &[OsString], directory: &Path, home: &Path, has_cdpath: bool) -> Self {
         let mut walk = Walk {
             home,
             left: COMMANDS,
@@ -180,10 +153,12 @@ impl Leads {
         walk.leads.folders.push(Folder { path: directory.to_owned(), level: Level::Reached });
         let at = At {
             folder: directory.to_owned(),
-            variables: Variables::default(),
+            variables: Variables { has_cdpath, ..Variables::default() },
             inherited: Vec::new(),
             file: None,
             line: None,
+            script: None,
+            source: None,
             depth: DEPTH,
         };
         if command.is_empty() {
@@ -204,19 +179,25 @@ pub(super) struct At {
     pub(super) inherited: Vec<PathBuf>,
     pub(super) file: Option<PathBuf>,
     pub(super) line: Option<usize>,
+    /// The script that a text is of, by which it knows itself.
+    pub(super) script: Option<PathBuf>,
+    /// The file that the text stands in.
+    pub(super) source: Option<PathBuf>,
     /// How much deeper scripts may call scripts.
     pub(super) depth: u8,
 }
 
 impl At {
     /// The place of what belongs to the whole command.
-    fn nowhere() -> Self {
+    pub(super) fn nowhere() -> Self {
         Self {
             folder: PathBuf::new(),
             variables: Variables::default(),
             inherited: Vec::new(),
             file: None,
             line: None,
+            script: None,
+            source: None,
             depth: 0,
         }
     }
@@ -238,14 +219,20 @@ impl Walk<'_> {
         let mut at = at.clone();
         let assigned = words.iter().take_while(|word| word.assignment().is_some()).count();
         let (assignments, words) = words.split_at(assigned);
-        for (name, value) in assignments.iter().filter_map(Word::assignment) {
-            at.variables.assign(name, &value);
-        }
+        // Another process: the text that calls it is none of its own.
+        (at.script, at.source) = (None, None);
         let Some(head) = words.first() else { return };
         if !self.may_read(&at) {
             return;
         }
-        match head.program().and_then(called) {
+        let program = head.program().and_then(called);
+        let place = at.clone();
+        let is_harmless =
+            program.is_some_and(|program| program.role == Role::Harmless && program.variables.is_empty());
+        for (name, value) in assignments.iter().filter_map(Word::assignment).filter(|_| !is_harmless) {
+            self.assign(name, Some(&value), &place, &mut at.variables);
+        }
+        match program {
             Some(program) => self.known(program, words, &at),
             None => self.other(words, &at),
         }
@@ -260,259 +247,6 @@ impl Walk<'_> {
             }
         }
         self.left > 0
-    }
-
-    /// A program that the table does not have: what it does with its words is not known.
-    pub(super) fn other(&mut self, words: &[Word], at: &At) {
-        self.leads.is_sure = false;
-        if let Some(head) = words.first() {
-            self.script_file(head, at, false);
-        }
-        let rest = words.get(1..).unwrap_or_default();
-        self.evidence(rest, at);
-        let mut inner = at.clone();
-        for (place, word) in rest.iter().enumerate() {
-            if let Some((name, value)) = word.assignment() {
-                inner.variables.assign(name, &value);
-            }
-            let text = word.text.to_string_lossy();
-            if text.contains(char::is_whitespace) {
-                // It need not be a shell's.
-                let mut pieces = pieces(&text);
-                pieces.retain(|piece| !matches!(piece, Piece::Unended(_)));
-                self.pieces(pieces, &inner);
-            }
-            // `concurrently npm:deploy`
-            if let Some(name) = text.strip_prefix("npm:") {
-                let package = nearest(&at.folder, self.home).map(Path::to_owned);
-                if let Some(package) = package.and_then(|folder| self.package(&folder, at)) {
-                    self.run_script(&package, name, &[], at);
-                }
-            }
-            let program = word.program().and_then(called).filter(|row| row.role != Role::Harmless);
-            if program.is_some() {
-                return self.command(rest.get(place..).unwrap_or_default(), &inner);
-            }
-        }
-    }
-
-    /// What the words of a program say that may do anything with them: environments, and paths.
-    pub(super) fn evidence(&mut self, words: &[Word], at: &At) {
-        for (place, word) in words.iter().enumerate() {
-            let value = match word.option() {
-                Some(("-e" | "--env", Some(value))) => Some(value),
-                Some(("-e" | "--env", None)) => {
-                    words.get(place + 1).filter(|next| !next.is_option()).cloned()
-                }
-                _ => word.assignment().filter(|(name, _)| *name == "CLOUDFLARE_ENV").map(|(_, value)| value),
-            };
-            self.name(value.as_ref());
-        }
-        let value = |word: &Word| word.str().split_once('=').map(|(_, value)| value.to_owned());
-        let is_option = |word: &&Word| word.is_option() && !word.str().contains('=');
-        let candidates = words.iter().filter(|word| word.is_known && !is_option(word)).flat_map(|word| {
-            let whole = if word.is_option() { None } else { Some(word.text.clone()) };
-            whole.into_iter().chain(value(word).map(OsString::from))
-        });
-        for text in candidates.take(PATHS) {
-            let word = Word { text, is_known: true };
-            if word.text.is_empty() || word.text.to_string_lossy().contains(char::is_whitespace) {
-                continue;
-            }
-            let is_path = word.text.to_string_lossy().contains('/') || word.str() == "..";
-            let Some(path) = self.path(&word, &at.folder) else { continue };
-            let Ok(metadata) = fs::metadata(&path) else { continue };
-            if metadata.is_dir() {
-                self.reach(&path, if is_path { Level::Named } else { Level::Possible });
-            } else if !self.name_file(&path, at)
-                && is_path
-                && let Some(parent) = path.parent()
-                && !is_installed(&path)
-            {
-                self.reach(parent, Level::Named);
-            }
-        }
-    }
-
-    /// A file that a word names counts, where its name says what it is for.
-    fn name_file(&mut self, path: &Path, at: &At) -> bool {
-        let Some(name) = path.file_name() else { return false };
-        let text = name.to_string_lossy();
-        let is_env = is_env_file(name);
-        let extension = Path::new(name).extension().and_then(OsStr::to_str);
-        let is_configuration =
-            text.starts_with("wrangler") && matches!(extension, Some("toml" | "json" | "jsonc"));
-        if !is_env && !is_configuration {
-            return false;
-        }
-        for program in ["wrangler", "alchemy"].into_iter().filter_map(called) {
-            let mut visit = self.visit(program, &Parsed::default(), &at.folder, at);
-            if is_env {
-                visit.env_files.push(path.to_owned());
-            } else {
-                visit.configurations.push(path.to_owned());
-            }
-            self.leads.visits.push(visit);
-        }
-        true
-    }
-
-    /// An environment that words name.
-    fn name(&mut self, value: Option<&Word>) {
-        let Some(Value::Known(name)) = value.map(Value::of) else { return };
-        if self.leads.names.contains(&name) {
-            return;
-        }
-        if self.leads.names.len() < NAMES {
-            return self.leads.names.push(name);
-        }
-        let what = format!("names more than {NAMES} environments");
-        self.tell(&At::nowhere(), what);
-    }
-
-    /// The commands of a shell's text, to the last of which `further` words are added.
-    pub(super) fn text(&mut self, text: &str, further: &[Word], at: &At) {
-        let mut pieces = pieces(text);
-        if let Some(Piece::Command(words, _)) = pieces.last_mut() {
-            words.extend(further.iter().cloned());
-        }
-        self.pieces(pieces, at);
-    }
-
-    fn pieces(&mut self, pieces: Vec<Piece>, at: &At) {
-        let mut at = at.clone();
-        let is_file = at.line.is_none() && at.file.is_some();
-        let mut outer = Vec::new();
-        for piece in pieces {
-            if self.left == 0 {
-                return;
-            }
-            match piece {
-                Piece::Open => outer.push(at.clone()),
-                Piece::Close => at = outer.pop().unwrap_or(at),
-                Piece::Unended(line) => {
-                    let line = if is_file { Some(line) } else { at.line };
-                    self.unknown(&At { line, ..at.clone() }, "can't be read to its end".to_owned());
-                }
-                Piece::Document(words, text, line) => {
-                    let is_shell = |word: &Word| {
-                        word.program().and_then(called).is_some_and(|row| row.role == Role::Shell)
-                    };
-                    if words.iter().any(is_shell) && self.may_read(&at) {
-                        let line = if is_file { Some(line) } else { at.line };
-                        self.text(&text, &[], &At { line, ..at.clone() });
-                    }
-                }
-                Piece::Command(words, line) => {
-                    let mut here = at.clone();
-                    if is_file {
-                        here.line = Some(line);
-                    }
-                    self.line(&words, &here, &mut at);
-                }
-            }
-        }
-    }
-
-    /// A command of a shell: `at` is where it runs, `after` where the next ones do.
-    fn line(&mut self, words: &[Word], at: &At, after: &mut At) {
-        let is_prefix = |word: &&Word| {
-            let prefixes = [
-                "if", "then", "elif", "else", "while", "until", "do", "!", "{", "time", "exec", "command",
-                "builtin",
-            ];
-            prefixes.contains(&word.str())
-        };
-        let words = words.get(words.iter().take_while(is_prefix).count()..).unwrap_or_default();
-        if words.iter().all(|word| word.assignment().is_some()) {
-            self.may_read(at);
-            for (name, value) in words.iter().filter_map(Word::assignment) {
-                after.variables.assign(name, &value);
-            }
-            return;
-        }
-        let is_own = ["cd", "pushd", "chdir", "export", "set", "declare", "typeset", ".", "source"]
-            .contains(&words.first().map(Word::str).unwrap_or_default());
-        if is_own && !self.may_read(at) {
-            return;
-        }
-        let argument = || words.iter().skip(1).find(|word| !word.is_option() || word.str() == "-");
-        match words.first().map(Word::str).unwrap_or_default() {
-            "cd" | "pushd" | "chdir" => {
-                let home = Word { text: "~".into(), is_known: true };
-                let to = argument().cloned().unwrap_or(home);
-                after.folder = self.enter(Some(&to), at);
-            }
-            "export" | "set" | "declare" | "typeset" => {
-                for (name, value) in words.iter().filter_map(Word::assignment) {
-                    after.variables.assign(name, &value);
-                }
-            }
-            "." | "source" => {
-                let Some(file) = argument() else { return };
-                let path = self.path(file, &at.folder);
-                let is_env = path.as_deref().and_then(Path::file_name).is_some_and(is_env_file);
-                if let (Some(path), true) = (path, is_env) {
-                    // A shell sets what stands there, whatever was set before.
-                    for program in [called("sh"), called("wrangler")].into_iter().flatten() {
-                        let mut visit = self.visit(program, &Parsed::default(), &at.folder, at);
-                        visit.is_above = true;
-                        visit.env_files.push(path.clone());
-                        self.leads.visits.push(visit);
-                    }
-                } else {
-                    self.script_file(file, at, true);
-                }
-            }
-            _ => self.command(words, at),
-        }
-    }
-
-    /// A file that is run: its folder counts, and where it is a shell's script, what it calls.
-    pub(super) fn script_file(&mut self, word: &Word, at: &At, is_shells: bool) {
-        let is_path = word.text.to_string_lossy().contains('/');
-        let Some(path) = self.path(word, &at.folder).filter(|_| is_path || is_shells) else { return };
-        if !path.is_file() {
-            return;
-        }
-        let is_named = path.extension().is_some_and(|extension| extension == "sh" || extension == "bash");
-        let small = match file::read(&path, SCRIPT, None) {
-            Ok(Some(small)) => small,
-            // So large is a program, unless something says that it is a script.
-            Err(_) if is_shells || is_named => {
-                return self.unknown(at, format!("runs {}, which could not be read whole", path.display()));
-            }
-            Ok(None) | Err(_) => return,
-        };
-        let text = String::from_utf8_lossy(&small.bytes);
-        if text.contains('\0') {
-            return;
-        }
-        let first = text.lines().next().unwrap_or_default();
-        let interpreter = first.strip_prefix("#!").filter(|_| !is_shells).map(interpreter);
-        if interpreter.is_some() && is_installed(&path) {
-            return;
-        }
-        if let Some(parent) = path.parent() {
-            self.reach(parent, Level::Reached);
-        }
-        if at.depth == 0 {
-            return self.unknown(at, format!("runs scripts that run more than {DEPTH} others"));
-        }
-        let at = At { depth: at.depth - 1, ..at.clone() };
-        // A text without `#!` is run by the shell that calls it.
-        let Some(mut words) = interpreter else {
-            return self.text(&text, &[], &At { file: Some(path), line: None, ..at });
-        };
-        let is_env =
-            |word: &&Word| word.is_option() || word.assignment().is_some() || word.program() == Some("env");
-        let program = words.iter().find(|word| !is_env(word));
-        if program.and_then(Word::program).and_then(called).is_none() {
-            let what = format!("runs {}, which is no script of a shell", path.display());
-            return self.unknown(&at, what);
-        }
-        words.push(Word::given(path.as_os_str()));
-        self.command(&words, &at);
     }
 
     pub(super) fn visit(
@@ -544,10 +278,9 @@ impl Walk<'_> {
     pub(super) fn enter(&mut self, word: Option<&Word>, at: &At) -> PathBuf {
         let Some(word) = word else { return at.folder.clone() };
         let text = word.text.to_string_lossy();
-        // A shell looks elsewhere for a folder by `CDPATH`, and makes other words of braces and `~NAME`.
-        let is_elsewhere = text == "-"
-            || (text.starts_with('~') && text.len() > 1 && !text.starts_with("~/"))
-            || (at.variables.has_cdpath && !text.starts_with(['/', '.', '~']));
+        // A shell makes other words of braces and `~NAME`.
+        let is_elsewhere =
+            text == "-" || (text.starts_with('~') && text.len() > 1 && !text.starts_with("~/"));
         let is_below = |path: &Path| {
             path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
         };
@@ -569,10 +302,16 @@ impl Walk<'_> {
             return None;
         }
         let path = Path::new(&word.text);
-        Some(match path.strip_prefix("~") {
-            Ok(below) => self.home.join(below),
-            Err(_) => folder.join(path),
-        })
+        let path = path.strip_prefix("~").map_or_else(|_| folder.join(path), |below| self.home.join(below));
+        // People are shown no `.` and `..` that says nothing.
+        let plain: PathBuf = path.components().collect();
+        if !plain.components().any(|part| part == Component::ParentDir) {
+            return Some(plain);
+        }
+        match (plain.parent(), plain.file_name()) {
+            (Some(parent), Some(name)) => Some(real(parent).join(name)),
+            _ => Some(real(&plain)),
+        }
     }
 
     pub(super) fn reach(&mut self, path: &Path, level: Level) {
@@ -646,24 +385,6 @@ impl Visit {
         };
         names.into_iter().map(|name| self.folder.join(name)).collect()
     }
-}
-
-/// The words of a `#!` line. A system hands on what follows the program as one word, which `env -S` cuts.
-fn interpreter(line: &str) -> Vec<Word> {
-    let line = line.trim();
-    let (program, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let rest = rest.trim();
-    let split = rest.strip_prefix("-S").or_else(|| rest.strip_prefix("--split-string="));
-    let words = split.map_or(vec![rest], |text| text.split_whitespace().collect());
-    std::iter::once(program)
-        .chain(words.into_iter().filter(|word| !word.is_empty()))
-        .map(|word| Word::given(OsStr::new(word)))
-        .collect()
-}
-
-/// True for a file of an installed package: its folder is none that a person works in.
-pub(super) fn is_installed(file: &Path) -> bool {
-    file.components().any(|part| part == Component::Normal("node_modules".as_ref()))
 }
 
 /// `.env`, `.env.local` and those of an environment, in wrangler's order.

@@ -393,7 +393,7 @@ impl Walk<'_> {
             Ok(package) => package.map(Rc::new),
             Err(why) => {
                 let at = At { file: Some(file.to_owned()), line: None, ..at.clone() };
-                self.unknown(&at, format!("{why}, so its scripts were not looked through"));
+                self.unknown(&at, why);
                 None
             }
         };

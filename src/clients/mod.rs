@@ -1,7 +1,9 @@
 //! What other programs read, and what of it overrides the credential or the account that a command is given.
 
+pub mod assignments;
 mod calls;
 pub mod cloudflare_cfg;
+mod evidence;
 pub mod hazards;
 pub mod jsonc;
 pub mod leads;
@@ -9,5 +11,6 @@ mod managers;
 mod options;
 pub mod packages;
 pub mod programs;
+mod scripts;
 pub mod turbo;
 pub mod words;

@@ -39,6 +39,9 @@ pub enum Role {
     Client,
     /// It sends none and starts nothing.
     Harmless,
+    /// It reads or writes the files that its words name: it loads none of them, and goes to no folder because of
+    /// them. It may start what a configuration says where it runs, such as a hook or a plugin.
+    Files,
     /// It runs code of the project, which may read and start anything.
     Runtime,
     /// It runs the program that its words name.
@@ -188,6 +191,8 @@ pub struct Options {
     pub texts: &'static [&'static str],
     /// Those without a value behind which the words of another program stand.
     pub command: &'static [&'static str],
+    /// Words behind which the words of another program stand.
+    pub runs: &'static [&'static str],
     /// Others without a value, as far as they are known: a word behind any further one may be its value.
     pub flags: &'static [&'static str],
 }
@@ -255,6 +260,7 @@ const NO_OPTIONS: Options = Options {
     other: &[],
     texts: &[],
     command: &[],
+    runs: &[],
     flags: &[],
 };
 
@@ -520,11 +526,7 @@ pub const PROGRAMS: &[Program] = &[
             "LEXICON_CLOUDFLARE_ZONE_ID",
         ],
     ),
-    reader(
-        "curl, printenv and the like",
-        &["curl", "printenv", "echo", "printf", "ls", "cat", "rm", "grep"],
-        &[],
-    ),
+    reader("curl, printenv and the like", &["curl", "printenv", "echo", "printf", "ls", "cat"], &[]),
     // run; each of them also sends on what stands in the environment.
     Program {
         role: Role::Manager(&Verbs {
@@ -1094,17 +1096,19 @@ pub const PROGRAMS: &[Program] = &[
             ..NO_OPTIONS
         },
     ),
-    // Hooks, aliases and `submodule foreach` run programs.
-    open(
-        "git",
-        &["git"],
-        Options {
+    Program {
+        name: "git",
+        calls: &["git"],
+        role: Role::Files,
+        options: Options {
             folder: &["-C", "--work-tree"],
             text: &["-x", "--exec"],
             other: &["-c", "--git-dir", "--exec-path", "--namespace", "--config-env"],
+            runs: &["foreach", "run"],
             ..NO_OPTIONS
         },
-    ),
+        ..NOTHING
+    },
     open(
         "docker",
         &["docker", "docker-compose", "podman", "podman-compose"],
@@ -1314,6 +1318,56 @@ pub const PROGRAMS: &[Program] = &[
             ..NO_OPTIONS
         },
         ..filter("systemd-run", &["systemd-run"], Filter::Without(&["--scope", "-E", "--setenv"]))
+    },
+    reader(
+        "programs that only read and write files",
+        &[
+            "cp", "mv", "rm", "rmdir", "mkdir", "grep", "egrep", "fgrep", "diff", "cmp", "head", "wc",
+            "dirname", "basename", "realpath", "readlink", "pwd", "sleep", "date",
+        ],
+        &[],
+    ),
+    // A path among the words of these is no sign that a client would run there, or load it: no warning comes of it.
+    Program {
+        name: "editors, compilers and the like",
+        calls: &[
+            "gh",
+            "vi",
+            "vim",
+            "nvim",
+            "nano",
+            "emacs",
+            "code",
+            "cursor",
+            "less",
+            "more",
+            "rg",
+            "touch",
+            "chmod",
+            "ln",
+            "tee",
+            "jq",
+            "yq",
+            "tsc",
+            "eslint",
+            "prettier",
+            "biome",
+            "oxlint",
+            "stylelint",
+            "vitest",
+            "jest",
+            "tar",
+            "zip",
+            "unzip",
+            "rsync",
+            "scp",
+            "open",
+            "xdg-open",
+            "shellcheck",
+            "shfmt",
+        ],
+        role: Role::Files,
+        ..NOTHING
     },
 ];
 

@@ -1246,6 +1246,82 @@ fn files_that_a_script_puts_into_its_variables_go_before_them() {
 }
 
 #[test]
+fn what_make_just_and_mise_load_and_set_counts() {
+    let (env, config) = ("CLOUDFLARE_API_TOKEN=hunter2-other\n", two_accounts());
+    let beta = format!("account_id = \"{BETA}\"");
+    let of = |name: &str, text: &str| {
+        let case = Case::new(&[
+            (name, text),
+            (".env", env),
+            ("wrangler.toml", &config),
+            ("sub/wrangler.toml", &beta),
+            ("vars.mk", "\nexport CLOUDFLARE_ACCOUNT_ID = x\n"),
+        ]);
+        for name in ["just", "mise"] {
+            write_program(&case.places.path("bin").join(name), "#!/bin/sh\n");
+        }
+        case
+    };
+    let token = "~/code/.env, line 1: CLOUDFLARE_API_TOKEN goes before the token";
+    let account = "~/code/wrangler.toml, line 4: account_id";
+    let deploy = "all:\n\ttrue\ndeploy: build\n";
+    for (text, line, words) in [
+        ("include .env\nexport\n", "make", token),
+        ("x:\n\ttrue\n-include none .env # x\n", "make x", token),
+        ("include vars.mk", "make", "~/code/vars.mk, line 2: CLOUDFLARE_ACCOUNT_ID replaces the account"),
+        ("A := 1\nexport CLOUDFLARE_API_TOKEN := x", "make", "~/code/Makefile, line 2: CLOUDFLARE_API_TOKEN"),
+        ("CLOUDFLARE_API_TOKEN=$(shell pass cf)", "make", "line 1: CLOUDFLARE_API_TOKEN replaces the token"),
+        ("x: export CLOUDFLARE_ACCOUNT_ID = y", "make", "line 1: CLOUDFLARE_ACCOUNT_ID replaces"),
+        ("unexport CLOUDFLARE_API_TOKEN", "make", "line 1: CLOUDFLARE_API_TOKEN is taken away"),
+        ("CF_API_TOKEN ?= x", "make", "line 1: CF_API_TOKEN may override the token"),
+        (&format!("{deploy}\twrangler deploy \\\n\t  -e staging"), "make deploy", account),
+        (&format!("{deploy}\t@wrangler deploy -e $(ENV)"), "make deploy ENV=staging", account),
+        (&format!("E = staging\n{deploy}\twrangler deploy -e ${{E}}"), "make deploy", account),
+        (&format!("{deploy}build:\n\tcd sub && wrangler deploy"), "make deploy", "~/code/sub/wrangler.toml"),
+        (&format!("{deploy}\t$(MAKE) -C sub"), "make deploy", "~/code/sub/wrangler.toml"),
+        ("%-deploy:\n\twrangler deploy -e staging", "make a-deploy", account),
+        ("export CLOUDFLARE_ENV := staging\nx:\n\twrangler deploy", "make", account),
+    ] {
+        let case = of("Makefile", text);
+        let said = case.said(line, &[]);
+        assert!(said.contains(words), "{text} {line}: {said}");
+        case.refused(line, &[], words);
+    }
+    for text in [
+        "CLOUDFLARE_API_TOKEN := $(CLOUDFLARE_API_TOKEN)",
+        "CLOUDFLARE_API_TOKEN ?= x",
+        "export CLOUDFLARE_API_TOKEN",
+        "all:\n\ttrue\ndeploy:\n\twrangler deploy -e staging",
+        "define X\nCLOUDFLARE_API_TOKEN = x\nendef",
+        "# CLOUDFLARE_API_TOKEN = x",
+        "x:\n\techo $$CLOUDFLARE_API_TOKEN $@",
+    ] {
+        let case = of("Makefile", text);
+        fs::remove_file(case.places.path("code/wrangler.toml")).expect("removed");
+        case.fine("make");
+    }
+    let case = of("Makefile", "ifndef X\nCLOUDFLARE_API_TOKEN = x\nendif\n");
+    case.possible("make", "line 2: CLOUDFLARE_API_TOKEN replaces");
+    of("Makefile", "include $(FILE)").possible("make", "line 1: includes a file that is known only");
+    of("other.mk", "include .env").evident("make -f other.mk", token);
+    of("sub/Makefile", "include ../.env").evident("make -C sub", token);
+    let case = of("justfile", "set dotenv-load\nset dotenv-override := true\nx:\n  true\n");
+    case.evident("just x", token);
+    let case =
+        of("justfile", "set dotenv-load\n\nx env='a':\n    wrangler deploy -e {{ E }}\nE := 'staging'");
+    case.evident("just x", account);
+    assert!(!case.said("just x", &[]).contains(token), "just sets none that is set");
+    case.places.write("code/.env", "CLOUDFLARE_API_KEY=x\n");
+    case.evident("just x", "~/code/.env, line 1: CLOUDFLARE_API_KEY");
+    of("mise.toml", "[env]\n_.file = '.env'\n").evident("mise run x", token);
+    let tasks = "[env]\nCLOUDFLARE_ACCOUNT_ID = \"x\"\n[tasks.d]\nrun = \"cd sub && wrangler deploy\"\n";
+    let case = of("mise.toml", tasks);
+    case.evident("mise run d", "~/code/sub/wrangler.toml, line 1: account_id");
+    case.evident("mise run x", "~/code/mise.toml, line 2: CLOUDFLARE_ACCOUNT_ID replaces the account");
+    assert!(!case.said("mise run x", &[]).contains("sub/wrangler.toml"));
+}
+
+#[test]
 fn a_scripts_own_folder_is_known_and_a_name_that_cdpath_leads_to_is_not() {
     let account = "~/code/sub/wrangler.toml, line 1: account_id";
     for folder in [

@@ -340,6 +340,46 @@ fn bun_hands_on_what_a_file_says_exactly_where_that_is_said() {
 }
 
 #[test]
+fn bun_hands_nothing_on_to_scripts_and_installed_programs() {
+    let Some(bun) = given("ALCHEMY_TEST_BUN") else { return };
+    let path =
+        format!("{}:{}", bun.parent().expect("a folder").display(), std::env::var("PATH").expect("set"));
+    let show = "echo key=${CLOUDFLARE_API_KEY:-nothing}";
+    let package = format!("{{\"scripts\":{{\"show\":\"{show}\"}}}}");
+    for (line, is_handed_on) in [
+        ("run show", false),
+        ("show", false),
+        ("run wrangler", false),
+        ("wrangler", false),
+        ("x wrangler", false),
+        ("--bun run wrangler", false),
+        ("run --env-file=.env.development show", true),
+        ("--env-file=.env.development run wrangler", true),
+        ("run show.ts", true),
+        ("exec ./show.sh", true),
+    ] {
+        let (home, directory) = home_with(&[
+            (".env.development", PAIR),
+            ("package.json", &package),
+            ("show.ts", "console.log('key=' + (process.env.CLOUDFLARE_API_KEY ?? 'nothing'))"),
+        ]);
+        for name in ["node_modules/.bin/wrangler", "show.sh"] {
+            let program = directory.join(name);
+            fs::create_dir_all(program.parent().expect("a folder")).expect("a folder");
+            write_program(&program, &format!("#!/bin/sh\n{show}\n"));
+        }
+        let words: Vec<&str> = line.split(' ').collect();
+        let mut command = home.alchemy_command(&[&["exec", "prod", "--", "bun"], &words[..]].concat());
+        command.current_dir(&directory).env("PATH", &path).env_remove("NODE_ENV");
+        let output = run(&mut command).expect_code(0);
+        let is_there = output.stdout.contains("key=hunter2-other");
+        assert!(is_there || output.stdout.contains("key=nothing"), "{line}: {output:?}");
+        let warns = output.stderr.contains("~/code/.env.development, line 1: CLOUDFLARE_API_KEY");
+        assert_eq!((is_there, warns), (is_handed_on, is_handed_on), "{line}: {output:?}");
+    }
+}
+
+#[test]
 fn turbo_keeps_the_credential_from_a_task_exactly_where_that_is_said() {
     let Some(modules) = given("ALCHEMY_TEST_NODE_MODULES") else { return };
     let turbo = modules.join("@turbo/linux-64/bin/turbo");

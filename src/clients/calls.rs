@@ -236,6 +236,8 @@ impl Walk<'_> {
         self.leads.is_sure &= is_certain && !is_alone;
         for folder in self.enter_all(&parsed, at) {
             let at = At { folder, ..at.clone() };
+            // mise loads what its files say before it runs a program, too.
+            self.recipes(program.name, &[], &at);
             self.runner_in(program, runs, &parsed, words, &starts, &at);
         }
     }
@@ -372,8 +374,14 @@ impl Walk<'_> {
             self.text(&text.text.to_string_lossy(), &[], at);
         }
         // What leads to the folder isn't looked for in it.
-        let leads = |word: &Word| parsed.folders.iter().any(|folder| word.str().ends_with(folder.str()));
-        let words: Vec<Word> = all.iter().filter(|word| !leads(word)).cloned().collect();
+        let is_left =
+            |place: usize| place.checked_sub(1).is_none_or(|place| !parsed.of_folders.contains(&place));
+        let words: Vec<Word> = all
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| is_left(*place))
+            .map(|(_, word)| word.clone())
+            .collect();
         for folder in self.enter_all(&parsed, at) {
             self.other(&words, &At { folder, ..at.clone() });
         }

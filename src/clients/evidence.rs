@@ -20,6 +20,7 @@ impl Walk<'_> {
         self.leads.is_sure = false;
         if let Some(head) = words.first() {
             self.script_file(head, at, Run::Itself);
+            self.recipes(head.program().unwrap_or_default(), words.get(1..).unwrap_or_default(), at);
         }
         let rest = words.get(1..).unwrap_or_default();
         self.evidence(rest, at);
@@ -198,7 +199,7 @@ fn parts(text: &str, most: Level) -> Vec<(&str, Level)> {
 }
 
 /// What stands in quotes in a text, such as a program's that another one is given.
-fn quoted(text: &str) -> Vec<&str> {
+pub(super) fn quoted(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     for quote in ['\'', '"', '`'] {
         let signs: Vec<usize> = text.match_indices(quote).map(|(at, _)| at).collect();

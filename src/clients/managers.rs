@@ -188,10 +188,6 @@ impl Walk<'_> {
         if is_script || (!is_bare && !is_code) {
             return self.run_own(call, name, &call.further(number), at);
         }
-        if !is_bare {
-            // `bun run FILE`
-            return self.runtime_of(program, words, at);
-        }
         let place = call.parsed.positionals.get(number).map_or(words.len(), |(place, _)| *place);
         let rest = words.get(place..).unwrap_or_default();
         // Yarn runs a program in the folder of the package.
@@ -200,8 +196,14 @@ impl Walk<'_> {
             self.reach(&package, Level::Reached);
             self.command(rest, &At { folder: real(&package), ..at.clone() });
         }
-        let is_client = words.get(place).and_then(Word::program).and_then(called).is_some();
-        if is_code && !is_client { self.runtime_of(program, words, at) } else { self.command(rest, at) }
+        // `bun run FILE`: a file gets what bun loads, and neither a script nor a program that is installed does.
+        let is_program = rest.first().and_then(Word::program).and_then(called).is_some();
+        let is_file = !is_bare && at.folder.join(name).is_file();
+        if is_code && (is_file || !is_program) {
+            self.runtime_of(program, words, at);
+        } else {
+            self.command(rest, at);
+        }
     }
 
     /// A script of the package here, or of those that are named.

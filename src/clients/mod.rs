@@ -11,6 +11,7 @@ mod managers;
 mod options;
 pub mod packages;
 pub mod programs;
+mod recipes;
 mod scripts;
 pub mod turbo;
 pub mod words;

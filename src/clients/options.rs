@@ -37,6 +37,8 @@ pub enum Until {
 #[derive(Default)]
 pub struct Parsed<'w> {
     pub folders: Vec<Word>,
+    /// The places of the words that name the folders.
+    pub of_folders: Vec<usize>,
     pub environments: Vec<Word>,
     pub configurations: Vec<Word>,
     pub env_files: Vec<Word>,
@@ -131,6 +133,9 @@ impl<'w> Parsed<'w> {
                     Some(next.clone())
                 });
                 this.is_unsure |= value.is_none() && at < words.len();
+                if kind == Kind::Folder {
+                    this.of_folders.extend(place..at);
+                }
                 this.keep(kind, value);
                 if kind == Kind::Split {
                     this.after_split = at;
@@ -149,8 +154,11 @@ impl<'w> Parsed<'w> {
             may_be_value = attached.is_none();
             for (kind, value) in other_readings(options, name, attached.as_ref()) {
                 this.is_unsure = true;
-                if kind == Kind::Split {
-                    this.after_split = at + usize::from(value.is_none());
+                let end = at + usize::from(value.is_none());
+                match kind {
+                    Kind::Split => this.after_split = end,
+                    Kind::Folder => this.of_folders.extend(place..end),
+                    _ => {}
                 }
                 let is_text = matches!(kind, Kind::Text | Kind::Split);
                 let next = || words.get(at).filter(|next| is_text || !next.is_option()).cloned();

@@ -527,7 +527,9 @@ pub const PROGRAMS: &[Program] = &[
         ],
     ),
     reader("curl, printenv and the like", &["curl", "printenv", "echo", "printf", "ls", "cat"], &[]),
-    // run; each of them also sends on what stands in the environment.
+    // run; each of them also sends on what stands in the environment. What bun loads reaches a file that it runs, and
+    // what `exec` runs, but neither a script of a package nor an installed program (`bun run`, `bun x`), unless
+    // `--env-file` names it.
     Program {
         role: Role::Manager(&Verbs {
             lifecycle: &[

@@ -359,6 +359,11 @@ impl Case {
             "pnpx",
             "bunx",
             "lerna",
+            "rush",
+            "moon",
+            "poetry",
+            "pipenv",
+            "fd",
             "concurrently",
             "run-s",
             "npm-run-all",
@@ -940,6 +945,9 @@ fn programs_that_run_others_are_followed_to_where_they_run_them() {
         "mise -C packages/api x -- wrangler deploy",
         "mise x node@20 -- sh -c 'cd packages/api && wrangler deploy'",
         "uv run --directory packages/api wrangler deploy",
+        "poetry -C packages/api run wrangler deploy",
+        "poetry run sh -c 'cd packages/api && wrangler deploy'",
+        "bunx --cwd packages/api wrangler deploy",
         "op run -- sh -c 'cd packages/api && wrangler deploy'",
         "git submodule foreach 'cd packages/api && wrangler deploy'",
         "git submodule foreach --recursive wrangler deploy",
@@ -959,8 +967,10 @@ fn programs_that_run_others_are_followed_to_where_they_run_them() {
         case.refused(line, &[], &format!("runs wrangler {more}"));
     }
     case.refused("sh -c 'wrangler deploy \"$X\"'", &[], "gives wrangler a script that is known only when");
-    case.places.write("code/vars", "CLOUDFLARE_API_TOKEN=hunter2-other\n");
-    let token = "~/code/vars, line 1: CLOUDFLARE_API_TOKEN goes before the token";
+    for file in ["vars", ".env"] {
+        case.places.write(&format!("code/{file}"), "CLOUDFLARE_API_TOKEN=hunter2-other\n");
+    }
+    let token = ", line 1: CLOUDFLARE_API_TOKEN goes before the token";
     for line in [
         "dotenvx run --overload -f vars -- make",
         "dotenvx run -f vars -o -- wrangler deploy",
@@ -968,6 +978,7 @@ fn programs_that_run_others_are_followed_to_where_they_run_them() {
         "env-cmd -f vars make",
         "foreman -e vars start",
         "op run --env-file vars -- make",
+        "pipenv run wrangler deploy",
     ] {
         case.evident(line, token);
     }
@@ -983,6 +994,34 @@ fn programs_that_run_others_are_followed_to_where_they_run_them() {
     one.places.write("code/own/wrangler.toml", format!("account_id = \"{BETA}\""));
     for line in ["sh -c 'cd packages/api && pnpm -w run y'", "pnpm -C packages/api --workspace-root y"] {
         one.evident(line, "~/code/own/wrangler.toml, line 1: account_id");
+    }
+}
+
+#[test]
+fn the_packages_of_a_workspace_are_found_by_each_list_of_them() {
+    let package = r#"{"name":"@acme/api","scripts":{"x":"wrangler deploy"}}"#;
+    for (list, text, line) in [
+        ("package.json", r#"{"workspaces":["packages/*"]}"#, "npm --ws run x"),
+        ("package.json", r#"{"workspaces":{"packages":["packages/*"]}}"#, "npm run x -w @acme/api"),
+        ("pnpm-workspace.yaml", "packages: ['packages/*']", "pnpm -r x"),
+        ("lerna.json", r#"{"packages":["packages/*"]}"#, "lerna run x --scope api"),
+        (
+            "rush.json",
+            r#"{"projects":[{"packageName":"a","projectFolder":"packages/api"}]}"#,
+            "rush x --to api",
+        ),
+        ("nx.json", "{}", "nx run api:x"),
+        ("nx.json", "{}", "nx run-many -t x --projects=other,api"),
+        ("deno.json", r#"{"workspace":["packages/api"]}"#, "deno task -r x"),
+        ("deno.jsonc", r#"{"workspace":{"members":["./packages/api"]}}"#, "deno task --filter @acme/api x"),
+        ("pnpm-workspace.yaml", "packages: ['packages/*']", "moon run api:x"),
+    ] {
+        let beta = format!("account_id = \"{BETA}\"");
+        let mut files = vec![("packages/api/wrangler.toml", beta.as_str()), (list, text)];
+        for file in ["packages/api/package.json", "packages/api/project.json", "packages/api/deno.json"] {
+            files.push((file, package));
+        }
+        Case::new(&files).evident(line, API);
     }
 }
 

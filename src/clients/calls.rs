@@ -22,6 +22,9 @@ const WITH_SCRIPT: [&[&str]; 7] = [
     &["triggers", "deploy"],
 ];
 
+/// Options of find and fd behind which a program stands.
+const EXECUTES: [&str; 8] = ["-exec", "-execdir", "-ok", "-okdir", "-x", "--exec", "-X", "--exec-batch"];
+
 /// The most that is read of the list of git's submodules, in bytes.
 const MODULES: u64 = 64 * 1024;
 
@@ -231,6 +234,9 @@ impl Walk<'_> {
         }
         starts.retain(|start| *start < words.len());
         let is_certain = parsed.positionals.iter().all(|(_, may_be_value)| !may_be_value);
+        if !is_certain {
+            self.evidence(words, at);
+        }
         let is_alone = starts.is_empty() && parsed.texts.is_empty() && parsed.split.is_empty();
         // Without a program it may start a shell, or read what it runs.
         self.leads.is_sure &= is_certain && !is_alone;
@@ -344,7 +350,7 @@ impl Walk<'_> {
         self.leads.is_sure = false;
         self.evidence(words.get(1..).unwrap_or_default(), at);
         for (place, word) in words.iter().enumerate() {
-            if !matches!(word.str(), "-exec" | "-execdir" | "-ok" | "-okdir") {
+            if !EXECUTES.contains(&word.str()) {
                 continue;
             }
             let rest = words.get(place + 1..).unwrap_or_default();
@@ -364,6 +370,13 @@ impl Walk<'_> {
         for file in &parsed.configurations {
             if let Some(parent) = self.path(file, &at.folder).as_deref().and_then(Path::parent) {
                 self.reach(parent, Level::Reached);
+            }
+        }
+        // `just packages/api/deploy`
+        for word in parsed.positionals.iter().filter_map(|(place, _)| words.get(*place)) {
+            let path = self.path(word, &at.folder).filter(|_| word.str().contains('/'));
+            if let Some(parent) = path.as_deref().and_then(Path::parent).filter(|parent| parent.is_dir()) {
+                self.reach(parent, Level::Possible);
             }
         }
         if !program.rules.is_empty() {

@@ -14,9 +14,10 @@ use std::rc::Rc;
 
 use super::assignments::{Assignment, Variables};
 use super::options::Parsed;
-use super::packages::{Package, Workspace};
+use super::packages::Package;
 use super::programs::{EnvFiles, Program, Role, called};
 use super::words::Word;
+use super::workspaces::Workspace;
 
 /// The most that scripts call scripts.
 pub(super) const DEPTH: u8 = 8;

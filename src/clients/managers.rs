@@ -7,9 +7,10 @@ use std::rc::Rc;
 
 use super::leads::{At, DEPTH, Level, NAMES, Value, Walk, real};
 use super::options::{Parsed, Until};
-use super::packages::{DENO, NAME as PACKAGE, Npmrc, Package, Workspace, nearest, nearest_of};
+use super::packages::{DENO, NAME as PACKAGE, Npmrc, Package, nearest, nearest_of};
 use super::programs::{EnvFiles, Program, Tasks, Verbs, called};
 use super::words::Word;
+use super::workspaces::Workspace;
 
 /// A call of a manager.
 #[derive(Clone, Copy)]
@@ -493,8 +494,10 @@ impl Walk<'_> {
                 continue;
             }
             seen.push(folder);
-            if let Some(package) = self.package(folder, at) {
-                self.run_script(&package, script, &[], at);
+            for name in [PACKAGE, DENO[0], DENO[1]] {
+                if let Some(package) = self.package_file(&folder.join(name), at) {
+                    self.run_script(&package, script, &[], at);
+                }
             }
         }
     }

@@ -15,3 +15,4 @@ mod recipes;
 mod scripts;
 pub mod turbo;
 pub mod words;
+pub mod workspaces;

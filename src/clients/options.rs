@@ -207,8 +207,7 @@ impl<'w> Parsed<'w> {
 
     /// An option says that every package of the workspace is meant.
     pub fn has_all_packages(&self, program: &Program) -> bool {
-        self.flags.iter().any(|flag| matches!(*flag, "--workspaces" | "-ws" | "--recursive"))
-            || (program.name == "pnpm" && self.has(&["-r"]))
+        self.has(program.options.all_packages)
     }
 
     /// Those of the words that are no options, from the `first` of them on, which may be the first one that is no

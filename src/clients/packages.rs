@@ -1,10 +1,8 @@
-//! Packages of JavaScript: the scripts that a `package.json` holds, and the packages of a workspace.
+//! Packages of JavaScript: the scripts that a `package.json` holds, and what npm's own file says of them.
 //!
-//! Nothing is run. What is read is bounded: a repository may have any number of folders.
+//! Nothing is run.
 
-use std::cell::OnceCell;
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
@@ -21,13 +19,7 @@ pub const NAME: &str = "package.json";
 /// The names of Deno's.
 pub const DENO: [&str; 2] = ["deno.json", "deno.jsonc"];
 /// The most that is read of a file, in bytes.
-const LIMIT: u64 = 1024 * 1024;
-/// The most packages of a workspace.
-const PACKAGES: usize = 64;
-/// The most entries of folders that are looked at for them.
-const ENTRIES: usize = 4096;
-/// How deep `**` goes.
-const DEPTH: usize = 3;
+pub(super) const LIMIT: u64 = 1024 * 1024;
 
 /// A package.
 #[derive(Debug, Default)]
@@ -38,7 +30,8 @@ pub struct Package {
     pub name: Option<String>,
     file: &'static str,
     scripts: Vec<Script>,
-    workspaces: Vec<String>,
+    /// The patterns of the folders of its workspace.
+    pub workspaces: Vec<String>,
 }
 
 /// A script of a package.
@@ -78,8 +71,11 @@ impl Package {
             let (line, _) = position(text.as_bytes(), property.start());
             Some(Script { name: property.name.as_str().to_owned(), text: command(&property.value)?, line })
         };
-        let workspaces = get("workspaces");
-        let packages = |object: &Object| jsonc::property(object, "packages").map(|list| strings(&list.value));
+        let workspaces = get("workspaces").or(get("workspace"));
+        let lists = ["packages", "members"];
+        let packages = |object: &Object| {
+            lists.into_iter().find_map(|name| jsonc::property(object, name)).map(|list| strings(&list.value))
+        };
         let workspaces =
             workspaces.and_then(|value| value.as_object().map_or(Some(strings(value)), packages));
         Ok(Some(Self {
@@ -130,12 +126,12 @@ fn command(value: &Value) -> Option<String> {
     Some(before.chain(get("command").and_then(string)).collect())
 }
 
-fn string(value: &Value) -> Option<String> {
+pub(super) fn string(value: &Value) -> Option<String> {
     value.as_string_lit().map(|text| text.value.to_string())
 }
 
 /// Whether a name fits a pattern, as far as its stars say.
-fn fits(name: &str, pattern: &str) -> bool {
+pub(super) fn fits(name: &str, pattern: &str) -> bool {
     // `/^deploy:/` is an expression of pnpm's.
     if pattern.len() > 1 && pattern.starts_with('/') && pattern.ends_with('/') {
         return true;
@@ -154,7 +150,7 @@ fn fits(name: &str, pattern: &str) -> bool {
     left.ends_with(last)
 }
 
-fn strings(value: &Value) -> Vec<String> {
+pub(super) fn strings(value: &Value) -> Vec<String> {
     let elements = value.as_array().into_iter().flat_map(|array| &array.elements);
     elements.filter_map(|value| value.as_string_lit().map(|text| text.value.to_string())).collect()
 }
@@ -205,137 +201,6 @@ pub fn within<'a>(directory: &'a Path, home: &Path) -> impl Iterator<Item = &'a 
     directory.ancestors().take_while(move |at| at.starts_with(top))
 }
 
-/// The folders of a workspace.
-#[derive(Debug, Default)]
-pub struct Workspace {
-    /// Its root.
-    pub root: Option<PathBuf>,
-    /// The folders of its packages.
-    pub folders: Vec<PathBuf>,
-    /// False where there are more than are looked at, or where they could not be found.
-    pub is_whole: bool,
-    /// The names of the packages, read when they are first asked for.
-    names: OnceCell<Vec<Option<String>>>,
-    entries: usize,
-}
-
-impl Workspace {
-    /// The workspace that a folder belongs to: of `workspaces` in a `package.json`, or of pnpm's file.
-    #[must_use]
-    pub fn around(directory: &Path, home: &Path) -> Self {
-        let mut this = Self { is_whole: true, ..Self::default() };
-        for at in within(directory, home) {
-            let mut patterns = if let Ok(package) = Package::read(at) {
-                package.map(|package| package.workspaces).unwrap_or_default()
-            } else {
-                this.is_whole = false;
-                Vec::new()
-            };
-            match file::read(&at.join("pnpm-workspace.yaml"), LIMIT, None) {
-                Ok(small) => patterns.extend(small.iter().flat_map(|small| pnpm(&small.bytes))),
-                Err(_) => this.is_whole = false,
-            }
-            if patterns.is_empty() {
-                continue;
-            }
-            this.root = Some(at.to_owned());
-            // What a pattern takes out is looked at all the same.
-            for pattern in patterns.iter().filter(|pattern| !pattern.starts_with('!')) {
-                let parts: Vec<&str> = pattern.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-                this.expand(at, &parts, DEPTH);
-            }
-            break;
-        }
-        this
-    }
-
-    fn expand(&mut self, at: &Path, parts: &[&str], depth: usize) {
-        let Some((part, rest)) = parts.split_first() else {
-            if at.join(NAME).is_file() && !self.folders.iter().any(|folder| folder == at) {
-                if self.folders.len() == PACKAGES {
-                    self.is_whole = false;
-                } else {
-                    self.folders.push(at.to_owned());
-                }
-            }
-            return;
-        };
-        if !part.contains('*') {
-            return self.expand(&at.join(part), rest, depth);
-        }
-        let is_deep = *part == "**";
-        if is_deep {
-            self.expand(at, rest, depth);
-        }
-        if is_deep && depth == 0 {
-            return;
-        }
-        let (first, last) = part.split_once('*').unwrap_or_default();
-        for entry in fs::read_dir(at).into_iter().flatten().flatten() {
-            self.entries += 1;
-            if self.entries > ENTRIES {
-                self.is_whole = false;
-                return;
-            }
-            let name = entry.file_name();
-            let text = name.to_string_lossy();
-            // Only the first star of a part is one: what a second stands for is looked at, too.
-            let last = last.rsplit('*').next().unwrap_or_default();
-            let fits = is_deep || (text.starts_with(first) && text.ends_with(last));
-            if !fits || name == "node_modules" || text.starts_with('.') || !entry.path().is_dir() {
-                continue;
-            }
-            if is_deep {
-                self.expand(&entry.path(), parts, depth - 1);
-            } else {
-                self.expand(&entry.path(), rest, depth);
-            }
-        }
-    }
-
-    /// The names of the packages, each of which may have none.
-    pub fn names(&self) -> &[Option<String>] {
-        let name = |folder: &PathBuf| Package::read(folder).ok().flatten().and_then(|package| package.name);
-        self.names.get_or_init(|| self.folders.iter().map(name).collect())
-    }
-
-    /// The packages that a word names, by their folder or their name as a whole or behind their scope.
-    pub fn named<'a>(&'a self, word: &'a str, at: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
-        let plain = word.trim_start_matches("...").trim_end_matches("...").trim_matches(['{', '}', '^']);
-        let path = fs::canonicalize(at.join(plain)).ok();
-        let packages = self.folders.iter().zip(self.names());
-        let named = packages.filter(move |(folder, name)| {
-            let is_name = |name: &String| {
-                let short = name.rsplit_once('/').map(|(_, short)| short);
-                name == plain || short == Some(plain) || (plain.contains('*') && fits(name, plain))
-            };
-            path.as_deref() == fs::canonicalize(folder).ok().as_deref() || name.as_ref().is_some_and(is_name)
-        });
-        named.map(|(folder, _)| folder)
-    }
-}
-
-/// The list `packages` of pnpm's file: one a line, as everybody writes it, or in brackets.
-fn pnpm(bytes: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    let plain = |item: &str| item.trim().trim_matches(['"', '\'']).to_owned();
-    let (mut found, mut is_list) = (Vec::new(), false);
-    for line in text.lines() {
-        let line = line.split(" #").next().unwrap_or_default().trim_end();
-        if let Some(rest) = line.strip_prefix("packages:") {
-            is_list = true;
-            let inner = rest.trim().trim_start_matches('[').trim_end_matches(']');
-            found.extend(inner.split(',').map(plain));
-        } else if let (true, Some(item)) = (is_list, line.trim_start().strip_prefix('-')) {
-            found.push(plain(item));
-        } else if !line.trim().is_empty() && !line.trim_start().starts_with('#') {
-            is_list = false;
-        }
-    }
-    found.retain(|item| !item.is_empty());
-    found
-}
-
 /// The version of a package that is installed for a folder.
 #[must_use]
 pub fn version(directory: &Path, package: &str) -> Option<Version> {
@@ -377,17 +242,6 @@ pub fn is_env_file(name: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pnpms_list_is_read_in_both_of_its_forms() {
-        for (text, expected) in [
-            ("packages:\n  - 'a/*'\n  # - no\n  - \"b\" # yes\nother:\n  - c\n", vec!["a/*", "b"]),
-            ("packages: ['a', b/**]\n", vec!["a", "b/**"]),
-            ("catalog:\n  a: 1\n", vec![]),
-        ] {
-            assert_eq!(pnpm(text.as_bytes()), expected, "{text}");
-        }
-    }
 
     #[test]
     fn env_files_are_told_by_their_names() {

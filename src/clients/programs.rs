@@ -179,6 +179,8 @@ pub struct Options {
     pub are_env_files_many: bool,
     /// A package of the workspace, by its name or its folder.
     pub package: &'static [&'static str],
+    /// Every package of the workspace is meant.
+    pub all_packages: &'static [&'static str],
     /// A text for a shell.
     pub text: &'static [&'static str],
     /// A text whose words stand in the place of the option.
@@ -254,6 +256,7 @@ const NO_OPTIONS: Options = Options {
     env_file: &[],
     are_env_files_many: false,
     package: &[],
+    all_packages: &[],
     text: &[],
     split: &[],
     script: &[],
@@ -313,6 +316,7 @@ const ENV_FILE: Options = Options {
     other: &["--import", "-r", "--require", "--loader", "--experimental-loader", "-C", "--conditions"],
     ..NO_OPTIONS
 };
+const ALL_OF_NPM: &[&str] = &["--workspaces", "-ws", "--ws", "-workspaces"];
 /// Those of npm that stand before a program's name.
 const NPM_FLAGS: &[&str] = &[
     "-y",
@@ -323,6 +327,7 @@ const NPM_FLAGS: &[&str] = &[
     "--silent",
     "--verbose",
     "-ws",
+    "--ws",
     "--workspaces",
     "--offline",
     "--prefer-offline",
@@ -545,6 +550,7 @@ pub const PROGRAMS: &[Program] = &[
             folder: &["--cwd"],
             env_file: &["--env-file"],
             package: &["--filter", "-F"],
+            all_packages: &["--workspaces"],
             other: &[
                 "-r",
                 "--preload",
@@ -644,6 +650,7 @@ pub const PROGRAMS: &[Program] = &[
         options: Options {
             folder: &["--prefix", "-C"],
             package: &["-w", "--workspace"],
+            all_packages: ALL_OF_NPM,
             text: &["-c", "--call"],
             other: &[
                 "--package",
@@ -667,6 +674,7 @@ pub const PROGRAMS: &[Program] = &[
         options: Options {
             text: &["-c", "--call"],
             package: &["-w", "--workspace"],
+            all_packages: ALL_OF_NPM,
             other: &["-p", "--package", "--registry", "--userconfig", "--cache", "--prefix", "--loglevel"],
             flags: NPM_FLAGS,
             ..NO_OPTIONS
@@ -722,6 +730,7 @@ pub const PROGRAMS: &[Program] = &[
         options: Options {
             folder: &["-C", "--dir", "--prefix"],
             package: &["-F", "--filter", "--filter-prod"],
+            all_packages: &["-r", "--recursive"],
             env_file: &["--env-file"],
             other: &["--package", "--loglevel", "--reporter", "--workspace-concurrency"],
             flags: &[
@@ -851,6 +860,21 @@ pub const PROGRAMS: &[Program] = &[
         options: Options { package: &["--scope"], ..NO_OPTIONS },
         ..NOTHING
     },
+    Program {
+        name: "moon and rush",
+        calls: &["moon", "rush", "rushx"],
+        role: Role::Monorepo(&Tasks {
+            separator: Some(':'),
+            has_packages: false,
+            verbs: &["run", "ci", "check"],
+            without: &[],
+        }),
+        options: Options {
+            package: &["-o", "--only", "-t", "--to", "-f", "--from", "--projects"],
+            ..NO_OPTIONS
+        },
+        ..NOTHING
+    },
     // `parse-cli-args.js` of npm-run-all2.
     Program {
         name: "npm-run-all",
@@ -896,11 +920,12 @@ pub const PROGRAMS: &[Program] = &[
     Program { options: ENV_FILE, ..loader("node", &["node", "nodejs", "tsx", "ts-node"], EnvFiles::Named) },
     // Without a value it is `.env`.
     Program {
-        role: Role::Manager(&Verbs { run: &["task"], many: &["--recursive", "-r"], ..NO_VERBS }),
+        role: Role::Manager(&Verbs { run: &["task"], ..NO_VERBS }),
         options: Options {
             folder: &["--cwd"],
             env_file: &["--env-file", "--env"],
             package: &["-f", "--filter"],
+            all_packages: &["-r", "--recursive"],
             text: &["--eval"],
             other: &["-c", "--config", "--import-map", "--lock"],
             ..NO_OPTIONS
@@ -1046,7 +1071,26 @@ pub const PROGRAMS: &[Program] = &[
     Program {
         role: Role::Runtime,
         reads: &[Reads::CloudflareCfg],
-        ..reader("Python", &["python", "python3", "poetry", "pipenv", "pytest", "ansible-playbook"], &[])
+        ..reader("Python", &["python", "python3", "pytest", "ansible-playbook"], &[])
+    },
+    // `poetry list`, `pdm run --help`, `pixi run --help`
+    Program {
+        role: Role::Runner(&Runs { verbs: &["run"], ..RUNS }),
+        options: Options {
+            folder: &["-C", "--directory", "-P", "--project", "-p", "--manifest-path"],
+            other: &["-e", "--environment"],
+            ..NO_OPTIONS
+        },
+        reads: &[Reads::CloudflareCfg],
+        ..loader("poetry", &["poetry", "pdm", "rye", "pixi", "hatch"], EnvFiles::Named)
+    },
+    // `load_dot_env` of pipenv: the file goes before the variables.
+    Program {
+        role: Role::Runner(&Runs { verbs: &["run"], ..RUNS }),
+        options: Options { other: &["--python", "--pypi-mirror"], ..NO_OPTIONS },
+        reads: &[Reads::CloudflareCfg],
+        is_above: true,
+        ..loader("pipenv", &["pipenv"], EnvFiles::One)
     },
     // `make --help` of 4.3.
     open(
@@ -1135,7 +1179,7 @@ pub const PROGRAMS: &[Program] = &[
             ..NO_OPTIONS
         },
     ),
-    Program { name: "find", calls: &["find", "gfind"], role: Role::Finder, ..NOTHING },
+    Program { name: "find", calls: &["find", "gfind", "fd", "fdfind"], role: Role::Finder, ..NOTHING },
     // `xargs --help` of findutils 4.9, and `-J`, `-R`, `-S` of BSD's.
     Program {
         name: "xargs",

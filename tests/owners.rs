@@ -440,6 +440,66 @@ fn a_folder_that_is_not_ours_alone_is_refused_with_what_fixes_it() {
     }
 }
 
+/// Does what a hint says, as root.
+#[track_caller]
+fn do_as_hinted(output: &Output) {
+    let (_, commands) = output.stderr.split_once("if you trust what is in it: ").expect("a command");
+    assert!(commands.starts_with("sudo chown "), "{commands}");
+    run(Command::new("sh").args(["-c", &commands.replace("sudo ", "")])).expect_code(0);
+}
+
+#[test]
+fn what_belongs_to_another_is_refused_with_the_command_that_fixes_it() {
+    if !is_root() {
+        return;
+    }
+    let link = |home: &Home| {
+        let target = home.path().join("elsewhere");
+        fs::rename(home.alchemy(CREDENTIAL), &target).expect("moved");
+        symlink(&target, home.alchemy(CREDENTIAL)).expect("a link");
+        target
+    };
+    // Root, in a folder of root's.
+    for name in ["config.json", "marks.json", "settings.toml", CREDENTIAL, "a link"] {
+        let home = prod();
+        home.write_private("settings.toml", "");
+        home.run(&["profile", "set", "prod", "--confirm"]).expect_code(0);
+        let path = if name == "a link" { link(&home) } else { home.alchemy(name) };
+        chown(&path, Some(OTHER), Some(OTHER)).expect("given away");
+        let arguments = ["exec", "prod", "--yes", "--", "true"];
+        let refused = home.run(&arguments).expect_only_error(125, "belongs to user 12345, not to you");
+        do_as_hinted(&refused);
+        home.run(&arguments).expect_code(0);
+        assert_eq!(fs::metadata(&path).expect("there").uid(), 0, "{name}");
+    }
+    // A person, in a folder of the person's, where root has made something; root as well, who acts for the person.
+    for name in ["config.json", CREDENTIAL] {
+        for mode in [0o600, 0o644] {
+            for person in [PERSON, 0] {
+                let home = prod();
+                give(&home, PERSON);
+                chown(home.alchemy(name), Some(0), Some(0)).expect("root's");
+                set_mode(home.alchemy(name), mode);
+                let token = || run(&mut of_person(&home, person, &["token", "prod"]));
+                let words = if mode == 0o600 { "permission denied" } else { "belongs to user 0, not to" };
+                let refused = token().expect_only_error(1, words);
+                do_as_hinted(&refused);
+                // It is the person's, and closed to others as a secret must be.
+                token().expect_code(0);
+                assert_eq!(fs::metadata(home.alchemy(name)).expect("there").uid(), PERSON, "{name} {mode:o}");
+            }
+        }
+    }
+    // The folder itself, with all that is in it.
+    let home = prod();
+    for path in all_below(&home.alchemy("")) {
+        set_mode(&path, if path.is_dir() { 0o755 } else { 0o644 });
+    }
+    let token = || run(&mut of_person(&home, PERSON, &["token", "prod"]));
+    do_as_hinted(&token().expect_only_error(1, "belongs to user 0, not to you"));
+    token().expect_code(0);
+}
+
 #[test]
 fn a_folder_below_that_others_can_change_is_seen_where_they_can_get_there() {
     let home = prod();

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use nix::sys::stat::Mode;
 use serde_json::{Value, json};
 use support::age;
-use support::{ACME, BETA, Home, Output, has, run, run_with_input};
+use support::{ACME, ALCHEMY, BETA, Home, Output, has, run, run_with_input};
 
 const CREDENTIAL: &str = "credentials/prod/cloudflare.json";
 
@@ -909,6 +909,105 @@ fn the_last_copy_that_a_killed_command_had_set_aside_is_put_back_and_another_one
     home.write_private("config.json", &config);
     remove_what_doctor_names(&home);
     assert!(!aside.exists());
+}
+
+#[test]
+fn what_a_killed_rename_had_set_aside_does_not_become_the_renamed_profiles() {
+    if !has("strace") {
+        return;
+    }
+    let mut left = 0;
+    for (step, number) in STEPS.into_iter().flat_map(|step| (1..20).map(move |number| (step, number))) {
+        let home = Home::new();
+        home.token_profile("old", "tok-example");
+        fs::remove_file(home.alchemy("credentials/old/cloudflare.json")).expect("signed out");
+        let stray = "credentials/new/cloudflare.json";
+        home.write_private(stray, &age::document("tok-stranger"));
+        let injection = format!("{step}:signal=SIGKILL:when={number}");
+        let output = support::run(&mut home.struck(&injection, &["profile", "rename", "old", "new"]));
+        if output.code == 0 {
+            continue; // it has fewer of them
+        }
+        output.expect_code(137);
+        let is_renamed = home.read("config.json").contains("\"new\"");
+        let words = if is_renamed { "is missing" } else { "there is no profile 'new'" };
+        home.run(&["token", "new"]).expect_only_error(1, words);
+        // Also not when what the profile is changes once more.
+        if is_renamed {
+            home.run(&["profile", "set", "new", "--confirm"]).expect_code(0);
+            home.run(&["token", "new", "--yes"]).expect_only_error(1, words);
+        }
+        let aside = home.alchemy("credentials/new/.cloudflare.json.aside.tmp");
+        if is_renamed && aside.exists() {
+            left += 1;
+            remove_what_doctor_names(&home);
+            assert!(!aside.exists(), "{injection}");
+        }
+        // What is nobody's is lost to nobody as long as nothing was renamed.
+        assert!(is_renamed || aside.exists() || home.alchemy(stray).exists(), "{injection}");
+    }
+    assert!(left > 0);
+}
+
+#[test]
+fn a_change_of_a_profile_brings_back_what_a_killed_command_had_set_aside() {
+    if !has("strace") {
+        return;
+    }
+    let home = Home::new();
+    home.token_profile("prod", "tok-old");
+    let aside = home.alchemy("credentials/prod/.cloudflare.json.aside.tmp");
+    // Before `config.json` says that it is gone.
+    let mut delete = home.struck("rename:signal=SIGKILL:when=2", &["profile", "delete", "prod", "--yes"]);
+    support::run(&mut delete).expect_code(137);
+    assert!(aside.exists());
+    home.run(&["profile", "set", "prod", "--confirm"]).expect_code(0);
+    assert_eq!(home.run(&["token", "prod", "--yes"]).expect_code(0).stdout, "tok-old\n");
+    assert!(!aside.exists());
+}
+
+#[test]
+fn a_rescue_file_that_stays_when_its_profile_goes_is_said() {
+    let home = Home::new();
+    home.token_profile("prod", "tok-example");
+    fs::create_dir_all(home.alchemy("rescue/prod")).expect("something that cannot be removed");
+    let said = home.run(&["profile", "delete", "prod", "--yes", "--quiet"]).expect_code(0).stderr;
+    assert!(said.contains("an old credential of 'prod' stays: cannot remove"), "{said}");
+}
+
+#[test]
+fn a_prompt_waits_for_no_lock_where_one_is_needed_to_tell_which_credential_counts() {
+    let beside = |home: &Home| home.write_private(CREDENTIAL, &age::document("tok-newer"));
+    let set_aside = |home: &Home| {
+        let document = home.alchemy(CREDENTIAL);
+        fs::rename(&document, document.with_file_name(".cloudflare.json.aside.tmp")).expect("set aside");
+    };
+    let commands = ["--read-command", "cat {profile}", "--write-command", "cat >{profile}"];
+    let identity = ["--store", "encrypted", "--identity", "identity.txt"];
+    let cases: [(&[&str], &dyn Fn(&Home), &str); 3] = [
+        (&["--store", "file"], &set_aside, "tok-old\n"),
+        (&commands, &beside, "tok-newer\n"),
+        (&identity, &beside, "tok-newer\n"),
+    ];
+    for (store, left, token) in cases {
+        let home = Home::new();
+        if age::identity(&home).is_none() {
+            return;
+        }
+        let configure = ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--account", ACME];
+        home.run_with_input(&[&configure[..], store].concat(), "tok-old").expect_code(0);
+        home.run(&["use", "prod", "."]).expect_code(0);
+        left(&home);
+        let lock = File::options().append(true).open(home.alchemy("lock/native/prod")).expect("a lock");
+        lock.lock().expect("held by another");
+        let mut prompt = home.command("timeout");
+        prompt.args(["30", ALCHEMY, "hook-env", "bash", "--offline"]);
+        let output = support::run(&mut prompt).expect_code(0);
+        assert!(!output.stdout.contains("tok-") && output.stdout.contains("ALCHEMY_PROFILE prod"));
+        assert!(output.stderr.contains("is still on its way"), "{}", output.stderr);
+        drop(lock);
+        assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout, token);
+    }
 }
 
 #[test]

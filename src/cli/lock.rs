@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::profile::{Encryption, Profile, StoreKind};
 use crate::store::Store;
 use crate::store::encrypted::opens_by_itself;
-use crate::store::inspect::waiting;
+use crate::store::rescue::waiting;
 
 /// Open an encrypted profile once, for hooks and programs that cannot ask
 ///

@@ -11,7 +11,7 @@ use crate::profile::{Method, Profile, ProfileName, SignIn, StoreKind};
 use crate::shell;
 use crate::store::credential::{Document, Grant};
 use crate::store::lock::Note;
-use crate::store::{Listed, inspect};
+use crate::store::{Listed, inspect, rescue};
 use crate::terminal::life;
 
 /// How long before its end an API token is spoken of.
@@ -110,7 +110,7 @@ fn of_one(machine: &Machine, looked: &Looked) -> Vec<Finding> {
         let why = "the next command that needs it takes it over into that store";
         findings.push(Finding::note("newer-sign-in", what).why(why).mend(format!("alchemy whoami {word}")));
     }
-    for path in inspect::waiting(machine.home, &profile.name) {
+    for path in rescue::waiting(machine.home, &profile.name) {
         let what = format!("a newer credential of profile '{name}' waits in {}", machine.show(&path));
         let why = "its store refused it when it was renewed; the one in that file is the only one that lives";
         let mend = if profile.method == Method::OAuth {

@@ -125,7 +125,7 @@ impl Source<'_> {
             StoreKind::Encrypted(_) if !self.store.is_open(self.profile) => return Ok(None),
             StoreKind::Encrypted(_) | StoreKind::File | StoreKind::Npm | StoreKind::Keyring => {}
         }
-        let read = self.store.credential(self.profile);
+        let Some(read) = self.store.credential_at_hand(self.profile).transpose() else { return Ok(None) };
         if self.store.may_be_rescued(&self.profile.name, &read) {
             return Ok(None);
         }

@@ -201,7 +201,7 @@ pub fn reserve(path: &Path, bytes: &[u8]) -> Result<Prepared> {
     let _owner = AsOwner::take().map_err(|error| Error::io("write", path, &error))?;
     let target = real_target(path);
     sweep(&target);
-    let _ = fs::remove_file(beside(&target, SUCCESSOR));
+    remove_successor(path);
     prepare_named(path, target, true, bytes)
 }
 
@@ -209,6 +209,14 @@ pub fn reserve(path: &Path, bytes: &[u8]) -> Result<Prepared> {
 #[must_use]
 pub fn left_successor(path: &Path) -> PathBuf {
     beside(&real_target(path), SUCCESSOR)
+}
+
+/// Removes the successor of a document, which is kept elsewhere or of no use.
+pub fn remove_successor(path: &Path) {
+    if let Ok(_owner) = AsOwner::take() {
+        // Mostly there is none.
+        let _ = fs::remove_file(left_successor(path));
+    }
 }
 
 /// Puts the successor that a killed process has left into its place.
@@ -322,6 +330,14 @@ pub fn set_aside(path: &Path) -> Result<Aside> {
     }
 }
 
+/// Destroys a document that a killed process has set aside, and that is of no use any more. One that stays is found to
+/// be that the next time.
+pub fn remove_aside(path: &Path) {
+    if let Ok(_owner) = AsOwner::take() {
+        let _ = fs::remove_file(aside(path));
+    }
+}
+
 /// Where a document is while it is set aside.
 #[must_use]
 pub fn aside(path: &Path) -> PathBuf {
@@ -351,7 +367,7 @@ impl Aside {
         self.discarded = true;
         let _owner = AsOwner::take().map_err(|error| Error::io("remove", &self.path, &error))?;
         sweep(&self.path);
-        let _ = fs::remove_file(left_successor(&self.path));
+        remove_successor(&self.path);
         remove_one(&aside(&self.path))
     }
 }

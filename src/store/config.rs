@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -20,10 +21,12 @@ use super::kept_in::{Identity, StoreCommands, commands, encrypted_to, store_kind
 use super::lock::Lock;
 use super::marks::Marks;
 use super::trusted::{self, Reading};
+use crate::digest::sha256_hex;
 use crate::error::{Error, Result};
 use crate::http::Endpoint;
 use crate::oauth::client::{self, Client, Preset};
 use crate::profile::{Account, AccountId, Method, Profile, ProfileName, SignIn, StoreKind, TokenFacts};
+use crate::signals::HeldBack;
 use crate::terminal::Messages;
 
 /// The newest version of the schema that we know.
@@ -115,6 +118,24 @@ impl Config {
         let parse = |bytes: &Bytes| parse(&path.display().to_string(), bytes);
         let read = |path: &Path| trusted::read(home, path, Reading::Settings);
         atomic::read_settled(&path, read, parse)?.map_or_else(|| Ok(Self::default()), |it| it.judged(home))
+    }
+
+    /// The digest of what the file says of a profile, which may be nothing: it tells whether a change was made that
+    /// was killed.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is not JSON.
+    pub fn digest_of(home: &Home, name: &ProfileName) -> Result<String> {
+        let path = home.config();
+        let read = |path: &Path| trusted::read(home, path, Reading::Settings);
+        let parse = |bytes: &Bytes| {
+            let not_json =
+                |error| Error::new(format!("{} is not valid JSON: {error}", path.display())).hint(BY_HAND);
+            serde_json::from_slice::<Value>(bytes).map_err(not_json)
+        };
+        let mut document = atomic::read_settled(&path, read, parse)?.unwrap_or_default();
+        let entry = document["profiles"][name.as_str()]["cloudflare"].take();
+        Ok(sha256_hex(entry.to_string().as_bytes()))
     }
 
     /// The profile of that name, with what restricts it. `None` when the file says nothing of it.
@@ -398,9 +419,12 @@ impl<'a> Edit<'a> {
     /// Writes the changed document beside the old one, where a full disk shows before anything else
     /// has changed. The lock stays held.
     ///
+    /// The stores change next, then `config.json`. Interrupted between, a profile would have two credentials or none:
+    /// so signals are held back from here until the caller has made or undone all of it, and drops what holds them.
+    ///
     /// # Errors
     /// When it cannot be written; the old one is still there then.
-    pub fn prepare(self) -> Result<PreparedEdit> {
+    pub fn prepare(self, _held_back: &HeldBack) -> Result<PreparedEdit<'_>> {
         let bytes = serde_json::to_vec_pretty(&self.document)
             .map_err(|error| Error::new(format!("cannot write config.json: {error}")))?;
         let Self { home, before: Config { marks: before, .. }, marks: after, messages, lock, .. } = self;
@@ -410,7 +434,8 @@ impl<'a> Edit<'a> {
             .transpose()?;
         let config = atomic::prepare(&home.config(), &bytes)?;
         let looser = (between != after).then_some(after);
-        Ok(PreparedEdit { config, stricter, before, looser, path: home.marks(), messages, lock })
+        let path = home.marks();
+        Ok(PreparedEdit { config, stricter, before, looser, path, messages, lock, held_back: PhantomData })
     }
 
     fn object(&mut self, name: &str) -> &mut Map<String, Value> {
@@ -420,7 +445,7 @@ impl<'a> Edit<'a> {
 
 /// The changed document, on the disk beside the old one, still under the lock.
 #[derive(Debug)]
-pub struct PreparedEdit {
+pub struct PreparedEdit<'h> {
     config: Prepared,
     /// What restricts the profiles from before the change until after it: whatever does before or after.
     stricter: Option<Prepared>,
@@ -431,16 +456,17 @@ pub struct PreparedEdit {
     path: PathBuf,
     messages: Messages,
     lock: Lock,
+    held_back: PhantomData<&'h HeldBack>,
 }
 
-impl PreparedEdit {
+impl PreparedEdit<'_> {
     /// Puts it in the old one's place. What restricts a profile no longer goes when that which this returns is
     /// dropped: after whatever it restricted.
     ///
     /// # Errors
     /// When the file system refuses; nothing was changed then.
     pub fn commit(self) -> Result<MarksToLoosen> {
-        let Self { config, stricter, before, looser, path, messages, lock } = self;
+        let Self { config, stricter, before, looser, path, messages, lock, .. } = self;
         let to = |looser| MarksToLoosen { path, looser, messages, lock: Some(lock) };
         let is_stricter = stricter.is_some();
         if let Some(stricter) = stricter {

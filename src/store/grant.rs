@@ -84,7 +84,7 @@ impl<'a> Store<'a> {
     pub(super) fn put_into_npms(&self, profile: &Profile, grant: &Document) -> Result<()> {
         let held = Held { store: self, profile: profile.clone(), locks: self.lock_profile(profile)? };
         held.put(held.room()?, grant, None)?;
-        rescue::remove(self.home, &profile.name);
+        rescue::remove(self.home, &profile.name, self.messages);
         generation::moved(self.home, &[&profile.name]);
         Ok(())
     }
@@ -243,23 +243,23 @@ impl Held<'_, '_> {
             let document = stored?;
             let current = Current { replaces: document.digest(), document };
             if let Some(adopted) = self.adopt_successor(&current)? {
-                rescue::remove(self.store.home, name);
+                rescue::remove(self.store.home, name, self.store.messages);
                 return Ok(adopted);
             }
             if is_any || waiting.is_announced && self.unsettled(&current).is_none() {
                 // Somebody has signed in since, or given it another token.
-                rescue::remove(self.store.home, name);
+                rescue::remove(self.store.home, name, self.store.messages);
             }
             return Ok(current);
         };
         let current = Current { document: rescued.document, replaces: rescued.replaces };
         if let Some(adopted) = self.adopt_successor(&current)? {
-            rescue::remove(self.store.home, name);
+            rescue::remove(self.store.home, name, self.store.messages);
             return Ok(adopted);
         }
         let home = self.room().and_then(|room| self.put(room, &current.document, Some(&current.replaces)));
         if home.is_ok() {
-            rescue::remove(self.store.home, name);
+            rescue::remove(self.store.home, name, self.store.messages);
             generation::moved(self.store.home, &[name]);
             let digest = current.digest();
             self.store.messages.say(&format!(
@@ -345,7 +345,7 @@ impl Held<'_, '_> {
 
     /// Takes back what was announced, as nothing has come of it.
     pub fn retract(&self) {
-        rescue::remove(self.store.home, &self.profile.name);
+        rescue::remove(self.store.home, &self.profile.name, self.store.messages);
     }
 
     /// Takes room for the next one, so that a full disk shows before the present one is spent.
@@ -391,7 +391,7 @@ impl Held<'_, '_> {
         let is_settled = || self.lock().change(|note| note.sent = None);
         let Err(error) = self.put(room, next, Some(&current.replaces)) else {
             is_settled();
-            rescue::remove(self.store.home, name);
+            rescue::remove(self.store.home, name, self.store.messages);
             generation::moved(self.store.home, &[name]);
             return Ok(());
         };
@@ -408,10 +408,10 @@ impl Held<'_, '_> {
         let is_left =
             |left: &PathBuf| self.read_successor(left).ok().flatten().is_some_and(|left| same(&left, next));
         let path = match (rescued, left) {
-            (Ok(path), left) => {
+            (Ok(path), _) => {
                 is_settled();
-                if let Some(left) = left {
-                    let _ = std::fs::remove_file(left);
+                if let Some(document) = self.store.file(&self.profile) {
+                    atomic::remove_successor(&document);
                 }
                 path
             }
@@ -447,7 +447,7 @@ impl Held<'_, '_> {
             StoreKind::Npm => {
                 let _profiles = self.store.lock_npms_profiles()?;
                 self.store.remove_from_npm(name)?;
-                rescue::remove(self.store.home, name);
+                rescue::remove(self.store.home, name, self.store.messages);
             }
         }
         generation::moved(self.store.home, &[name]);

@@ -8,6 +8,7 @@ use super::config::Config;
 use super::credential::Document;
 use super::home::Home;
 use super::lock::Note;
+use super::place::is_unchanged;
 use super::trusted::{self, AsOwner, Reading};
 use super::{Store, generation, lock, npm, rescue};
 use crate::error::{Error, Result};
@@ -29,7 +30,10 @@ impl Store<'_> {
                 match atomic::read_settled(&path, read, parse)? {
                     Some(document) => Ok(Some(document)),
                     // The next command puts it back.
-                    None => atomic::read_settled(&atomic::aside(&path), read, parse),
+                    None if self.is_set_aside(profile) => {
+                        atomic::read_settled(&atomic::aside(&path), read, parse)
+                    }
+                    None => Ok(None),
                 }
             }
             StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => {
@@ -93,18 +97,12 @@ impl Store<'_> {
         let mut held = self.hold(profile)?;
         held.share_with_npm()?;
         held.read()?;
-        match waiting(self.home, &profile.name).pop() {
+        match rescue::waiting(self.home, &profile.name).pop() {
             None => Ok(()),
             Some(path) => Err(Error::new(format!("{} is still needed", path.display()))
                 .hint("the store does not take it; see its own finding")),
         }
     }
-}
-
-/// The rescue files of a profile that are there, and hold a credential.
-#[must_use]
-pub fn waiting(home: &Home, name: &ProfileName) -> Vec<PathBuf> {
-    rescue::waiting(home, name)
 }
 
 /// What a refresh could not keep where it belongs, for a process that had nobody to tell.
@@ -116,7 +114,7 @@ pub fn loss(home: &Home, name: &ProfileName) -> Option<String> {
              -p {name}"
         ));
     }
-    let path = waiting(home, name).pop()?;
+    let path = rescue::waiting(home, name).pop()?;
     Some(format!(
         "the newest credential of profile '{name}' is in {}, as its store does not take it; see: alchemy doctor",
         path.display()
@@ -124,8 +122,8 @@ pub fn loss(home: &Home, name: &ProfileName) -> Option<String> {
 }
 
 /// Whether a temporary file that a killed command has left may be the only copy of a credential: one that was set
-/// aside and whose place is empty, unless `config.json` says that its profile is kept elsewhere; or the successor of
-/// one that was sent to be replaced. The next command that needs it brings it home.
+/// aside and whose place is empty, unless `config.json` says that its profile is kept elsewhere, or was changed since; or
+/// the successor of one that was sent to be replaced. The next command that needs it brings it home.
 #[must_use]
 pub fn may_be_last_copy(home: &Home, path: &Path) -> bool {
     let Some(document) = atomic::document_of(path) else { return false };
@@ -145,7 +143,8 @@ pub fn may_be_last_copy(home: &Home, path: &Path) -> bool {
         let profile = Config::load_alone(home).ok()?.unmarked(name.as_str(), &name)?.ok()?;
         Some(profile.store != StoreKind::File)
     };
-    atomic::aside(&document) == path && !document.exists() && !is_elsewhere().unwrap_or(false)
+    let is_old = || is_elsewhere().unwrap_or(false) || !is_unchanged(home, &name).unwrap_or(true);
+    atomic::aside(&document) == path && !document.exists() && !is_old()
 }
 
 /// What the last refresh of a profile noted.

@@ -39,6 +39,11 @@ pub struct Note {
     pub failed: Option<FailedRefresh>,
     /// The stores between which a credential was to move: the one that isn't its own may still have a copy.
     pub left_in: Vec<Left>,
+    /// What `config.json` said of the profile when its documents were set aside: see [`Config::digest_of`].
+    ///
+    /// [`Config::digest_of`]: super::config::Config::digest_of
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<String>,
     /// Folders of ours among npm's locks, as we last left them.
     pub npm: Vec<Mark>,
 }

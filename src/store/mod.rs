@@ -28,7 +28,7 @@ pub mod npm_lock;
 mod place;
 pub mod relocate;
 mod replaced;
-mod rescue;
+pub mod rescue;
 #[cfg(target_os = "linux")]
 mod secret_service;
 pub mod session_bus;
@@ -37,7 +37,7 @@ pub mod trusted;
 mod write;
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
@@ -214,21 +214,44 @@ impl<'a> Store<'a> {
     /// # Errors
     /// When it is missing, cannot be read, or is of another kind than the profile.
     pub fn credential(&self, profile: &Profile) -> Result<Document> {
-        self.read(profile, None)
+        self.read(profile, |at| self.stored(at, None))
+    }
+
+    /// Returns the profile's credential only if that needs no lock, for which another process might keep a prompt
+    /// waiting; otherwise `None`: a killed command has set it aside, or npm has signed in beside its store.
+    ///
+    /// # Errors
+    /// Those of [`Store::credential`].
+    pub fn credential_at_hand(&self, profile: &Profile) -> Result<Option<Document>> {
+        let needs_lock = Cell::new(false);
+        let stored = |at: &Profile| {
+            let stored = self.stored_at_hand(at)?;
+            needs_lock.set(stored.is_none() && self.needs_lock(at));
+            Ok(stored)
+        };
+        match self.read(profile, stored) {
+            Err(_) if needs_lock.get() => Ok(None),
+            read => read.map(Some),
+        }
     }
 
     /// The profile's credential, read by who holds its locks.
     fn read_locked(&self, profile: &Profile, held: &ProfileLock) -> Result<Document> {
-        self.read(profile, Some(held))
+        self.read(profile, |at| self.stored(at, Some(held)))
     }
 
-    fn read(&self, profile: &Profile, held: Option<&ProfileLock>) -> Result<Document> {
+    /// The profile's credential, where `stored` finds it for the profile as it is by now.
+    fn read(
+        &self,
+        profile: &Profile,
+        stored: impl Fn(&Profile) -> Result<Option<Document>>,
+    ) -> Result<Document> {
         let name = &profile.name;
         self.messages
             .verbose(&format!("reading the credential of '{name}' from the {} store", profile.store));
         let mut at = Cow::Borrowed(profile);
         let document = loop {
-            match self.stored(&at, held) {
+            match stored(&at) {
                 Ok(Some(document)) => break document,
                 // It may have been moved to another store a moment ago, and again while we looked there.
                 outcome => match self.elsewhere(&at)? {

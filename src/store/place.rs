@@ -1,16 +1,20 @@
 //! A credential in one store, whichever it is: read, kept, wiped. Beside `grant.rs`, which replaces one in its
 //! place, nothing else need tell the stores apart.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::atomic::Aside;
+use super::config::Config;
 use super::credential::Document;
+use super::home::Home;
+use super::lock::Lock;
 use super::trusted;
 use super::write::remove_folder;
-use super::{Store, atomic, generation, npm};
+use super::{Store, atomic, generation, inspect, npm};
 use crate::error::Result;
-use crate::profile::{Method, Profile, StoreKind};
+use crate::profile::{Method, Profile, ProfileName, StoreKind};
 
 impl Store<'_> {
     /// What the profile's store itself has, of whatever kind. `may_ask`: no lock is held that others wait for.
@@ -25,11 +29,31 @@ impl Store<'_> {
         }
     }
 
+    /// What the profile's store has, unless a lock is needed to tell that.
+    pub(super) fn stored_at_hand(&self, profile: &Profile) -> Result<Option<Document>> {
+        match &profile.store {
+            StoreKind::File => self.read_file(&self.document_path(profile), &profile.name, true),
+            _ if self.needs_lock(profile) => Ok(None),
+            _ => self.kept(profile, false),
+        }
+    }
+
+    /// Whether it takes the profile's lock to tell which credential it has.
+    pub(super) fn needs_lock(&self, profile: &Profile) -> bool {
+        match &profile.store {
+            StoreKind::File => self.is_set_aside(profile),
+            StoreKind::Npm => false,
+            StoreKind::Keyring | StoreKind::Encrypted(_) | StoreKind::Command(_) => {
+                self.home.credential(profile.name.as_str()).exists()
+            }
+        }
+    }
+
     /// What the file store has. `held`: the profile's locks are.
     fn read_file_store(&self, profile: &Profile, held: bool) -> Result<Option<Document>> {
         let path = self.document_path(profile);
         match self.read_file(&path, &profile.name, held)? {
-            None if atomic::aside(&path).exists() => {
+            None if self.is_set_aside(profile) => {
                 let _locks = if held { None } else { Some(self.lock_profile(profile)?) };
                 self.put_back(profile)?;
                 self.read_file(&path, &profile.name, true)
@@ -38,13 +62,22 @@ impl Store<'_> {
         }
     }
 
+    /// Whether a document of the profile's was set aside by a command that has not come to its end.
+    pub(super) fn is_set_aside(&self, profile: &Profile) -> bool {
+        atomic::aside(&self.document_path(profile)).exists()
+            && is_unchanged(self.home, &profile.name).unwrap_or(true)
+    }
+
     /// Puts a document back that a killed command has set aside, where it is still what `config.json` names. The
-    /// caller holds the profile's locks.
+    /// caller holds the profile's locks, or the one of `config.json`, under which alone a document is aside.
     pub(super) fn put_back(&self, profile: &Profile) -> Result<()> {
         let path = self.document_path(profile);
         let is_named = |now: &Profile| now.store == StoreKind::File && self.document_path(now) == path;
         if !atomic::aside(&path).exists() || !self.by_now(&profile.name)?.as_ref().is_some_and(is_named) {
             return Ok(());
+        }
+        if !is_unchanged(self.home, &profile.name)? {
+            return Ok(()); // the change was made: it is an old one, of this profile or of another
         }
         if let Some(changed) = atomic::restore(&path)? {
             changed.say(self.messages);
@@ -55,6 +88,20 @@ impl Store<'_> {
             ));
         }
         Ok(())
+    }
+
+    /// Takes documents of a name out of their places while `config.json` is changed. What is aside already comes back
+    /// only as long as the change that it was set aside for was not made. The caller holds the name's lock, and that of
+    /// `config.json`.
+    pub(super) fn set_aside(&self, lock: &Lock, name: &ProfileName, paths: &[PathBuf]) -> Result<Vec<Aside>> {
+        if !is_unchanged(self.home, name)? {
+            for path in paths {
+                atomic::remove_aside(path);
+            }
+        }
+        let digest = Config::digest_of(self.home, name)?;
+        lock.change(|note| note.set_aside = Some(digest));
+        paths.iter().map(|path| atomic::set_aside(path)).collect()
     }
 
     /// Removes a document of the file store.
@@ -123,6 +170,15 @@ impl Store<'_> {
     }
 }
 
+/// Whether `config.json` says of a profile what it said when its documents were last set aside: the change that they
+/// were set aside for was not made.
+pub(super) fn is_unchanged(home: &Home, name: &ProfileName) -> Result<bool> {
+    match inspect::note(home, name).set_aside {
+        Some(digest) => Ok(digest == Config::digest_of(home, name)?),
+        None => Ok(true), // by an earlier alchemy, or on a full disk
+    }
+}
+
 /// Whether two credentials are the same, as far as a store can tell.
 pub(super) fn same(one: &Document, other: &Document) -> bool {
     one.to_bytes() == other.to_bytes()
@@ -143,7 +199,6 @@ fn with_headroom(document: &Document) -> atomic::Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::ProfileName;
     use crate::store::item::keyring_failed;
     use crate::store::keyring::KeyringError;
 

@@ -18,6 +18,7 @@ use super::place::same;
 use super::{Store, generation, npm, rescue};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
+use crate::signals::HeldBack;
 
 /// Where a credential was, and where it is.
 pub struct Relocated {
@@ -65,7 +66,7 @@ impl Store<'_> {
         let mut edit = Edit::open(self.home, self.messages)?;
         if self.identify_keyring(&target, &mut edit)? {
             // Written down first: killed after that, the copy would be under a name that nobody knows.
-            drop(edit.prepare()?.commit()?);
+            drop(edit.prepare(&HeldBack::interruptions())?.commit()?);
             edit = Edit::open(self.home, self.messages)?;
         }
         if let Some(now) = edit.before.profile(&target.name) {
@@ -77,7 +78,8 @@ impl Store<'_> {
         } else {
             edit.put(&target);
         }
-        let prepared = edit.prepare()?;
+        let held_back = HeldBack::interruptions();
+        let prepared = edit.prepare(&held_back)?;
 
         leaves(held.lock(), &[&from.store, &target.store]);
         let mut is_new = true;
@@ -89,6 +91,7 @@ impl Store<'_> {
             } else {
                 let old = Some(from).filter(is_file).map(|from| self.document_path(from));
                 self.set_strays_aside(
+                    held.lock(),
                     &target,
                     &old.into_iter().chain(self.file(&target)).collect::<Vec<_>>(),
                 )?
@@ -103,11 +106,11 @@ impl Store<'_> {
         // It has moved: nothing from here on takes that back.
         drop(marks);
         generation::moved(self.home, &[&target.name]);
-        self.discard(strays, &target.name);
+        self.discard(held.lock(), strays, &target.name);
         let wiped = self.wipe(from, Some(&stored));
         let gone = wiped.map_err(|error| not_wiped(from, &target, &error))?;
         leaves_none(held.lock());
-        rescue::remove(self.home, &target.name);
+        rescue::remove(self.home, &target.name, self.messages);
         if !gone {
             self.messages.say(&format!(
                 "the {} store has got another credential of '{}' meanwhile, which is left there",

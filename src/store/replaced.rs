@@ -14,7 +14,7 @@ use super::home::Home;
 use super::place::same;
 use super::trusted::{self, Reading};
 use crate::error::Result;
-use crate::profile::{Profile, ProfileName, StoreKind};
+use crate::profile::{Profile, StoreKind};
 
 /// What a store had. Dropped, the store has it again.
 #[must_use = "dropped, the store has again what it had"]
@@ -49,7 +49,7 @@ impl<'a> Store<'a> {
                 match self.read_item(profile, false) {
                     Ok(document) => Had::Item(document),
                     // What is nobody's need not be there again; a command may fail where there is nothing.
-                    Err(_) if self.is_nobodys(&profile.name) => Had::Item(None),
+                    Err(_) if self.is_nobodys(profile) => Had::Item(None),
                     Err(_) => Had::Unknown,
                 }
             }
@@ -57,9 +57,13 @@ impl<'a> Store<'a> {
         Replaced { store: self, profile: profile.clone(), had, changed: false }
     }
 
-    /// Whether `config.json` has no profile of that name.
-    fn is_nobodys(&self, name: &ProfileName) -> bool {
-        Config::load(self.home).is_ok_and(|config| config.entry(name.as_str()).is_none())
+    /// Whether `config.json` has no profile of that name in that store.
+    fn is_nobodys(&self, profile: &Profile) -> bool {
+        let name = &profile.name;
+        Config::load(self.home).is_ok_and(|config| match config.unmarked(name.as_str(), name) {
+            Some(now) => now.is_ok_and(|now| now.store.name() != profile.store.name()),
+            None => true,
+        })
     }
 
     /// Remembers what is at a path, before that is replaced.

@@ -159,10 +159,13 @@ pub fn waiting(home: &Home, name: &ProfileName) -> Vec<PathBuf> {
     home.rescues(name).into_iter().filter(|path| path.exists() && !holds_none(path)).collect()
 }
 
-/// Removes what waits for this profile, when it is home or over.
-pub fn remove(home: &Home, name: &ProfileName) {
+/// Removes what waits for this profile, when it is home or over. What stays is said: it holds a secret, and is only found
+/// to be over the next time.
+pub fn remove(home: &Home, name: &ProfileName, messages: &Messages) {
     for path in home.rescues(name) {
-        // One that stays is found to be over the next time.
-        drop(atomic::remove(&path));
+        match atomic::remove(&path) {
+            Ok(changed) => changed.say(messages),
+            Err(error) => messages.loss(&format!("an old credential of '{name}' stays: {error}")),
+        }
     }
 }

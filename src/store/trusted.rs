@@ -38,6 +38,14 @@ impl Closed {
             Self::ToAll => 0o077,
         }
     }
+
+    /// What `chmod` takes to forbid it.
+    fn as_mode(self) -> &'static str {
+        match self {
+            Self::ToWriting => "go-w",
+            Self::ToAll => "go=",
+        }
+    }
 }
 
 /// What is to be done with something that is trusted.
@@ -60,7 +68,7 @@ pub fn judge(home: &Home, path: &Path, metadata: &Metadata, owner: u32, closed: 
     if metadata.uid() != owner {
         let whose = if owner == geteuid().as_raw() { "you".to_owned() } else { format!("user {owner}") };
         return Err(Error::new(format!("{shown} belongs to user {}, not to {whose}", metadata.uid()))
-            .hint(hint_of_anothers(path, owner)));
+            .hint(hint_of_anothers(path, metadata, owner, closed)));
     }
     let loose = metadata.mode() & closed.forbids();
     if loose == 0 {
@@ -78,17 +86,22 @@ pub fn judge(home: &Home, path: &Path, metadata: &Metadata, owner: u32, closed: 
         error.hint("it is a shared folder; set ALCHEMY_HOME to a folder of your own")
     } else if loose & 0o022 == 0 {
         error.hint(format!("chmod go= {word}"))
-    } else if closed == Closed::ToAll {
-        error.hint(format!("if you trust what is in it: chmod go= {word}"))
     } else {
-        error.hint(format!("if you trust what is in it: chmod go-w {word}"))
+        error.hint(format!("if you trust what is in it: chmod {} {word}", closed.as_mode()))
     })
 }
 
-/// What to do about a file of another than its owner must be.
-fn hint_of_anothers(path: &Path, owner: u32) -> String {
-    let word = shell::word(&path.display().to_string());
-    format!("if you trust what is in it: sudo chown -h {owner} {word}")
+/// What to do about a file of another than its owner must be, or a folder, with all that is in it.
+fn hint_of_anothers(path: &Path, metadata: &Metadata, owner: u32, closed: Closed) -> String {
+    // No link is followed in the command, so that nobody leads it elsewhere meanwhile; and a link is not what it is about.
+    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let word = shell::word(&real.display().to_string());
+    let flags = if metadata.is_dir() { "-hR" } else { "-h" };
+    let mode = match metadata.mode() & closed.forbids() {
+        0 => String::new(),
+        _ => format!(" && sudo chmod {} {word}", closed.as_mode()),
+    };
+    format!("if you trust what is in it: sudo chown {flags} {owner} {word}{mode}")
 }
 
 /// The bit of a folder in which everybody may make files, and remove their own only.
@@ -281,7 +294,7 @@ pub fn read(home: &Home, path: &Path, reading: Reading) -> Result<Option<Bytes>>
     let opened = atomic::open(path, flags).map_err(|error| match fs::metadata(path) {
         // Its owner alone may read it.
         Ok(metadata) if metadata.uid() != owner && path.starts_with(home.root()) => {
-            error.hint(hint_of_anothers(path, owner))
+            error.hint(hint_of_anothers(path, &metadata, owner, closed))
         }
         _ => error,
     });

@@ -3,7 +3,8 @@
 //! Always in this order, so that a crash at any moment leaves documents that are whole and no secret
 //! without an owner for longer than needed: the profile's lock, then `config.json`'s; the new
 //! `config.json` is written beside the old one, where a full disk shows; then the credential; then the
-//! new `config.json` takes the old one's place; last, a credential in another store goes.
+//! new `config.json` takes the old one's place; last, a credential in another store goes. From the
+//! second step on, nothing that a terminal or a shell sends interrupts it.
 
 use std::path::{Path, PathBuf};
 
@@ -17,9 +18,10 @@ use super::place::same;
 use super::relocate::leaves;
 use super::replaced::Replaced;
 use super::trusted::{self, AsOwner, Reading};
-use super::{Store, atomic, generation, inspect, npm, rescue};
+use super::{Store, atomic, generation, npm, rescue};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
+use crate::signals::HeldBack;
 
 impl Store<'_> {
     /// Makes the profile, or changes it to be this one with this credential. Whether it asks, and what repeats its
@@ -42,8 +44,12 @@ impl Store<'_> {
         if profile.store != StoreKind::Keyring {
             self.ready(name, &profile.store)?; // that one says so itself
         }
+        // Dropped after the locks: stopped by Ctrl-Z with them in hand, we would stop everyone else.
+        let held_back;
         let lock = self.lock_both(profile)?;
-        self.replace(profile, document, lock.ours(), confirm)?;
+        let edit = self.edit_for(profile, confirm)?;
+        held_back = HeldBack::interruptions();
+        self.replace(profile, document, lock.ours(), edit, &held_back)?;
         drop(lock);
         self.reload_changed();
         Ok(())
@@ -55,15 +61,15 @@ impl Store<'_> {
         profile: &Profile,
         document: &Document,
         lock: &Lock,
-        confirm: Option<bool>,
+        edit: Edit,
+        held_back: &HeldBack,
     ) -> Result<()> {
         let name = &profile.name;
-        let edit = self.edit_for(profile, confirm)?;
         let before = edit.before.unmarked(name.as_str(), name).and_then(Result::ok);
         if let Some(before) = before.as_ref().filter(|before| before.store == StoreKind::File) {
             self.put_back(before)?;
         }
-        let prepared = edit.prepare()?;
+        let prepared = edit.prepare(held_back)?;
         if let Some(before) = before.filter(|before| before.store.name() != profile.store.name()) {
             leaves(lock, &[&before.store, &profile.store]);
         }
@@ -71,12 +77,12 @@ impl Store<'_> {
         self.keep(profile, document)?;
         replaced.is_changed();
         let own: Vec<_> = self.file(profile).into_iter().collect();
-        let asides = self.set_strays_aside(profile, &own)?;
+        let asides = self.set_strays_aside(lock, profile, &own)?;
         let marks = prepared.commit()?;
         // The change is made: nothing from here on takes it back, or calls it failed.
         replaced.forget();
-        self.discard(asides, name);
-        rescue::remove(self.home, name);
+        self.discard(lock, asides, name);
+        rescue::remove(self.home, name, self.messages);
         remove_folder(&self.home.credential(name.as_str()));
         self.wipe_left(lock, profile);
         drop(marks);
@@ -87,25 +93,36 @@ impl Store<'_> {
     /// Takes the documents of a profile's name away that are not its `own`. They must be gone before `config.json`
     /// names its store: beside a profile that is kept elsewhere they would count as a newer sign-in by npm, and
     /// where it has no credential, as that.
-    pub(super) fn set_strays_aside(&self, profile: &Profile, own: &[PathBuf]) -> Result<Vec<Aside>> {
+    pub(super) fn set_strays_aside(
+        &self,
+        lock: &Lock,
+        profile: &Profile,
+        own: &[PathBuf],
+    ) -> Result<Vec<Aside>> {
         let name = &profile.name;
         let is_encrypted = matches!(profile.store, StoreKind::Encrypted(_));
         let documents =
             [self.home.credential(name.as_str()), self.home.native_credential(name.as_str())].into_iter();
-        documents
+        let strays = documents
             .chain(is_encrypted.then(|| self.home.encrypted(name)))
-            .filter(|path| !own.contains(path))
-            .map(|path| atomic::set_aside(&path))
-            .collect()
+            .filter(|path| !own.contains(path));
+        self.set_aside(lock, name, &strays.collect::<Vec<_>>())
     }
 
-    /// Destroys what was set aside; what stays is said.
-    pub(super) fn discard(&self, asides: Vec<Aside>, name: &ProfileName) {
+    /// Destroys what was set aside, as the change is made; what stays is said.
+    pub(super) fn discard(&self, lock: &Lock, asides: Vec<Aside>, name: &ProfileName) {
+        let mut are_gone = true;
         for aside in asides {
             match aside.discard() {
                 Ok(changed) => changed.say(self.messages),
-                Err(error) => self.say_left(name, &StoreKind::File, &error),
+                Err(error) => {
+                    are_gone = false;
+                    self.say_left(name, &StoreKind::File, &error);
+                }
             }
+        }
+        if are_gone {
+            lock.change(|note| note.set_aside = None);
         }
     }
 
@@ -128,10 +145,12 @@ impl Store<'_> {
     pub fn put_signed_out(&mut self, profile: &Profile) -> Result<()> {
         let name = &profile.name;
         self.unlock(name)?;
+        let held_back; // dropped after the locks
         let lock = self.lock_both(profile)?;
         let edit = self.edit_for(profile, None)?;
+        held_back = HeldBack::interruptions();
         let before = edit.before.unmarked(name.as_str(), name).and_then(Result::ok);
-        let prepared = edit.prepare()?;
+        let prepared = edit.prepare(&held_back)?;
         let mut replaced = Vec::new();
         if let Some(before) = &before {
             replaced.push(self.without_item(before)?);
@@ -140,7 +159,7 @@ impl Store<'_> {
         if !matches!(&profile.store, StoreKind::Command(_)) {
             replaced.push(self.without_item(profile)?);
         }
-        self.finish_without(name, prepared, replaced)?;
+        self.finish_without(lock.ours(), name, prepared, replaced)?;
         drop(lock);
         generation::moved(self.home, &[name]);
         self.reload_changed();
@@ -161,19 +180,20 @@ impl Store<'_> {
     /// Makes a change that leaves a name without a credential: its documents go, too.
     fn finish_without(
         &self,
+        lock: &Lock,
         name: &ProfileName,
         prepared: PreparedEdit,
         replaced: Vec<Option<Replaced>>,
     ) -> Result<()> {
         let paths = [self.home.credential(name.as_str()), self.home.native_credential(name.as_str())];
-        let asides = paths.iter().map(|path| atomic::set_aside(path)).collect::<Result<Vec<_>>>()?;
+        let asides = self.set_aside(lock, name, &paths)?;
         let marks = prepared.commit()?;
         replaced.into_iter().flatten().for_each(Replaced::forget);
-        self.discard(asides, name);
+        self.discard(lock, asides, name);
         for path in &paths {
             remove_folder(path);
         }
-        rescue::remove(self.home, name);
+        rescue::remove(self.home, name, self.messages);
         drop(marks);
         Ok(())
     }
@@ -217,7 +237,7 @@ impl Store<'_> {
         if *store == StoreKind::Npm {
             Ok(())
         } else {
-            Edit::open(self.home, self.messages)?.prepare().map(drop)
+            Edit::open(self.home, self.messages)?.prepare(&HeldBack::interruptions()).map(drop)
         }
     }
 
@@ -272,11 +292,16 @@ impl Store<'_> {
     /// When it is gone, is kept by the npm package's version 2, or cannot be written.
     pub fn update(&mut self, name: &ProfileName, change: impl FnOnce(&mut Profile)) -> Result<Profile> {
         let mut edit = Edit::open(self.home, self.messages)?;
+        let held_back = HeldBack::interruptions();
         let Some(profile) = edit.before.profile(name) else { return Err(self.not_ours(name.as_str())) };
         let mut profile = profile?;
+        // What is aside comes back only as long as the profile is what it was then.
+        if profile.store == StoreKind::File {
+            self.put_back(&profile)?;
+        }
         change(&mut profile);
         edit.put(&profile);
-        let loosened = edit.prepare()?.commit()?.loosen();
+        let loosened = edit.prepare(&held_back)?.commit()?.loosen();
         generation::moved(self.home, &[name]);
         self.reload_changed();
         loosened.map(|()| profile)
@@ -299,14 +324,13 @@ impl Store<'_> {
             self.unlock(name)?;
             self.meet(name)?;
         }
-        let mut names: Vec<_> = old_name.iter().chain([to]).collect();
-        names.sort(); // the same order in every process
-        names.dedup();
-        let mut held = Vec::new();
-        for name in names {
-            let locks = self.lock_as_it_is(name)?;
-            held.push(if name == to { locks } else { self.settle(name, locks)? });
-        }
+        let held_back; // dropped after the locks
+        let other = old_name.as_ref().filter(|name| *name != to);
+        let lock_other = |name| self.lock_as_it_is(name).and_then(|locks| self.settle(name, locks));
+        // The same order in every process.
+        let before = other.filter(|name| *name < to).map(lock_other).transpose()?;
+        let lock = self.lock_as_it_is(to)?;
+        let after = other.filter(|name| *name > to).map(lock_other).transpose()?;
         let mut edit = Edit::open(self.home, self.messages)?;
         let Some(profile) = edit.before.unmarked(from, to) else {
             let is_done = self.finish_rename(old_name.as_ref(), to)?;
@@ -322,7 +346,8 @@ impl Store<'_> {
         self.none_waits(to)?;
         edit.rename(from, to);
         let profile = profile?;
-        let prepared = edit.prepare()?;
+        held_back = HeldBack::interruptions();
+        let prepared = edit.prepare(&held_back)?;
         let old = old_name.clone().map(|name| Profile { name, ..profile.clone() });
         let marks = match (&old, &profile.store) {
             (_, StoreKind::Keyring | StoreKind::Command(_)) => {
@@ -333,21 +358,21 @@ impl Store<'_> {
                     None => self.delete_stray_item(&profile)?,
                 }
                 replaced.is_changed();
-                let strays = self.set_strays_aside(&profile, &[])?;
+                let strays = self.set_strays_aside(lock.ours(), &profile, &[])?;
                 let marks = prepared.commit()?;
                 replaced.forget();
-                self.discard(strays, to);
+                self.discard(lock.ours(), strays, to);
                 marks
             }
             (Some(old), StoreKind::Encrypted(_)) => {
                 // As it is: a name is no part of what is encrypted.
                 let files = [(self.home.encrypted(&old.name), self.home.encrypted(to))];
-                self.copy_and_commit(&profile, &files, prepared)?
+                self.copy_and_commit(lock.ours(), &profile, &files, prepared)?
             }
             _ => {
                 let files = [Home::credential, Home::native_credential]
                     .map(|path| (path(self.home, from), path(self.home, to.as_str())));
-                self.copy_and_commit(&profile, &files, prepared)?
+                self.copy_and_commit(lock.ours(), &profile, &files, prepared)?
             }
         };
         // It has its new name: what stays under the old one is said, and takes nothing of that back.
@@ -358,7 +383,7 @@ impl Store<'_> {
             ));
         }
         drop(marks);
-        drop(held);
+        drop((before, lock, after));
         generation::moved(self.home, &old_name.iter().chain([to]).collect::<Vec<_>>());
         self.reload_changed();
         Ok(())
@@ -396,6 +421,7 @@ impl Store<'_> {
     /// Copies files to the places where a change of `config.json` has them, and makes the change.
     fn copy_and_commit(
         &self,
+        lock: &Lock,
         profile: &Profile,
         files: &[(PathBuf, PathBuf)],
         prepared: PreparedEdit,
@@ -409,10 +435,10 @@ impl Store<'_> {
                 own.push(new.clone());
             }
         }
-        let strays = self.set_strays_aside(profile, &own)?;
+        let strays = self.set_strays_aside(lock, profile, &own)?;
         let marks = prepared.commit()?;
         replaced.into_iter().for_each(Replaced::forget);
-        self.discard(strays, &profile.name);
+        self.discard(lock, strays, &profile.name);
         remove_folder(&self.home.credential(profile.name.as_str()));
         Ok(marks)
     }
@@ -466,7 +492,7 @@ impl Store<'_> {
 
     /// Makes sure that no rescue file has this name: it may hold the only credential that lives.
     fn none_waits(&self, name: &ProfileName) -> Result<()> {
-        let Some(path) = inspect::waiting(self.home, name).pop() else { return Ok(()) };
+        let Some(path) = rescue::waiting(self.home, name).pop() else { return Ok(()) };
         let path = path.display();
         Err(Error::new(format!(
             "{path} may hold the newest credential of profile '{name}', and is not in its store; nothing was renamed"
@@ -480,6 +506,7 @@ impl Store<'_> {
     /// When there is none, it is kept by the npm package's version 2, or a store refuses.
     pub fn delete(&mut self, name: &ProfileName) -> Result<()> {
         self.unlock(name)?;
+        let held_back; // dropped after the locks
         let lock = self.lock_as_it_is(name)?;
         let mut edit = Edit::open(self.home, self.messages)?;
         let Some(profile) = edit.before.unmarked(name.as_str(), name) else {
@@ -493,9 +520,10 @@ impl Store<'_> {
         if npm_has_none(self.home, name) {
             edit.unmark(name.as_str());
         }
-        let prepared = edit.prepare()?;
+        held_back = HeldBack::interruptions();
+        let prepared = edit.prepare(&held_back)?;
         let replaced = profile.ok().map(|profile| self.without_item(&profile)).transpose()?;
-        self.finish_without(name, prepared, replaced.into_iter().collect())?;
+        self.finish_without(lock.ours(), name, prepared, replaced.into_iter().collect())?;
         drop(lock);
         generation::moved(self.home, &[name]);
         self.reload_changed();
@@ -506,7 +534,7 @@ impl Store<'_> {
         for path in [self.home.credential(name.as_str()), self.home.native_credential(name.as_str())] {
             self.remove_document(&path)?;
         }
-        rescue::remove(self.home, name);
+        rescue::remove(self.home, name, self.messages);
         Ok(())
     }
 

@@ -398,6 +398,88 @@ fn symbolic_links_stay_links() {
     assert_eq!(home.run(&["token", "prod", "--yes"]).expect_code(0).stdout, "tok-new\n");
 }
 
+/// Has a document be a link to a file, which gets its content.
+fn link(home: &Home, below: &str, file: &Path) {
+    fs::rename(home.alchemy(below), file).expect("moved");
+    std::os::unix::fs::symlink(file, home.alchemy(below)).expect("a link");
+}
+
+#[test]
+fn what_a_link_leads_to_goes_with_the_credential() {
+    let encrypted = ["--store", "encrypted", "--identity", "identity.txt"];
+    let moving = [&["profile", "move", "prod"][..], &encrypted].concat();
+    let configure = ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--yes", "--account", ACME];
+    let configure = [&configure[..], &encrypted].concat();
+    for change in [
+        &["profile", "delete", "prod", "--yes"][..],
+        &["profile", "rename", "prod", "x"],
+        &moving,
+        &configure,
+    ] {
+        let home = Home::new();
+        if age::identity(&home).is_none() {
+            return;
+        }
+        home.token_profile("prod", "tok-old");
+        let file = home.path().join("credential.json");
+        link(&home, CREDENTIAL, &file);
+        // By a link that leads to a link.
+        let between = home.path().join("between");
+        std::os::unix::fs::symlink(&file, &between).expect("a link");
+        fs::remove_file(home.alchemy(CREDENTIAL)).expect("removed");
+        std::os::unix::fs::symlink(&between, home.alchemy(CREDENTIAL)).expect("a link");
+        let said = home.run_with_input(change, "tok-new").expect_code(0).stderr;
+        assert!(!file.exists() && !home.alchemy(CREDENTIAL).is_symlink(), "{change:?}: {said}");
+        assert!(!said.contains("still in"), "{said}");
+    }
+    // An encrypted one, and one that npm has put beside it.
+    let home = Home::new();
+    let files = ["sealed", "newer"].map(|name| home.path().join(name));
+    let commands = ["--read-command", "cat {profile}", "--write-command", "cat >{profile}"];
+    age::identity(&home);
+    home.run_with_input(&configure, "tok-old").expect_code(0);
+    link(&home, "encrypted/prod.age", &files[0]);
+    let by_command = ["configure", "-p", "other", "--token-stdin", "--no-verify", "--account", ACME];
+    home.run_with_input(&[&by_command[..], &commands].concat(), "tok-old").expect_code(0);
+    home.write_private("credentials/other/cloudflare.json", &age::document("tok-newer"));
+    link(&home, "credentials/other/cloudflare.json", &files[1]);
+    assert_eq!(home.run(&["token", "other"]).expect_code(0).stdout, "tok-newer\n");
+    home.run(&["profile", "delete", "prod", "--yes"]).expect_code(0);
+    assert!(files.iter().all(|file| !file.exists()));
+}
+
+#[test]
+fn what_a_link_leads_to_and_is_not_ours_alone_stays_and_is_said() {
+    let delete = ["profile", "delete", "prod", "--yes", "--quiet"];
+    let home = Home::new();
+    home.token_profile("prod", "tok-old");
+    let file = home.path().join("credential.json");
+    link(&home, CREDENTIAL, &file);
+    fs::hard_link(&file, home.path().join("other")).expect("a second name");
+    let said = home.run(&delete).expect_code(0).stderr;
+    let words = format!("an old credential is still in {}", fs::canonicalize(&file).expect("real").display());
+    assert!(said.contains(&words) && said.contains("it has other names"), "{said}");
+    assert!(file.exists());
+    // Another profile's.
+    let home = Home::new();
+    home.token_profile("live", "tok-old");
+    home.token_profile("prod", "tok-old");
+    fs::remove_file(home.alchemy(CREDENTIAL)).expect("removed");
+    std::os::unix::fs::symlink("../live/cloudflare.json", home.alchemy(CREDENTIAL)).expect("a link");
+    let said = home.run(&delete).expect_code(0).stderr;
+    assert!(
+        said.contains("credentials/live/cloudflare.json") && said.contains("another profile's"),
+        "{said}"
+    );
+    assert_eq!(home.run(&["token", "live"]).expect_code(0).stdout, "tok-old\n");
+    // Nothing is said of what never was a file.
+    let home = Home::new();
+    home.token_profile("prod", "tok-old");
+    fs::remove_file(home.alchemy(CREDENTIAL)).expect("removed");
+    std::os::unix::fs::symlink("/dev/null", home.alchemy(CREDENTIAL)).expect("a link");
+    assert_eq!(home.run(&delete).expect_code(0).stderr, "");
+}
+
 #[test]
 fn a_link_that_leads_nowhere_is_an_error_and_not_an_empty_document() {
     let home = Home::new();

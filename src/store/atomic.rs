@@ -362,6 +362,12 @@ pub fn restore(path: &Path) -> Result<Option<Changed>> {
 }
 
 impl Aside {
+    /// Where it is.
+    #[must_use]
+    pub fn place(&self) -> PathBuf {
+        aside(&self.path)
+    }
+
     /// Destroys it.
     ///
     /// # Errors

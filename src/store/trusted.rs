@@ -10,7 +10,7 @@ use std::cell::{Cell, OnceCell};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use nix::libc;
@@ -308,6 +308,34 @@ pub fn read(home: &Home, path: &Path, reading: Reading) -> Result<Option<Bytes>>
         trust.tighten(path, &file, &metadata, closed)?;
     }
     atomic::contents(path, file, &metadata).map(Some)
+}
+
+/// The file that a link leads to; `None` where there is no link, or nothing that could hold a document behind it.
+#[must_use]
+pub fn linked_file(path: &Path) -> Option<PathBuf> {
+    let _owner = AsOwner::take().ok()?;
+    let real = path.is_symlink().then(|| fs::canonicalize(path))?.ok()?;
+    fs::symlink_metadata(&real).is_ok_and(|metadata| metadata.is_file()).then_some(real)
+}
+
+/// Whether a file to which a link in the data folder led is ours to remove: it has the folder's owner and one name, and
+/// is not another document of the folder.
+///
+/// # Errors
+/// Why not.
+pub fn is_ours_to_remove(home: &Home, file: &Path) -> Result<()> {
+    let metadata = fs::symlink_metadata(file).map_err(|error| Error::io("find", file, &error))?;
+    let owner = home.trusts().folder(home)?.map_or_else(|| geteuid().as_raw(), |folder| folder.owner);
+    let root = fs::canonicalize(home.root()).map_err(|error| Error::io("find", home.root(), &error))?;
+    if metadata.uid() != owner {
+        Err(Error::new(format!("it belongs to user {}", metadata.uid())))
+    } else if metadata.nlink() > 1 {
+        Err(Error::new("it has other names"))
+    } else if file.starts_with(root) {
+        Err(Error::new("it lies in the data folder itself, and may be another profile's"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Closes a folder in the data folder to everyone else, where it is ours alone.

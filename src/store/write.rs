@@ -113,12 +113,10 @@ impl Store<'_> {
     pub(super) fn discard(&self, lock: &Lock, asides: Vec<Aside>, name: &ProfileName) {
         let mut are_gone = true;
         for aside in asides {
-            match aside.discard() {
-                Ok(changed) => changed.say(self.messages),
-                Err(error) => {
-                    are_gone = false;
-                    self.say_left(name, &StoreKind::File, &error);
-                }
+            let place = aside.place();
+            if let Err(error) = self.remove_whole(&place, || aside.discard()) {
+                are_gone = false;
+                self.say_left(name, &StoreKind::File, &error);
             }
         }
         if are_gone {

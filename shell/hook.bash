@@ -26,6 +26,7 @@ __alchemy_loaded= # what direnv had loaded then
 __alchemy_inherited= # what was active, from another shell, and has been taken away before direnv acts
 __alchemy_bound=()  # the directories that are bound, each with its depth: `2:/home/acme`
 __alchemy_bound_of= # the data folder that they are from; empty when they are not known
+__alchemy_here= # is no other shell's: one that inherits PROMPT_COMMAND has none of our functions
 __alchemy_moving=' ' # the wrappers that are running what they wrap, each between blanks
 
 # Short, and the rest in other functions: bash copies a function's body each time that it is called.
@@ -35,8 +36,7 @@ __alchemy_hook() {
     __alchemy_changed; then
     __alchemy_ask prompt
   fi
-  # For whoever comes after us in one string with us; under `set -e` it would end the shell.
-  [[ -o errexit ]] || \return "$__alchemy_status"
+  \return "$__alchemy_status" # for whoever comes after us in one string with us
 }
 
 # Runs `cd`, or what the person has made of it, and then sees to the new directory. Plainly under `set -e`, which `||`
@@ -83,7 +83,7 @@ __alchemy_update() {
   # In a subshell, and while a word is completed, nothing is said, and only what is stored counts.
   if [ "${BASH_SUBSHELL-0}" -gt 0 ] || [ -n "${COMP_LINE+set}" ]; then
     __alchemy_silent=--silent __alchemy_offline=--offline
-  elif [ "$1" = move ] && { [ -n "${READLINE_LINE+set}" ] || [ ! -t 2 ]; }; then
+  elif [ "$1" = move ] && { [ -n "${READLINE_LINE+set}" ] || [ ! -t 2 ] || __alchemy_awaits_direnv; }; then
     __alchemy_silent=--silent # the next prompt says it
   fi
   if [ "$1" = prompt ] && __alchemy_went; then
@@ -120,6 +120,16 @@ __alchemy_update() {
   [ ${#__alchemy_astray[@]} -eq 0 ] || __alchemy_seen=${PWD-}:
   # The prompt that comes after the completion looks for itself.
   [ -z "${COMP_LINE+set}" ] || __alchemy_seen=
+}
+
+# Whether direnv has a say here, which it has at the next prompt only: what it loads may select another profile.
+__alchemy_awaits_direnv() {
+  \local __alchemy_at="${PWD-}" IFS=' '
+  case "${PROMPT_COMMAND[*]-}" in *_direnv_hook*) ;; *) \return 1 ;; esac
+  until [ -e "$__alchemy_at/.envrc" ]; do
+    [ -n "$__alchemy_at" ] || \return 1
+    __alchemy_at=${__alchemy_at%"/${__alchemy_at##*/}"}
+  done
 }
 
 # Whether the directory is another one than when we looked last.
@@ -294,16 +304,22 @@ __alchemy_takes() {
   esac
 }
 
+# Finds the place of a variable in the arrays; else false, and the place is the next one.
+__alchemy_find() {
+  for ((__alchemy_at = 0; __alchemy_at < ${#__alchemy_names[@]}; __alchemy_at++)); do
+    [ "${__alchemy_names[__alchemy_at]}" != "$1" ] || \return 0
+  done
+  \return 1
+}
+
 # Finds the place of a variable in the arrays, or makes one; false when the person has changed it since.
 __alchemy_place() {
-  for ((__alchemy_at = 0; __alchemy_at < ${#__alchemy_names[@]}; __alchemy_at++)); do
-    if [ "${__alchemy_names[__alchemy_at]}" = "$1" ]; then
-      [ "${!1+=${!1}}" = "${__alchemy_ours[__alchemy_at]}" ] || __alchemy_stray
-      \return
-    fi
-  done
-  __alchemy_names[__alchemy_at]=$1
-  __alchemy_remember "$1"
+  if __alchemy_find "$1"; then
+    [ "${!1+=${!1}}" = "${__alchemy_ours[__alchemy_at]}" ] || __alchemy_stray
+  else
+    __alchemy_names[__alchemy_at]=$1
+    __alchemy_remember "$1"
+  fi
 }
 
 # Keeps what a variable is now, at its place in the arrays.
@@ -319,6 +335,10 @@ __alchemy_remember() {
 
 __alchemy_set() {
   \local __alchemy_at __alchemy_attributes
+  # To look at the attributes takes a process: not where all stays as it is.
+  if [ "${!1+=${!1}}" = "=$2" ] && __alchemy_find "$1" && [ "${__alchemy_ours[__alchemy_at]}" = "=$2" ]; then
+    \return 0
+  fi
   __alchemy_takes "$1" && __alchemy_place "$1" || \return 0
   __alchemy_ours[__alchemy_at]="=$2"
   case $__alchemy_attributes in
@@ -421,7 +441,7 @@ __alchemy_drop() {
   \local __alchemy_at __alchemy_attributes __alchemy_name
   for __alchemy_at in "${!__alchemy_lifted[@]}"; do
     __alchemy_name=${__alchemy_names[__alchemy_at]}
-    # The attributes take a process: they are looked at only where something is new.
+    # Here too, the attributes are looked at only where something is new.
     if [ "${!__alchemy_name+=${!__alchemy_name}}" != "${__alchemy_before[__alchemy_at]#[xn]}" ]; then
       __alchemy_takes "$__alchemy_name" || \continue
       __alchemy_remember "$__alchemy_name"
@@ -432,17 +452,25 @@ __alchemy_drop() {
   __alchemy_lifted=()
 }
 
+# Sets REPLY, which is the caller's, to what PROMPT_COMMAND calls a function by. The status of the last command is there
+# for what follows, but no failure, for which a trap for ERR would run and `set -e` would end the shell. In a shell that
+# has inherited the variable and not the function the status stays, too.
+__alchemy_call() {
+  REPLY="\${__alchemy_here+\"$1\"}\${__alchemy_here-\$(\\exit \"\$?\")}&&:"
+}
+
 # First, so that what renders the prompt finds all in place. Before 5.1 bash runs only the first of an array.
 __alchemy_register() {
-  \local IFS=' '
+  \local IFS=' ' REPLY
   # shellcheck disable=SC2128,SC2178 # it is a string, or an array of which the first element is meant
   case ${PROMPT_COMMAND[*]-} in
     *__alchemy_hook*) ;;
     *)
+      __alchemy_call __alchemy_hook
       if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 501)) && [ -n "${PROMPT_COMMAND[1]+set}" ]; then
-        PROMPT_COMMAND=(__alchemy_hook "${PROMPT_COMMAND[@]}")
+        PROMPT_COMMAND=("$REPLY" "${PROMPT_COMMAND[@]}")
       else
-        PROMPT_COMMAND=__alchemy_hook${PROMPT_COMMAND:+;$PROMPT_COMMAND}
+        PROMPT_COMMAND=$REPLY${PROMPT_COMMAND:+;$PROMPT_COMMAND}
       fi
       ;;
   esac
@@ -470,7 +498,7 @@ __alchemy_before_direnv() {
     __alchemy_astray=()
   fi
   [ -z "${__alchemy_names[*]+set}" ] || __alchemy_ask lift
-  [[ -o errexit ]] || \return "$__alchemy_status"
+  \return "$__alchemy_status"
 }
 
 __alchemy_hook_after_direnv() {
@@ -478,28 +506,31 @@ __alchemy_hook_after_direnv() {
   [ -z "${__alchemy_lifted[*]+set}" ] || __alchemy_ask drop
   # What direnv has loaded may select another profile.
   [ "${DIRENV_DIFF-}" = "$__alchemy_loaded" ] || __alchemy_seen=${PWD-}:
-  __alchemy_hook
-  [[ -o errexit ]] || \return "$__alchemy_status"
+  __alchemy_hook || :
+  \return "$__alchemy_status"
 }
 
 __alchemy_surround_direnv() {
-  \local __alchemy_at __alchemy_text IFS=' '
+  \local __alchemy_at __alchemy_text __alchemy_plain __alchemy_before_it __alchemy_after_it IFS=' ' REPLY
   case "${PROMPT_COMMAND[*]-}" in *_direnv_hook*) ;; *) \return 0 ;; esac
+  __alchemy_call __alchemy_hook && __alchemy_plain=$REPLY
+  __alchemy_call __alchemy_before_direnv && __alchemy_before_it=$REPLY
+  __alchemy_call __alchemy_hook_after_direnv && __alchemy_after_it=$REPLY
   for __alchemy_at in "${!PROMPT_COMMAND[@]}"; do
     __alchemy_text=${PROMPT_COMMAND[__alchemy_at]}
-    case $__alchemy_text in
-      *"__alchemy_before_direnv;_direnv_hook;__alchemy_hook_after_direnv"*) \continue ;;
-    esac
+    case $__alchemy_text in *"$__alchemy_before_it;_direnv_hook;$__alchemy_after_it"*) \continue ;; esac
     # Ours is next to direnv's only, wherever that is.
-    __alchemy_text=${__alchemy_text//__alchemy_before_direnv;/}
-    __alchemy_text=${__alchemy_text//;__alchemy_hook_after_direnv/}
-    __alchemy_text=${__alchemy_text//__alchemy_hook;/}
-    __alchemy_text=${__alchemy_text//;__alchemy_hook/}
+    __alchemy_text=${__alchemy_text//"$__alchemy_before_it;"/}
+    __alchemy_text=${__alchemy_text//";$__alchemy_after_it"/}
+    __alchemy_text=${__alchemy_text//"$__alchemy_plain;"/}
+    __alchemy_text=${__alchemy_text//";$__alchemy_plain"/}
     case $__alchemy_text in
       *_direnv_hook*)
-        __alchemy_text=${__alchemy_text/_direnv_hook/__alchemy_before_direnv;_direnv_hook;__alchemy_hook_after_direnv}
+        # Not by a substitution, where an `&` has a meaning since 5.2.
+        REPLY=$__alchemy_before_it\;_direnv_hook\;$__alchemy_after_it
+        __alchemy_text=${__alchemy_text%%_direnv_hook*}$REPLY${__alchemy_text#*_direnv_hook}
         ;;
-      __alchemy_hook) __alchemy_text=: ;;
+      "$__alchemy_plain") __alchemy_text=: ;;
     esac
     # Without a subscript a string stays one; and an array must stay as long as it is, as bash goes through it.
     # shellcheck disable=SC2178

@@ -43,8 +43,8 @@ function __alchemy_hook --on-event fish_prompt --on-variable PWD
     set -l manner
     if status is-command-substitution
         set manner --silent --offline
-    else if test "$argv[1]" = VARIABLE; and not test -t 2
-        set manner --silent
+    else if test "$argv[1]" = VARIABLE
+        not test -t 2; or __alchemy_awaits_direnv; and set manner --silent
     end
     set -l before $__alchemy_place
 
@@ -149,6 +149,16 @@ function __alchemy_surround_direnv
     end
     function __alchemy_after_cd --on-variable PWD
         __alchemy_after_direnv $argv
+    end
+end
+
+# Whether direnv has a say here, which it has at the next prompt only: what it loads may select another profile.
+function __alchemy_awaits_direnv
+    set -q __alchemy_is_around; or return
+    set -l at "$PWD"
+    while not test -e "$at/.envrc"
+        test -n "$at"; or return
+        set at (string replace --regex '/[^/]*$' '' -- "$at")
     end
 end
 

@@ -26,21 +26,21 @@ zmodload -F zsh/system b:sysread
   \typeset -g +x __alchemy_bound_of= # the data folder that they are from; empty when they are not known
 }
 
+# zsh keeps the status of the last command for whoever comes after a function of these lists. Such a function that
+# fails would run a trap for ZERR.
 __alchemy_hook() {
-  \local -i __alchemy_status=$?
   if [[ $PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-} != "$__alchemy_seen" ]] ||
     __alchemy_changed; then
     __alchemy_update prompt
   fi
-  [[ -o err_exit ]] || \return $__alchemy_status
+  \return 0
 }
 
 # At once, so that `cd there && command` is right, in a subshell, too.
 __alchemy_chpwd() {
-  \local -i __alchemy_status=$?
   [[ $PWD:${ALCHEMY_ACTIVE-}:${ALCHEMY_PROFILE-}:${CLOUDFLARE_PROFILE-} == "$__alchemy_seen" ]] ||
     __alchemy_update move
-  [[ -o err_exit ]] || \return $__alchemy_status
+  \return 0
 }
 
 # Whether a file that we watch is not as it was, or the time is up. What is no regular file could block, and what has
@@ -315,7 +315,6 @@ __alchemy_drop() {
 # Before direnv acts, ours is taken away: what direnv finds it puts back later, and what it puts back it puts over
 # ours. After it, ours is put on top again.
 __alchemy_before_direnv() {
-  \local -i __alchemy_status=$?
   # What was inherited from another shell has nothing below it that anybody knew; direnv's own is direnv's.
   if [[ -z $__alchemy_active && -n ${ALCHEMY_ACTIVE-} && $ALCHEMY_ACTIVE != */.envrc:* ]]; then
     \local inherited=$ALCHEMY_ACTIVE
@@ -325,16 +324,14 @@ __alchemy_before_direnv() {
   fi
   __alchemy_recover move
   __alchemy_lift
-  [[ -o err_exit ]] || \return $__alchemy_status
+  \return 0
 }
 
 __alchemy_after_direnv() {
-  \local -i __alchemy_status=$?
   __alchemy_drop
   # What direnv has loaded may select another profile.
   [[ ${DIRENV_DIFF-} == "$__alchemy_loaded" ]] || __alchemy_seen=$PWD:
   __alchemy_hook
-  [[ -o err_exit ]] || \return $__alchemy_status
 }
 
 __alchemy_chpwd_after_direnv() {

@@ -4,6 +4,7 @@
 //! control characters escaped, whoever wrote the text. Questions go to the terminal itself
 //! (`/dev/tty`), also when stderr is a file; without a terminal they fail at once and name the flag.
 
+mod hangup;
 mod printable;
 mod questions;
 mod restored;

@@ -815,6 +815,265 @@ fn programs_that_load_env_files_by_a_mode_or_by_name_are_known() {
     assert_eq!(case.said("env-cmd --no-override -f vars make", &[]), "");
 }
 
+/// A script's text as `code/x.sh`, which `bash -n x.sh` reads and does not run.
+fn script(text: &str) -> Case {
+    Case::new(&[("x.sh", text), ("sub/wrangler.toml", &format!("account_id = \"{BETA}\""))])
+}
+
+#[test]
+fn assignments_that_replace_what_is_given_are_named() {
+    let token = "CLOUDFLARE_API_TOKEN replaces the token";
+    let account = "CLOUDFLARE_ACCOUNT_ID replaces the account";
+    let own = format!("CLOUDFLARE_ACCOUNT_ID={ACME} wrangler deploy");
+    for (text, words) in [
+        ("CLOUDFLARE_API_TOKEN=hunter2 wrangler deploy", token),
+        ("CLOUDFLARE_API_TOKEN=$(pass cf); x", token),
+        ("export CLOUDFLARE_API_TOKEN=\"$STAGING\"", token),
+        ("export CLOUDFLARE_API_TOKEN=${STAGING:-$CLOUDFLARE_API_TOKEN}", token),
+        ("CLOUDFLARE_API_TOKEN+=x", token),
+        ("CLOUDFLARE_API_TOKEN=${CLOUDFLARE_API_TOKEN}x", token),
+        ("CLOUDFLARE_API_TOKEN=$CLOUDFLARE_API_KEY", token),
+        ("declare -x CLOUDFLARE_ACCOUNT_ID=fedcba9876543210fedcba9876543210", account),
+        ("set -gx CLOUDFLARE_ACCOUNT_ID $x", account),
+        ("setenv CLOUDFLARE_ACCOUNT_ID x", account),
+        ("for CLOUDFLARE_ACCOUNT_ID in a b; do wrangler deploy; done", account),
+        ("read -r CLOUDFLARE_ACCOUNT_ID <ids", account),
+        ("eval \"export CLOUDFLARE_ACCOUNT_ID=x\"", account),
+        ("docker run -e CLOUDFLARE_ACCOUNT_ID=x image", account),
+        ("tool --env=CLOUDFLARE_ACCOUNT_ID=x", account),
+        ("tool -eCLOUDFLARE_ACCOUNT_ID=x", account),
+        ("cross-env CLOUDFLARE_ACCOUNT_ID=x wrangler deploy", account),
+        ("env CLOUDFLARE_ACCOUNT_ID=x wrangler deploy", account),
+        (
+            "a\n\n CLOUDFLARE_DEFAULT_ACCOUNT_ID=x sst deploy",
+            "line 3: CLOUDFLARE_DEFAULT_ACCOUNT_ID replaces",
+        ),
+        ("CLOUDFLARE_BASE_URL=http://127.0.0.1:1 x", "CLOUDFLARE_BASE_URL replaces the address of the API"),
+        ("CF_API_URL=https://example.com cli4", "CF_API_URL may override the address of the API"),
+        ("CLOUDFLARE_API_KEY=x CLOUDFLARE_EMAIL=y x", "CLOUDFLARE_API_KEY may override the token"),
+        ("CF_API_TOKEN=x flarectl", "CF_API_TOKEN may override the token"),
+        ("CF_ACCOUNT_ID=x x", "CF_ACCOUNT_ID may override the account"),
+        ("unset CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_TOKEN is taken away, and with it the token"),
+        ("unset A CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_ACCOUNT_ID is taken away, and with it the account"),
+        ("env -u CLOUDFLARE_API_TOKEN wrangler deploy", "CLOUDFLARE_API_TOKEN is taken away"),
+        ("env -i --unset=CLOUDFLARE_API_TOKEN wrangler", "CLOUDFLARE_API_TOKEN is taken away"),
+        ("set -e CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_TOKEN is taken away"),
+        ("export -n CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_TOKEN is taken away"),
+        ("declare +x CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_TOKEN is taken away"),
+        ("CLOUDFLARE_API_TOKEN= wrangler deploy", "CLOUDFLARE_API_TOKEN is taken away"),
+    ] {
+        let case = script(text);
+        let said = case.said("bash -n x.sh", &[]);
+        let is_named = said.contains(words) && said.contains("~/code/x.sh, line ");
+        assert!(is_named && !said.contains("hunter2"), "{text}: {said}");
+        case.refused("bash -n x.sh", &[], words);
+    }
+    for text in [
+        &own,
+        "export CLOUDFLARE_API_TOKEN CLOUDFLARE_ACCOUNT_ID",
+        "CLOUDFLARE_ACCOUNT_ID=$CLOUDFLARE_ACCOUNT_ID wrangler deploy",
+        "export CLOUDFLARE_API_TOKEN=\"${CLOUDFLARE_API_TOKEN}\"",
+        "export CLOUDFLARE_API_TOKEN=\"${CLOUDFLARE_API_TOKEN:?is not there; set it}\"",
+        "export CLOUDFLARE_API_TOKEN=${CLOUDFLARE_API_TOKEN:-$(pass show cf)}",
+        ": \"${CLOUDFLARE_API_TOKEN:=x}\"",
+        "CF_API_TOKEN=$CLOUDFLARE_API_TOKEN flarectl",
+        "CF_ACCOUNT_ID=$CLOUDFLARE_ACCOUNT_ID; unset CLOUDFLARE_API_KEY CF_API_TOKEN",
+        "docker run -e CLOUDFLARE_API_TOKEN image",
+        "CLOUDFLARE_API_TOKEN=x echo a",
+        "echo CLOUDFLARE_API_TOKEN=x",
+        "MY_CLOUDFLARE_API_TOKEN=x make",
+        "ALCHEMY_PROFILE=x CLOUDFLARE_PROFILE=y wrangler",
+    ] {
+        script(text).fine("bash -n x.sh");
+    }
+    // A key profile is given no token.
+    let key = |text: &str| {
+        let case = script(text);
+        case.places.home.key_profile("legacy", "hunter2-key", "me@example.com");
+        case.places
+            .run_with("code", &["exec", "legacy", "--", "bash", "-n", "x.sh"], &[("PATH", &case.path)])
+            .stderr
+    };
+    assert!(key("export CLOUDFLARE_API_TOKEN=${CLOUDFLARE_API_TOKEN:-x}").contains("may override the key"));
+    assert!(key("CLOUDFLARE_EMAIL=x@y.z wrangler").contains("CLOUDFLARE_EMAIL replaces the key"));
+    // One that looks first whether it is there need not.
+    for text in [
+        "[ -n \"$CLOUDFLARE_API_TOKEN\" ] || export CLOUDFLARE_API_TOKEN=x",
+        "if [[ -z ${CLOUDFLARE_API_TOKEN:-} ]]; then\nCLOUDFLARE_API_TOKEN=$(pass cf)\nfi",
+    ] {
+        script(text).possible("bash -n x.sh", token);
+    }
+    // Scripts of packages, files that are sourced, and the words themselves.
+    let case = Case::new(&[
+        ("package.json", "{\"scripts\":{\n\"d\":\"CLOUDFLARE_ACCOUNT_ID=x wrangler deploy\"}}"),
+        ("vars", "A=1\nCLOUDFLARE_API_TOKEN=x\n"),
+    ]);
+    case.evident("npm run d", "~/code/package.json, line 2: CLOUDFLARE_ACCOUNT_ID replaces");
+    case.evident("sh -c '. ./vars; wrangler deploy'", "~/code/vars, line 2: CLOUDFLARE_API_TOKEN replaces");
+    case.evident("bash -c 'source vars && wrangler deploy'", "~/code/vars, line 2: CLOUDFLARE_API_TOKEN");
+    case.evident("env CLOUDFLARE_API_TOKEN=x wrangler deploy", "the command: CLOUDFLARE_API_TOKEN replaces");
+    case.evident("make CLOUDFLARE_ACCOUNT_ID=x deploy", "the command: CLOUDFLARE_ACCOUNT_ID replaces");
+    // What a sourced file changes stays.
+    let config = two_accounts();
+    let case = Case::new(&[("wrangler.toml", &config), ("vars", "CLOUDFLARE_ENV=staging\n")]);
+    case.evident("sh -c '. ./vars; wrangler deploy'", "wrangler.toml, line 4: account_id");
+    let many = (0..100).map(|n| format!("A={n}\nCF_API_TOKEN=$CLOUDFLARE_API_TOKEN\n")).collect::<String>();
+    script(&many).possible("bash -n x.sh", "sets variables in more than 64 places");
+}
+
+#[test]
+fn files_that_a_script_puts_into_its_variables_go_before_them() {
+    let token = "~/code/.env, line 1: CLOUDFLARE_API_TOKEN goes before the token";
+    for text in [
+        "export $(cat .env | xargs)",
+        "export $(grep -v '^#' .env | xargs -d '\\n')",
+        "export $(< .env)",
+        "eval \"$(cat .env)\"",
+        "eval $(sed 's/^/export /' ./.env)",
+        "set -a; source <(cat .env | tr -d x); set +a",
+        "while IFS= read -r line; do\nexport \"$line\"\ndone < .env",
+        "cat .env | while read -r line; do export \"$line\"; done",
+        "vars=`cat .env`; export $vars",
+        "env $(cat .env | xargs) wrangler deploy",
+        "A=1 . .env",
+    ] {
+        let case = Case::new(&[("x.sh", text), (".env", "CLOUDFLARE_API_TOKEN=hunter2-other\n")]);
+        case.evident("bash -n x.sh", token);
+    }
+    for text in ["cat .env", "export A=$(cat .env)", "export $(cat vars)", "wc < .env", ". ./lib.sh"] {
+        let case = Case::new(&[("x.sh", text), (".env", "CLOUDFLARE_API_TOKEN=hunter2-other\n")]);
+        case.fine("bash -n x.sh");
+    }
+}
+
+#[test]
+fn a_scripts_own_folder_is_known_and_a_name_that_cdpath_leads_to_is_not() {
+    let account = "~/code/sub/wrangler.toml, line 1: account_id";
+    for folder in [
+        "\"$(dirname \"$0\")\"",
+        "\"$(dirname -- \"$0\")\"",
+        "\"${0%/*}\"",
+        "\"$(dirname \"${BASH_SOURCE[0]}\")\"",
+        "\"$(cd \"$(dirname \"$0\")\" && pwd)\"",
+        "`dirname $0`",
+        "\"$(dirname \"$(realpath \"$0\")\")\"",
+    ] {
+        let case = script("");
+        case.places.write("code/sub/x.sh", format!("cd {folder} && wrangler deploy\n"));
+        case.evident("bash -n sub/x.sh", account);
+        case.places.write("code/sub/x.sh", format!("cd {folder}/.. && wrangler deploy\n"));
+        case.places.write("code/sub/wrangler.toml", format!("account_id = \"{ACME}\""));
+        case.fine("bash -n sub/x.sh");
+    }
+    for text in ["cd \"$(pwd)\"", "cd \"$(git rev-parse --show-toplevel)\" && wrangler deploy"] {
+        let case = script(text);
+        case.places.directory("code/.git");
+        case.fine("bash -n x.sh");
+    }
+    script("cd \"$(git rev-parse --show-toplevel)\"").possible("bash -n x.sh", "goes to , a folder");
+    let case = script("cd \"$(git rev-parse --show-toplevel)/sub\" && wrangler deploy");
+    case.places.directory("code/.git");
+    case.evident("bash -n x.sh", account);
+    // `$0` is the script that is run, `BASH_SOURCE` the one that is sourced.
+    let case = script(". sub/y.sh");
+    case.places.write("code/sub/y.sh", "cd \"$(dirname \"${BASH_SOURCE[0]}\")\" && wrangler deploy");
+    case.evident("bash -n x.sh", account);
+    case.places.write("code/sub/y.sh", "cd \"$(dirname \"$0\")\" && wrangler deploy");
+    case.places.write("code/sub/wrangler.toml", "");
+    case.fine("bash -n x.sh");
+    // A shell that is called by a script has another name.
+    case.places.write("code/x.sh", "sh -c 'cd \"$(dirname \"$0\")\"'");
+    case.possible("bash -n x.sh", "line 1: goes to , a folder");
+    case.places.write("code/x.sh", "x=$(case $1 in a) echo b;; esac) && cd sub; exec \"$0\"");
+    case.fine("bash -n x.sh");
+    case.places.write("code/x.sh", "x() (\ncd sub\ncase $1 in\n(a|b) wrangler deploy;;\nesac\n)");
+    case.places.write("code/sub/wrangler.toml", format!("account_id = \"{BETA}\""));
+    case.evident("bash -n x.sh", account);
+    // By `CDPATH`, also an inherited one.
+    let cdpath = [("CDPATH", "/tmp")];
+    let case = script("true || cd sub\nx");
+    case.evident("bash -n x.sh", account);
+    let case = script("true || cd none\nx");
+    case.fine("bash -n x.sh");
+    case.refused("bash -n x.sh", &cdpath, "line 1: goes to none, a folder");
+    for text in ["true || cd ./none", "CDPATH= cd none || true", "CDPATH=; true || cd none", "cd /"] {
+        case.places.write("code/x.sh", text);
+        assert_eq!(case.run(&["--strict"], "bash -n x.sh", &cdpath).expect_code(0).stderr, "", "{text}");
+    }
+}
+
+#[test]
+fn paths_are_found_in_words_that_only_may_lead_to_them() {
+    let account = "~/code/sub/wrangler.toml, line 1: account_id";
+    let case = script("");
+    case.places.write("code/sub/a.txt", "");
+    for line in [
+        "python3 -c 'import os; os.chdir(\"sub\"); os.system(\"wrangler deploy\")'",
+        "node -e \"process.chdir(`sub`)\"",
+        "ruby -e 'Dir.chdir(\"./sub\")'",
+        "tool -Csub",
+        "tool -C../code/sub",
+        "tool a:sub",
+        "tool me@host:./sub",
+        "tool --map=a=sub",
+        "tool a,sub",
+        // Programs that only read and write files.
+        "git add sub/a.txt",
+        "vim sub/a.txt",
+        "eslint sub",
+        "tsc -p sub",
+        "prettier --write sub/a.txt",
+        "git -C sub status",
+    ] {
+        write_program(&case.places.path("bin").join(line.split(' ').next().expect("a word")), "#!/bin/sh\n");
+        case.possible(line, account);
+    }
+    for line in ["tool sub/a.txt", "tool ./sub", "tool --dir=./sub", "tool ../code/sub"] {
+        case.evident(line, account);
+    }
+    for line in ["cp sub/a.txt sub/b", "grep -r x sub/a.txt", "rm -f sub/none", "mkdir -p sub/c"] {
+        write_program(&case.places.path("bin").join(line.split(' ').next().expect("a word")), "#!/bin/sh\n");
+        case.fine(line);
+    }
+    let many = (0..2_000).map(|n| format!(" a{n}")).collect::<String>();
+    case.refused(&format!("tool{many}"), &[], "the command names more than 1024 paths");
+    // What is shown of a path says where it is.
+    assert!(
+        case.said("sh -c 'cd ./sub/../sub/. && wrangler deploy'", &[])
+            .contains("alchemy: ~/code/sub/wrangler")
+    );
+    assert!(
+        case.said("wrangler deploy -c ./sub/./wrangler.toml", &[]).contains("alchemy: ~/code/sub/wrangler")
+    );
+}
+
+#[test]
+fn many_files_are_looked_through_and_each_hint_fits() {
+    let case = Case::new(&[("package.json", "{"), ("wrangler.toml", &two_accounts())]);
+    let hint = |line: &str, words: &str| {
+        case.run(&["--strict"], line, &[]).expect_code(125).expect_hint(words);
+    };
+    hint("npm run x", "correct that line");
+    hint("wrangler deploy -e staging", "correct that line");
+    fs::write(case.places.path("code/wrangler.toml"), "[").expect("written");
+    hint("wrangler deploy", "correct the file");
+    fs::remove_file(case.places.path("code/wrangler.toml")).expect("removed");
+    hint("npm run x", "correct the file");
+    hint("sh -c 'true || cd $X'", "change the command");
+    let twice = case.run(&["--strict"], "npm run x", &[]).stderr;
+    assert_eq!(twice.matches(", so ").count(), 1, "{twice}");
+    for n in 0..5_000 {
+        fs::write(case.places.path(&format!("code/f{n}")), "").expect("written");
+    }
+    fs::remove_file(case.places.path("code/package.json")).expect("removed");
+    case.fine("make x");
+    for n in 0..70 {
+        fs::write(case.places.path(&format!("code/.env.{n}")), "").expect("written");
+    }
+    case.possible("make x", "~/code holds more files than were looked through");
+    hint("make x", "run it in another folder");
+}
+
 #[test]
 fn programs_that_keep_variables_back_are_said_and_refused() {
     let turbo = |text: &str| {

@@ -390,6 +390,42 @@ fn where_both_mean_the_same_profile_nothing_is_said_of_it() {
     });
 }
 
+/// What a binding selects is not said where direnv has loaded another profile by the prompt, which says so itself.
+#[test]
+fn where_direnv_selects_another_profile_the_binding_is_not_said() {
+    if !has("direnv") {
+        return;
+    }
+    tell_to(&SHELLS, |shell| {
+        for order in ORDERS {
+            let home = home();
+            Direnv::new(&home, "acme", "use alchemy beta");
+            for directory in ["other", "denied"] {
+                bind(&home, "prod", directory);
+                Direnv::new(&home, directory, "export UNRELATED=1");
+            }
+            let mut sh = start(shell, &home, order);
+            fs::write(home.path().join("denied/.envrc"), "export UNRELATED=2").expect("written");
+            for (directory, lines) in [
+                ("acme/sub", &[][..]),
+                ("acme", &[]),
+                ("elsewhere", &[]),
+                ("acme", &[]),
+                ("other/sub", &["alchemy: prod (Acme)"]),
+                ("other", &[]),
+                ("elsewhere", &[]),
+                ("denied", &["alchemy: prod (Acme)"]),
+                ("denied/sub/dir", &[]),
+            ] {
+                sh.cd(directory);
+                sh.environment();
+                assert_eq!(sh.said(), lines, "{shell:?}, {order:?}: {directory}");
+            }
+            sh.exit();
+        }
+    });
+}
+
 /// A shell in a shell, which goes elsewhere before its first prompt, as a terminal does that an editor opens.
 #[test]
 fn what_is_inherited_from_another_shell_is_never_what_direnv_puts_back() {

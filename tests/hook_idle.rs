@@ -94,6 +94,32 @@ fn where_nothing_is_bound_cd_starts_no_process() {
     });
 }
 
+/// Within what is bound all stays as it is: alchemy is started to say so, and nothing to look at each variable.
+#[test]
+fn within_what_is_bound_cd_starts_alchemy_alone() {
+    if !has("strace") {
+        return;
+    }
+    tell_to(&[Bash, Zsh, Fish], |shell| {
+        let home = home();
+        let trace = home.path().join("trace");
+        let calls = "trace=execve,fork,vfork,clone,clone3";
+        let strace =
+            ["strace", "-f", "--seccomp-bpf", "-qq", "-e", calls, "-o", trace.to_str().expect("a path")];
+        let mut sh = Hooked::start_by(&strace, shell, &home, ["", ""], &[]);
+        sh.cd("acme");
+        idle(&mut sh, 1);
+        let before = processes(&trace);
+        for directory in ["acme/sub", "acme/sub/dir", "acme"] {
+            sh.cd(directory);
+        }
+        idle(&mut sh, 2);
+        // Each is a process and the program in it.
+        assert_eq!(processes(&trace) - before, 3 * 2, "{shell:?}");
+        sh.exit();
+    });
+}
+
 #[test]
 fn a_thousand_idle_prompts_start_no_process() {
     if !has("strace") {

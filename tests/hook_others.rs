@@ -75,6 +75,15 @@ PROMPT_COMMAND=starship_precmd"#;
         (own, starship, "s0 p0 s3 p3 s0 p0 s4 p4"),
         ("trap 'echo bye >>~/log' EXIT; echo hi >~/log", "", "hi"),
         ("trap 'DEBUGS=$((DEBUGS+1))' DEBUG; PROMPT_COMMAND='echo p$? >>~/log'", "", "p0 p3 p0 p4"),
+        ("trap 'echo e$? >>~/log' ERR", "", "e3 e4"),
+        ("", "set -E; trap 'echo e$? >>~/log' ERR", "e3 e4"),
+        ("trap 'echo e$? >>~/log' ERR; PROMPT_COMMAND='echo p$? >>~/log'", "", "p0 e3 p3 p0 e4 p4"),
+        ("", "IFS=_a; PROMPT_COMMAND+='; echo p$? >>~/log'", "p0 p3 p0 p4"),
+        (
+            "trap 'echo e$? >>~/log' ERR; _direnv_hook() { echo d$? >>~/log; }; PROMPT_COMMAND=_direnv_hook",
+            "set -E; PROMPT_COMMAND+='; echo p$? >>~/log'",
+            "d0 p0 e3 d3 p0 d0 p0 e4 d4 p0",
+        ),
     ];
     let array = "PROMPT_COMMAND=('echo p$? >>~/log' 'echo q$? >>~/log')";
     // Since 5.1.
@@ -110,6 +119,13 @@ fn in_zsh() {
             ("", arrays, "m0 m3 y m0 m4"),
             (&both, "", "p0 m0 p3 m3 c y p0 m0 p4 m4"),
             ("preexec() { echo x >>~/log }", "", "x x x x"),
+            ("TRAPZERR() { echo e$? >>~/log }", "", "e3 e4"),
+            ("", "trap 'echo e$? >>~/log' ZERR", "e3 e4"),
+            (
+                "_direnv_hook() { echo d$? >>~/log }\nprecmd_functions=(_direnv_hook)\nchpwd_functions=(_direnv_hook)",
+                "mine() { echo m$? >>~/log }\nprecmd_functions+=(mine)\ntrap 'echo e$? >>~/log' ZERR",
+                "d0 m0 e3 d3 m3 d3 d0 m0 e4 d4 m4",
+            ),
             ("trap 'echo bye >>~/log' EXIT; echo hi >~/log", "", "hi"),
             (
                 "autoload -Uz add-zsh-hook; mine() { echo m$? >>~/log }; add-zsh-hook precmd mine",
@@ -254,4 +270,42 @@ fn zoxide_takes_one_to_a_bound_directory() {
             sh.exit();
         }
     });
+}
+
+/// A shell that has inherited PROMPT_COMMAND from one with the hook, and has read no rc file.
+#[test]
+fn an_exported_prompt_command_does_no_harm_in_a_shell_without_the_hook() {
+    let own = "export PROMPT_COMMAND='echo p$? >>~/log'";
+    let direnvs = "_direnv_hook() { echo d$? >>~/log; }; export -f _direnv_hook; \
+                   export PROMPT_COMMAND='_direnv_hook; echo p$? >>~/log'";
+    for (rc, log) in [(own, "p0 p3 p0"), (direnvs, "d0 p0 d3 p0 d0 p0")] {
+        // The failure of the command itself is one for the trap, nothing else is.
+        let trapped = log.replacen("p0", "p0 e", 1);
+        for (set, log) in [("set -u; IFS=_a", log), ("set -E; trap 'echo e >>~/log' ERR", &trapped)] {
+            tell_to(&[Bash], |shell| {
+                let home = home();
+                let mut sh = Hooked::start_with(shell, &home, rc, &[]);
+                sh.cd("acme");
+                sh.line("bash --norc --noprofile -i");
+                sh.line(&format!("rm ~/log; {set}"));
+                sh.line("sh -c 'exit 3'");
+                sh.cd("beta");
+                sh.line("cp ~/log ~/seen");
+                assert_eq!(
+                    ours(&sh.environment()),
+                    given(&home, "acme", "prod"),
+                    "{rc}; {set}: no hook runs"
+                );
+                sh.line("exit");
+                let shown = sh.exit();
+                assert!(!shown.contains("not found") && !shown.contains("unbound"), "{rc}; {set}\n{shown}");
+                let seen = fs::read_to_string(home.path().join("seen")).expect("a log");
+                assert_eq!(
+                    seen.split_whitespace().collect::<Vec<_>>().join(" "),
+                    log,
+                    "{rc}; {set}\n{shown}"
+                );
+            });
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use support::cloudflare::{Cloudflare, Credential};
-use support::pty::{CTRL_C, CTRL_Z, DOWN, ENTER, ESC, Redirected, SHELLS, Terminal};
+use support::pty::{CTRL_C, CTRL_Z, DOWN, ENTER, ESC, Redirected, SHELLS, Terminal, hang_up_at_question};
 use support::{ACME, ALCHEMY, BETA, Home, has};
 
 const TOKEN: &str = "cfut_example-0123456789";
@@ -219,6 +219,30 @@ fn a_signal_that_is_ignored_stays_ignored_at_a_question() {
         let (code, shown) = terminal.finish();
         assert_eq!(code, 1, "{shown}");
         assert!(shown.contains("cancelled; nothing was changed"), "{shown}");
+    }
+}
+
+/// As under `nohup`, which takes standard input away, too.
+#[test]
+fn a_question_whose_terminal_goes_away_is_cancelled_though_nothing_ends_it() {
+    let home = prod();
+    home.token_profile("asks", "tok-example");
+    home.run(&["profile", "set", "asks", "--confirm"]).expect_code(0);
+    let before = home.snapshot();
+    let gate: (&[&str], &str) = (&["exec", "asks", "--", "true"], "use profile");
+    // The last one is not asked where stderr is no terminal.
+    for (arguments, question) in QUESTIONS.into_iter().take(4).chain([gate]) {
+        // Nothing, a half of an answer, and a half of what an arrow key sends.
+        for keys in ["", "y", "y\x04", "\x1b["] {
+            for stdin in [None, Some(Stdio::null())] {
+                let what = format!("{question} {keys:?} {stdin:?}");
+                let output = hang_up_at_question(home.alchemy_command(arguments), stdin, keys);
+                let code = if arguments[0] == "exec" { 125 } else { 1 };
+                assert_eq!(output.code, code, "{what}:\n{}", output.stderr);
+                assert!(output.stderr.contains("alchemy: cancelled; no"), "{what}:\n{}", output.stderr);
+                assert_eq!(home.snapshot(), before, "{what}");
+            }
+        }
     }
 }
 

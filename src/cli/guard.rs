@@ -7,7 +7,7 @@ use super::account::account_by_id;
 use super::chosen::{Chosen, outer};
 use super::context::Context;
 use super::handover::Receiver;
-use crate::clients::hazards::{CHOOSES_ENVIRONMENT, Look, Scene, other_accounts};
+use crate::clients::hazards::{CHOOSES_ENVIRONMENT, Hazard, Look, Scene, other_accounts};
 use crate::clients::leads::{Leads, Level};
 use crate::directory::{Guard, Here};
 use crate::environment::ACCOUNT_ID;
@@ -145,6 +145,7 @@ pub fn hazards(
     let show = |path: &Path| context.shown(path);
     let told: Vec<String> = hazards.iter().take(MOST_TOLD).map(|hazard| hazard.told(&show)).collect();
     let Some((last, before)) = told.split_last() else { return Ok(()) };
+    let way_out = hazards.get(told.len() - 1).map(Hazard::way_out).unwrap_or_default();
     for line in before {
         context.messages.say(line);
     }
@@ -153,7 +154,7 @@ pub fn hazards(
         more => format!("{last}; and {more} more"),
     };
     if strict {
-        return Err(Error::new(last).hint("take it out of the file; or, to run all the same: --no-strict"));
+        return Err(Error::new(last).hint(format!("{way_out}; or, to run all the same: --no-strict")));
     }
     context.messages.say(&last);
     Ok(())

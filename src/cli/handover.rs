@@ -55,7 +55,12 @@ impl Handover {
         also: &[String],
     ) -> Result<(Session, Changes)> {
         let account = self.account.as_deref().map(account_by_id).transpose()?;
-        let leads = Leads::of(receiver.command, &context.directory, context.user_home());
+        let leads = Leads::of(
+            receiver.command,
+            &context.directory,
+            context.user_home(),
+            context.variable("CDPATH").is_some(),
+        );
         let strict = self.strictness.given();
         let account = guard::folders(context, store, chosen, account, &leads, strict)?;
         guard::hazards(context, chosen, account.as_ref(), receiver, &leads, strict)?;

@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
+use super::assignments::{Assigned, Assignment, Kind};
 use super::leads::{Filtered, Leads, Level, Value, Visit};
 use super::packages::{Version, Workspace, is_env_file, is_template, version, within};
 use super::programs::{Filter, Program, Reads, Rules, called};
@@ -26,15 +27,16 @@ use super::{cloudflare_cfg, jsonc};
 use crate::directory::dotenv::{self, Entry};
 use crate::directory::file::{self, Refusal};
 use crate::directory::wrangler::{self, Configuration};
-use crate::environment::{ACCOUNT_ID, API_KEY, API_TOKEN, EMAIL};
+use crate::environment::{ACCOUNT_ID, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, DEFAULT_ACCOUNT_ID, EMAIL};
 use crate::profile::Account;
 use crate::store::document::position;
 
 /// The most that is read of a file, in bytes.
 const LIMIT: u64 = 1024 * 1024;
-/// The most `.env` files of a folder, and the most entries of a folder that are looked at for them.
+/// The most `.env` files of a folder.
 const FILES: usize = 64;
-const ENTRIES: usize = 4096;
+/// The most entries of a folder that are looked at for them: to read the names takes no time.
+const ENTRIES: usize = 200_000;
 /// The most folders that are looked through for what may count.
 const FOLDERS: usize = 128;
 
@@ -64,9 +66,21 @@ impl Hazard {
     #[must_use]
     pub fn told(&self, show: &dyn Fn(&Path) -> String) -> String {
         let file = self.file.as_deref().map_or_else(|| "the command".to_owned(), show);
-        let line = self.line.map(|line| format!(", line {line}:")).unwrap_or_default();
+        let colon = if self.file.is_none() && self.variable.is_some() { ":" } else { "" };
+        let line = self.line.map_or_else(|| colon.to_owned(), |line| format!(", line {line}:"));
         let variable = self.variable.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
         format!("{file}{line}{variable} {}", self.effect)
+    }
+
+    /// What a person can do about the hazard.
+    #[must_use]
+    pub fn way_out(&self) -> &'static str {
+        match (&self.file, self.line) {
+            (None, _) => "change the command",
+            (Some(file), _) if file.is_dir() => "run it in another folder",
+            (Some(_), Some(_)) => "correct that line",
+            (Some(_), None) => "correct the file",
+        }
     }
 
     /// True if one of the hazards is of the same entry, or the same.
@@ -216,6 +230,7 @@ impl<'a> Look<'a> {
                 || self.leads.is_sure;
             self.cloudflare_cfg(&visit, has_home, false);
         }
+        self.assignments(true);
         let mut seen: Vec<&Filtered> = Vec::new();
         for filtered in &self.leads.filtered {
             let is_same = |other: &&Filtered| {
@@ -242,9 +257,10 @@ impl<'a> Look<'a> {
     pub fn possible(&mut self) -> Vec<Hazard> {
         for unknown in &self.leads.unknown {
             let (file, line) = (unknown.file.clone(), unknown.line);
-            let effect = format!("{}, so what lies there was not looked through", unknown.what);
+            let effect = format!("{}, so not everything was checked", unknown.what);
             self.add(Hazard { file, line, variable: None, effect });
         }
+        self.assignments(false);
         for visit in self.visits() {
             let is_unknown = self.environment(&visit).0 == Some(Value::Unknown);
             self.accounts(&visit, is_unknown || !self.leads.is_sure);
@@ -421,15 +437,50 @@ impl<'a> Look<'a> {
         }
     }
 
+    /// Variables that words or scripts set: those that certainly are, or those that may be.
+    fn assignments(&mut self, is_certain: bool) {
+        for assignment in self.leads.assignments.iter().filter(|one| one.is_certain == is_certain) {
+            let Some(effect) = self.assigned(assignment) else { continue };
+            let (file, line) = (assignment.file.clone(), assignment.line);
+            self.add(Hazard { file, line, variable: Some(assignment.variable.to_owned()), effect });
+        }
+    }
+
+    /// What an assignment does, unless the variable holds what it is given.
+    fn assigned(&self, assignment: &Assignment) -> Option<String> {
+        let account = self.scene.account;
+        let is_given = |name: &str| {
+            self.scene.given.variables().iter().any(|given| *given == name && name != ACCOUNT_ID)
+                || (account.is_some() && [ACCOUNT_ID, DEFAULT_ACCOUNT_ID].contains(&name))
+                || [API_BASE_URL, BASE_URL].contains(&name)
+        };
+        let is_given_itself = is_given(assignment.variable);
+        let is_same = match &assignment.assigned {
+            Assigned::Nothing => !is_given_itself,
+            Assigned::Reference(name) => is_given(name),
+            Assigned::Account(id) => account.is_some_and(|own| id.eq_ignore_ascii_case(own.id.as_str())),
+            Assigned::Other => false,
+        };
+        let what = match assignment.kind {
+            Kind::Credential => self.scene.given.name(),
+            Kind::Account => "account",
+            Kind::Address => "address of the API",
+        };
+        (!is_same).then(|| match (&assignment.assigned, is_given_itself) {
+            (Assigned::Nothing, _) => format!("is taken away, and with it the {what}"),
+            (_, true) => format!("replaces the {what}"),
+            (_, false) => format!("may override the {what}"),
+        })
+    }
+
     /// Whatever is called `.env…` in a folder, each file as a program may be named it. A template is none, and
     /// neither is an entry without a value.
     fn all_env_files(&mut self, folder: &Path) {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        let mut seen = 0;
-        let names = entries.inspect(|_| seen += 1).take(ENTRIES).map(|entry| entry.file_name());
+        let mut entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let names = entries.by_ref().take(ENTRIES).map(|entry| entry.file_name());
         let mut names: Vec<OsString> = names.filter(|name| is_env_file(name) && !is_template(name)).collect();
         names.sort();
-        if seen == ENTRIES || names.len() > FILES {
+        if names.len() > FILES || entries.next().is_some() {
             let effect =
                 "holds more files than were looked through for what goes before the credential".to_owned();
             self.add(Hazard { file: Some(folder.to_owned()), line: None, variable: None, effect });

@@ -12,25 +12,21 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
-use super::packages::{NAME as PACKAGE, Package, Workspace, is_env_file, nearest};
-use super::programs::{EnvFiles, Filter, Program, Role, Verbs, called};
-use super::words::{Piece, Word, pieces};
-use crate::directory::file;
+use super::assignments::{Assignment, Variables};
+use super::options::Parsed;
+use super::packages::{Package, Workspace};
+use super::programs::{EnvFiles, Filter, Program, Role, called};
+use super::scripts::{Run, is_installed};
+use super::words::Word;
 
 /// The most that scripts call scripts.
-const DEPTH: u8 = 8;
+pub(super) const DEPTH: u8 = 8;
 /// The most commands that are read.
 const COMMANDS: usize = 500;
-/// The most words of a command that are looked up as paths.
-const PATHS: usize = 64;
-/// The most `.env` files that a command may name.
-const ENV_FILES: usize = 8;
 /// The most environments, tasks and unknown things that are told apart.
-const NAMES: usize = 64;
+pub(super) const NAMES: usize = 64;
 /// The most folders that are led to.
 const FOLDERS: usize = 1024;
-/// The most that is read of a script's file, in bytes.
-const SCRIPT: u64 = 256 * 1024;
 
 /// The commands of wrangler that take a path to a script, beside which the configuration is then looked for
 /// (`resolveWranglerConfigPath` of wrangler 4.164).
@@ -44,10 +40,6 @@ const WITH_SCRIPT: [&[&str]; 7] = [
     &["triggers", "deploy"],
 ];
 
-/// The commands of turbo that run no tasks.
-const TURBO_WITHOUT_TASKS: [&str; 11] =
-    ["ls", "prune", "login", "logout", "link", "unlink", "daemon", "gen", "generate", "query", "info"];
-
 /// A value that words give.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
@@ -58,7 +50,7 @@ pub enum Value {
 }
 
 impl Value {
-    fn of(word: &Word) -> Self {
+    pub(super) fn of(word: &Word) -> Self {
         if word.is_known { Self::Known(word.text.to_string_lossy().into_owned()) } else { Self::Unknown }
     }
 }
@@ -88,32 +80,6 @@ pub struct Visit {
     pub beside: Vec<PathBuf>,
     /// It is one of the commands for Pages.
     pub is_pages: bool,
-}
-
-/// Variables that choose what is loaded, as far as an assignment among the words sets them.
-#[derive(Debug, Clone, Default)]
-pub struct Variables {
-    /// `CLOUDFLARE_ENV`.
-    pub environment: Option<Value>,
-    /// `NODE_ENV`.
-    pub mode: Option<Value>,
-    /// `TURBO_ENV_MODE`.
-    pub turbo: Option<Value>,
-    /// `CDPATH` is set, by which a shell looks for folders.
-    pub has_cdpath: bool,
-}
-
-impl Variables {
-    fn assign(&mut self, name: &str, value: &Word) {
-        self.has_cdpath |= name == "CDPATH" && !value.text.is_empty();
-        let place = match name {
-            "CLOUDFLARE_ENV" => &mut self.environment,
-            "NODE_ENV" => &mut self.mode,
-            "TURBO_ENV_MODE" => &mut self.turbo,
-            _ => return,
-        };
-        *place = Some(Value::of(value));
-    }
 }
 
 /// How surely words lead to a folder.
@@ -181,12 +147,15 @@ pub struct Leads {
     pub unknown: Vec<Unknown>,
     /// The calls that keep variables back.
     pub filtered: Vec<Filtered>,
+    /// Assignments of variables that give a credential, an account or an address.
+    pub assignments: Vec<Assignment>,
 }
 
 impl Leads {
-    /// Of a command with its arguments; without any, of a shell, in which anything may follow.
+    /// Of a command with its arguments; without any, of a shell, in which anything may follow. `has_cdpath`: the
+    /// environment has a `CDPATH`, by which a shell looks for folders.
     #[must_use]
-    pub fn of(command: &[OsString], directory: &Path, home: &Path) -> Self {
+    pub fn of(command: &[OsString], directory: &Path, home: &Path, has_cdpath: bool) -> Self {
         let mut walk = Walk {
             home,
             left: COMMANDS,
@@ -197,10 +166,12 @@ impl Leads {
         walk.leads.folders.push(Folder { path: directory.to_owned(), level: Level::Reached });
         let at = At {
             folder: directory.to_owned(),
-            variables: Variables::default(),
+            variables: Variables { has_cdpath, ..Variables::default() },
             inherited: Vec::new(),
             file: None,
             line: None,
+            script: None,
+            source: None,
             depth: DEPTH,
         };
         if command.is_empty() {
@@ -215,186 +186,73 @@ impl Leads {
 
 /// Where in all that is read a command stands.
 #[derive(Clone)]
-struct At {
-    folder: PathBuf,
-    variables: Variables,
-    inherited: Vec<PathBuf>,
-    file: Option<PathBuf>,
-    line: Option<usize>,
+pub(super) struct At {
+    pub(super) folder: PathBuf,
+    pub(super) variables: Variables,
+    pub(super) inherited: Vec<PathBuf>,
+    pub(super) file: Option<PathBuf>,
+    pub(super) line: Option<usize>,
+    /// The script that a text is of, by which it knows itself.
+    pub(super) script: Option<PathBuf>,
+    /// The file that the text stands in.
+    pub(super) source: Option<PathBuf>,
     /// How much deeper scripts may call scripts.
-    depth: u8,
+    pub(super) depth: u8,
 }
 
 impl At {
     /// The place of what belongs to the whole command.
-    fn nowhere() -> Self {
+    pub(super) fn nowhere() -> Self {
         Self {
             folder: PathBuf::new(),
             variables: Variables::default(),
             inherited: Vec::new(),
             file: None,
             line: None,
+            script: None,
+            source: None,
             depth: 0,
         }
     }
 }
 
-struct Walk<'a> {
-    home: &'a Path,
+pub(super) struct Walk<'a> {
+    pub(super) home: &'a Path,
     /// How many more commands are read.
-    left: usize,
+    pub(super) left: usize,
     /// The packages that were read, by their folders.
-    read: HashMap<PathBuf, Option<Rc<Package>>>,
+    pub(super) read: HashMap<PathBuf, Option<Rc<Package>>>,
     /// The workspaces, by the folders from which they were looked for.
-    workspaces: HashMap<PathBuf, Rc<Workspace>>,
-    leads: Leads,
-}
-
-/// Words as the row of their program reads them.
-#[derive(Default)]
-struct Parsed<'w> {
-    folder: Option<Word>,
-    environment: Option<Word>,
-    configurations: Vec<Word>,
-    env_files: Vec<Word>,
-    packages: Vec<Word>,
-    text: Option<Word>,
-    /// All options, by their names.
-    flags: Vec<&'w str>,
-    /// The places of the words that are no options, and whether such a one may be an option's value.
-    positionals: Vec<(usize, bool)>,
-    /// The variables that `--preserve-env=` names.
-    kept: Vec<String>,
-    /// The place of `--`.
-    end: Option<usize>,
-    /// The place behind the text.
-    after_text: Option<usize>,
-}
-
-impl<'w> Parsed<'w> {
-    /// `until_first`: what follows the first word that is no option is another program's.
-    fn of(program: &Program, further: &[&str], words: &'w [Word], until_first: bool) -> Self {
-        let mut this = Self::default();
-        let options = &program.options;
-        let (mut at, mut may_be_value) = (0, false);
-        while let Some(word) = words.get(at) {
-            let place = at;
-            at += 1;
-            if word.str() == "--" {
-                this.end = Some(place);
-                break;
-            }
-            if word.str() == "-" {
-                this.flags.push("-");
-                continue;
-            }
-            let Some((name, attached)) = word.option() else {
-                this.positionals.push((place, may_be_value));
-                may_be_value = false;
-                if until_first {
-                    break;
-                }
-                continue;
-            };
-            may_be_value = false;
-            if let ("--preserve-env", Some(list)) = (name, &attached) {
-                this.kept.extend(list.str().split(',').map(str::to_owned));
-                continue;
-            }
-            this.flags.push(name);
-            let is = |names: &[&str]| names.contains(&name);
-            let has_value = [
-                options.folder,
-                options.environment,
-                options.configuration,
-                options.env_file,
-                options.package,
-                options.text,
-                options.other,
-                further,
-            ]
-            .iter()
-            .any(|names| is(names));
-            if !has_value {
-                may_be_value = attached.is_none();
-                continue;
-            }
-            let value = attached.or_else(|| {
-                let next = words.get(at).filter(|next| !next.is_option())?;
-                at += 1;
-                Some(next.clone())
-            });
-            if is(options.env_file) {
-                this.env_files.extend(value);
-                // Wrangler takes all the words that follow, with `=` too (measured).
-                let files = words.get(at..).unwrap_or_default().iter().take_while(|next| !next.is_option());
-                for file in files.filter(|_| options.are_env_files_many) {
-                    this.env_files.push(file.clone());
-                    at += 1;
-                }
-            } else if is(options.text) {
-                this.after_text = Some(at);
-                this.text = value;
-                if until_first {
-                    break;
-                }
-            } else if is(options.folder) {
-                this.folder = value;
-            } else if is(options.environment) {
-                this.environment = value;
-            } else if is(options.configuration) {
-                this.configurations.extend(value);
-            } else if is(options.package) {
-                this.packages.extend(value);
-            }
-        }
-        this.env_files.truncate(ENV_FILES);
-        this
-    }
-
-    /// One of the options stands there, also in `-xyz`.
-    fn has(&self, names: &[&str]) -> bool {
-        let is_one = |flag: &&str| {
-            let letters = flag.strip_prefix('-').filter(|rest| !rest.starts_with('-')).unwrap_or_default();
-            let mut short =
-                names.iter().filter_map(|name| name.strip_prefix('-').filter(|name| name.len() == 1));
-            names.contains(flag) || short.any(|letter| letters.contains(letter))
-        };
-        self.flags.iter().any(is_one)
-    }
-
-    /// An option says that every package of the workspace is meant.
-    fn has_all_packages(&self, program: &Program) -> bool {
-        self.flags.iter().any(|flag| matches!(*flag, "--workspaces" | "-ws" | "--recursive"))
-            || (program.name == "pnpm" && self.has(&["-r"]))
-    }
-
-    /// Where the words of another program begin.
-    fn rest(&self) -> Option<usize> {
-        self.positionals.first().map(|(place, _)| *place).or(self.end.map(|end| end + 1))
-    }
+    pub(super) workspaces: HashMap<PathBuf, Rc<Workspace>>,
+    pub(super) leads: Leads,
 }
 
 impl Walk<'_> {
-    fn command(&mut self, words: &[Word], at: &At) {
+    pub(super) fn command(&mut self, words: &[Word], at: &At) {
         let mut at = at.clone();
         let assigned = words.iter().take_while(|word| word.assignment().is_some()).count();
         let (assignments, words) = words.split_at(assigned);
-        for (name, value) in assignments.iter().filter_map(Word::assignment) {
-            at.variables.assign(name, &value);
-        }
+        // Another process: the text that calls it is none of its own.
+        (at.script, at.source) = (None, None);
         let Some(head) = words.first() else { return };
         if !self.may_read(&at) {
             return;
         }
-        match head.program().and_then(called) {
+        let program = head.program().and_then(called);
+        let place = at.clone();
+        let is_harmless =
+            program.is_some_and(|program| program.role == Role::Harmless && program.variables.is_empty());
+        for (name, value) in assignments.iter().filter_map(Word::assignment).filter(|_| !is_harmless) {
+            self.assign(name, Some(&value), &place, &mut at.variables);
+        }
+        match program {
             Some(program) => self.known(program, words, &at),
             None => self.other(words, &at),
         }
     }
 
     /// Takes one command from those that may be read. The first one beyond them is told, and no other.
-    fn may_read(&mut self, at: &At) -> bool {
+    pub(super) fn may_read(&mut self, at: &At) -> bool {
         if let Some(left) = self.left.checked_sub(1) {
             self.left = left;
             if left == 0 {
@@ -409,7 +267,11 @@ impl Walk<'_> {
             Role::Harmless => {}
             Role::Client => self.client(program, words, at),
             Role::Runtime => self.runtime(program, words, at),
-            Role::Runner(values) => self.runner(program, values, words, at),
+            Role::Runner(values) => {
+                self.unset_by_env(program, words, at);
+                self.runner(program, values, words, at);
+            }
+            Role::Files => self.files(words, at),
             Role::Manager(verbs) => self.manager(program, verbs, words, at),
             Role::Monorepo => self.monorepo(program, words, at),
             Role::Shell => self.shell(program, words, at),
@@ -517,186 +379,11 @@ impl Walk<'_> {
         self.command(rest, &at);
     }
 
-    fn manager(&mut self, program: &'static Program, verbs: &Verbs, words: &[Word], at: &At) {
-        let words = words.get(1..).unwrap_or_default();
-        let parsed = Parsed::of(program, &[], words, false);
-        let start = self.enter(parsed.folder.as_ref(), at);
-        let mut at = At { folder: start, ..at.clone() };
-        if program.name == "pnpm"
-            && parsed.has(&["-w", "--workspace-root"])
-            && let Some(root) = self.workspace(&at.folder).root.clone()
-        {
-            self.reach(&root, Level::Reached);
-            at.folder = real(&root);
-        }
-        let package = nearest(&at.folder, self.home).map(Path::to_owned);
-        if !program.rules.is_empty() && !parsed.env_files.is_empty() {
-            let visit = self.visit(program, &parsed, &at.folder, &at);
-            self.leads.visits.push(visit);
-        }
-        let mut positionals = parsed.positionals.iter().map(|(place, _)| *place);
-        let mut is_in_all = parsed.has_all_packages(program);
-        let mut place = positionals.next();
-        let is_recursive = |place: usize| {
-            words.get(place).is_some_and(|word| matches!(word.str(), "recursive" | "multi" | "m"))
-        };
-        if program.name == "pnpm" && place.is_some_and(is_recursive) {
-            is_in_all = true;
-            place = positionals.next();
-        }
-        let Some(place) = place else {
-            self.leads.is_sure = false;
-            return self.evidence(words, &at);
-        };
-        if is_in_all {
-            self.every_package(&at);
-        }
-        let verb = words.get(place).map(Word::str).unwrap_or_default();
-        if verbs.exec.contains(&verb) {
-            let rest = words.get(place + 1..).unwrap_or_default();
-            return self.manager_exec(program, &parsed, is_in_all, rest, &at);
-        }
-        if program.name == "yarn" && matches!(verb, "workspace" | "workspaces") {
-            return self.monorepo(program, words, &at);
-        }
-        let script = if verbs.run.contains(&verb) {
-            positionals.next().and_then(|place| words.get(place)).map(Word::str)
-        } else {
-            verbs.scripts.iter().find(|(name, _)| *name == verb).map(|(_, script)| *script)
-        };
-        // `bun test` runs no script.
-        let is_own = matches!(program.env_files, EnvFiles::ByMode(own, _) if own.iter().any(|(name, _)| *name == verb));
-        if is_own {
-            return self.runtime_of(program, words, &at);
-        }
-        let is_bare = script.is_none() && verbs.is_bare;
-        let name = script.or(is_bare.then_some(verb)).unwrap_or_default();
-        if is_in_all || !parsed.packages.is_empty() {
-            self.evidence(words, &at);
-            self.leads.is_sure = false;
-            self.packages(&parsed, &at, Some(name));
-            return;
-        }
-        let read = package.as_deref().map(|folder| self.package(folder, &at)).unwrap_or_default();
-        let is_script = read.as_ref().is_some_and(|package| package.script(name).is_some());
-        if !is_script && is_bare && program.name != "npm-run-all" {
-            // Yarn runs a program in the folder of the package.
-            let rest = words.get(place..).unwrap_or_default();
-            if let Some(package) = package.filter(|_| program.name == "yarn") {
-                self.reach(&package, Level::Reached);
-                self.command(rest, &At { folder: real(&package), ..at.clone() });
-            }
-            let is_code = program.env_files != EnvFiles::Named;
-            let is_client = words.get(place).and_then(Word::program).and_then(called).is_some();
-            return if is_code && !is_client {
-                self.runtime_of(program, words, &at);
-            } else {
-                self.command(rest, &at);
-            };
-        }
-        // `bun run FILE`
-        if !is_script && program.env_files != EnvFiles::Named && script.is_some() {
-            return self.runtime_of(program, words, &at);
-        }
-        self.leads.is_sure = false;
-        self.evidence(words, &at);
-        if program.name == "npm-run-all" {
-            for name in parsed.positionals.iter().filter_map(|(place, _)| words.get(*place)) {
-                self.run_script(read.as_deref(), name.str(), &[], &at);
-            }
-            return;
-        }
-        if let Some(package) = &package {
-            self.reach(package, Level::Reached);
-        }
-        let further: Vec<Word> = match parsed.end {
-            Some(end) => words.get(end + 1..).unwrap_or_default().to_vec(),
-            // All but npm hand on what stands behind the script's name.
-            None if program.name == "npm" => Vec::new(),
-            None => {
-                let after = words.iter().position(|word| word.str() == name).map_or(words.len(), |at| at + 1);
-                words.get(after..).unwrap_or_default().to_vec()
-            }
-        };
-        self.run_script(read.as_deref(), name, &further, &at);
-    }
-
-    /// A manager that runs a program: `rest` is what follows its verb.
-    fn manager_exec(
-        &mut self,
-        program: &'static Program,
-        parsed: &Parsed,
-        is_in_all: bool,
-        rest: &[Word],
-        at: &At,
-    ) {
-        let inner = Parsed::of(program, &["--package", "-p"], rest, true);
-        if let Some(text) = &inner.text {
-            self.leads.is_sure = false;
-            self.text(&text.text.to_string_lossy(), &[], at);
-        }
-        let rest = inner.rest().and_then(|place| rest.get(place..)).unwrap_or_default();
-        let mut folders = self.packages(parsed, at, None);
-        if is_in_all && parsed.packages.is_empty() {
-            folders = self.every_package(at);
-        }
-        for folder in folders {
-            self.command(rest, &At { folder, ..at.clone() });
-        }
-        self.command(rest, at);
-    }
-
     /// A manager that runs a file itself, as bun does.
-    fn runtime_of(&mut self, program: &'static Program, words: &[Word], at: &At) {
+    pub(super) fn runtime_of(&mut self, program: &'static Program, words: &[Word], at: &At) {
         let words: Vec<Word> =
             std::iter::once(Word::given(OsStr::new(program.name))).chain(words.iter().cloned()).collect();
         self.runtime(program, &words, at);
-    }
-
-    /// A program that runs a script by its name in many packages.
-    fn monorepo(&mut self, program: &'static Program, words: &[Word], at: &At) {
-        let own = usize::from(words.first().is_some_and(|word| word.program().and_then(called).is_some()));
-        let words = words.get(own..).unwrap_or_default();
-        let parsed = Parsed::of(program, &[], words, false);
-        let at = At { folder: self.enter(parsed.folder.as_ref(), at), ..at.clone() };
-        self.leads.is_sure = false;
-        self.evidence(words, &at);
-        let positionals = parsed.positionals.iter().filter_map(|(place, _)| words.get(*place));
-        // `nx run PACKAGE:TASK`, `turbo run PACKAGE#TASK`.
-        let is_turbo = program.filter == Some(Filter::Turbo);
-        let is_word = |word: &&Word| {
-            let is_verb = matches!(word.str(), "run" | "run-many" | "affected" | "exec" | "foreach");
-            !is_verb && (!is_turbo || word.str() != "watch")
-        };
-        let mut positionals = positionals.peekable();
-        if is_turbo && positionals.peek().is_some_and(|word| TURBO_WITHOUT_TASKS.contains(&word.str())) {
-            return;
-        }
-        let mut names: Vec<&str> = Vec::new();
-        for name in positionals.filter(is_word).map(Word::str) {
-            if names.len() == NAMES {
-                self.tell(&at, format!("runs more than {NAMES} tasks"));
-                break;
-            }
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        let task = |name: &str| name.rsplit([':', '#']).next().unwrap_or_default().to_owned();
-        let mut filtered = Self::filtered(program, &parsed, &at);
-        if let Some(filtered) = &mut filtered {
-            filtered.tasks = names.iter().map(|name| (*name).to_owned()).collect();
-            let mode = words.iter().enumerate().find_map(|(place, word)| match word.option()? {
-                ("--env-mode", Some(value)) => Some(Value::of(&value)),
-                ("--env-mode", None) => words.get(place + 1).map(Value::of),
-                _ => None,
-            });
-            filtered.mode = mode.or(at.variables.turbo.clone());
-        }
-        self.leads.filtered.extend(filtered);
-        for name in names {
-            self.packages(&parsed, &at, Some(&task(name)));
-        }
     }
 
     fn shell(&mut self, program: &'static Program, words: &[Word], at: &At) {
@@ -721,349 +408,15 @@ impl Walk<'_> {
                 let place = parsed.rest().unwrap_or_default();
                 self.command(words.get(place..).unwrap_or_default(), at);
             }
-            Some(file) => self.script_file(file, at, true),
+            Some(file) => {
+                self.script_file(file, at, Run::ByShell);
+            }
             None => {}
         }
         self.evidence(words, at);
     }
 
-    /// A program that the table does not have: what it does with its words is not known.
-    fn other(&mut self, words: &[Word], at: &At) {
-        self.leads.is_sure = false;
-        if let Some(head) = words.first() {
-            self.script_file(head, at, false);
-        }
-        let rest = words.get(1..).unwrap_or_default();
-        self.evidence(rest, at);
-        let mut inner = at.clone();
-        for (place, word) in rest.iter().enumerate() {
-            if let Some((name, value)) = word.assignment() {
-                inner.variables.assign(name, &value);
-            }
-            let text = word.text.to_string_lossy();
-            if text.contains(char::is_whitespace) {
-                // It need not be a shell's.
-                let mut pieces = pieces(&text);
-                pieces.retain(|piece| !matches!(piece, Piece::Unended(_)));
-                self.pieces(pieces, &inner);
-            }
-            // `concurrently npm:deploy`
-            if let Some(name) = text.strip_prefix("npm:") {
-                let package = nearest(&at.folder, self.home).map(Path::to_owned);
-                let package = package.and_then(|folder| self.package(&folder, at));
-                self.run_script(package.as_deref(), name, &[], at);
-            }
-            let program = word.program().and_then(called).filter(|row| row.role != Role::Harmless);
-            if program.is_some() {
-                return self.command(rest.get(place..).unwrap_or_default(), &inner);
-            }
-        }
-    }
-
-    /// What the words of a program say that may do anything with them: environments, and paths.
-    fn evidence(&mut self, words: &[Word], at: &At) {
-        for (place, word) in words.iter().enumerate() {
-            let value = match word.option() {
-                Some(("-e" | "--env", Some(value))) => Some(value),
-                Some(("-e" | "--env", None)) => {
-                    words.get(place + 1).filter(|next| !next.is_option()).cloned()
-                }
-                _ => word.assignment().filter(|(name, _)| *name == "CLOUDFLARE_ENV").map(|(_, value)| value),
-            };
-            self.name(value.as_ref());
-        }
-        let value = |word: &Word| word.str().split_once('=').map(|(_, value)| value.to_owned());
-        let is_option = |word: &&Word| word.is_option() && !word.str().contains('=');
-        let candidates = words.iter().filter(|word| word.is_known && !is_option(word)).flat_map(|word| {
-            let whole = if word.is_option() { None } else { Some(word.text.clone()) };
-            whole.into_iter().chain(value(word).map(OsString::from))
-        });
-        for text in candidates.take(PATHS) {
-            let word = Word { text, is_known: true };
-            if word.text.is_empty() || word.text.to_string_lossy().contains(char::is_whitespace) {
-                continue;
-            }
-            let is_path = word.text.to_string_lossy().contains('/') || word.str() == "..";
-            let Some(path) = self.path(&word, &at.folder) else { continue };
-            let Ok(metadata) = fs::metadata(&path) else { continue };
-            if metadata.is_dir() {
-                self.reach(&path, if is_path { Level::Named } else { Level::Possible });
-            } else if !self.name_file(&path, at)
-                && is_path
-                && let Some(parent) = path.parent()
-                && !is_installed(&path)
-            {
-                self.reach(parent, Level::Named);
-            }
-        }
-    }
-
-    /// A file that a word names counts, where its name says what it is for.
-    fn name_file(&mut self, path: &Path, at: &At) -> bool {
-        let Some(name) = path.file_name() else { return false };
-        let text = name.to_string_lossy();
-        let is_env = is_env_file(name);
-        let extension = Path::new(name).extension().and_then(OsStr::to_str);
-        let is_configuration =
-            text.starts_with("wrangler") && matches!(extension, Some("toml" | "json" | "jsonc"));
-        if !is_env && !is_configuration {
-            return false;
-        }
-        for program in ["wrangler", "alchemy"].into_iter().filter_map(called) {
-            let mut visit = self.visit(program, &Parsed::default(), &at.folder, at);
-            if is_env {
-                visit.env_files.push(path.to_owned());
-            } else {
-                visit.configurations.push(path.to_owned());
-            }
-            self.leads.visits.push(visit);
-        }
-        true
-    }
-
-    /// An environment that words name.
-    fn name(&mut self, value: Option<&Word>) {
-        let Some(Value::Known(name)) = value.map(Value::of) else { return };
-        if self.leads.names.contains(&name) {
-            return;
-        }
-        if self.leads.names.len() < NAMES {
-            return self.leads.names.push(name);
-        }
-        let what = format!("names more than {NAMES} environments");
-        self.tell(&At::nowhere(), what);
-    }
-
-    /// The commands of a shell's text, to the last of which `further` words are added.
-    fn text(&mut self, text: &str, further: &[Word], at: &At) {
-        let mut pieces = pieces(text);
-        if let Some(Piece::Command(words, _)) = pieces.last_mut() {
-            words.extend(further.iter().cloned());
-        }
-        self.pieces(pieces, at);
-    }
-
-    fn pieces(&mut self, pieces: Vec<Piece>, at: &At) {
-        let mut at = at.clone();
-        let is_file = at.line.is_none() && at.file.is_some();
-        let mut outer = Vec::new();
-        for piece in pieces {
-            if self.left == 0 {
-                return;
-            }
-            match piece {
-                Piece::Open => outer.push(at.clone()),
-                Piece::Close => at = outer.pop().unwrap_or(at),
-                Piece::Unended(line) => {
-                    let line = if is_file { Some(line) } else { at.line };
-                    self.unknown(&At { line, ..at.clone() }, "can't be read to its end".to_owned());
-                }
-                Piece::Document(words, text, line) => {
-                    let is_shell = |word: &Word| {
-                        word.program().and_then(called).is_some_and(|row| row.role == Role::Shell)
-                    };
-                    if words.iter().any(is_shell) && self.may_read(&at) {
-                        let line = if is_file { Some(line) } else { at.line };
-                        self.text(&text, &[], &At { line, ..at.clone() });
-                    }
-                }
-                Piece::Command(words, line) => {
-                    let mut here = at.clone();
-                    if is_file {
-                        here.line = Some(line);
-                    }
-                    self.line(&words, &here, &mut at);
-                }
-            }
-        }
-    }
-
-    /// A command of a shell: `at` is where it runs, `after` where the next ones do.
-    fn line(&mut self, words: &[Word], at: &At, after: &mut At) {
-        let is_prefix = |word: &&Word| {
-            let prefixes = [
-                "if", "then", "elif", "else", "while", "until", "do", "!", "{", "time", "exec", "command",
-                "builtin",
-            ];
-            prefixes.contains(&word.str())
-        };
-        let words = words.get(words.iter().take_while(is_prefix).count()..).unwrap_or_default();
-        if words.iter().all(|word| word.assignment().is_some()) {
-            self.may_read(at);
-            for (name, value) in words.iter().filter_map(Word::assignment) {
-                after.variables.assign(name, &value);
-            }
-            return;
-        }
-        let is_own = ["cd", "pushd", "chdir", "export", "set", "declare", "typeset", ".", "source"]
-            .contains(&words.first().map(Word::str).unwrap_or_default());
-        if is_own && !self.may_read(at) {
-            return;
-        }
-        let argument = || words.iter().skip(1).find(|word| !word.is_option() || word.str() == "-");
-        match words.first().map(Word::str).unwrap_or_default() {
-            "cd" | "pushd" | "chdir" => {
-                let home = Word { text: "~".into(), is_known: true };
-                let to = argument().cloned().unwrap_or(home);
-                after.folder = self.enter(Some(&to), at);
-            }
-            "export" | "set" | "declare" | "typeset" => {
-                for (name, value) in words.iter().filter_map(Word::assignment) {
-                    after.variables.assign(name, &value);
-                }
-            }
-            "." | "source" => {
-                let Some(file) = argument() else { return };
-                let path = self.path(file, &at.folder);
-                let is_env = path.as_deref().and_then(Path::file_name).is_some_and(is_env_file);
-                if let (Some(path), true) = (path, is_env) {
-                    // A shell sets what stands there, whatever was set before.
-                    for program in [called("sh"), called("wrangler")].into_iter().flatten() {
-                        let mut visit = self.visit(program, &Parsed::default(), &at.folder, at);
-                        visit.is_above = true;
-                        visit.env_files.push(path.clone());
-                        self.leads.visits.push(visit);
-                    }
-                } else {
-                    self.script_file(file, at, true);
-                }
-            }
-            _ => self.command(words, at),
-        }
-    }
-
-    /// A file that is run: its folder counts, and where it is a shell's script, what it calls.
-    fn script_file(&mut self, word: &Word, at: &At, is_shells: bool) {
-        let is_path = word.text.to_string_lossy().contains('/');
-        let Some(path) = self.path(word, &at.folder).filter(|_| is_path || is_shells) else { return };
-        if !path.is_file() {
-            return;
-        }
-        let is_named = path.extension().is_some_and(|extension| extension == "sh" || extension == "bash");
-        let small = match file::read(&path, SCRIPT, None) {
-            Ok(Some(small)) => small,
-            // So large is a program, unless something says that it is a script.
-            Err(_) if is_shells || is_named => {
-                return self.unknown(at, format!("runs {}, which could not be read whole", path.display()));
-            }
-            Ok(None) | Err(_) => return,
-        };
-        let text = String::from_utf8_lossy(&small.bytes);
-        if text.contains('\0') {
-            return;
-        }
-        let first = text.lines().next().unwrap_or_default();
-        let interpreter = first.strip_prefix("#!").filter(|_| !is_shells).map(interpreter);
-        if interpreter.is_some() && is_installed(&path) {
-            return;
-        }
-        if let Some(parent) = path.parent() {
-            self.reach(parent, Level::Reached);
-        }
-        if at.depth == 0 {
-            return self.unknown(at, format!("runs scripts that run more than {DEPTH} others"));
-        }
-        let at = At { depth: at.depth - 1, ..at.clone() };
-        // A text without `#!` is run by the shell that calls it.
-        let Some(mut words) = interpreter else {
-            return self.text(&text, &[], &At { file: Some(path), line: None, ..at });
-        };
-        let is_env =
-            |word: &&Word| word.is_option() || word.assignment().is_some() || word.program() == Some("env");
-        let program = words.iter().find(|word| !is_env(word));
-        if program.and_then(Word::program).and_then(called).is_none() {
-            let what = format!("runs {}, which is no script of a shell", path.display());
-            return self.unknown(&at, what);
-        }
-        words.push(Word::given(path.as_os_str()));
-        self.command(&words, &at);
-    }
-
-    fn package(&mut self, folder: &Path, at: &At) -> Option<Rc<Package>> {
-        if let Some(read) = self.read.get(folder) {
-            return read.clone();
-        }
-        let package = match Package::read(folder) {
-            Ok(package) => package.map(Rc::new),
-            Err(why) => {
-                let at = At { file: Some(folder.join(PACKAGE)), line: None, ..at.clone() };
-                self.unknown(&at, format!("{why}, so its scripts were not looked through"));
-                None
-            }
-        };
-        self.read.insert(folder.to_owned(), package.clone());
-        package
-    }
-
-    /// The folders of all packages of the workspace, which are reached.
-    fn every_package(&mut self, at: &At) -> Vec<PathBuf> {
-        self.leads.is_sure = false;
-        let workspace = self.workspace(&at.folder);
-        if !workspace.is_whole {
-            self.unknown(at, "has more packages in its workspace than are looked at".to_owned());
-        }
-        for folder in &workspace.folders {
-            self.reach(folder, Level::Reached);
-        }
-        workspace.folders.iter().map(|folder| real(folder)).collect()
-    }
-
-    fn workspace(&mut self, folder: &Path) -> Rc<Workspace> {
-        let home = self.home;
-        let found = self.workspaces.entry(folder.to_owned());
-        Rc::clone(found.or_insert_with(|| Rc::new(Workspace::around(folder, home))))
-    }
-
-    /// A script of a package, with what runs before and after it.
-    fn run_script(&mut self, package: Option<&Package>, name: &str, further: &[Word], at: &At) {
-        let Some(package) = package else { return };
-        if at.depth == 0 {
-            return self.unknown(at, format!("runs scripts that run more than {DEPTH} others"));
-        }
-        let folder = real(&package.folder);
-        for script in package.around(name) {
-            let at = At {
-                folder: folder.clone(),
-                file: Some(folder.join(PACKAGE)),
-                line: Some(script.line),
-                depth: at.depth - 1,
-                ..at.clone()
-            };
-            self.text(&script.text, if script.name == name { further } else { &[] }, &at);
-        }
-    }
-
-    /// The packages of the workspace: those that are named are surely meant, else any may be. In each of them a
-    /// script is run, where one is given. The folders of those that are named are returned.
-    fn packages(&mut self, parsed: &Parsed, at: &At, script: Option<&str>) -> Vec<PathBuf> {
-        if script.is_none() && parsed.packages.is_empty() {
-            return Vec::new();
-        }
-        self.leads.is_sure = false;
-        let workspace = self.workspace(&at.folder);
-        if !workspace.is_whole {
-            self.unknown(at, "has more packages in its workspace than are looked at".to_owned());
-        }
-        let asked = parsed.packages.iter().map(Word::str);
-        let named: Vec<PathBuf> = asked.flat_map(|word| workspace.named(word, &at.folder).cloned()).collect();
-        for folder in &workspace.folders {
-            self.reach(folder, if named.contains(folder) { Level::Reached } else { Level::Possible });
-        }
-        let all = if named.is_empty() { &workspace.folders } else { &named };
-        for folder in all {
-            if self.left == 0 {
-                break;
-            }
-            let package = script.and_then(|_| self.package(folder, at));
-            self.run_script(package.as_deref(), script.unwrap_or_default(), &[], at);
-        }
-        let root = nearest(&at.folder, self.home).map(Path::to_owned);
-        let root = root.filter(|_| named.is_empty()).and_then(|folder| self.package(&folder, at));
-        self.run_script(root.as_deref(), script.unwrap_or_default(), &[], at);
-        named
-    }
-
-    fn filtered(program: &'static Program, parsed: &Parsed, at: &At) -> Option<Filtered> {
+    pub(super) fn filtered(program: &'static Program, parsed: &Parsed, at: &At) -> Option<Filtered> {
         let is_on = match program.filter? {
             Filter::Turbo => true,
             Filter::With(options) => parsed.has(options),
@@ -1080,7 +433,13 @@ impl Walk<'_> {
         })
     }
 
-    fn visit(&mut self, program: &'static Program, parsed: &Parsed, folder: &Path, at: &At) -> Visit {
+    pub(super) fn visit(
+        &mut self,
+        program: &'static Program,
+        parsed: &Parsed,
+        folder: &Path,
+        at: &At,
+    ) -> Visit {
         let paths = |words: &[Word]| -> Vec<PathBuf> {
             words.iter().filter_map(|word| self.path(word, folder)).collect()
         };
@@ -1100,13 +459,12 @@ impl Walk<'_> {
     }
 
     /// The folder that a word leads to from where a command runs, which is reached by it.
-    fn enter(&mut self, word: Option<&Word>, at: &At) -> PathBuf {
+    pub(super) fn enter(&mut self, word: Option<&Word>, at: &At) -> PathBuf {
         let Some(word) = word else { return at.folder.clone() };
         let text = word.text.to_string_lossy();
-        // A shell looks elsewhere for a folder by `CDPATH`, and makes other words of braces and `~NAME`.
-        let is_elsewhere = text == "-"
-            || (text.starts_with('~') && text.len() > 1 && !text.starts_with("~/"))
-            || (at.variables.has_cdpath && !text.starts_with(['/', '.', '~']));
+        // A shell makes other words of braces and `~NAME`.
+        let is_elsewhere =
+            text == "-" || (text.starts_with('~') && text.len() > 1 && !text.starts_with("~/"));
         let is_below = |path: &Path| {
             path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
         };
@@ -1123,18 +481,24 @@ impl Walk<'_> {
         }
     }
 
-    fn path(&self, word: &Word, folder: &Path) -> Option<PathBuf> {
+    pub(super) fn path(&self, word: &Word, folder: &Path) -> Option<PathBuf> {
         if !word.is_known || word.text.is_empty() {
             return None;
         }
         let path = Path::new(&word.text);
-        Some(match path.strip_prefix("~") {
-            Ok(below) => self.home.join(below),
-            Err(_) => folder.join(path),
-        })
+        let path = path.strip_prefix("~").map_or_else(|_| folder.join(path), |below| self.home.join(below));
+        // People are shown no `.` and `..` that says nothing.
+        let plain: PathBuf = path.components().collect();
+        if !plain.components().any(|part| part == Component::ParentDir) {
+            return Some(plain);
+        }
+        match (plain.parent(), plain.file_name()) {
+            (Some(parent), Some(name)) => Some(real(parent).join(name)),
+            _ => Some(real(&plain)),
+        }
     }
 
-    fn reach(&mut self, path: &Path, level: Level) {
+    pub(super) fn reach(&mut self, path: &Path, level: Level) {
         let path = real(path);
         let is_full = self.leads.folders.len() >= FOLDERS;
         match self.leads.folders.iter_mut().find(|folder| folder.path == path) {
@@ -1145,13 +509,13 @@ impl Walk<'_> {
     }
 
     /// Of many unknown things the first ones are told: one is enough to refuse the command.
-    fn unknown(&mut self, at: &At, what: String) {
+    pub(super) fn unknown(&mut self, at: &At, what: String) {
         if self.leads.unknown.len() < NAMES {
             self.tell(at, what);
         }
     }
 
-    fn tell(&mut self, at: &At, what: String) {
+    pub(super) fn tell(&mut self, at: &At, what: String) {
         let unknown = Unknown { file: at.file.clone(), line: at.line, what };
         if !self.leads.unknown.contains(&unknown) {
             self.leads.unknown.push(unknown);
@@ -1207,24 +571,6 @@ impl Visit {
     }
 }
 
-/// The words of a `#!` line. A system hands on what follows the program as one word, which `env -S` cuts.
-fn interpreter(line: &str) -> Vec<Word> {
-    let line = line.trim();
-    let (program, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let rest = rest.trim();
-    let split = rest.strip_prefix("-S").or_else(|| rest.strip_prefix("--split-string="));
-    let words = split.map_or(vec![rest], |text| text.split_whitespace().collect());
-    std::iter::once(program)
-        .chain(words.into_iter().filter(|word| !word.is_empty()))
-        .map(|word| Word::given(OsStr::new(word)))
-        .collect()
-}
-
-/// True for a file of an installed package: its folder is none that a person works in.
-fn is_installed(file: &Path) -> bool {
-    file.components().any(|part| part == Component::Normal("node_modules".as_ref()))
-}
-
 /// `.env`, `.env.local` and those of an environment, in wrangler's order.
 fn by_environment(name: Option<&str>) -> Vec<String> {
     let mut names = vec![".env".to_owned(), ".env.local".to_owned()];
@@ -1250,6 +596,6 @@ fn is_plain(name: &str) -> bool {
 }
 
 /// A folder by its real path: what is above `..` is not known by words.
-fn real(path: &Path) -> PathBuf {
+pub(super) fn real(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }

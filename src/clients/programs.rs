@@ -39,6 +39,9 @@ pub enum Role {
     Client,
     /// It sends none and starts nothing.
     Harmless,
+    /// It reads or writes the files that its words name: it loads none of them, and goes to no folder because of
+    /// them. It may start what a configuration says where it runs, such as a hook or a plugin.
+    Files,
     /// It runs code of the project, which may read and start anything.
     Runtime,
     /// It runs the program that its words name.
@@ -633,6 +636,57 @@ pub const PROGRAMS: &[Program] = &[
         ]),
         options: Options { folder: &["--working-directory"], ..NO_OPTIONS },
         ..filter("systemd-run", &["systemd-run"], Filter::Without(&["--scope", "-E", "--setenv"]))
+    },
+    reader(
+        "programs that only read and write files",
+        &[
+            "cp", "mv", "rm", "rmdir", "mkdir", "grep", "egrep", "fgrep", "diff", "cmp", "head", "wc",
+            "dirname", "basename", "realpath", "readlink", "pwd", "sleep", "date",
+        ],
+        &[],
+    ),
+    // A path among the words of these is no sign that a client would run there, or load it: no warning comes of it.
+    Program {
+        name: "editors, compilers and the like",
+        calls: &[
+            "git",
+            "gh",
+            "vi",
+            "vim",
+            "nvim",
+            "nano",
+            "emacs",
+            "code",
+            "cursor",
+            "less",
+            "more",
+            "rg",
+            "touch",
+            "chmod",
+            "ln",
+            "tee",
+            "jq",
+            "yq",
+            "tsc",
+            "eslint",
+            "prettier",
+            "biome",
+            "oxlint",
+            "stylelint",
+            "vitest",
+            "jest",
+            "tar",
+            "zip",
+            "unzip",
+            "rsync",
+            "scp",
+            "open",
+            "xdg-open",
+            "shellcheck",
+            "shfmt",
+        ],
+        role: Role::Files,
+        ..NOTHING
     },
 ];
 

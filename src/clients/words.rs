@@ -4,10 +4,11 @@
 //! only when it runs (`$NAME`, `$(…)`, `*`) makes a word unknown; what stands in `$(…)` is read as commands, too.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::path::Path;
 
-/// The most levels of `$(…)` that are looked into.
-const DEPTH: u8 = 4;
+/// The most levels of `$(…)` and `${…}` that are read, one in another.
+const DEPTH: u8 = 16;
 
 /// A word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,10 +52,12 @@ impl Word {
     #[must_use]
     pub fn assignment(&self) -> Option<(&str, Self)> {
         let (name, value) = self.str().split_once('=')?;
+        // `NAME+=value` adds to what is there: the whole is not known.
+        let (name, is_added) = name.strip_suffix('+').map_or((name, false), |name| (name, true));
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let valid =
             !name.is_empty() && name.chars().all(is_name) && !name.starts_with(|c: char| c.is_ascii_digit());
-        valid.then(|| (name, Self { text: value.into(), is_known: self.is_known }))
+        valid.then(|| (name, Self { text: value.into(), is_known: self.is_known && !is_added }))
     }
 
     /// The name of the program that the word calls: `wrangler` for `node_modules/.bin/wrangler`, `wrangler@4` and
@@ -86,14 +89,28 @@ pub enum Piece {
     Close,
     /// What a command of these words is given to read (`<<E`, `<<<`), and the line on which it begins.
     Document(Vec<Word>, String, usize),
+    /// A file that a command is given to read (`<`).
+    Input(Word),
     /// The text ends inside of a quote, a substitution or a document.
     Unended(usize),
 }
 
+/// What words of a text that a shell replaces stand for, as far as that is known before it runs.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    /// `$0`: the script.
+    pub script: Option<String>,
+    /// `${BASH_SOURCE[0]}`: the file that the text stands in.
+    pub source: Option<String>,
+    /// `git rev-parse --show-toplevel`: the root of the repository.
+    pub root: Option<String>,
+}
+
 /// The commands of a shell's text.
 #[must_use]
-pub fn pieces(text: &str) -> Vec<Piece> {
-    let mut cutter = Cutter { chars: text.chars().collect(), at: 0, line: 1, ..Cutter::default() };
+pub fn pieces(text: &str, known: &Known) -> Vec<Piece> {
+    let mut cutter =
+        Cutter { chars: text.chars().collect(), line: 1, known: known.clone(), ..Cutter::default() };
     cutter.cut(DEPTH);
     if cutter.is_unended {
         cutter.pieces.push(Piece::Unended(cutter.line));
@@ -122,6 +139,8 @@ struct Cutter {
     word: Option<(String, bool)>,
     /// The next word is a file of `<` or `>`.
     is_file: bool,
+    /// It is one of `<`.
+    is_input: bool,
     /// The next word is what the command reads, of `<<<`.
     is_text: bool,
     /// What the command reads, by `<<<`.
@@ -130,7 +149,27 @@ struct Cutter {
     documents: Vec<Document>,
     /// How many of them are of commands that have ended.
     owned: usize,
+    /// The `case` commands that the text is in.
+    cases: Vec<Case>,
+    /// The parentheses that are open.
+    open: usize,
+    /// The text is that of `$(…)`, and ends with the parenthesis that none has opened.
+    is_inner: bool,
+    /// It has ended so.
+    is_closed: bool,
+    known: Known,
     is_unended: bool,
+}
+
+/// Where in a `case` command a text is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Case {
+    /// Before `in`.
+    Head,
+    /// In a pattern, which `)` ends.
+    Pattern,
+    /// In the commands of a pattern.
+    Body,
 }
 
 impl Cutter {
@@ -160,8 +199,23 @@ impl Cutter {
         if std::mem::take(&mut self.is_text) {
             return self.texts.push(text);
         }
+        let is_input = std::mem::take(&mut self.is_input);
         if std::mem::take(&mut self.is_file) {
+            self.pieces.extend(is_input.then(|| Piece::Input(Word { text: text.into(), is_known })));
             return;
+        }
+        match (text.as_str(), self.cases.last_mut()) {
+            ("in", Some(case @ Case::Head)) => {
+                *case = Case::Pattern;
+                return self.words.clear();
+            }
+            ("esac", Some(Case::Pattern | Case::Body)) if self.words.is_empty() => {
+                self.cases.pop();
+                return;
+            }
+            (_, Some(Case::Pattern)) => return,
+            ("case", _) if self.words.iter().all(|word| is_prefix(word.str())) => self.cases.push(Case::Head),
+            _ => {}
         }
         self.words.push(Word { text: text.into(), is_known });
     }
@@ -169,6 +223,7 @@ impl Cutter {
     fn end_command(&mut self, line: usize) {
         self.end_word();
         self.is_file = false;
+        self.is_input = false;
         self.is_text = false;
         for document in self.documents.iter_mut().skip(self.owned) {
             document.command.clone_from(&self.words);
@@ -251,11 +306,15 @@ impl Cutter {
     /// The commands in a part of the text.
     fn inner(&mut self, chars: Vec<char>, line: usize, depth: u8, cut: impl FnOnce(&mut Self, u8)) {
         let Some(depth) = depth.checked_sub(1) else { return };
-        let mut inner = Self { chars, line, ..Self::default() };
+        let mut inner = Self { chars, line, known: self.known.clone(), ..Self::default() };
         cut(&mut inner, depth);
         self.is_unended |= inner.is_unended;
+        self.put_in(inner.pieces);
+    }
+
+    fn put_in(&mut self, mut pieces: Vec<Piece>) {
         self.pieces.push(Piece::Open);
-        self.pieces.append(&mut inner.pieces);
+        self.pieces.append(&mut pieces);
         self.pieces.push(Piece::Close);
     }
 
@@ -308,39 +367,6 @@ impl Cutter {
         self.is_unended = true;
     }
 
-    /// The end of `$(…)`, behind its parenthesis: quotes and what they hold are not looked at.
-    fn closing(&mut self) -> Option<usize> {
-        let (mut open, mut before) = (vec![')'], ' ');
-        while let Some(c) = self.next() {
-            let is_quoted = open.last() == Some(&'"');
-            match c {
-                '\\' => {
-                    self.next();
-                }
-                '"' if is_quoted => {
-                    open.pop();
-                }
-                '"' => open.push('"'),
-                '\'' if !is_quoted => while self.next()? != '\'' {},
-                '#' if !is_quoted && (before.is_whitespace() || matches!(before, ';' | '(' | '&' | '|')) => {
-                    while self.peek().is_some_and(|c| c != '\n') {
-                        self.at += 1;
-                    }
-                }
-                '(' if !is_quoted || before == '$' => open.push(')'),
-                ')' if !is_quoted => {
-                    open.pop();
-                    if open.is_empty() {
-                        return self.at.checked_sub(1);
-                    }
-                }
-                _ => {}
-            }
-            before = c;
-        }
-        None
-    }
-
     fn cut(&mut self, depth: u8) {
         loop {
             let line = self.line;
@@ -379,13 +405,21 @@ impl Cutter {
                         self.at += 1;
                     }
                 }
-                '(' => {
+                '(' | ')' => {
+                    self.end_word();
+                    if let Some(case @ Case::Pattern) = self.cases.last_mut() {
+                        if c == ')' {
+                            *case = Case::Body;
+                        }
+                        continue;
+                    }
+                    if c == ')' && self.is_inner && self.open == 0 {
+                        self.is_closed = true;
+                        break;
+                    }
                     self.end_command(line);
-                    self.pieces.push(Piece::Open);
-                }
-                ')' => {
-                    self.end_command(line);
-                    self.pieces.push(Piece::Close);
+                    self.open = if c == '(' { self.open + 1 } else { self.open.saturating_sub(1) };
+                    self.pieces.push(if c == '(' { Piece::Open } else { Piece::Close });
                 }
                 '<' | '>' => {
                     // A number before it is a descriptor.
@@ -404,16 +438,31 @@ impl Cutter {
                         self.delimiter();
                         continue;
                     }
+                    if self.peek() == Some('(') {
+                        self.substitution('$', depth);
+                        continue;
+                    }
                     while self.peek().is_some_and(|c| matches!(c, '<' | '>' | '&' | '|')) {
                         self.at += 1;
                     }
-                    self.is_file = self.peek() != Some('(');
+                    self.is_file = true;
+                    self.is_input = c == '<';
                 }
                 '\n' => {
                     self.end_command(line);
                     self.read_documents(depth);
                 }
-                ';' | '&' | '|' => self.end_command(line),
+                ';' | '&' | '|' => {
+                    self.end_word();
+                    if c == '|' && self.cases.last() == Some(&Case::Pattern) {
+                        continue;
+                    }
+                    self.end_command(line);
+                    let is_next = c == ';' && self.peek().is_some_and(|c| matches!(c, ';' | '&'));
+                    if let Some(case @ Case::Body) = self.cases.last_mut().filter(|_| is_next) {
+                        *case = Case::Pattern;
+                    }
+                }
                 c if c.is_whitespace() => self.end_word(),
                 c => self.push(c),
             }
@@ -442,54 +491,213 @@ impl Cutter {
         self.is_unended = true;
     }
 
-    /// What a shell puts in: the working directory and the home are known, all else is not.
+    /// What a shell puts in: some folders and files are known, all else is not.
     fn substitution(&mut self, first: char, depth: u8) {
-        let is_start = self.word.as_ref().is_none_or(|(text, _)| text.is_empty());
+        let before = self.word.as_ref().map(|(text, _)| text.as_str()).unwrap_or_default();
+        let is_start = before.is_empty() || before.ends_with(['=', ':']);
         if first == '$' && self.peek() != Some('(') {
             let rest = self.chars.get(self.at..).unwrap_or_default();
-            let known = [("{PWD}", '.'), ("PWD", '.'), ("{HOME}", '~'), ("HOME", '~')];
-            let found = known.iter().find(|(name, _)| {
-                let is_name = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
-                let length = name.len();
-                name.chars().eq(rest.iter().take(length).copied())
-                    && (name.ends_with('}') || !rest.get(length).is_some_and(is_name))
-            });
-            if let Some((name, stands_for)) = found.filter(|_| is_start) {
-                self.at += name.len();
-                return self.push(*stands_for);
+            let found = self.known.variable(rest).filter(|_| is_start);
+            if let Some((length, text)) = found {
+                self.at += length;
+                text.chars().for_each(|c| self.push(c));
+                return;
             }
             self.push('$');
-            return self.unknown();
+            self.unknown();
+            if self.peek() == Some('{')
+                && let Some(depth) = depth.checked_sub(1)
+            {
+                self.braces(depth);
+            }
+            return;
+        }
+        let Some(deeper) = depth.checked_sub(1) else {
+            self.unknown();
+            self.is_unended = true;
+            self.at = self.chars.len();
+            return;
+        };
+        let pieces = if first == '`' {
+            self.backquoted(deeper)
+        } else {
+            self.at += 1;
+            if self.peek() == Some('(') && self.arithmetic(depth) {
+                return self.unknown();
+            }
+            let chars = std::mem::take(&mut self.chars);
+            let mut inner = Self {
+                chars,
+                at: self.at,
+                line: self.line,
+                is_inner: true,
+                known: self.known.clone(),
+                ..Self::default()
+            };
+            inner.cut(deeper);
+            (self.chars, self.at, self.line) = (inner.chars, inner.at, inner.line);
+            self.is_unended |= inner.is_unended || !inner.is_closed;
+            inner.pieces
+        };
+        if let Some(text) = self.known.output(&pieces).filter(|_| is_start) {
+            self.word.get_or_insert_with(|| (String::new(), true));
+            return text.chars().for_each(|c| self.push(c));
         }
         self.unknown();
-        let (start, line) = (self.at, self.line);
-        let end = if first == '$' {
-            self.at += 1;
-            self.closing()
-        } else {
-            loop {
-                match self.next() {
-                    Some('\\') => {
-                        self.next();
-                    }
-                    Some('`') => break self.at.checked_sub(1),
-                    Some(_) => {}
-                    None => break None,
+        self.put_in(pieces);
+    }
+
+    /// The commands between back quotes, behind the first one.
+    fn backquoted(&mut self, depth: u8) -> Vec<Piece> {
+        let (line, mut chars) = (self.line, Vec::new());
+        loop {
+            match self.next() {
+                Some('`') => break,
+                Some('\\') => match self.next() {
+                    Some(c @ ('`' | '\\' | '$')) => chars.push(c),
+                    c => chars.extend(std::iter::once('\\').chain(c)),
+                },
+                Some(c) => chars.push(c),
+                None => {
+                    self.is_unended = true;
+                    break;
                 }
             }
-        };
-        self.is_unended |= end.is_none();
-        let inner = self.chars.get(start..end.unwrap_or(self.chars.len())).unwrap_or_default();
-        let is_arithmetic = first == '$' && inner.starts_with(&['(', '(']);
-        let inner = inner.strip_prefix(&['(']).unwrap_or(inner).to_vec();
-        self.inner(
-            inner,
-            line,
-            depth,
-            |inner, depth| {
-                if is_arithmetic { inner.replaced(depth) } else { inner.cut(depth) }
-            },
-        );
+        }
+        let mut inner = Self { chars, line, known: self.known.clone(), ..Self::default() };
+        inner.cut(depth);
+        self.is_unended |= inner.is_unended;
+        inner.pieces
+    }
+
+    /// `$((…))`, behind its first parenthesis, in which only what is put in is commands. False for a subshell, of
+    /// which nothing has been read then.
+    fn arithmetic(&mut self, depth: u8) -> bool {
+        let (before, line) = (self.at, self.line);
+        let (mut open, mut chars) = (1_usize, Vec::new());
+        while let Some(c) = self.next() {
+            match c {
+                '(' => open = open.saturating_add(1),
+                ')' => open = open.saturating_sub(1),
+                _ => {}
+            }
+            if open == 0 {
+                break;
+            }
+            chars.push(c);
+        }
+        if open > 0 || chars.last() != Some(&')') {
+            (self.at, self.line) = (before, line);
+            return false;
+        }
+        self.inner(chars, line, depth, Self::replaced);
+        true
+    }
+
+    /// `${…}`, behind its `$`: whatever stands in it is one word.
+    fn braces(&mut self, depth: u8) {
+        let mut is_quoted = false;
+        while let Some(c) = self.next() {
+            match c {
+                '\\' => {
+                    self.push(c);
+                    if let Some(c) = self.next() {
+                        self.push(c);
+                    }
+                }
+                '$' | '`' => self.substitution(c, depth),
+                '"' => is_quoted = !is_quoted,
+                '}' if !is_quoted => return self.push(c),
+                c => self.push(c),
+            }
+        }
+        self.is_unended = true;
+    }
+}
+
+/// Words before a command that are none of it.
+#[must_use]
+pub fn is_prefix(word: &str) -> bool {
+    ["if", "then", "elif", "else", "while", "until", "do", "!", "{", "time", "exec", "command", "builtin"]
+        .contains(&word)
+}
+
+impl Known {
+    /// What `$…` stands for at the start of a text that follows the sign, and the length of its name.
+    fn variable(&self, rest: &[char]) -> Option<(usize, String)> {
+        let folder = |path: &Option<String>| path.as_deref().and_then(parent);
+        let here = || Some(".".to_owned());
+        let home = || Some("~".to_owned());
+        let of_script = || self.script.clone();
+        let of_source = || self.source.clone();
+        let of_folder = || folder(&self.script);
+        let of_source_folder = || folder(&self.source);
+        let names: [(&str, &dyn Fn() -> Option<String>); 14] = [
+            ("{PWD}", &here),
+            ("PWD", &here),
+            ("{HOME}", &home),
+            ("HOME", &home),
+            ("{0%/*}", &of_folder),
+            ("{0:h}", &of_folder),
+            ("{0:A:h}", &of_folder),
+            ("{0:a:h}", &of_folder),
+            ("{0}", &of_script),
+            ("0", &of_script),
+            ("{BASH_SOURCE[0]%/*}", &of_source_folder),
+            ("{BASH_SOURCE[0]}", &of_source),
+            ("{BASH_SOURCE}", &of_source),
+            ("BASH_SOURCE", &of_source),
+        ];
+        let is_name = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+        let (name, stands_for) = names.iter().find(|(name, _)| {
+            let length = name.len();
+            name.chars().eq(rest.iter().take(length).copied())
+                && (name.ends_with(['}', '0']) || !rest.get(length).is_some_and(is_name))
+        })?;
+        Some((name.len(), stands_for()?))
+    }
+
+    /// What the commands of `$(…)` write, where that is a folder or a file that is known.
+    fn output(&self, pieces: &[Piece]) -> Option<String> {
+        let mut folder = None;
+        let (last, before) = pieces.split_last()?;
+        for piece in before {
+            let Piece::Command(words, _) = piece else { return None };
+            match &arguments(words)?[..] {
+                ["cd", to] => folder = Some((*to).to_owned()),
+                _ => return None,
+            }
+        }
+        let Piece::Command(words, _) = last else { return None };
+        let words = arguments(words)?;
+        match (&words[..], folder) {
+            (["pwd"], folder) => Some(folder.unwrap_or_else(|| ".".to_owned())),
+            (["git", "rev-parse"], None) => self.root.clone(),
+            (["dirname", path], None) => parent(path),
+            (["realpath" | "readlink", path], None) if path.starts_with('/') => {
+                fs::canonicalize(path).ok()?.to_str().map(str::to_owned)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The words of a command that are no options, where all are known and each option changes nothing.
+fn arguments(words: &[Word]) -> Option<Vec<&str>> {
+    let harmless = ["--", "-P", "-L", "-f", "-e", "--show-toplevel"];
+    let is_harmless = |word: &&Word| !harmless.contains(&word.str());
+    let all_known = words.iter().all(|word| word.is_known);
+    let kept: Vec<&str> = words.iter().filter(is_harmless).map(Word::str).collect();
+    let is_git = kept.first() == Some(&"git");
+    let is_top = words.iter().any(|word| word.str() == "--show-toplevel");
+    (all_known && is_git == is_top).then_some(kept)
+}
+
+/// The folder of a path, as `dirname` writes it.
+fn parent(path: &str) -> Option<String> {
+    match Path::new(path).parent()?.to_str()? {
+        "" => Some(".".to_owned()),
+        parent => Some(parent.to_owned()),
     }
 }
 
@@ -500,7 +708,7 @@ mod tests {
     /// The commands of a text: an unknown word with `?` behind it, a subshell in brackets.
     fn shown(text: &str) -> String {
         let word = |word: &Word| format!("{}{}", word.str(), if word.is_known { "" } else { "?" });
-        let shown = pieces(text).into_iter().map(|piece| match piece {
+        let shown = pieces(text, &known()).into_iter().map(|piece| match piece {
             Piece::Command(words, line) => {
                 format!("{line}:{}", words.iter().map(word).collect::<Vec<_>>().join("|"))
             }
@@ -510,8 +718,14 @@ mod tests {
                 format!("{line}:{}<{text:?}", words.iter().map(word).collect::<String>())
             }
             Piece::Unended(line) => format!("{line}:…"),
+            Piece::Input(word) => format!("<{}", word.str()),
         });
         shown.collect::<Vec<_>>().join(" ")
+    }
+
+    fn known() -> Known {
+        let of = |text: &str| Some(text.to_owned());
+        Known { script: of("/s/x.sh"), source: of("/s/t/y.sh"), root: of("/r") }
     }
 
     #[test]
@@ -524,9 +738,22 @@ mod tests {
             ("(cd a && b) && c", "( 1:cd|a 1:b ) 1:c"),
             ("cd \"$X\" && cd $PWD/a && cd ${HOME}", "1:cd|$X? 1:cd|./a 1:cd|~"),
             ("cd $PWDX", "1:cd|$PWDX?"),
-            ("cd \"$(dirname \"$0\")\"", "( 1:dirname|$0? ) 1:cd|?"),
+            ("cd \"$(dirname \"$1\")\"", "( 1:dirname|$1? ) 1:cd|?"),
+            ("cd \"$(dirname -- \"$0\")/..\"", "1:cd|/s/.."),
+            ("cd `dirname $0` && a", "1:cd|/s 1:a"),
+            ("cd \"${0%/*}\"; cd ${BASH_SOURCE[0]%/*}", "1:cd|/s 1:cd|/s/t"),
+            ("D=\"$(cd \"$(dirname \"${BASH_SOURCE[0]}\")/..\" && pwd -P)\"", "1:D=/s/t/.."),
+            ("cd \"$(git rev-parse --show-toplevel)/a\" --cwd=$(pwd)", "1:cd|/r/a|--cwd=."),
+            ("cd \"$(git rev-parse --git-dir)\"", "( 1:git|rev-parse|--git-dir ) 1:cd|?"),
+            ("x=$(case $1 in a) echo b;; esac) c", "( 1:echo|b ) 1:x=?|c"),
+            ("case a in (a|b) c;; $d) e;& *) (f) ;; esac | g", "1:c 1:e ( 1:f ) 1:g"),
+            ("(case a in\na)\nb\n;;\nesac) && c", "( 3:b ) 5:c"),
+            ("echo case in a", "1:echo|case|in|a"),
+            ("a \"${b:?it's c; d}\" ${e:-f g}", "1:a|${b:?it's c; d}?|${e:-f g}?"),
+            ("source <(b .env)", "( 1:b|.env ) 1:source|?"),
+            ("a+=b", "1:a+=b"),
             ("a `b c` d", "( 1:b|c ) 1:a|?|d"),
-            ("a >b 2>&1 <c d", "1:a|d"),
+            ("a >b 2>&1 <c d", "<c 1:a|d"),
             ("a # b\n# c\nd \\\n e", "1:a 4:d|e"),
             ("a packages/*", "1:a|packages/*?"),
             ("A=1 b", "1:A=1|b"),
@@ -545,7 +772,7 @@ mod tests {
             assert_eq!(shown(text), expected, "{text:?}");
         }
         for part in ["$(", "(", "\"", "`", "${", "'\"", "\\", "a;", "<"] {
-            let _ = pieces(&part.repeat(20_000));
+            let _ = pieces(&part.repeat(20_000), &Known::default());
         }
     }
 

@@ -99,7 +99,7 @@ pub fn hazards(machine: &Machine, selected: Option<&Profile>) -> Vec<Finding> {
         let why = "what is run here acts with that; alchemy exec warns of it, and with --strict refuses";
         Finding::problem("hazard", hazard.told(&|path| machine.show(path))).why(why).mend(mend)
     };
-    let leads = Leads::of(&[], machine.directory, machine.user_home);
+    let leads = Leads::of(&[], machine.directory, machine.user_home, false);
     Look::new(&scene, &leads).evident().into_iter().map(finding).collect()
 }
 

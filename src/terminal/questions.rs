@@ -3,11 +3,13 @@
 //! What stands in a question is made safe to show here, and whatever ends or stops us puts the terminal back.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
 
 use inquire::InquireError;
 
+use super::hangup::Watch;
 use super::restored::{Manner, Restored};
 use super::{printable, secret_line, stderr_is_terminal};
 use crate::error::{Error, Result, reason};
@@ -20,30 +22,53 @@ const AGAIN: &str = "\x1b[?2004h\x1b[?25l";
 
 /// The terminal, for as long as a question is on it.
 struct Questions {
+    /// Where standard input led before: the library reads that where it is a terminal, and so it always is one here.
+    stdin: OwnedFd,
     /// Where stderr led before, when that was not the terminal.
     stderr: Option<OwnedFd>,
+    watch: Option<Watch>,
     _restored: Restored,
 }
+
+/// The terminal that standard input is made: always the same, as the library knows it by what it was at first.
+static INPUT: OnceLock<File> = OnceLock::new();
 
 impl Questions {
     /// `what` is asked for, and `flag` gives it without a question.
     fn open(what: &str, flag: &str) -> Result<Self> {
-        let failed = |error: io::Error| cannot_ask(what, &reason(&error), flag);
         let tty = open_terminal(what, flag)?;
+        Self::take(&tty).map_err(|error| cannot_ask(what, &reason(&error), flag))
+    }
+
+    fn take(tty: &File) -> io::Result<Self> {
         // The library makes the settings that it needs, and hides the cursor.
         let manner = Manner { during: None, interrupt: None, leave: LEAVE, again: AGAIN.to_owned() };
-        let restored = Restored::new(&tty, manner).map_err(failed)?;
-        if stderr_is_terminal() {
-            return Ok(Self { stderr: None, _restored: restored });
+        let restored = Restored::new(tty, manner)?;
+        let stdin = nix::unistd::dup(io::stdin())?;
+        let mut this = Self { stdin, stderr: None, watch: None, _restored: restored };
+        if !io::stdin().is_terminal() {
+            let input = match INPUT.get() {
+                Some(input) => input,
+                None => {
+                    let input = tty.try_clone()?;
+                    INPUT.get_or_init(|| input)
+                }
+            };
+            nix::unistd::dup2_stdin(input)?;
         }
-        // The prompts draw on stderr, which is a file or a pipe here: for the time of the question it
-        // leads to the terminal.
-        let moved = || -> io::Result<OwnedFd> {
-            let before = nix::unistd::dup(io::stderr())?;
-            nix::unistd::dup2_stderr(&tty)?;
-            Ok(before)
-        };
-        Ok(Self { stderr: Some(moved().map_err(failed)?), _restored: restored })
+        if !stderr_is_terminal() {
+            // The prompts draw on stderr, which is a file or a pipe here: for the time of the question it
+            // leads to the terminal.
+            this.stderr = Some(nix::unistd::dup(io::stderr())?);
+            nix::unistd::dup2_stderr(tty)?;
+        }
+        this.watch = Some(Watch::start()?);
+        Ok(this)
+    }
+
+    /// Whether the terminal has gone meanwhile. It is watched until then.
+    fn has_lost_terminal(&mut self) -> bool {
+        self.watch.take().is_some_and(Watch::end)
     }
 }
 
@@ -58,15 +83,27 @@ fn no_terminal(what: &str, flag: &str) -> Error {
 
 impl Drop for Questions {
     fn drop(&mut self) {
+        self.has_lost_terminal();
+        // They were open a moment ago; there is nowhere to report to if they are not now.
+        let _ = nix::unistd::dup2_stdin(&self.stdin);
         if let Some(before) = &self.stderr {
-            // It was open a moment ago; there is nowhere to report to if it is not now.
             let _ = nix::unistd::dup2_stderr(before);
         }
     }
 }
 
-fn answer<T>(result: std::result::Result<T, InquireError>, what: &str, flag: &str) -> Result<T> {
-    result.map_err(|error| match error {
+/// Has the library ask.
+fn ask<T>(
+    what: &str,
+    flag: &str,
+    prompt: impl FnOnce() -> std::result::Result<T, InquireError>,
+) -> Result<T> {
+    let mut questions = Questions::open(what, flag)?;
+    let answer = prompt();
+    if questions.has_lost_terminal() {
+        return Err(canceled());
+    }
+    answer.map_err(|error| match error {
         InquireError::OperationCanceled | InquireError::OperationInterrupted => canceled(),
         InquireError::NotTTY => no_terminal(what, flag),
         other => cannot_ask(what, &other.to_string(), flag),
@@ -87,11 +124,10 @@ fn cannot_ask(what: &str, why: &str, flag: &str) -> Error {
 /// # Errors
 /// Without a terminal, naming `flag`; when the person cancels.
 pub fn ask_text(question: &str, default: Option<&str>, flag: &str) -> Result<String> {
-    let _questions = Questions::open(question, flag)?;
     let shown = printable(question);
     let mut prompt = inquire::Text::new(&shown);
     prompt.default = default;
-    answer(prompt.prompt(), question, flag)
+    ask(question, flag, || prompt.prompt())
 }
 
 /// Asks for a secret, which is not shown.
@@ -112,8 +148,7 @@ pub fn ask_secret(question: &str, flag: &str) -> Result<Secret> {
 /// # Errors
 /// Without a terminal, naming `flag`; when the person cancels.
 pub fn ask_yes(question: &str, flag: &str) -> Result<bool> {
-    let _questions = Questions::open("a yes or a no", flag)?;
-    answer(inquire::Confirm::new(&printable(question)).with_default(false).prompt(), question, flag)
+    ask("a yes or a no", flag, || inquire::Confirm::new(&printable(question)).with_default(false).prompt())
 }
 
 /// Asks for one of several; typing narrows the list. The position of the choice.
@@ -121,11 +156,10 @@ pub fn ask_yes(question: &str, flag: &str) -> Result<bool> {
 /// # Errors
 /// Without a terminal, naming `flag`; when the person cancels.
 pub fn ask_choice(question: &str, options: &[String], cursor: usize, flag: &str) -> Result<usize> {
-    let _questions = Questions::open(question, flag)?;
     let shown: Vec<String> = options.iter().map(|option| printable(option)).collect();
     let asked = printable(question);
     let prompt = inquire::Select::new(&asked, shown).with_starting_cursor(cursor);
-    answer(prompt.raw_prompt(), question, flag).map(|choice| choice.index)
+    ask(question, flag, || prompt.raw_prompt()).map(|choice| choice.index)
 }
 
 /// Asks for any number of several; typing narrows the list. The positions of the choices.
@@ -133,10 +167,9 @@ pub fn ask_choice(question: &str, options: &[String], cursor: usize, flag: &str)
 /// # Errors
 /// Without a terminal, naming `flag`; when the person cancels.
 pub fn ask_choices(question: &str, options: &[String], ticked: &[usize], flag: &str) -> Result<Vec<usize>> {
-    let _questions = Questions::open(question, flag)?;
     let shown: Vec<String> = options.iter().map(|option| printable(option)).collect();
     let asked = printable(question);
     let prompt = inquire::MultiSelect::new(&asked, shown).with_default(ticked).with_page_size(15);
-    let chosen = answer(prompt.raw_prompt(), question, flag)?;
+    let chosen = ask(question, flag, || prompt.raw_prompt())?;
     Ok(chosen.into_iter().map(|choice| choice.index).collect())
 }

@@ -10,6 +10,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::termios::{InputFlags, LocalFlags};
 use zeroize::Zeroizing;
 
+use super::hangup::GONE;
 use super::restored::{Manner, Restored, settings};
 
 /// The longest line that a terminal gives, without its end: it drops what is more, without a word (`N_TTY_BUF_SIZE`;
@@ -18,7 +19,7 @@ const LONGEST: usize = if cfg!(target_os = "linux") { 4095 } else { 1023 };
 /// What a terminal puts around a paste for a program that asked for it; a shell may have, and forgotten.
 const PASTE: [&str; 2] = ["\x1b[200~", "\x1b[201~"];
 
-/// Asks on a terminal; `None` when the person cancels (Ctrl-C, Ctrl-D). Empty lines are passed over: they come along
+/// Asks on a terminal; `None` when the person cancels (Ctrl-C, Ctrl-D), and when the terminal goes. Empty lines are passed over: they come along
 /// with a paste.
 ///
 /// # Errors
@@ -62,6 +63,9 @@ fn next_line(tty: &File, interrupted: &io::PipeReader) -> io::Result<Option<Zero
         if polled[0].any() == Some(true) {
             (&*tty).write_all(b"\n")?; // as after an answer
             return Ok(None);
+        }
+        if polled[1].revents().is_some_and(|events| events.intersects(GONE)) {
+            return Ok(None); // a half of what was to be typed is no answer
         }
         let count = match (&*tty).read(&mut *chunk) {
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::libc;
 use nix::pty::{OpenptyResult, Winsize, openpty};
+use nix::sys::signal::{SigHandler, Signal};
 use nix::sys::termios::{Termios, tcgetattr};
 use nix::unistd::{Pid, tcgetpgrp};
 
@@ -279,6 +280,47 @@ pub fn start_unread(mut command: Command) -> (Child, OwnedFd) {
     command.stdin(tty()).stdout(tty()).stderr(tty());
     take_terminal(&mut command, &pty.slave);
     (command.spawn().expect("started"), pty.master)
+}
+
+/// Starts a command that ignores SIGHUP on a terminal which goes away when keys were pressed at its question: how it
+/// ends then, by itself, and what it has said on stderr.
+#[track_caller]
+pub fn hang_up_at_question(mut command: Command, stdin: Option<Stdio>, keys: &str) -> super::Output {
+    let pty = open();
+    let modes = tcgetattr(&pty.slave).expect("modes");
+    let tty = || Stdio::from(pty.slave.try_clone().expect("another descriptor"));
+    command.stdin(stdin.unwrap_or_else(tty)).stdout(tty()).stderr(Stdio::piped());
+    take_terminal(&mut command, &pty.slave);
+    // SAFETY: between fork and exec it makes one system call and allocates nothing.
+    unsafe {
+        command.pre_exec(|| {
+            nix::sys::signal::signal(Signal::SIGHUP, SigHandler::SigIgn)?;
+            Ok(())
+        });
+    }
+    let mut child = command.spawn().expect("started");
+    drop(command); // it holds the terminal
+    drop(pty.slave);
+    let since = Instant::now();
+    while tcgetattr(&pty.master).expect("modes") == modes {
+        if since.elapsed() > LIMIT {
+            child.kill().expect("killed");
+            panic!("there is no question: {:?}", child.wait_with_output());
+        }
+        thread::sleep(LOOK);
+    }
+    let mut master = File::from(pty.master);
+    master.write_all(keys.as_bytes()).expect("pressed");
+    drop(master);
+    let since = Instant::now();
+    while child.try_wait().expect("a child").is_none() {
+        if since.elapsed() > LIMIT {
+            child.kill().expect("killed");
+            panic!("it goes on without a terminal: {:?}", child.wait_with_output());
+        }
+        thread::sleep(LOOK);
+    }
+    super::finished(child.wait_with_output().expect("an end"))
 }
 
 fn open() -> OpenptyResult {

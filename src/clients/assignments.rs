@@ -1,0 +1,166 @@
+//! Assignments of variables that give a command its credential, its account or the address of the API: what words and
+//! scripts set comes after what alchemy sets, and replaces it.
+
+use std::path::PathBuf;
+
+use super::leads::{At, NAMES, Value, Walk};
+use super::programs::PROGRAMS;
+use super::words::Word;
+
+/// What a variable of the table gives a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A credential, or a part of one.
+    Credential,
+    /// An account.
+    Account,
+    /// The address of the API.
+    Address,
+}
+
+/// What an assignment gives a variable. It never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Assigned {
+    /// Nothing: the variable is empty, or not set.
+    Nothing,
+    /// What another variable of the table holds.
+    Reference(&'static str),
+    /// The ID of an account.
+    Account(String),
+    /// Anything else.
+    Other,
+}
+
+/// An assignment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    /// The file in which the assignment stands; `None` for the command itself.
+    pub file: Option<PathBuf>,
+    /// The line in the file, from 1.
+    pub line: Option<usize>,
+    /// The variable.
+    pub variable: &'static str,
+    /// What the variable gives a program.
+    pub kind: Kind,
+    /// What the variable gets.
+    pub assigned: Assigned,
+    /// Nothing says that the assignment may not happen.
+    pub is_certain: bool,
+}
+
+/// Variables that choose what is loaded, as far as an assignment among the words sets them.
+#[derive(Debug, Clone, Default)]
+pub struct Variables {
+    /// `CLOUDFLARE_ENV`.
+    pub environment: Option<Value>,
+    /// `NODE_ENV`.
+    pub mode: Option<Value>,
+    /// `TURBO_ENV_MODE`.
+    pub turbo: Option<Value>,
+    /// `CDPATH` is set, by which a shell looks for folders.
+    pub has_cdpath: bool,
+    /// The variables of the table that a text has looked at: it need not assign them.
+    pub tested: Vec<&'static str>,
+}
+
+impl Variables {
+    fn assign(&mut self, name: &str, value: Option<&Word>) {
+        if name == "CDPATH" {
+            self.has_cdpath = value.is_some_and(|value| !value.is_known || !value.text.is_empty());
+        }
+        let place = match name {
+            "CLOUDFLARE_ENV" => &mut self.environment,
+            "NODE_ENV" => &mut self.mode,
+            "TURBO_ENV_MODE" => &mut self.turbo,
+            _ => return,
+        };
+        *place = Some(value.map_or(Value::Known(String::new()), Value::of));
+    }
+}
+
+impl Walk<'_> {
+    /// Notes what an assignment gives a variable, or without a value that the variable is taken away.
+    pub(super) fn assign(&mut self, name: &str, value: Option<&Word>, at: &At, variables: &mut Variables) {
+        variables.assign(name, value);
+        let Some((variable, kind)) = variable(name) else { return };
+        let assignment = Assignment {
+            file: at.file.clone(),
+            line: at.line,
+            variable,
+            kind,
+            assigned: value.map_or(Assigned::Nothing, |value| Assigned::of(value, kind)),
+            is_certain: !at.variables.tested.contains(&variable),
+        };
+        if self.leads.assignments.contains(&assignment) {
+            return;
+        }
+        if self.leads.assignments.len() < NAMES {
+            self.leads.assignments.push(assignment);
+        } else {
+            self.tell(&At::nowhere(), format!("sets variables in more than {NAMES} places"));
+        }
+    }
+}
+
+impl Assigned {
+    fn of(value: &Word, kind: Kind) -> Self {
+        let text = value.str();
+        let is_id = |text: &str| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !value.is_known {
+            return reference(text).map_or(Self::Other, Self::Reference);
+        }
+        match kind {
+            _ if value.text.is_empty() => Self::Nothing,
+            Kind::Account if is_id(text) => Self::Account(text.to_owned()),
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The variable of the table whose value a text stands for: `$NAME`, `${NAME}`, and `${NAME:-…}`, which is another
+/// value only where the variable has none.
+fn reference(text: &str) -> Option<&'static str> {
+    let rest = text.strip_prefix('$')?;
+    let Some(inner) = rest.strip_prefix('{') else { return variable(rest).map(|(name, _)| name) };
+    let inner = inner.strip_suffix('}')?;
+    let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
+    let (name, behind) = inner.split_at_checked(end)?;
+    let behind = behind.strip_prefix(':').unwrap_or(behind);
+    let is_same = behind.is_empty() || behind.starts_with(['-', '=', '?']);
+    // What follows its end is none of it.
+    variable(name).filter(|_| is_same && !behind.contains('}')).map(|(name, _)| name)
+}
+
+/// The variable of the table that a text names with a `$` before it.
+pub(super) fn named(text: &str) -> Option<&'static str> {
+    let name = text.strip_prefix('$')?.trim_start_matches('{');
+    let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
+    name.get(..end).and_then(variable).map(|(name, _)| name)
+}
+
+/// Variables of the table that neither name nor replace a credential, an account or an address: a profile or a zone is
+/// chosen by them, or an address that the base URL goes before (measured).
+const WITHOUT_EFFECT: [&str; 7] = [
+    "ALCHEMY_PROFILE",
+    "CLOUDFLARE_PROFILE",
+    "CLOUDFLARE_AUTH_PROFILE",
+    "CLOUDFLARE_COMPLIANCE_REGION",
+    "WRANGLER_API_ENVIRONMENT",
+    "CF_Zone_ID",
+    "LEXICON_CLOUDFLARE_ZONE_ID",
+];
+
+/// The variable of the table of this name, and what it gives.
+fn variable(name: &str) -> Option<(&'static str, Kind)> {
+    let mut names = PROGRAMS.iter().flat_map(|program| program.variables);
+    let name = names.find(|known| **known == name && !WITHOUT_EFFECT.contains(known)).copied()?;
+    let has = |part: &str| name.to_ascii_uppercase().contains(part);
+    let kind = if has("ACCOUNT_ID") {
+        Kind::Account
+    } else if has("_URL") || has("_HOSTNAME") || has("_BASE_PATH") {
+        Kind::Address
+    } else {
+        Kind::Credential
+    };
+    Some((name, kind))
+}

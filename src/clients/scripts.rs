@@ -1,0 +1,313 @@
+//! Reading scripts: the text of a shell, and the files that words run.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use super::assignments::named;
+use super::leads::{At, DEPTH, Level, Walk};
+use super::options::Parsed;
+use super::packages::is_env_file;
+use super::programs::{Role, called};
+use super::words::{Known, Piece, Word, is_prefix, pieces};
+use crate::directory::file;
+use crate::directory::npm_bin::top;
+
+/// The most that is read of a script's file, in bytes.
+const SCRIPT: u64 = 256 * 1024;
+
+/// Programs that write what stands in a file.
+const READERS: [&str; 13] =
+    ["cat", "grep", "egrep", "sed", "awk", "gawk", "tr", "sort", "head", "tail", "envsubst", "xargs", "cut"];
+
+/// How a script comes to be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Run {
+    /// It is called by its own path, and its first line says what reads it.
+    Itself,
+    /// A shell is given it.
+    ByShell,
+    /// A shell reads it in the place of `. FILE`: what it changes stays.
+    Sourced,
+}
+
+impl Walk<'_> {
+    /// The commands of a shell's text, to the last of which `further` words are added.
+    pub(super) fn text(&mut self, text: &str, further: &[Word], at: &At) {
+        let mut pieces = pieces(text, &self.stands_for(at));
+        if let Some(Piece::Command(words, _)) = pieces.last_mut() {
+            words.extend(further.iter().cloned());
+        }
+        self.pieces(pieces, at);
+    }
+
+    /// What a shell's words stand for in a text there.
+    fn stands_for(&self, at: &At) -> Known {
+        let text = |path: &Path| path.to_str().map(str::to_owned);
+        let top = top(&at.folder, self.home);
+        Known {
+            script: at.script.as_deref().and_then(text),
+            source: at.source.as_deref().and_then(text),
+            root: fs::symlink_metadata(top.join(".git")).is_ok().then(|| text(top)).flatten(),
+        }
+    }
+
+    /// The commands of a text; returned is where the next ones would run.
+    pub(super) fn pieces(&mut self, pieces: Vec<Piece>, at: &At) -> At {
+        let mut at = at.clone();
+        let is_file = at.line.is_none() && at.file.is_some();
+        let mut outer = Vec::new();
+        // A text may set what it reads of a file, in many ways: a file that it reads is taken for one that it loads
+        // then.
+        let (mut sets_unknown, mut files): (bool, Vec<(PathBuf, At)>) = (false, Vec::new());
+        for piece in pieces {
+            if self.left == 0 {
+                break;
+            }
+            match piece {
+                Piece::Open => outer.push(at.clone()),
+                Piece::Close => at = outer.pop().unwrap_or(at),
+                Piece::Unended(line) => {
+                    let line = if is_file { Some(line) } else { at.line };
+                    self.unknown(&At { line, ..at.clone() }, "can't be read to its end".to_owned());
+                }
+                Piece::Document(words, text, line) => {
+                    let is_shell = |word: &Word| {
+                        word.program().and_then(called).is_some_and(|row| row.role == Role::Shell)
+                    };
+                    if words.iter().any(is_shell) && self.may_read(&at) {
+                        let line = if is_file { Some(line) } else { at.line };
+                        self.text(&text, &[], &At { line, ..at.clone() });
+                    }
+                }
+                Piece::Input(file) => files.extend(self.env_file(&file, &at).map(|file| (file, at.clone()))),
+                Piece::Command(words, line) => {
+                    let mut here = at.clone();
+                    if is_file {
+                        here.line = Some(line);
+                    }
+                    let own = words.get(words.iter().take_while(|word| is_before(word)).count()..);
+                    let own = own.unwrap_or_default();
+                    sets_unknown |= sets_unknown_names(own);
+                    if own.first().is_some_and(|head| READERS.contains(&head.str())) {
+                        let read = own.iter().filter_map(|word| self.env_file(word, &here));
+                        files.extend(read.map(|file| (file, here.clone())));
+                    }
+                    self.line(&words, &here, &mut at);
+                }
+            }
+        }
+        for (file, at) in files.into_iter().filter(|_| sets_unknown) {
+            self.load(file, &at);
+        }
+        at
+    }
+
+    /// The `.env` file that a word names.
+    fn env_file(&self, word: &Word, at: &At) -> Option<PathBuf> {
+        let path = self.path(word, &at.folder)?;
+        path.file_name().is_some_and(is_env_file).then_some(path)
+    }
+
+    /// A shell sets what stands in a `.env` file, whatever was set before.
+    pub(super) fn load(&mut self, file: PathBuf, at: &At) {
+        for program in [called("sh"), called("wrangler")].into_iter().flatten() {
+            let mut visit = self.visit(program, &Parsed::default(), &at.folder, at);
+            visit.is_above = true;
+            visit.env_files.push(file.clone());
+            self.leads.visits.push(visit);
+        }
+    }
+
+    /// A command of a shell: `at` is where it runs, `after` where the next ones do.
+    fn line(&mut self, words: &[Word], at: &At, after: &mut At) {
+        let prefixes = words.iter().take_while(|word| is_prefix(word.str())).count();
+        let words = words.get(prefixes..).unwrap_or_default();
+        let assigned = words.iter().take_while(|word| word.assignment().is_some()).count();
+        let (assignments, own) = words.split_at(assigned);
+        let Some(head) = own.first() else {
+            self.may_read(at);
+            for (name, value) in assignments.iter().filter_map(Word::assignment) {
+                self.assign(name, Some(&value), at, &mut after.variables);
+            }
+            return;
+        };
+        if !BUILTINS.contains(&head.str()) {
+            return self.command(words, at);
+        }
+        if !self.may_read(at) {
+            return;
+        }
+        let mut at = at.clone();
+        let place = at.clone();
+        for (name, value) in assignments.iter().filter_map(Word::assignment) {
+            self.assign(name, Some(&value), &place, &mut at.variables);
+        }
+        let at = &at;
+        let arguments = own.get(1..).unwrap_or_default();
+        let options = arguments.iter().filter(|word| word.str().starts_with(['-', '+'])).map(Word::str);
+        let is_set =
+            |letter: char| options.clone().any(|option| !option.starts_with("--") && option.contains(letter));
+        let names = || arguments.iter().filter(|word| !word.str().starts_with(['-', '+']));
+        match head.str() {
+            "cd" | "pushd" | "chdir" => {
+                let to = arguments.iter().find(|word| !word.is_option() || word.str() == "-").cloned();
+                let mut to = to.unwrap_or(Word { text: "~".into(), is_known: true });
+                // By `CDPATH` a shell looks for a folder elsewhere.
+                to.is_known &= !at.variables.has_cdpath || to.str().starts_with(['/', '.', '~']);
+                after.folder = self.enter(Some(&to), at);
+            }
+            "export" | "declare" | "typeset" | "readonly" | "local" => {
+                // `export -n NAME` and `declare +x NAME` take it from what is started.
+                let is_taken = (head.str() == "export" && is_set('n')) || options.clone().any(|o| o == "+x");
+                for word in names() {
+                    match word.assignment() {
+                        Some((name, value)) => {
+                            self.assign(name, Some(&value), at, &mut after.variables);
+                        }
+                        None if is_taken => self.assign(word.str(), None, at, &mut after.variables),
+                        None => {}
+                    }
+                }
+            }
+            // fish has `set -x NAME VALUE` and `set -e NAME`, csh `setenv NAME VALUE`.
+            "set" | "setenv" => {
+                let (name, value) = (names().next(), names().nth(1));
+                let value = value.cloned().unwrap_or(Word { text: OsString::new(), is_known: true });
+                let value = Some(&value).filter(|_| head.str() == "setenv" || !is_set('e'));
+                if let Some(name) = name {
+                    self.assign(name.str(), value, at, &mut after.variables);
+                }
+            }
+            "unset" | "unsetenv" => {
+                for name in names() {
+                    self.assign(name.str(), None, at, &mut after.variables);
+                }
+            }
+            "read" | "for" => {
+                let unknown = Word { text: OsString::new(), is_known: false };
+                let count = if head.str() == "for" { 1 } else { usize::MAX };
+                for name in names().take(count) {
+                    self.assign(name.str(), Some(&unknown), at, &mut after.variables);
+                }
+                self.evidence(names().skip(count).cloned().collect::<Vec<_>>().as_slice(), at);
+            }
+            "[" | "[[" | "test" => {
+                let tested = arguments.iter().filter_map(|word| named(word.str()));
+                after.variables.tested.extend(tested);
+            }
+            "eval" => {
+                let text: Vec<&str> = arguments.iter().filter(|word| word.is_known).map(Word::str).collect();
+                let pieces = pieces(&text.join(" "), &self.stands_for(at));
+                let next = self.pieces(pieces, at);
+                (after.folder, after.variables) = (next.folder, next.variables);
+            }
+            _ => {
+                let Some(file) = names().next() else { return };
+                if let Some(path) = self.env_file(file, at) {
+                    self.load(path, at);
+                } else if let Some(next) = self.script_file(file, at, Run::Sourced) {
+                    (after.folder, after.variables) = (next.folder, next.variables);
+                }
+            }
+        }
+    }
+
+    /// A file that is run: its folder counts, and where it is a shell's script, what it calls. Returned is where the
+    /// commands behind it would run, if a shell sources it.
+    pub(super) fn script_file(&mut self, word: &Word, at: &At, run: Run) -> Option<At> {
+        let is_shells = run != Run::Itself;
+        let is_path = word.text.to_string_lossy().contains('/');
+        let path = self.path(word, &at.folder).filter(|_| is_path || is_shells)?;
+        // A script that calls itself is being read.
+        if !path.is_file() || at.file.as_ref() == Some(&path) {
+            return None;
+        }
+        let is_named = path.extension().is_some_and(|extension| extension == "sh" || extension == "bash");
+        let small = match file::read(&path, SCRIPT, None) {
+            Ok(Some(small)) => small,
+            // So large is a program, unless something says that it is a script.
+            Err(_) if is_shells || is_named => {
+                self.unknown(at, format!("runs {}, which could not be read whole", path.display()));
+                return None;
+            }
+            Ok(None) | Err(_) => return None,
+        };
+        let text = String::from_utf8_lossy(&small.bytes);
+        if text.contains('\0') {
+            return None;
+        }
+        let first = text.lines().next().unwrap_or_default();
+        let interpreter = first.strip_prefix("#!").filter(|_| !is_shells).map(interpreter);
+        if interpreter.is_some() && is_installed(&path) {
+            return None;
+        }
+        if let Some(parent) = path.parent() {
+            self.reach(parent, Level::Reached);
+        }
+        if at.depth == 0 {
+            self.unknown(at, format!("runs scripts that run more than {DEPTH} others"));
+            return None;
+        }
+        let at = At { depth: at.depth - 1, ..at.clone() };
+        // A text without `#!` is run by the shell that calls it.
+        let Some(mut words) = interpreter else {
+            let script = if run == Run::Sourced { at.script.clone() } else { Some(path.clone()) };
+            let at = At { file: Some(path.clone()), source: Some(path), script, line: None, ..at };
+            let pieces = pieces(&text, &self.stands_for(&at));
+            return Some(self.pieces(pieces, &at));
+        };
+        let is_env =
+            |word: &&Word| word.is_option() || word.assignment().is_some() || word.program() == Some("env");
+        let program = words.iter().find(|word| !is_env(word));
+        if program.and_then(Word::program).and_then(called).is_none() {
+            let what = format!("runs {}, which is no script of a shell", path.display());
+            self.unknown(&at, what);
+            return None;
+        }
+        words.push(Word::given(path.as_os_str()));
+        self.command(&words, &at);
+        None
+    }
+}
+
+/// Commands of a shell's own, which change what follows them.
+const BUILTINS: [&str; 20] = [
+    "cd", "pushd", "chdir", "export", "declare", "typeset", "readonly", "local", "set", "setenv", "unset",
+    "unsetenv", "read", "for", "[", "[[", "test", "eval", ".", "source",
+];
+
+/// A word before a command's own.
+fn is_before(word: &Word) -> bool {
+    is_prefix(word.str()) || word.assignment().is_some()
+}
+
+/// True for a command that sets variables whose names are known only when it runs.
+fn sets_unknown_names(words: &[Word]) -> bool {
+    let Some((head, rest)) = words.split_first() else { return false };
+    let mut unknown = rest.iter().filter(|word| !word.is_known && word.assignment().is_none());
+    match head.str() {
+        "export" | "declare" | "typeset" | "readonly" | "eval" | "env" => unknown.next().is_some(),
+        // A file with a name may be any; one without is what a command writes.
+        "." | "source" => unknown.any(|word| word.text.is_empty()),
+        _ => false,
+    }
+}
+
+/// The words of a `#!` line. A system hands on what follows the program as one word, which `env -S` cuts.
+fn interpreter(line: &str) -> Vec<Word> {
+    let line = line.trim();
+    let (program, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    let rest = rest.trim();
+    let split = rest.strip_prefix("-S").or_else(|| rest.strip_prefix("--split-string="));
+    let words = split.map_or(vec![rest], |text| text.split_whitespace().collect());
+    std::iter::once(program)
+        .chain(words.into_iter().filter(|word| !word.is_empty()))
+        .map(|word| Word::given(OsStr::new(word)))
+        .collect()
+}
+
+/// True for a file of an installed package: its folder is none that a person works in.
+pub(super) fn is_installed(file: &Path) -> bool {
+    file.components().any(|part| part == Component::Normal("node_modules".as_ref()))
+}

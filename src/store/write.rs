@@ -42,9 +42,8 @@ impl Store<'_> {
                 _ => Err(in_npm(name)),
             };
         }
-        if profile.store != StoreKind::Keyring {
-            self.ready(name, &profile.store)?; // that one says so itself
-        }
+        // A keyring's dialog as well comes before the locks, and while Ctrl-C still ends it.
+        self.ready(name, &profile.store)?;
         // Dropped after the locks: stopped by Ctrl-Z with them in hand, we would stop everyone else.
         let held_back;
         let lock = self.lock_both(profile)?;

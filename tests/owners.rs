@@ -504,7 +504,9 @@ fn a_folder_that_its_owner_may_not_write_is_named_and_nothing_is_changed() {
     of_person(home, PERSON, &[]);
     give(home, PERSON);
     let folders: Vec<_> = all_below(&home.alchemy("")).into_iter().filter(|path| path.is_dir()).collect();
-    folders.iter().for_each(|folder| set_mode(folder, 0o500));
+    for folder in folders {
+        set_mode(folder, 0o500);
+    }
     let before = home.snapshot();
     for (arguments, below) in changes() {
         // Root acts as that person does.

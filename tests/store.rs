@@ -1163,9 +1163,9 @@ fn a_prompt_waits_for_no_lock_where_one_is_needed_to_tell_which_credential_count
         home.run_with_input(&[&configure[..], store].concat(), "tok-old").expect_code(0);
         home.run(&["use", "prod", "."]).expect_code(0);
         if token == "tok-newer\n" {
-            beside(&home)
+            beside(&home);
         } else {
-            set_aside(&home)
+            set_aside(&home);
         }
         let lock = File::options().append(true).open(home.alchemy("lock/native/prod")).expect("a lock");
         lock.lock().expect("held by another");

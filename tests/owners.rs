@@ -666,6 +666,27 @@ fn a_document_that_others_can_change_is_tightened_or_refused() {
 }
 
 #[test]
+fn a_file_system_that_keeps_no_modes_is_named() {
+    if !has("strace") {
+        return;
+    }
+    let home = prod();
+    set_mode(home.alchemy(CREDENTIAL), 0o644);
+    let no_modes = "fchmod:retval=0";
+    run(&mut home.struck(no_modes, &["token", "prod"]))
+        .expect_only_error(1, "whose file system keeps no modes")
+        .expect_hint("ALCHEMY_HOME");
+    let fixed = run(&mut home.struck(no_modes, &["doctor", "--offline", "--fix"]));
+    let said = format!("{}{}", fixed.stdout, fixed.stderr);
+    assert!(said.contains("its file system keeps no modes") && !said.contains("made private"), "{said}");
+    // A lock that others could change is not trusted.
+    set_mode(home.alchemy(CREDENTIAL), 0o600);
+    set_mode(home.alchemy("lock/config"), 0o666);
+    run(&mut home.struck(no_modes, &["profile", "set", "prod", "--confirm"]))
+        .expect_only_error(1, "its file system keeps no modes");
+}
+
+#[test]
 fn a_prompt_says_nothing_of_a_mode() {
     let home = prod();
     home.run(&["use", "prod", "."]).expect_code(0);

@@ -145,6 +145,16 @@ pub fn private(metadata: &Metadata) -> u32 {
     if metadata.is_dir() { 0o700 } else { metadata.mode() & 0o700 | 0o600 }
 }
 
+/// Gives something that is open, of which this is known, the mode that is right for it. Returns whether it is closed
+/// then: some file systems keep no modes.
+///
+/// # Errors
+/// When its mode cannot be set.
+pub fn make_private(file: &File, metadata: &Metadata, closed: Closed) -> io::Result<bool> {
+    file.set_permissions(Permissions::from_mode(private(metadata)))?;
+    Ok(file.metadata()?.mode() & closed.forbids() == 0)
+}
+
 /// What is known of the data folder and of us.
 #[derive(Debug, Clone)]
 pub struct Trust {
@@ -234,10 +244,7 @@ impl Trust {
             let word = shell::word(&path.display().to_string());
             Error::io("make private", path, error).hint(format!("chmod {mode:o} {word}"))
         };
-        file.set_permissions(Permissions::from_mode(mode)).map_err(|error| failed(&error))?;
-        // Some file systems keep no modes.
-        let after = file.metadata().map_err(|error| failed(&error))?;
-        if after.mode() & closed.forbids() != 0 {
+        if !make_private(file, metadata, closed).map_err(|error| failed(&error))? {
             let error =
                 format!("other users can get at {}, whose file system keeps no modes", path.display());
             return Err(Error::new(error).hint("set ALCHEMY_HOME to a folder on another file system"));
@@ -396,7 +403,9 @@ pub fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         if owner != geteuid().as_raw() {
             return Err(io::Error::other("others can change it"));
         }
-        file.set_permissions(Permissions::from_mode(0o600))?;
+        if !make_private(&file, &metadata, Closed::ToWriting)? {
+            return Err(io::Error::other("others can change it, and its file system keeps no modes"));
+        }
     }
     Ok(file)
 }

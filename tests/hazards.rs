@@ -356,6 +356,30 @@ impl Case {
             "deno",
             "pulumi",
             "terraform",
+            "pnpx",
+            "bunx",
+            "lerna",
+            "rush",
+            "moon",
+            "poetry",
+            "pipenv",
+            "fd",
+            "concurrently",
+            "run-s",
+            "npm-run-all",
+            "git",
+            "docker",
+            "just",
+            "task",
+            "nodemon",
+            "foreman",
+            "op",
+            "direnv",
+            "mise",
+            "uv",
+            "su",
+            "nix",
+            "node",
         ]) {
             write_program(&places.path("bin").join(name), "#!/bin/sh\n");
         }
@@ -687,6 +711,320 @@ fn folders_that_the_words_or_a_scripts_text_lead_to_count() {
     case.possible("./run", "run, which is no script of a shell");
 }
 
+/// A repository with another account in a folder and in an environment, and none in its own scripts but those.
+fn with_package(scripts: &str) -> Case {
+    let beta = format!("account_id = \"{BETA}\"");
+    let environments = format!("{}[env.1]\naccount_id = \"{BETA}\"\n", two_accounts());
+    Case::new(&[
+        ("wrangler.toml", &environments),
+        ("package.json", scripts),
+        ("packages/api/wrangler.toml", &beta),
+        ("packages/api/package.json", r#"{"name":"@acme/api","scripts":{"x":"wrangler deploy"}}"#),
+        ("packages/api/src/index.js", ""),
+        ("packages/api/.env.api", ""),
+    ])
+}
+
+const API: &str = "~/code/packages/api/wrangler.toml, line 1: account_id";
+const STAGING: &str = "~/code/wrangler.toml, line 4: account_id";
+
+#[test]
+fn options_count_in_every_form_that_a_program_takes() {
+    let case = with_package("{}");
+    for line in [
+        "env -Cpackages/api make",
+        "env -vC packages/api make",
+        "env -vCpackages/api make",
+        "env --chd=packages/api make",
+        "env --chd packages/api make",
+        "make -Cpackages/api",
+        "make -C packages -C api",
+        "make -kCpackages/api x",
+        "make --dir packages/api",
+        "make -f packages/api/Makefile",
+        "git -Cpackages/api submodule foreach make",
+        "git -C packages -C api bisect run make",
+        "pnpm -Cpackages/api x",
+        "pnpm --dir=packages/api x",
+        "npm -sC packages/api run x",
+        "npm -prefix packages/api run x",
+        "npm --prefix=packages/api run x",
+        "wrangler deploy --c packages/api/wrangler.toml",
+        "wrangler deploy -cpackages/api/wrangler.toml",
+        "wrangler deploy -yc packages/api/wrangler.toml",
+        "wrangler deploy -e production -c packages/api/wrangler.toml -c wrangler.toml",
+    ] {
+        case.evident(line, API);
+    }
+    for line in ["git -Cpackages/api push", "git -C packages -C api push"] {
+        case.refused(line, &[], API);
+    }
+    for line in [
+        "wrangler deploy -estaging",
+        "wrangler deploy -e=staging",
+        "wrangler deploy -ye staging",
+        "wrangler deploy -ye=staging",
+        "wrangler deploy --e staging",
+        "wrangler deploy --e=staging",
+        "wrangler deploy -e staging -e production",
+    ] {
+        case.evident(line, STAGING);
+    }
+    // Not every version of env takes options there.
+    for line in [
+        "env -S '-C packages/api make'",
+        "env '-S-C packages/api make' x",
+        "env '--split-string=A=1 -C packages/api wrangler' deploy",
+    ] {
+        case.refused(line, &[], API);
+    }
+    case.evident("env -S 'wrangler deploy' -e staging", STAGING);
+    case.evident("env '-SA=1 wrangler deploy -e staging'", STAGING);
+    case.evident("wrangler deploy -e1", "~/code/wrangler.toml, line 6: account_id");
+    // What the row has as it is written stays certain.
+    for line in [
+        "wrangler deploy -e production",
+        "wrangler deploy --env=production --dry-run",
+        "wrangler deploy -y",
+        "npx -y wrangler deploy",
+        "npx --no-install wrangler deploy",
+    ] {
+        case.fine(line);
+    }
+}
+
+#[test]
+fn a_word_behind_an_option_that_is_not_known_is_read_in_both_ways() {
+    let case = with_package(SCRIPTS);
+    for line in [
+        "npm --omit dev run list:staging",
+        "npm --heading x run list:staging",
+        "npm --heading x --json run list:staging",
+        "npm run --heading x list:staging",
+        "pnpm --workspace-concurrency 1 run list:staging",
+        "pnpm --store-dir x list:staging",
+        "yarn --mutex network run list:staging",
+        "yarn --cache-folder x list:staging",
+        "bun --title x run list:staging",
+        "npx --heading x wrangler deploy -e staging",
+        "pnpm --store-dir x exec wrangler deploy -e staging",
+        "npm exec --heading x wrangler deploy -e staging",
+        "sudo --prompt x wrangler deploy -e staging",
+        "bash -e -o pipefail -c 'wrangler deploy -e staging'",
+        "sh +e -c 'wrangler deploy -e staging'",
+        "bash --rcfile x -euo pipefail -c 'wrangler deploy -e staging'",
+        "bash -euoc pipefail 'wrangler deploy -e staging'",
+        "su me -c 'wrangler deploy -e staging'",
+        "nix shell nixpkgs#x -c wrangler deploy -e staging",
+    ] {
+        case.evident(line, STAGING);
+    }
+    for line in [
+        "wrangler --log-level debug deploy packages/api/src/index.js",
+        "wrangler versions --x y upload packages/api/src/index.js",
+        "node --require ./wrangler.toml packages/api/src/index.js",
+        "node -r ./wrangler.toml packages/api/src/index.js",
+        "node --import ./wrangler.toml packages/api/src/index.js",
+        "node --title x packages/api/src/index.js",
+        "tsx --tsconfig x packages/api/src/index.js",
+    ] {
+        case.evident(line, API);
+    }
+}
+
+#[test]
+fn a_program_that_is_not_named_may_be_any() {
+    let case = with_package(SCRIPTS);
+    for line in ["npx", "npx -y", "pnpx", "bunx", "sudo", "npm exec", "npm x --", "pnpm exec"] {
+        case.possible(line, STAGING);
+    }
+    for line in ["npm run -s -- list:staging", "npm run -- list:staging", "npm -- run list:staging"] {
+        case.evident(line, STAGING);
+    }
+    for line in ["npm exec -- wrangler deploy -e staging", "npm exec -c 'wrangler deploy -e staging'"] {
+        case.evident(line, STAGING);
+    }
+    case.evident("pnpm -c exec 'wrangler deploy -e staging'", STAGING);
+    case.evident("npm run plain more --env staging", STAGING);
+    // It runs where npm is called, and not where the option leads (measured).
+    case.places.write("code/wrangler.toml", format!("account_id = \"{BETA}\""));
+    case.places.directory("code/other");
+    let here = "~/code/wrangler.toml, line 1: account_id";
+    case.evident("npm --prefix other exec wrangler deploy", here);
+    case.evident("npm --prefix packages/api exec wrangler deploy", API);
+}
+
+#[test]
+fn scripts_are_found_by_patterns_by_verbs_and_by_other_programs() {
+    let staging = "wrangler deploy -e staging";
+    let scripts = r#"{"scripts":{"deploy:eu:a":"STAGING","test":"true","prepare":"STAGING","poststop":"STAGING",
+      "stop":"true","restart":"true","prepublishOnly":"STAGING","postversion":"STAGING","dev":"true"}}"#;
+    let case = with_package(&scripts.replace("STAGING", staging));
+    for line in [
+        "run-s deploy:*:a",
+        "run-s 'deploy:**'",
+        "run-s 'deploy:{eu,us}:a'",
+        "npm-run-all dev --parallel deploy:*",
+        "npm-run-all -p 'deploy:eu:a -- --dry-run'",
+        "concurrently npm:deploy:*",
+        "concurrently -n x 'pnpm:deploy:eu:a -- -x' dev",
+        "concurrently yarn:deploy:eu:a",
+        "concurrently bun:deploy:eu:a",
+        "concurrently node:deploy:eu:a",
+        "concurrently 'cd packages && cd .. && wrangler deploy -e staging'",
+        "pnpm run '/^deploy:/'",
+        "bun run --parallel dev deploy:*",
+        "node --run deploy:eu:a",
+        "node --run=deploy:eu:a",
+        "deno task deploy:eu:a",
+        "npm install",
+        "npm ci",
+        "npm i x",
+        "npm rebuild",
+        "pnpm install",
+        "yarn",
+        "yarn add x",
+        "bun install",
+        "npm publish",
+        "npm version patch",
+        "npm stop",
+        "npm restart",
+    ] {
+        case.evident(line, "~/code/wrangler.toml, line 4: account_id");
+    }
+    for line in ["run-s dev", "npm test", "npm run dev", "concurrently npm:dev", "node --run dev", "npm ls"] {
+        case.possible(line, STAGING);
+    }
+    let tasks = r#"{ // Deno's
+      "tasks": { "a": "wrangler deploy -e staging", "b": { "command": "true", "dependencies": ["a"] }, "c": "true" } }"#;
+    for file in ["deno.json", "deno.jsonc"] {
+        let case = Case::new(&[("wrangler.toml", &two_accounts()), (file, tasks)]);
+        for line in ["deno task a", "deno task b", "deno task --eval 'wrangler deploy -e staging'"] {
+            case.evident(line, STAGING);
+        }
+        case.possible("deno task c", STAGING);
+        case.possible("deno run x.ts", STAGING);
+    }
+    // What npm's own file says.
+    for text in ["workspace = api\n", "workspace[]=packages/api", "workspaces=true"] {
+        let case = with_package(r#"{"workspaces":["packages/*"],"scripts":{"x":"true"}}"#);
+        assert_eq!(case.said("npm run x", &[]), "");
+        case.places.write("code/.npmrc", text);
+        case.evident("npm run x", API);
+    }
+}
+
+#[test]
+fn programs_that_run_others_are_followed_to_where_they_run_them() {
+    let case = with_package(r#"{"workspaces":["packages/*"]}"#);
+    case.places.write("code/.gitmodules", "[submodule \"api\"]\n\tpath = packages/api\n\turl = x\n");
+    for line in [
+        "yarn workspace @acme/api run x",
+        "yarn workspace api x",
+        "yarn workspace api wrangler deploy",
+        "yarn workspaces run x",
+        "yarn workspaces foreach -A run x",
+        "nx run api:x",
+        "nx x api",
+        "nx run-many -t x -p api",
+        "turbo run api#x",
+        "turbo run x --filter=api",
+        "lerna run x --scope api",
+        "lerna exec --scope api -- wrangler deploy",
+        "pnpm --filter api x",
+        "pnpm --filter '@acme/*' x",
+        "docker compose --project-directory packages/api up",
+        "docker compose -f packages/api/compose.yml up",
+        "just -d packages/api -f justfile deploy",
+        "just -f packages/api/justfile deploy",
+        "task -d packages/api deploy",
+        "nodemon --cwd packages/api",
+        "nodemon -x 'cd packages/api && wrangler deploy'",
+        "foreman start -d packages/api",
+        "direnv exec packages/api wrangler deploy",
+        "mise -C packages/api x -- wrangler deploy",
+        "mise x node@20 -- sh -c 'cd packages/api && wrangler deploy'",
+        "uv run --directory packages/api wrangler deploy",
+        "poetry -C packages/api run wrangler deploy",
+        "poetry run sh -c 'cd packages/api && wrangler deploy'",
+        "bunx --cwd packages/api wrangler deploy",
+        "op run -- sh -c 'cd packages/api && wrangler deploy'",
+        "git submodule foreach 'cd packages/api && wrangler deploy'",
+        "git submodule foreach --recursive wrangler deploy",
+        "git rebase -x 'cd packages/api && wrangler deploy' main",
+        "find . -exec sh -c 'cd packages/api && wrangler deploy' ;",
+        "xargs sh -c 'cd packages/api && wrangler deploy'",
+    ] {
+        case.evident(line, API);
+    }
+    for line in ["nx run-many -t x", "turbo run x", "lerna run x", "yarn workspace none run x"] {
+        case.refused(line, &[], API);
+    }
+    let more = "with words that are known only when it runs";
+    for line in
+        ["xargs wrangler deploy", "find . -execdir wrangler deploy ;", "find . -exec wrangler -c {} +"]
+    {
+        case.refused(line, &[], &format!("runs wrangler {more}"));
+    }
+    case.refused("sh -c 'wrangler deploy \"$X\"'", &[], "gives wrangler a script that is known only when");
+    for file in ["vars", ".env"] {
+        case.places.write(&format!("code/{file}"), "CLOUDFLARE_API_TOKEN=hunter2-other\n");
+    }
+    let token = ", line 1: CLOUDFLARE_API_TOKEN goes before the token";
+    for line in [
+        "dotenvx run --overload -f vars -- make",
+        "dotenvx run -f vars -o -- wrangler deploy",
+        "env-cmd vars make",
+        "env-cmd -f vars make",
+        "foreman -e vars start",
+        "op run --env-file vars -- make",
+        "pipenv run wrangler deploy",
+    ] {
+        case.evident(line, token);
+    }
+    assert!(!case.said("dotenvx run -f vars -- make", &[]).contains("vars"));
+    case.places.write("code/vars", PAIR);
+    let key = "~/code/vars, line 1: CLOUDFLARE_API_KEY";
+    for line in ["uv run --env-file vars x.py", "pnpm --env-file vars run x", "dotenvx run -f vars -- make"] {
+        case.evident(line, key);
+    }
+    let one = Case::new(&[("packages/api/package.json", r#"{"name":"api"}"#)]);
+    one.places.write("code/pnpm-workspace.yaml", "packages: ['packages/*']\n");
+    one.places.write("code/package.json", r#"{"scripts":{"y":"cd own && wrangler deploy"}}"#);
+    one.places.write("code/own/wrangler.toml", format!("account_id = \"{BETA}\""));
+    for line in ["sh -c 'cd packages/api && pnpm -w run y'", "pnpm -C packages/api --workspace-root y"] {
+        one.evident(line, "~/code/own/wrangler.toml, line 1: account_id");
+    }
+}
+
+#[test]
+fn the_packages_of_a_workspace_are_found_by_each_list_of_them() {
+    let package = r#"{"name":"@acme/api","scripts":{"x":"wrangler deploy"}}"#;
+    for (list, text, line) in [
+        ("package.json", r#"{"workspaces":["packages/*"]}"#, "npm --ws run x"),
+        ("package.json", r#"{"workspaces":{"packages":["packages/*"]}}"#, "npm run x -w @acme/api"),
+        ("pnpm-workspace.yaml", "packages: ['packages/*']", "pnpm -r x"),
+        ("lerna.json", r#"{"packages":["packages/*"]}"#, "lerna run x --scope api"),
+        (
+            "rush.json",
+            r#"{"projects":[{"packageName":"a","projectFolder":"packages/api"}]}"#,
+            "rush x --to api",
+        ),
+        ("nx.json", "{}", "nx run api:x"),
+        ("nx.json", "{}", "nx run-many -t x --projects=other,api"),
+        ("deno.json", r#"{"workspace":["packages/api"]}"#, "deno task -r x"),
+        ("deno.jsonc", r#"{"workspace":{"members":["./packages/api"]}}"#, "deno task --filter @acme/api x"),
+        ("pnpm-workspace.yaml", "packages: ['packages/*']", "moon run api:x"),
+    ] {
+        let beta = format!("account_id = \"{BETA}\"");
+        let mut files = vec![("packages/api/wrangler.toml", beta.as_str()), (list, text)];
+        for file in ["packages/api/package.json", "packages/api/project.json", "packages/api/deno.json"] {
+            files.push((file, package));
+        }
+        Case::new(&files).evident(line, API);
+    }
+}
+
 #[test]
 fn a_shells_text_is_read_as_a_shell_reads_it() {
     let (config, account) = (two_accounts(), "wrangler.toml, line 4: account_id");
@@ -824,7 +1162,6 @@ fn script(text: &str) -> Case {
 fn assignments_that_replace_what_is_given_are_named() {
     let token = "CLOUDFLARE_API_TOKEN replaces the token";
     let account = "CLOUDFLARE_ACCOUNT_ID replaces the account";
-    let own = format!("CLOUDFLARE_ACCOUNT_ID={ACME} wrangler deploy");
     for (text, words) in [
         ("CLOUDFLARE_API_TOKEN=hunter2 wrangler deploy", token),
         ("CLOUDFLARE_API_TOKEN=$(pass cf); x", token),
@@ -852,7 +1189,13 @@ fn assignments_that_replace_what_is_given_are_named() {
         ("CF_API_URL=https://example.com cli4", "CF_API_URL may override the address of the API"),
         ("CLOUDFLARE_API_KEY=x CLOUDFLARE_EMAIL=y x", "CLOUDFLARE_API_KEY may override the token"),
         ("CF_API_TOKEN=x flarectl", "CF_API_TOKEN may override the token"),
+        ("CF_API_KEY=${CF_API_KEY:-x} x", "CF_API_KEY may override the token"),
         ("CF_ACCOUNT_ID=x x", "CF_ACCOUNT_ID may override the account"),
+        (
+            "NODE_TLS_REJECT_UNAUTHORIZED=0 wrangler",
+            "REJECT_UNAUTHORIZED switches off the check of the server",
+        ),
+        ("export https_proxy=http://127.0.0.1:9", "https_proxy sends the token through another proxy"),
         ("unset CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_TOKEN is taken away, and with it the token"),
         ("unset A CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_ACCOUNT_ID is taken away, and with it the account"),
         ("env -u CLOUDFLARE_API_TOKEN wrangler deploy", "CLOUDFLARE_API_TOKEN is taken away"),
@@ -868,6 +1211,11 @@ fn assignments_that_replace_what_is_given_are_named() {
         assert!(is_named && !said.contains("hunter2"), "{text}: {said}");
         case.refused("bash -n x.sh", &[], words);
     }
+}
+
+#[test]
+fn assignments_of_what_is_given_change_nothing() {
+    let own = format!("CLOUDFLARE_ACCOUNT_ID={ACME} wrangler deploy");
     for text in [
         &own,
         "export CLOUDFLARE_API_TOKEN CLOUDFLARE_ACCOUNT_ID",
@@ -879,6 +1227,8 @@ fn assignments_that_replace_what_is_given_are_named() {
         "CF_API_TOKEN=$CLOUDFLARE_API_TOKEN flarectl",
         "CF_ACCOUNT_ID=$CLOUDFLARE_ACCOUNT_ID; unset CLOUDFLARE_API_KEY CF_API_TOKEN",
         "docker run -e CLOUDFLARE_API_TOKEN image",
+        "HTTPS_PROXY=$HTTPS_PROXY CF_API_KEY=${CF_API_KEY:-} x",
+        "NODE_TLS_REJECT_UNAUTHORIZED=1 wrangler; unset HTTPS_PROXY; ALL_PROXY= x",
         "CLOUDFLARE_API_TOKEN=x echo a",
         "echo CLOUDFLARE_API_TOKEN=x",
         "MY_CLOUDFLARE_API_TOKEN=x make",
@@ -896,6 +1246,11 @@ fn assignments_that_replace_what_is_given_are_named() {
     };
     assert!(key("export CLOUDFLARE_API_TOKEN=${CLOUDFLARE_API_TOKEN:-x}").contains("may override the key"));
     assert!(key("CLOUDFLARE_EMAIL=x@y.z wrangler").contains("CLOUDFLARE_EMAIL replaces the key"));
+}
+
+#[test]
+fn assignments_count_wherever_they_stand() {
+    let token = "CLOUDFLARE_API_TOKEN replaces the token";
     // One that looks first whether it is there need not.
     for text in [
         "[ -n \"$CLOUDFLARE_API_TOKEN\" ] || export CLOUDFLARE_API_TOKEN=x",
@@ -917,7 +1272,8 @@ fn assignments_that_replace_what_is_given_are_named() {
     let config = two_accounts();
     let case = Case::new(&[("wrangler.toml", &config), ("vars", "CLOUDFLARE_ENV=staging\n")]);
     case.evident("sh -c '. ./vars; wrangler deploy'", "wrangler.toml, line 4: account_id");
-    let many = (0..100).map(|n| format!("A={n}\nCF_API_TOKEN=$CLOUDFLARE_API_TOKEN\n")).collect::<String>();
+    let many =
+        (0..100).map(|n| format!("A={n}\nCF_API_TOKEN=$CLOUDFLARE_API_TOKEN\n")).collect::<Vec<_>>().concat();
     script(&many).possible("bash -n x.sh", "sets variables in more than 64 places");
 }
 
@@ -947,6 +1303,82 @@ fn files_that_a_script_puts_into_its_variables_go_before_them() {
 }
 
 #[test]
+fn what_make_just_and_mise_load_and_set_counts() {
+    let (env, config) = ("CLOUDFLARE_API_TOKEN=hunter2-other\n", two_accounts());
+    let beta = format!("account_id = \"{BETA}\"");
+    let of = |name: &str, text: &str| {
+        let case = Case::new(&[
+            (name, text),
+            (".env", env),
+            ("wrangler.toml", &config),
+            ("sub/wrangler.toml", &beta),
+            ("vars.mk", "\nexport CLOUDFLARE_ACCOUNT_ID = x\n"),
+        ]);
+        for name in ["just", "mise"] {
+            write_program(&case.places.path("bin").join(name), "#!/bin/sh\n");
+        }
+        case
+    };
+    let token = "~/code/.env, line 1: CLOUDFLARE_API_TOKEN goes before the token";
+    let account = "~/code/wrangler.toml, line 4: account_id";
+    let deploy = "all:\n\ttrue\ndeploy: build\n";
+    for (text, line, words) in [
+        ("include .env\nexport\n", "make", token),
+        ("x:\n\ttrue\n-include none .env # x\n", "make x", token),
+        ("include vars.mk", "make", "~/code/vars.mk, line 2: CLOUDFLARE_ACCOUNT_ID replaces the account"),
+        ("A := 1\nexport CLOUDFLARE_API_TOKEN := x", "make", "~/code/Makefile, line 2: CLOUDFLARE_API_TOKEN"),
+        ("CLOUDFLARE_API_TOKEN=$(shell pass cf)", "make", "line 1: CLOUDFLARE_API_TOKEN replaces the token"),
+        ("x: export CLOUDFLARE_ACCOUNT_ID = y", "make", "line 1: CLOUDFLARE_ACCOUNT_ID replaces"),
+        ("unexport CLOUDFLARE_API_TOKEN", "make", "line 1: CLOUDFLARE_API_TOKEN is taken away"),
+        ("CF_API_TOKEN ?= x", "make", "line 1: CF_API_TOKEN may override the token"),
+        (&format!("{deploy}\twrangler deploy \\\n\t  -e staging"), "make deploy", account),
+        (&format!("{deploy}\t@wrangler deploy -e $(ENV)"), "make deploy ENV=staging", account),
+        (&format!("E = staging\n{deploy}\twrangler deploy -e ${{E}}"), "make deploy", account),
+        (&format!("{deploy}build:\n\tcd sub && wrangler deploy"), "make deploy", "~/code/sub/wrangler.toml"),
+        (&format!("{deploy}\t$(MAKE) -C sub"), "make deploy", "~/code/sub/wrangler.toml"),
+        ("%-deploy:\n\twrangler deploy -e staging", "make a-deploy", account),
+        ("export CLOUDFLARE_ENV := staging\nx:\n\twrangler deploy", "make", account),
+    ] {
+        let case = of("Makefile", text);
+        let said = case.said(line, &[]);
+        assert!(said.contains(words), "{text} {line}: {said}");
+        case.refused(line, &[], words);
+    }
+    for text in [
+        "CLOUDFLARE_API_TOKEN := $(CLOUDFLARE_API_TOKEN)",
+        "CLOUDFLARE_API_TOKEN ?= x",
+        "export CLOUDFLARE_API_TOKEN",
+        "all:\n\ttrue\ndeploy:\n\twrangler deploy -e staging",
+        "define X\nCLOUDFLARE_API_TOKEN = x\nendef",
+        "# CLOUDFLARE_API_TOKEN = x",
+        "x:\n\techo $$CLOUDFLARE_API_TOKEN $@",
+    ] {
+        let case = of("Makefile", text);
+        fs::remove_file(case.places.path("code/wrangler.toml")).expect("removed");
+        case.fine("make");
+    }
+    let case = of("Makefile", "ifndef X\nCLOUDFLARE_API_TOKEN = x\nendif\n");
+    case.possible("make", "line 2: CLOUDFLARE_API_TOKEN replaces");
+    of("Makefile", "include $(FILE)").possible("make", "line 1: includes a file that is known only");
+    of("other.mk", "include .env").evident("make -f other.mk", token);
+    of("sub/Makefile", "include ../.env").evident("make -C sub", token);
+    let case = of("justfile", "set dotenv-load\nset dotenv-override := true\nx:\n  true\n");
+    case.evident("just x", token);
+    let case =
+        of("justfile", "set dotenv-load\n\nx env='a':\n    wrangler deploy -e {{ E }}\nE := 'staging'");
+    case.evident("just x", account);
+    assert!(!case.said("just x", &[]).contains(token), "just sets none that is set");
+    case.places.write("code/.env", "CLOUDFLARE_API_KEY=x\n");
+    case.evident("just x", "~/code/.env, line 1: CLOUDFLARE_API_KEY");
+    of("mise.toml", "[env]\n_.file = '.env'\n").evident("mise run x", token);
+    let tasks = "[env]\nCLOUDFLARE_ACCOUNT_ID = \"x\"\n[tasks.d]\nrun = \"cd sub && wrangler deploy\"\n";
+    let case = of("mise.toml", tasks);
+    case.evident("mise run d", "~/code/sub/wrangler.toml, line 1: account_id");
+    case.evident("mise run x", "~/code/mise.toml, line 2: CLOUDFLARE_ACCOUNT_ID replaces the account");
+    assert!(!case.said("mise run x", &[]).contains("sub/wrangler.toml"));
+}
+
+#[test]
 fn a_scripts_own_folder_is_known_and_a_name_that_cdpath_leads_to_is_not() {
     let account = "~/code/sub/wrangler.toml, line 1: account_id";
     for folder in [
@@ -964,6 +1396,18 @@ fn a_scripts_own_folder_is_known_and_a_name_that_cdpath_leads_to_is_not() {
         case.places.write("code/sub/x.sh", format!("cd {folder}/.. && wrangler deploy\n"));
         case.places.write("code/sub/wrangler.toml", format!("account_id = \"{ACME}\""));
         case.fine("bash -n sub/x.sh");
+    }
+    let case = script("");
+    for (before, folder) in [
+        ("D=\"$(cd \"$(dirname \"${BASH_SOURCE[0]}\")\" && pwd)\"", "\"$D\""),
+        ("readonly D=`dirname \"$0\"`", "\"${D}/.\""),
+        ("D=sub", "$D"),
+    ] {
+        case.places.write("code/sub/x.sh", format!("set -eu\n{before}\ncd {folder}\nwrangler deploy\n"));
+        case.evident("bash -n sub/x.sh", account);
+        case.places
+            .write("code/sub/x.sh", format!("if a; then {before}; fi\ncd {folder}\nwrangler deploy\n"));
+        case.refused("bash -n sub/x.sh", &[], "line 2: goes to $");
     }
     for text in ["cd \"$(pwd)\"", "cd \"$(git rev-parse --show-toplevel)\" && wrangler deploy"] {
         let case = script(text);
@@ -1035,7 +1479,7 @@ fn paths_are_found_in_words_that_only_may_lead_to_them() {
         write_program(&case.places.path("bin").join(line.split(' ').next().expect("a word")), "#!/bin/sh\n");
         case.fine(line);
     }
-    let many = (0..2_000).map(|n| format!(" a{n}")).collect::<String>();
+    let many = (0..2_000).map(|n| format!(" a{n}")).collect::<Vec<_>>().concat();
     case.refused(&format!("tool{many}"), &[], "the command names more than 1024 paths");
     // What is shown of a path says where it is.
     assert!(

@@ -20,6 +20,7 @@ impl Walk<'_> {
         self.leads.is_sure = false;
         if let Some(head) = words.first() {
             self.script_file(head, at, Run::Itself);
+            self.recipes(head.program().unwrap_or_default(), words.get(1..).unwrap_or_default(), at);
         }
         let rest = words.get(1..).unwrap_or_default();
         self.evidence(rest, at);
@@ -46,8 +47,9 @@ impl Walk<'_> {
             // `concurrently npm:deploy`
             if let Some(name) = text.strip_prefix("npm:") {
                 let package = nearest(&at.folder, self.home).map(Path::to_owned);
-                let package = package.and_then(|folder| self.package(&folder, at));
-                self.run_script(package.as_deref(), name, &[], at);
+                if let Some(package) = package.and_then(|folder| self.package(&folder, at)) {
+                    self.run_script(&package, name, &[], at);
+                }
             }
             let program = word.program().and_then(called).filter(|row| row.role != Role::Harmless);
             if program.is_some() {
@@ -197,7 +199,7 @@ fn parts(text: &str, most: Level) -> Vec<(&str, Level)> {
 }
 
 /// What stands in quotes in a text, such as a program's that another one is given.
-fn quoted(text: &str) -> Vec<&str> {
+pub(super) fn quoted(text: &str) -> Vec<&str> {
     let mut found = Vec::new();
     for quote in ['\'', '"', '`'] {
         let signs: Vec<usize> = text.match_indices(quote).map(|(at, _)| at).collect();

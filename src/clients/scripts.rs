@@ -14,7 +14,7 @@ use crate::directory::file;
 use crate::directory::npm_bin::top;
 
 /// The most that is read of a script's file, in bytes.
-const SCRIPT: u64 = 256 * 1024;
+pub(super) const SCRIPT: u64 = 256 * 1024;
 
 /// Programs that write what stands in a file.
 const READERS: [&str; 13] =
@@ -49,6 +49,7 @@ impl Walk<'_> {
             script: at.script.as_deref().and_then(text),
             source: at.source.as_deref().and_then(text),
             root: fs::symlink_metadata(top.join(".git")).is_ok().then(|| text(top)).flatten(),
+            ..Known::default()
         }
     }
 
@@ -98,7 +99,8 @@ impl Walk<'_> {
             }
         }
         for (file, at) in files.into_iter().filter(|_| sets_unknown) {
-            self.load(file, &at);
+            // A shell sets what stands there, whatever was set before.
+            self.load(&file, true, &at);
         }
         at
     }
@@ -109,12 +111,12 @@ impl Walk<'_> {
         path.file_name().is_some_and(is_env_file).then_some(path)
     }
 
-    /// A shell sets what stands in a `.env` file, whatever was set before.
-    pub(super) fn load(&mut self, file: PathBuf, at: &At) {
+    /// A file is loaded as a `.env`: above the variables, or only where none is set.
+    pub(super) fn load(&mut self, file: &Path, is_above: bool, at: &At) {
         for program in [called("sh"), called("wrangler")].into_iter().flatten() {
             let mut visit = self.visit(program, &Parsed::default(), &at.folder, at);
-            visit.is_above = true;
-            visit.env_files.push(file.clone());
+            visit.is_above = is_above;
+            visit.env_files.push(file.to_owned());
             self.leads.visits.push(visit);
         }
     }
@@ -205,7 +207,7 @@ impl Walk<'_> {
             _ => {
                 let Some(file) = names().next() else { return };
                 if let Some(path) = self.env_file(file, at) {
-                    self.load(path, at);
+                    self.load(&path, true, at);
                 } else if let Some(next) = self.script_file(file, at, Run::Sourced) {
                     (after.folder, after.variables) = (next.folder, next.variables);
                 }

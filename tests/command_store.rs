@@ -520,3 +520,27 @@ fn a_pair_that_the_command_refuses_waits_and_comes_home() {
     assert!(again.stderr.contains("is in its store again"), "{}", again.stderr);
     assert_eq!((again.stdout, online.server.refreshes()), (output.stdout, 1));
 }
+
+#[test]
+fn a_command_that_was_killed_says_nothing_of_what_is_still_there() {
+    // As where the system kills what it has no memory for: it deletes nothing, and reads nothing.
+    let killed = "kill -9 $$; echo {profile}";
+    let home = with("delete", killed);
+    let mut config: Value = serde_json::from_str(&home.read("config.json")).expect("JSON");
+    config["profiles"]["prod"]["cloudflare"]["commands"]["read"] = killed.into();
+    home.write("config.json", &config.to_string());
+    let before = home.snapshot();
+    home.run(&["profile", "delete", "prod", "--yes"]).expect_only_error(1, "it was ended by signal 9");
+    assert_eq!(home.snapshot(), before);
+    // The old copy stays known, until it is deleted.
+    let configure = ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--yes", "--account", ACME];
+    let configure = [&configure[..], &["--store", "file"]].concat();
+    for _ in 0..2 {
+        let said = home.run_with_input(&configure, "tok-new").expect_code(0).stderr;
+        assert!(
+            said.contains("an old copy of the credential of 'prod' is still in the command store"),
+            "{said}"
+        );
+    }
+    assert!(home.path().join("vault-prod").exists());
+}

@@ -93,15 +93,18 @@ impl Store<'_> {
             ));
             return Ok(());
         };
-        let deleted = self.run(name, delete, "deletes", &[])?.success(name, "deletes");
-        let Err(error) = deleted else { return Ok(()) };
-        // Most fail as well where there is nothing to delete.
+        let ended = self.run(name, delete, "deletes", &[])?;
+        // Most fail as well where there is nothing to delete; one that was killed says nothing of that.
+        let was_killed = ended.status.signal().is_some();
+        let Err(error) = ended.success(name, "deletes") else { return Ok(()) };
         match self.read_by_command(name, commands) {
-            Ok(Some(_)) => return Err(error),
-            Ok(None) => {}
-            Err(_) => self.messages.loss(&format!("{error}; it cannot be read either, and counts as gone")),
+            Ok(None) => Ok(()),
+            Err(_) if !was_killed => {
+                self.messages.loss(&format!("{error}; it cannot be read either, and counts as gone"));
+                Ok(())
+            }
+            Ok(Some(_)) | Err(_) => Err(error),
         }
-        Ok(())
     }
 
     /// Whether the commands can be run at all. That there is nothing to read yet is no failure.

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::hook::{Caller, PLACEHOLDER, binary};
 use super::keeping::ChosenStore;
 use crate::directory::Here;
+use crate::disk::generation;
 use crate::doctor::binary::{Binary, Twin, known_twin, twin};
 use crate::doctor::profiles::Looked;
 use crate::doctor::shells::{Hooks, Printed};
@@ -21,15 +22,15 @@ use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::http::Endpoint;
 use crate::http::probe::probe;
+use crate::keyring::{Keyring, Params, Unlock};
 use crate::launch;
 use crate::profile::selection::select;
 use crate::profile::{Profile, ProfileName, StoreKind};
 use crate::release::release::endpoint_of;
 use crate::release::selector::Selector;
 use crate::shell::hook::Shell;
-use crate::store::keyring::{Keyring, Params, Unlock};
 use crate::store::settings::{Export, HOOK_EXPORT};
-use crate::store::{Store, generation, inspect};
+use crate::store::{Store, inspect};
 use crate::terminal::{self, printable};
 
 /// How long the program beside this one may take to say its version.

@@ -15,13 +15,13 @@ use super::{ProfileArgument, direnv};
 use crate::digest::sha256_hex;
 use crate::directory::bindings::Bindings;
 use crate::directory::mark::ActiveMark;
+use crate::disk::generation;
 use crate::environment::ACTIVE;
 use crate::error::Result;
 use crate::host::Host;
 use crate::profile::AccountId;
 use crate::release::selector::Selector;
 use crate::shell::hook::{State, Step, Watched, render};
-use crate::store::generation;
 use crate::terminal;
 use crate::transition::{self, Now, Visibility};
 

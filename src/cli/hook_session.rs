@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::hook::{binary, refuse_terminal};
 use crate::cloudflare::Credential;
+use crate::disk::generation;
 use crate::error::{Error, Kind, Result, reason};
 use crate::host::Host;
 use crate::launch;
@@ -20,7 +21,7 @@ use crate::release::release::{endpoint_of, min_ttl};
 use crate::release::selector::Selector;
 use crate::secret::Secret;
 use crate::session::{Gate, Session, Source};
-use crate::store::{Store, generation, inspect};
+use crate::store::{Store, inspect};
 use crate::terminal;
 
 /// How long a prompt waits for a session. With what comes before and after it, that is less than two seconds.

@@ -28,9 +28,9 @@ use super::{cloudflare_cfg, jsonc};
 use crate::directory::dotenv::{self, Entry};
 use crate::directory::file::{self, Refusal};
 use crate::directory::wrangler::{self, Configuration};
+use crate::disk::document::position;
 use crate::environment::{ACCOUNT_ID, API_BASE_URL, API_KEY, API_TOKEN, BASE_URL, DEFAULT_ACCOUNT_ID, EMAIL};
 use crate::profile::Account;
-use crate::store::document::position;
 
 /// The most that is read of a file, in bytes.
 const LIMIT: u64 = 1024 * 1024;

@@ -12,7 +12,7 @@ use super::jsonc;
 use super::words::Word;
 use crate::directory::file;
 use crate::directory::npm_bin::top;
-use crate::store::document::position;
+use crate::disk::document::position;
 
 /// The name of the file.
 pub const NAME: &str = "package.json";

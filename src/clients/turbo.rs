@@ -13,7 +13,7 @@ use jsonc_parser::ast::{Object, Value};
 use jsonc_parser::common::Ranged;
 
 use super::jsonc;
-use crate::store::document::position;
+use crate::disk::document::position;
 
 /// The names of a configuration; turbo refuses to run where a folder has both.
 pub const NAMES: [&str; 2] = ["turbo.json", "turbo.jsonc"];

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::records::{self, Record, key, object};
+use crate::disk::home::Home;
 use crate::error::{Error, Result};
 use crate::profile::ProfileName;
-use crate::store::home::Home;
 use crate::terminal::Messages;
 
 /// All bindings.

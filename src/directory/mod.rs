@@ -20,9 +20,9 @@ pub mod wrangler;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use crate::disk::home::Home;
 use crate::error::{Error, Result};
 use crate::profile::{AccountId, ProfileName};
-use crate::store::home::Home;
 use pin::PinFile;
 use trust::Trust;
 pub use walk::{Finding, Says, walk};

@@ -10,9 +10,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::{self, Refusal};
 use crate::digest::sha256_hex;
+use crate::disk::document::position;
 use crate::error::{Error, Result};
 use crate::profile::{AccountId, ProfileName};
-use crate::store::document::position;
 
 /// Its name.
 pub const NAME: &str = ".alchemy.toml";

@@ -5,12 +5,12 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::disk::document::parse;
+use crate::disk::home::Home;
+use crate::disk::lock::Lock;
+use crate::disk::trusted::{self, Reading};
+use crate::disk::{atomic, generation};
 use crate::error::{Error, Result};
-use crate::store::document::parse;
-use crate::store::home::Home;
-use crate::store::lock::Lock;
-use crate::store::trusted::{self, Reading};
-use crate::store::{atomic, generation};
 use crate::terminal::Messages;
 
 /// The newest version of both that we know.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::pin::PinFile;
 use super::records::{self, Record, key, object};
+use crate::disk::home::Home;
 use crate::error::Result;
-use crate::store::home::Home;
 use crate::terminal::Messages;
 
 /// What the person has said of a pin file that asks for a profile.

@@ -11,9 +11,9 @@ use super::bindings::Bindings;
 use super::pin::{self, Found, Pin, PinFile};
 use super::trust::{Trust, Trusted};
 use super::worktree::Worktree;
+use crate::disk::home::Home;
 use crate::error::Result;
 use crate::profile::ProfileName;
-use crate::store::home::Home;
 
 /// One thing that a directory says.
 #[derive(Debug)]

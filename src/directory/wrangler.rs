@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::file::{self, Refusal};
 use crate::clients::jsonc;
-use crate::store::document::position;
+use crate::disk::document::position;
 
 /// The most that is read of a configuration, in bytes; wrangler has no limit.
 const LIMIT: u64 = 4 * 1024 * 1024;

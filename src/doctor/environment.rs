@@ -191,7 +191,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::store::home::Home;
+    use crate::disk::home::Home;
 
     fn ids(variables: &[(&str, &str)]) -> Vec<String> {
         let pair = |(name, value): &(&str, &str)| (OsString::from(name), OsString::from(value));

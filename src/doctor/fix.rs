@@ -14,11 +14,12 @@ use nix::libc;
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 
 use super::{Fix, Machine, few};
+use crate::disk::home::Home;
+use crate::disk::trusted::Closed;
+use crate::disk::{npm_lock, trusted};
 use crate::error::{Error, Result};
 use crate::profile::ProfileName;
-use crate::store::home::Home;
-use crate::store::trusted::Closed;
-use crate::store::{Store, npm_lock, trusted};
+use crate::store::Store;
 use crate::terminal::Messages;
 
 /// Mends it; what was done. `store` is there where `config.json` can be understood.

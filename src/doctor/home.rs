@@ -10,9 +10,10 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, access};
 
 use super::{Finding, Fix, Machine, few};
+use crate::disk::home::{Home, written_to};
+use crate::disk::trusted;
 use crate::error::reason;
-use crate::store::home::{Home, written_to};
-use crate::store::{inspect, trusted};
+use crate::store::inspect;
 
 /// The most entries that are looked at: a home has a handful for each profile.
 const MANY: usize = 10_000;

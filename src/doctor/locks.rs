@@ -9,8 +9,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{Finding, Fix, Machine};
-use crate::store::lock;
-use crate::store::npm_lock::{self, Left, Protocol};
+use crate::disk::lock;
+use crate::disk::npm_lock::{self, Left, Protocol};
 use crate::terminal::life;
 
 /// How far ahead of the clock a lock's time may be: file servers' clocks differ a little.

@@ -23,11 +23,11 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::disk::home::Home;
+use crate::disk::npm_lock::Left;
 use crate::error::Error;
 use crate::profile::ProfileName;
 use crate::shell;
-use crate::store::home::Home;
-use crate::store::npm_lock::Left;
 pub use fix::apply;
 
 /// How bad a finding is.

@@ -95,7 +95,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::store::home::Home;
+    use crate::disk::home::Home;
 
     #[test]
     fn a_clock_a_certificate_and_a_proxy_are_named_and_no_password() {

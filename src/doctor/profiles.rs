@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Finding, Fix, Machine, few};
+use crate::disk::lock::Note;
 use crate::environment::may_repeat;
 use crate::error::Error;
 use crate::profile::{Method, Profile, ProfileName, SignIn, StoreKind};
 use crate::shell;
 use crate::store::credential::{Document, Grant};
-use crate::store::lock::Note;
 use crate::store::{Listed, inspect, rescue};
 use crate::terminal::life;
 

@@ -7,13 +7,13 @@ use std::time::Duration;
 use super::{Finding, Machine, few};
 use crate::directory::bindings::Bindings;
 use crate::directory::trust::Trusted;
+use crate::disk::trusted::{self, Reading};
 use crate::error::Error;
+use crate::keyring::KeyringError;
 use crate::profile::StoreKind;
 use crate::store::config::Config;
-use crate::store::keyring::KeyringError;
 use crate::store::marks::Marks;
 use crate::store::settings::Settings;
-use crate::store::trusted::{self, Reading};
 
 /// How long a keyring may take without being called slow.
 const SLOW: Duration = Duration::from_secs(1);

@@ -11,17 +11,17 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::cloudflare::{Client, Credential};
+use crate::disk::home::Home;
+use crate::disk::trusted;
 use crate::environment::{self, API_BASE_URL};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Endpoint, Network, ProxyVariables};
+use crate::keyring::session_bus::SessionBus;
+use crate::keyring::{Params, Unlock};
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::access::{Access, Person};
-use crate::store::home::Home;
-use crate::store::keyring::{Params, Unlock};
-use crate::store::session_bus::SessionBus;
 use crate::store::settings::{KEEP, Settings};
-use crate::store::trusted;
 use crate::terminal::{Level, Messages};
 use passphrase::Given;
 

@@ -11,11 +11,11 @@ use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use zeroize::Zeroizing;
 
 use super::Host;
+use crate::disk::trusted;
 use crate::error::{Error, Result, reason};
 use crate::launch::{self, Piped};
 use crate::secret::Secret;
 use crate::store::access::Person;
-use crate::store::trusted;
 
 const FD: &str = "ALCHEMY_PASSPHRASE_FD";
 const COMMAND: &str = "ALCHEMY_PASSPHRASE_COMMAND";

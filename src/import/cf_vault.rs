@@ -15,10 +15,10 @@ use zeroize::Zeroizing;
 
 use super::sealed::{Opened, open_jwe};
 use super::{Found, Source, What, nothing_at, read};
+use crate::disk::document::position;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::shell;
-use crate::store::document::position;
 
 /// The attribute by which the library finds an item of the Secret Service (`go-libsecret`).
 pub const ATTRIBUTE: &str = "profile";

@@ -14,9 +14,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::sealed::{Opened, open_envelope};
 use super::{Found, FoundBinding, Source, What, nothing_at, read};
+use crate::disk::document::position;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
-use crate::store::document::position;
 
 /// The service under which wrangler keeps its keys in the keyring, the account being the profile.
 pub const SERVICE: &str = "wrangler";

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Source, grant_endpoint};
+use crate::disk::generation;
+use crate::disk::lock::{FailedRefresh, Sent};
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::http::Requests;
@@ -19,9 +21,7 @@ use crate::oauth::failure::{BACK_OFF, Failure};
 use crate::oauth::token::{Authority, LONGEST_LIFE, Tokens, expires};
 use crate::signals::HeldBack;
 use crate::store::credential::{Document, Grant};
-use crate::store::generation;
 use crate::store::grant::{Current, Held};
-use crate::store::lock::{FailedRefresh, Sent};
 use crate::terminal::life;
 
 /// The life that makes a token that somebody else has got good enough, whatever was asked for.

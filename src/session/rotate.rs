@@ -7,13 +7,13 @@
 
 use super::Source;
 use crate::cloudflare::{ApiError, Client, Credential, TokenOwner, TokenStatus, is_accounts, owner_of};
+use crate::disk::lock::Sent;
 use crate::error::{Error, Result};
 use crate::profile::{Profile, TokenFacts};
 use crate::secret::Secret;
 use crate::signals::HeldBack;
 use crate::store::credential::Document;
 use crate::store::grant::{Current, Held};
-use crate::store::lock::Sent;
 
 /// Gives the profile's token a new value, which is kept when this returns; what is known of the token. `by`
 /// another credential, of the same API, where the token may not do it itself.

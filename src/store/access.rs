@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::keyring;
 use crate::error::Result;
+use crate::keyring;
 use crate::secret::Secret;
 
 /// What the stores need of the person who runs us, asked for only when it is needed.

@@ -12,7 +12,7 @@ use age::secrecy::SecretString;
 use age::{DecryptError, Decryptor, Encryptor, IdentityFile, Recipient, scrypt, ssh, x25519};
 use zeroize::Zeroizing;
 
-use super::atomic::{self, Bytes};
+use crate::disk::atomic::{self, Bytes};
 use crate::error::{Error, Result, reason};
 use crate::secret::Secret;
 

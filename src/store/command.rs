@@ -9,9 +9,10 @@ use std::process::ExitStatus;
 
 use zeroize::Zeroizing;
 
-use super::atomic::Bytes;
+use super::Store;
 use super::credential::Document;
-use super::{Store, trusted};
+use crate::disk::atomic::Bytes;
+use crate::disk::trusted;
 use crate::error::{Error, Result, reason};
 use crate::launch::{self, Piped};
 use crate::profile::{Commands, ProfileName, program};

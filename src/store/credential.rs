@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::atomic::Bytes;
 use crate::digest::sha256_hex;
+use crate::disk::atomic::Bytes;
 use crate::error::{Error, Kind, Result};
 use crate::oauth::client::{Client, Preset};
 use crate::oauth::token::Revocable;

@@ -8,14 +8,15 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::atomic::{Bytes, Changed};
+use super::Store;
 use super::cipher::{self, Private, Refused};
 use super::credential::Document;
-use super::kernel_keyring::{self, Kept};
-use super::trusted::{self, Reading};
-use super::{Store, generation};
 use crate::digest::sha256_hex;
+use crate::disk::atomic::{Bytes, Changed};
+use crate::disk::generation;
+use crate::disk::trusted::{self, Reading};
 use crate::error::{Error, Kind, Result};
+use crate::keyring::kernel_keyring::{self, Kept};
 use crate::profile::{Encryption, Profile, ProfileName, StoreKind};
 use crate::secret::Secret;
 

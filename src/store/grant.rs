@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::atomic::{self, Prepared};
 use super::credential::Document;
-use super::lock::Lock;
-use super::npm_lock::{self, NpmLock, Protocol};
 use super::place::same;
-use super::trusted::{self, Reading};
-use super::{Store, generation, npm, rescue};
+use super::{Store, npm, rescue};
+use crate::disk::atomic::{self, Prepared};
+use crate::disk::generation;
+use crate::disk::lock::Lock;
+use crate::disk::npm_lock::{self, NpmLock, Protocol};
+use crate::disk::trusted::{self, Reading};
 use crate::error::{Error, Kind, Result};
 use crate::profile::{Method, Profile, ProfileName, StoreKind};
 

@@ -3,14 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::atomic::{self, Bytes};
 use super::config::Config;
 use super::credential::Document;
-use super::home::Home;
-use super::lock::Note;
 use super::place::is_unchanged;
-use super::trusted::{self, AsOwner, Reading};
-use super::{Store, generation, lock, npm, rescue};
+use super::{Store, npm, rescue};
+use crate::disk::atomic::{self, Bytes};
+use crate::disk::home::Home;
+use crate::disk::lock::Note;
+use crate::disk::trusted::{self, AsOwner, Reading};
+use crate::disk::{generation, lock};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
 

@@ -2,10 +2,10 @@
 //! Npm reads none of them; so there is no lock of its to take, and nobody else who changes what is there.
 
 use super::Store;
-use super::atomic::{self, Bytes};
 use super::credential::Document;
-use super::keyring::{Keyring, KeyringError};
+use crate::disk::atomic::{self, Bytes};
 use crate::error::{Error, Result};
+use crate::keyring::{Keyring, KeyringError};
 use crate::profile::{Profile, ProfileName, StoreKind};
 
 impl Store<'_> {

@@ -3,9 +3,10 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::disk::lock::LeftCopy;
 use crate::profile::{Commands, Encryption, StoreKind};
 
 /// To what a credential is encrypted, unless to a passphrase.
@@ -35,26 +36,18 @@ impl From<StoreCommands> for Commands {
     }
 }
 
-/// A store, as it is written down where there is no entry: in a note.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Left {
-    store: String,
-    commands: Option<Value>,
+/// Notes a store in which a copy may be left.
+pub(super) fn note_left(store: &StoreKind) -> LeftCopy {
+    LeftCopy { store: store.name().to_owned(), commands: commands(store) }
 }
 
-impl Left {
-    pub(super) fn of(store: &StoreKind) -> Self {
-        Self { store: store.name().to_owned(), commands: commands(store) }
+/// Returns the store that a note names, where it is one.
+pub(super) fn store_left(left: LeftCopy) -> Option<StoreKind> {
+    let commands = left.commands.and_then(|commands| serde_json::from_value(commands).ok());
+    if left.store == StoreKind::Npm.name() {
+        return Some(StoreKind::Npm);
     }
-
-    pub(super) fn store(self) -> Option<StoreKind> {
-        let commands = self.commands.and_then(|commands| serde_json::from_value(commands).ok());
-        if self.store == StoreKind::Npm.name() {
-            return Some(StoreKind::Npm);
-        }
-        store_kind(Some(&self.store), None, commands)
-    }
+    store_kind(Some(&left.store), None, commands)
 }
 
 /// The store that an entry names; `None` for one that we do not know.

@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::document::{self, BY_HAND};
-use super::home::Home;
-use super::trusted::{self, Reading};
+use crate::disk::document::{self, BY_HAND};
+use crate::disk::home::Home;
+use crate::disk::trusted::{self, Reading};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName};
 

@@ -4,57 +4,44 @@
 //! credentials are read here, whichever store holds them.
 
 pub mod access;
-pub mod atomic;
 pub mod cipher;
 pub mod command;
 pub mod config;
 pub mod credential;
-pub mod document;
 pub mod encrypted;
-pub mod generation;
 pub mod grant;
-pub mod home;
 pub mod inspect;
 mod item;
 mod kept_in;
-mod kernel_keyring;
-#[cfg(target_os = "macos")]
-mod keychain;
-pub mod keyring;
-pub mod lock;
 pub mod marks;
 mod npm;
-pub mod npm_lock;
 mod place;
 pub mod relocate;
 mod replaced;
 pub mod rescue;
-#[cfg(target_os = "linux")]
-mod secret_service;
-pub mod session_bus;
 pub mod settings;
-pub mod trusted;
 mod write;
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
 
+use crate::disk::atomic::{self, Bytes};
+use crate::disk::generation;
+use crate::disk::home::Home;
+use crate::disk::lock::Lock;
+use crate::disk::npm_lock::{self, NpmLock, Protocol};
+use crate::disk::trusted::{self, Reading};
 use crate::error::{Error, Kind, Result};
+use crate::keyring::{self, Keyring};
 use crate::profile::selection::{Selection, near};
 use crate::profile::{Method, Profile, ProfileName, StoreKind};
 use crate::shell;
 use crate::terminal::Messages;
 use access::Access;
-use atomic::Bytes;
 use config::Config;
 use credential::Document;
 use grant::ProfileLock;
-use home::Home;
-use keyring::Keyring;
-use lock::Lock;
-use npm_lock::{NpmLock, Protocol};
-use trusted::Reading;
 
 /// The profiles and their credentials in one folder.
 pub struct Store<'a> {

@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::atomic::{self, Bytes};
 use super::credential::{Document, Grant, expiry, refresh_token};
-use super::home::Home;
-use super::trusted::{self, Reading};
+use crate::disk::atomic::{self, Bytes};
+use crate::disk::home::Home;
+use crate::disk::trusted::{self, Reading};
 use crate::error::{Error, Result};
 use crate::oauth::client::{Client, Preset};
 use crate::profile::{Account, AccountId, Profile, ProfileName, SignIn, StoreKind};

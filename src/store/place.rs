@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::atomic::{Aside, Changed};
 use super::config::Config;
 use super::credential::Document;
-use super::home::Home;
-use super::lock::Lock;
-use super::trusted;
 use super::write::remove_folder;
-use super::{Store, atomic, generation, inspect, npm};
+use super::{Store, inspect, npm};
+use crate::disk::atomic::{Aside, Changed};
+use crate::disk::home::Home;
+use crate::disk::lock::Lock;
+use crate::disk::trusted;
+use crate::disk::{atomic, generation};
 use crate::error::Result;
 use crate::profile::{Method, Profile, ProfileName, StoreKind};
 
@@ -216,8 +217,8 @@ fn with_headroom(document: &Document) -> atomic::Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keyring::KeyringError;
     use crate::store::item::keyring_failed;
-    use crate::store::keyring::KeyringError;
 
     #[test]
     fn a_grant_that_its_keyring_would_refuse_one_day_is_refused_when_one_signs_in() {

@@ -8,14 +8,15 @@
 //! refreshed there and here as long as both are: its document comes last before, and goes first after, the
 //! change of `config.json`.
 
-use super::atomic;
 use super::config::Edit;
 use super::credential::Document;
 use super::grant::Held;
-use super::kept_in::Left;
-use super::lock::Lock;
+use super::kept_in::{note_left, store_left};
 use super::place::same;
-use super::{Store, generation, npm, rescue};
+use super::{Store, npm, rescue};
+use crate::disk::atomic;
+use crate::disk::generation;
+use crate::disk::lock::Lock;
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
 use crate::signals::HeldBack;
@@ -156,7 +157,7 @@ impl Store<'_> {
     /// there only one that is the same as the profile's is a copy.
     pub(super) fn wipe_left(&self, lock: &Lock, profile: &Profile) {
         let mut are_gone = true;
-        for left in lock.note().left_in.into_iter().filter_map(Left::store) {
+        for left in lock.note().left_in.into_iter().filter_map(store_left) {
             if left.name() != profile.store.name() {
                 are_gone &= self.wipe_copy(profile, &left);
             }
@@ -198,7 +199,7 @@ impl Store<'_> {
 /// made, so that it is known whenever the change is killed.
 pub(super) fn leaves(lock: &Lock, stores: &[&StoreKind]) {
     lock.change(|note| {
-        for left in stores.iter().map(|store| Left::of(store)) {
+        for left in stores.iter().map(|store| note_left(store)) {
             if !note.left_in.contains(&left) {
                 note.left_in.push(left);
             }

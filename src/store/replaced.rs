@@ -6,13 +6,13 @@
 use std::path::PathBuf;
 
 use super::Store;
-use super::atomic::{self, Bytes};
 use super::config::Config;
 use super::credential::Document;
 use super::grant::has_none;
-use super::home::Home;
 use super::place::same;
-use super::trusted::{self, Reading};
+use crate::disk::atomic::{self, Bytes};
+use crate::disk::home::Home;
+use crate::disk::trusted::{self, Reading};
 use crate::error::Result;
 use crate::profile::Profile;
 

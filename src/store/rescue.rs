@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use super::atomic::{self, Bytes};
 use super::credential::Document;
-use super::home::Home;
-use super::trusted::{self, Reading};
+use crate::disk::atomic::{self, Bytes};
+use crate::disk::home::Home;
+use crate::disk::trusted::{self, Reading};
 use crate::error::{Error, Kind, Result};
 use crate::profile::ProfileName;
 use crate::terminal::Messages;

@@ -4,9 +4,9 @@ use jiff::SignedDuration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::document::position;
-use super::home::Home;
-use super::trusted::{self, Reading};
+use crate::disk::document::position;
+use crate::disk::home::Home;
+use crate::disk::trusted::{self, Reading};
 use crate::error::{Error, Result};
 use crate::terminal::time;
 

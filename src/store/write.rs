@@ -8,18 +8,19 @@
 
 use std::path::{Path, PathBuf};
 
-use super::atomic::Aside;
 use super::config::{Edit, MarksToLoosen, PreparedEdit};
 use super::credential::Document;
 use super::grant::{self, ProfileLock};
-use super::home::Home;
-use super::kept_in::Left;
-use super::lock::Lock;
+use super::kept_in::note_left;
 use super::place::same;
 use super::relocate::{leaves, leaves_none};
 use super::replaced::Replaced;
-use super::trusted::{self, AsOwner, Reading};
-use super::{Store, atomic, generation, npm, rescue};
+use super::{Store, npm, rescue};
+use crate::disk::atomic::Aside;
+use crate::disk::home::Home;
+use crate::disk::lock::Lock;
+use crate::disk::trusted::{self, AsOwner, Reading};
+use crate::disk::{atomic, generation};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
 use crate::signals::HeldBack;
@@ -405,7 +406,7 @@ impl Store<'_> {
     /// old name, and says what a rename may have left.
     fn finish_rename(&self, from: &ProfileName, lock: &Lock, to: &ProfileName) -> Result<bool> {
         let Some(now) = self.by_now(to)? else { return Ok(false) };
-        if !lock.note().left_in.contains(&Left::of(&now.store)) {
+        if !lock.note().left_in.contains(&note_left(&now.store)) {
             return Ok(false); // it may be a name that was mistyped
         }
         let old = Profile { name: from.clone(), ..now.clone() };

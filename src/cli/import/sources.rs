@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::planned::Planned;
 use super::{Import, Tool};
+use crate::disk::atomic::Bytes;
 use crate::environment::EXPIRATION;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -13,7 +14,6 @@ use crate::profile::ProfileName;
 use crate::secret::Secret;
 use crate::shell;
 use crate::store::Store;
-use crate::store::atomic::Bytes;
 use crate::terminal;
 
 /// The variables that still hold what was imported.

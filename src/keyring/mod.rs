@@ -3,40 +3,29 @@
 //! A call runs in a thread of its own and is given up, not stopped, when its time is over: a bus
 //! that never answers must not hang us, and the process ends soon anyway.
 
+pub mod kernel_keyring;
+#[cfg(target_os = "macos")]
+mod keychain;
+mod platform;
+#[cfg(target_os = "linux")]
+mod secret_service;
+pub mod session_bus;
+
 use std::cell::Cell;
 use std::sync::{Arc, mpsc, mpsc::RecvTimeoutError};
-use std::time::Duration;
 use std::{fmt, io};
 
-use keyring_core::{CredentialStore, Entry, Error};
+use keyring_core::{Entry, Error};
 use zeroize::Zeroizing;
 
-use super::session_bus::SessionBus;
 use crate::error::reason;
 use crate::signals;
+use platform::Platform;
+pub use platform::Unlock;
+use session_bus::SessionBus;
 
 /// The service name of all our entries.
 pub const SERVICE: &str = "alchemy-cli";
-
-/// What a locked keyring leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unlock {
-    /// [`KeyringError::Locked`] at once: for a hook, direnv, `credential-process`.
-    Never,
-    /// The dialog of the desktop: for a person at a terminal.
-    Dialog,
-}
-
-impl Unlock {
-    /// The time limit of a call: 5 s, or 60 s where a person may have to type a password.
-    #[must_use]
-    pub const fn limit(self) -> Duration {
-        match self {
-            Self::Never => Duration::from_secs(5),
-            Self::Dialog => Duration::from_secs(60),
-        }
-    }
-}
 
 /// How to open the keyring.
 #[derive(Clone, Debug)]
@@ -84,7 +73,7 @@ impl From<Error> for KeyringError {
             // A store that cannot be reached says so with an `io::Error`.
             Error::PlatformFailure(e) if e.is::<io::Error>() => Self::Unavailable(e.to_string()),
             #[cfg(target_os = "macos")]
-            Error::PlatformFailure(e) if super::keychain::needs_person(e.as_ref()) => Self::Locked,
+            Error::PlatformFailure(e) if keychain::needs_person(e.as_ref()) => Self::Locked,
             Error::PlatformFailure(e) => Self::Other(e.to_string()),
             Error::TooLong(_, limit) => Self::TooLarge { limit },
             Error::Ambiguous(found) => Self::Other(format!("{} entries match", found.len())),
@@ -95,10 +84,6 @@ impl From<Error> for KeyringError {
 }
 
 type Answer<T> = Result<T, KeyringError>;
-type Probe = dyn Fn() -> keyring_core::Result<()> + Send + Sync;
-/// The store of the platform, and what tries whether it takes a write.
-pub(super) type Platform = (Arc<CredentialStore>, Arc<Probe>);
-
 /// The keyring of the platform.
 pub struct Keyring {
     params: Params,
@@ -113,7 +98,7 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError::Unavailable`].
     pub fn open(params: &Params) -> Answer<Self> {
-        platform(&params.bus, Unlock::Never)?;
+        open_platform(&params.bus, Unlock::Never)?;
         Ok(Self { params: params.clone(), several: Cell::default(), told: Cell::default() })
     }
 
@@ -199,7 +184,7 @@ impl Keyring {
         unlock: Unlock,
         call: impl FnOnce(&Platform) -> keyring_core::Result<T> + Send + 'static,
     ) -> Answer<T> {
-        let platform = platform(&self.params.bus, unlock)?;
+        let platform = open_platform(&self.params.bus, unlock)?;
         let (sender, answer) = mpsc::sync_channel(1);
         let run = move || {
             let answer = call(&platform);
@@ -230,8 +215,8 @@ fn found<T>(result: keyring_core::Result<T>) -> keyring_core::Result<Option<T>> 
 
 #[cfg(target_os = "linux")]
 fn has_several(platform: &Platform) -> bool {
-    let store = platform.0.as_any().downcast_ref::<super::secret_service::Store>();
-    store.is_some_and(super::secret_service::Store::has_several)
+    let store = platform.0.as_any().downcast_ref::<secret_service::Store>();
+    store.is_some_and(secret_service::Store::has_several)
 }
 
 /// A keychain has one item of a service and an account.
@@ -246,7 +231,7 @@ fn foreign(
     attributes: &[(&'static str, String)],
     collection: Option<&'static str>,
 ) -> keyring_core::Result<Vec<u8>> {
-    let store = platform.0.as_any().downcast_ref::<super::secret_service::Store>();
+    let store = platform.0.as_any().downcast_ref::<secret_service::Store>();
     store.ok_or(Error::NoDefaultStore)?.get_foreign(attributes, collection)
 }
 
@@ -266,15 +251,15 @@ fn foreign(
 }
 
 #[cfg(target_os = "linux")]
-fn platform(bus: &SessionBus, unlock: Unlock) -> keyring_core::Result<Platform> {
-    let store = super::secret_service::Store::new(bus, unlock, unlock.limit())?;
+fn open_platform(bus: &SessionBus, unlock: Unlock) -> keyring_core::Result<Platform> {
+    let store = secret_service::Store::new(bus, unlock, unlock.limit())?;
     Ok((Arc::new(store.clone()), Arc::new(move || store.probe())))
 }
 
 #[cfg(target_os = "macos")]
-use super::keychain::open as platform;
+use keychain::open as open_platform;
 
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
-fn platform(_: &SessionBus, _: Unlock) -> keyring_core::Result<Platform> {
+fn open_platform(_: &SessionBus, _: Unlock) -> keyring_core::Result<Platform> {
     Err(Error::NoDefaultStore)
 }

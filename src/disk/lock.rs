@@ -15,10 +15,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::atomic;
-use super::kept_in::Left;
-use super::trusted::open_own;
+use crate::disk::atomic;
+use crate::disk::trusted::open_own;
 use crate::error::{Error, Result};
 use crate::terminal::Messages;
 
@@ -38,14 +38,22 @@ pub struct Note {
     /// The last refresh failed.
     pub failed: Option<FailedRefresh>,
     /// The stores between which a credential was to move: the one that isn't its own may still have a copy.
-    pub left_in: Vec<Left>,
-    /// What `config.json` said of the profile when its documents were set aside: see [`Config::digest_of`].
-    ///
-    /// [`Config::digest_of`]: super::config::Config::digest_of
+    pub left_in: Vec<LeftCopy>,
+    /// The digest of what `config.json` said of the profile when its documents were set aside.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub set_aside: Option<String>,
     /// Folders of ours among npm's locks, as we last left them.
     pub npm: Vec<Mark>,
+}
+
+/// A store, as it is written down where there is no entry: in a note.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftCopy {
+    /// The store's name.
+    pub store: String,
+    /// Its commands, where it has some.
+    pub commands: Option<Value>,
 }
 
 /// A refresh token that may have been spent for nothing.

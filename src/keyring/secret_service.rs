@@ -24,7 +24,7 @@ use keyring_core::api::{CredentialApi, CredentialStoreApi};
 use keyring_core::attributes::parse_attributes;
 use keyring_core::{Credential, Entry, Error, Result};
 
-use super::keyring::Unlock;
+use super::platform::Unlock;
 use super::session_bus::SessionBus;
 
 const SERVICE: &str = "org.freedesktop.Secret.Service";

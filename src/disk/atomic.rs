@@ -16,7 +16,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use super::trusted::AsOwner;
+use crate::disk::trusted::AsOwner;
 use crate::error::{Error, Result, reason};
 use crate::shell;
 use crate::terminal::Messages;

@@ -12,9 +12,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 
-use super::atomic;
-use super::home::Home;
-use super::trusted::open_own;
+use crate::disk::atomic;
+use crate::disk::home::Home;
+use crate::disk::trusted::open_own;
 use crate::profile::ProfileName;
 
 /// More than this is in no such file.

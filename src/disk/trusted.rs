@@ -16,8 +16,8 @@ use std::sync::OnceLock;
 use nix::libc;
 use nix::unistd::{Gid, Uid, geteuid};
 
-use super::atomic::{self, Bytes};
-use super::home::Home;
+use crate::disk::atomic::{self, Bytes};
+use crate::disk::home::Home;
 use crate::error::{Error, Result};
 use crate::shell;
 use crate::terminal::Messages;

@@ -7,7 +7,7 @@ use apple_native_keyring_store::keychain::{Cred, MacKeychainDomain, Store};
 use keyring_core::{Error, Result};
 use security_framework::os::macos::keychain::SecKeychain;
 
-use super::keyring::{Platform, Unlock};
+use super::platform::{Platform, Unlock};
 use super::session_bus::SessionBus;
 
 /// The store and its probe. That the keychain is locked shows only when it is written to, so the

@@ -15,8 +15,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use zeroize::Zeroizing;
 
-use super::atomic::Bytes;
 use crate::digest::sha256_hex;
+use crate::disk::atomic::Bytes;
 use crate::secret::Secret;
 
 /// What is kept of an encrypted document.

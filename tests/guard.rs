@@ -262,12 +262,18 @@ fn of_wranglers_files_the_one_counts_that_wrangler_takes_and_a_broken_one_is_nam
 fn the_folders_that_the_words_lead_to_demand_their_account_too() {
     let places = Places::new();
     places.pin("beta", format!("account = \"{BETA}\""));
-    places.write("beta/package.json", "{\"scripts\":{\"deploy\":\"true\"}}");
     places.write("beta/x.js", "");
     places.write("beta/deploy.sh", "true\n");
+    places.write("beta/package.json", "{\"name\":\"b\",\"scripts\":{\"deploy\":\"true\"}}");
+    for root in ["all", "code"] {
+        places.write(&format!("{root}/pnpm-workspace.yaml"), "packages: ['../beta', 'c']\n");
+    }
+    places.write("all/package.json", "{}");
     places.write("code/package.json", "{\"scripts\":{\"go\":\"cd ../beta && true\",\"stay\":\"true\"}}");
     places.directory("bin");
-    for name in ["npm", "wrangler", "pnpm", "yarn", "bun", "make", "node"] {
+    for name in
+        ["npm", "wrangler", "pnpm", "yarn", "bun", "make", "node", "nx", "turbo", "docker", "lerna", "git"]
+    {
         write_program(&places.path("bin").join(name), "#!/bin/sh\necho ran\n");
     }
     let path = format!("{}:{}", places.text("bin"), std::env::var("PATH").expect("set"));
@@ -295,6 +301,18 @@ fn the_folders_that_the_words_lead_to_demand_their_account_too() {
         "sh ../beta/deploy.sh",
         "node ../beta/x.js",
         "timeout 9 npm --prefix ../beta run deploy",
+        "make -C ../beta",
+        "make -C../beta",
+        "git -C ../beta submodule foreach make",
+        "docker compose --project-directory ../beta up",
+        "docker compose -f ../beta/compose.yml up",
+        "yarn --cwd ../all workspace b run deploy",
+        "nx run b:deploy",
+        "turbo --cwd ../all run b#deploy",
+        "turbo --cwd ../all run deploy --filter=b",
+        "pnpm -C ../all --filter b deploy",
+        "lerna run deploy --scope b",
+        "npm --prefix ../all run deploy -w b",
     ] {
         let words = format!(
             "profile 'prod' (from the command line) is for account Acme ({ACME}), and ~/beta/.alchemy.toml"

@@ -356,6 +356,30 @@ impl Case {
             "deno",
             "pulumi",
             "terraform",
+            "pnpx",
+            "bunx",
+            "lerna",
+            "rush",
+            "moon",
+            "poetry",
+            "pipenv",
+            "fd",
+            "concurrently",
+            "run-s",
+            "npm-run-all",
+            "git",
+            "docker",
+            "just",
+            "task",
+            "nodemon",
+            "foreman",
+            "op",
+            "direnv",
+            "mise",
+            "uv",
+            "su",
+            "nix",
+            "node",
         ]) {
             write_program(&places.path("bin").join(name), "#!/bin/sh\n");
         }
@@ -685,6 +709,320 @@ fn folders_that_the_words_or_a_scripts_text_lead_to_count() {
     case.fine("./run");
     case.places.write("code/run", "#!/usr/bin/tail\n");
     case.possible("./run", "run, which is no script of a shell");
+}
+
+/// A repository with another account in a folder and in an environment, and none in its own scripts but those.
+fn with_package(scripts: &str) -> Case {
+    let beta = format!("account_id = \"{BETA}\"");
+    let environments = format!("{}[env.1]\naccount_id = \"{BETA}\"\n", two_accounts());
+    Case::new(&[
+        ("wrangler.toml", &environments),
+        ("package.json", scripts),
+        ("packages/api/wrangler.toml", &beta),
+        ("packages/api/package.json", r#"{"name":"@acme/api","scripts":{"x":"wrangler deploy"}}"#),
+        ("packages/api/src/index.js", ""),
+        ("packages/api/.env.api", ""),
+    ])
+}
+
+const API: &str = "~/code/packages/api/wrangler.toml, line 1: account_id";
+const STAGING: &str = "~/code/wrangler.toml, line 4: account_id";
+
+#[test]
+fn options_count_in_every_form_that_a_program_takes() {
+    let case = with_package("{}");
+    for line in [
+        "env -Cpackages/api make",
+        "env -vC packages/api make",
+        "env -vCpackages/api make",
+        "env --chd=packages/api make",
+        "env --chd packages/api make",
+        "make -Cpackages/api",
+        "make -C packages -C api",
+        "make -kCpackages/api x",
+        "make --dir packages/api",
+        "make -f packages/api/Makefile",
+        "git -Cpackages/api submodule foreach make",
+        "git -C packages -C api bisect run make",
+        "pnpm -Cpackages/api x",
+        "pnpm --dir=packages/api x",
+        "npm -sC packages/api run x",
+        "npm -prefix packages/api run x",
+        "npm --prefix=packages/api run x",
+        "wrangler deploy --c packages/api/wrangler.toml",
+        "wrangler deploy -cpackages/api/wrangler.toml",
+        "wrangler deploy -yc packages/api/wrangler.toml",
+        "wrangler deploy -e production -c packages/api/wrangler.toml -c wrangler.toml",
+    ] {
+        case.evident(line, API);
+    }
+    for line in ["git -Cpackages/api push", "git -C packages -C api push"] {
+        case.refused(line, &[], API);
+    }
+    for line in [
+        "wrangler deploy -estaging",
+        "wrangler deploy -e=staging",
+        "wrangler deploy -ye staging",
+        "wrangler deploy -ye=staging",
+        "wrangler deploy --e staging",
+        "wrangler deploy --e=staging",
+        "wrangler deploy -e staging -e production",
+    ] {
+        case.evident(line, STAGING);
+    }
+    // Not every version of env takes options there.
+    for line in [
+        "env -S '-C packages/api make'",
+        "env '-S-C packages/api make' x",
+        "env '--split-string=A=1 -C packages/api wrangler' deploy",
+    ] {
+        case.refused(line, &[], API);
+    }
+    case.evident("env -S 'wrangler deploy' -e staging", STAGING);
+    case.evident("env '-SA=1 wrangler deploy -e staging'", STAGING);
+    case.evident("wrangler deploy -e1", "~/code/wrangler.toml, line 6: account_id");
+    // What the row has as it is written stays certain.
+    for line in [
+        "wrangler deploy -e production",
+        "wrangler deploy --env=production --dry-run",
+        "wrangler deploy -y",
+        "npx -y wrangler deploy",
+        "npx --no-install wrangler deploy",
+    ] {
+        case.fine(line);
+    }
+}
+
+#[test]
+fn a_word_behind_an_option_that_is_not_known_is_read_in_both_ways() {
+    let case = with_package(SCRIPTS);
+    for line in [
+        "npm --omit dev run list:staging",
+        "npm --heading x run list:staging",
+        "npm --heading x --json run list:staging",
+        "npm run --heading x list:staging",
+        "pnpm --workspace-concurrency 1 run list:staging",
+        "pnpm --store-dir x list:staging",
+        "yarn --mutex network run list:staging",
+        "yarn --cache-folder x list:staging",
+        "bun --title x run list:staging",
+        "npx --heading x wrangler deploy -e staging",
+        "pnpm --store-dir x exec wrangler deploy -e staging",
+        "npm exec --heading x wrangler deploy -e staging",
+        "sudo --prompt x wrangler deploy -e staging",
+        "bash -e -o pipefail -c 'wrangler deploy -e staging'",
+        "sh +e -c 'wrangler deploy -e staging'",
+        "bash --rcfile x -euo pipefail -c 'wrangler deploy -e staging'",
+        "bash -euoc pipefail 'wrangler deploy -e staging'",
+        "su me -c 'wrangler deploy -e staging'",
+        "nix shell nixpkgs#x -c wrangler deploy -e staging",
+    ] {
+        case.evident(line, STAGING);
+    }
+    for line in [
+        "wrangler --log-level debug deploy packages/api/src/index.js",
+        "wrangler versions --x y upload packages/api/src/index.js",
+        "node --require ./wrangler.toml packages/api/src/index.js",
+        "node -r ./wrangler.toml packages/api/src/index.js",
+        "node --import ./wrangler.toml packages/api/src/index.js",
+        "node --title x packages/api/src/index.js",
+        "tsx --tsconfig x packages/api/src/index.js",
+    ] {
+        case.evident(line, API);
+    }
+}
+
+#[test]
+fn a_program_that_is_not_named_may_be_any() {
+    let case = with_package(SCRIPTS);
+    for line in ["npx", "npx -y", "pnpx", "bunx", "sudo", "npm exec", "npm x --", "pnpm exec"] {
+        case.possible(line, STAGING);
+    }
+    for line in ["npm run -s -- list:staging", "npm run -- list:staging", "npm -- run list:staging"] {
+        case.evident(line, STAGING);
+    }
+    for line in ["npm exec -- wrangler deploy -e staging", "npm exec -c 'wrangler deploy -e staging'"] {
+        case.evident(line, STAGING);
+    }
+    case.evident("pnpm -c exec 'wrangler deploy -e staging'", STAGING);
+    case.evident("npm run plain more --env staging", STAGING);
+    // It runs where npm is called, and not where the option leads (measured).
+    case.places.write("code/wrangler.toml", format!("account_id = \"{BETA}\""));
+    case.places.directory("code/other");
+    let here = "~/code/wrangler.toml, line 1: account_id";
+    case.evident("npm --prefix other exec wrangler deploy", here);
+    case.evident("npm --prefix packages/api exec wrangler deploy", API);
+}
+
+#[test]
+fn scripts_are_found_by_patterns_by_verbs_and_by_other_programs() {
+    let staging = "wrangler deploy -e staging";
+    let scripts = r#"{"scripts":{"deploy:eu:a":"STAGING","test":"true","prepare":"STAGING","poststop":"STAGING",
+      "stop":"true","restart":"true","prepublishOnly":"STAGING","postversion":"STAGING","dev":"true"}}"#;
+    let case = with_package(&scripts.replace("STAGING", staging));
+    for line in [
+        "run-s deploy:*:a",
+        "run-s 'deploy:**'",
+        "run-s 'deploy:{eu,us}:a'",
+        "npm-run-all dev --parallel deploy:*",
+        "npm-run-all -p 'deploy:eu:a -- --dry-run'",
+        "concurrently npm:deploy:*",
+        "concurrently -n x 'pnpm:deploy:eu:a -- -x' dev",
+        "concurrently yarn:deploy:eu:a",
+        "concurrently bun:deploy:eu:a",
+        "concurrently node:deploy:eu:a",
+        "concurrently 'cd packages && cd .. && wrangler deploy -e staging'",
+        "pnpm run '/^deploy:/'",
+        "bun run --parallel dev deploy:*",
+        "node --run deploy:eu:a",
+        "node --run=deploy:eu:a",
+        "deno task deploy:eu:a",
+        "npm install",
+        "npm ci",
+        "npm i x",
+        "npm rebuild",
+        "pnpm install",
+        "yarn",
+        "yarn add x",
+        "bun install",
+        "npm publish",
+        "npm version patch",
+        "npm stop",
+        "npm restart",
+    ] {
+        case.evident(line, "~/code/wrangler.toml, line 4: account_id");
+    }
+    for line in ["run-s dev", "npm test", "npm run dev", "concurrently npm:dev", "node --run dev", "npm ls"] {
+        case.possible(line, STAGING);
+    }
+    let tasks = r#"{ // Deno's
+      "tasks": { "a": "wrangler deploy -e staging", "b": { "command": "true", "dependencies": ["a"] }, "c": "true" } }"#;
+    for file in ["deno.json", "deno.jsonc"] {
+        let case = Case::new(&[("wrangler.toml", &two_accounts()), (file, tasks)]);
+        for line in ["deno task a", "deno task b", "deno task --eval 'wrangler deploy -e staging'"] {
+            case.evident(line, STAGING);
+        }
+        case.possible("deno task c", STAGING);
+        case.possible("deno run x.ts", STAGING);
+    }
+    // What npm's own file says.
+    for text in ["workspace = api\n", "workspace[]=packages/api", "workspaces=true"] {
+        let case = with_package(r#"{"workspaces":["packages/*"],"scripts":{"x":"true"}}"#);
+        assert_eq!(case.said("npm run x", &[]), "");
+        case.places.write("code/.npmrc", text);
+        case.evident("npm run x", API);
+    }
+}
+
+#[test]
+fn programs_that_run_others_are_followed_to_where_they_run_them() {
+    let case = with_package(r#"{"workspaces":["packages/*"]}"#);
+    case.places.write("code/.gitmodules", "[submodule \"api\"]\n\tpath = packages/api\n\turl = x\n");
+    for line in [
+        "yarn workspace @acme/api run x",
+        "yarn workspace api x",
+        "yarn workspace api wrangler deploy",
+        "yarn workspaces run x",
+        "yarn workspaces foreach -A run x",
+        "nx run api:x",
+        "nx x api",
+        "nx run-many -t x -p api",
+        "turbo run api#x",
+        "turbo run x --filter=api",
+        "lerna run x --scope api",
+        "lerna exec --scope api -- wrangler deploy",
+        "pnpm --filter api x",
+        "pnpm --filter '@acme/*' x",
+        "docker compose --project-directory packages/api up",
+        "docker compose -f packages/api/compose.yml up",
+        "just -d packages/api -f justfile deploy",
+        "just -f packages/api/justfile deploy",
+        "task -d packages/api deploy",
+        "nodemon --cwd packages/api",
+        "nodemon -x 'cd packages/api && wrangler deploy'",
+        "foreman start -d packages/api",
+        "direnv exec packages/api wrangler deploy",
+        "mise -C packages/api x -- wrangler deploy",
+        "mise x node@20 -- sh -c 'cd packages/api && wrangler deploy'",
+        "uv run --directory packages/api wrangler deploy",
+        "poetry -C packages/api run wrangler deploy",
+        "poetry run sh -c 'cd packages/api && wrangler deploy'",
+        "bunx --cwd packages/api wrangler deploy",
+        "op run -- sh -c 'cd packages/api && wrangler deploy'",
+        "git submodule foreach 'cd packages/api && wrangler deploy'",
+        "git submodule foreach --recursive wrangler deploy",
+        "git rebase -x 'cd packages/api && wrangler deploy' main",
+        "find . -exec sh -c 'cd packages/api && wrangler deploy' ;",
+        "xargs sh -c 'cd packages/api && wrangler deploy'",
+    ] {
+        case.evident(line, API);
+    }
+    for line in ["nx run-many -t x", "turbo run x", "lerna run x", "yarn workspace none run x"] {
+        case.refused(line, &[], API);
+    }
+    let more = "with words that are known only when it runs";
+    for line in
+        ["xargs wrangler deploy", "find . -execdir wrangler deploy ;", "find . -exec wrangler -c {} +"]
+    {
+        case.refused(line, &[], &format!("runs wrangler {more}"));
+    }
+    case.refused("sh -c 'wrangler deploy \"$X\"'", &[], "gives wrangler a script that is known only when");
+    for file in ["vars", ".env"] {
+        case.places.write(&format!("code/{file}"), "CLOUDFLARE_API_TOKEN=hunter2-other\n");
+    }
+    let token = ", line 1: CLOUDFLARE_API_TOKEN goes before the token";
+    for line in [
+        "dotenvx run --overload -f vars -- make",
+        "dotenvx run -f vars -o -- wrangler deploy",
+        "env-cmd vars make",
+        "env-cmd -f vars make",
+        "foreman -e vars start",
+        "op run --env-file vars -- make",
+        "pipenv run wrangler deploy",
+    ] {
+        case.evident(line, token);
+    }
+    assert!(!case.said("dotenvx run -f vars -- make", &[]).contains("vars"));
+    case.places.write("code/vars", PAIR);
+    let key = "~/code/vars, line 1: CLOUDFLARE_API_KEY";
+    for line in ["uv run --env-file vars x.py", "pnpm --env-file vars run x", "dotenvx run -f vars -- make"] {
+        case.evident(line, key);
+    }
+    let one = Case::new(&[("packages/api/package.json", r#"{"name":"api"}"#)]);
+    one.places.write("code/pnpm-workspace.yaml", "packages: ['packages/*']\n");
+    one.places.write("code/package.json", r#"{"scripts":{"y":"cd own && wrangler deploy"}}"#);
+    one.places.write("code/own/wrangler.toml", format!("account_id = \"{BETA}\""));
+    for line in ["sh -c 'cd packages/api && pnpm -w run y'", "pnpm -C packages/api --workspace-root y"] {
+        one.evident(line, "~/code/own/wrangler.toml, line 1: account_id");
+    }
+}
+
+#[test]
+fn the_packages_of_a_workspace_are_found_by_each_list_of_them() {
+    let package = r#"{"name":"@acme/api","scripts":{"x":"wrangler deploy"}}"#;
+    for (list, text, line) in [
+        ("package.json", r#"{"workspaces":["packages/*"]}"#, "npm --ws run x"),
+        ("package.json", r#"{"workspaces":{"packages":["packages/*"]}}"#, "npm run x -w @acme/api"),
+        ("pnpm-workspace.yaml", "packages: ['packages/*']", "pnpm -r x"),
+        ("lerna.json", r#"{"packages":["packages/*"]}"#, "lerna run x --scope api"),
+        (
+            "rush.json",
+            r#"{"projects":[{"packageName":"a","projectFolder":"packages/api"}]}"#,
+            "rush x --to api",
+        ),
+        ("nx.json", "{}", "nx run api:x"),
+        ("nx.json", "{}", "nx run-many -t x --projects=other,api"),
+        ("deno.json", r#"{"workspace":["packages/api"]}"#, "deno task -r x"),
+        ("deno.jsonc", r#"{"workspace":{"members":["./packages/api"]}}"#, "deno task --filter @acme/api x"),
+        ("pnpm-workspace.yaml", "packages: ['packages/*']", "moon run api:x"),
+    ] {
+        let beta = format!("account_id = \"{BETA}\"");
+        let mut files = vec![("packages/api/wrangler.toml", beta.as_str()), (list, text)];
+        for file in ["packages/api/package.json", "packages/api/project.json", "packages/api/deno.json"] {
+            files.push((file, package));
+        }
+        Case::new(&files).evident(line, API);
+    }
 }
 
 #[test]

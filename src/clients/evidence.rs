@@ -47,8 +47,9 @@ impl Walk<'_> {
             // `concurrently npm:deploy`
             if let Some(name) = text.strip_prefix("npm:") {
                 let package = nearest(&at.folder, self.home).map(Path::to_owned);
-                let package = package.and_then(|folder| self.package(&folder, at));
-                self.run_script(package.as_deref(), name, &[], at);
+                if let Some(package) = package.and_then(|folder| self.package(&folder, at)) {
+                    self.run_script(&package, name, &[], at);
+                }
             }
             let program = word.program().and_then(called).filter(|row| row.role != Role::Harmless);
             if program.is_some() {

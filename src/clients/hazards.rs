@@ -20,9 +20,10 @@ use zeroize::Zeroizing;
 
 use super::assignments::{Assigned, Assignment, CHECK, Kind, PROXIES};
 use super::leads::{Filtered, Leads, Level, Value, Visit};
-use super::packages::{Version, Workspace, is_env_file, is_template, version, within};
+use super::packages::{Version, is_env_file, is_template, version, within};
 use super::programs::{Filter, Program, Reads, Rules, called};
 use super::turbo::{self, Mode, Passing, Turbo};
+use super::workspaces::Workspace;
 use super::{cloudflare_cfg, jsonc};
 use crate::directory::dotenv::{self, Entry};
 use crate::directory::file::{self, Refusal};

@@ -7,17 +7,17 @@
 //! scripts, in what scripts call) is evidence, by which a person is warned.
 
 use std::collections::HashMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use super::assignments::{Assignment, Variables};
 use super::options::Parsed;
-use super::packages::{Package, Workspace};
-use super::programs::{EnvFiles, Filter, Program, Role, called};
-use super::scripts::{Run, is_installed};
+use super::packages::Package;
+use super::programs::{EnvFiles, Program, Role, called};
 use super::words::Word;
+use super::workspaces::Workspace;
 
 /// The most that scripts call scripts.
 pub(super) const DEPTH: u8 = 8;
@@ -27,18 +27,6 @@ const COMMANDS: usize = 500;
 pub(super) const NAMES: usize = 64;
 /// The most folders that are led to.
 const FOLDERS: usize = 1024;
-
-/// The commands of wrangler that take a path to a script, beside which the configuration is then looked for
-/// (`resolveWranglerConfigPath` of wrangler 4.164).
-const WITH_SCRIPT: [&[&str]; 7] = [
-    &["deploy"],
-    &["dev"],
-    &["publish"],
-    &["preview"],
-    &["delete"],
-    &["versions", "upload"],
-    &["triggers", "deploy"],
-];
 
 /// A value that words give.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -262,177 +250,6 @@ impl Walk<'_> {
         self.left > 0
     }
 
-    fn known(&mut self, program: &'static Program, words: &[Word], at: &At) {
-        match program.role {
-            Role::Harmless => {}
-            Role::Client => self.client(program, words, at),
-            Role::Runtime => self.runtime(program, words, at),
-            Role::Runner(values) => {
-                self.unset_by_env(program, words, at);
-                self.runner(program, values, words, at);
-            }
-            Role::Files => self.files(words, at),
-            Role::Manager(verbs) => self.manager(program, verbs, words, at),
-            Role::Monorepo => self.monorepo(program, words, at),
-            Role::Shell => self.shell(program, words, at),
-        }
-    }
-
-    fn client(&mut self, program: &'static Program, words: &[Word], at: &At) {
-        let words = words.get(1..).unwrap_or_default();
-        let parsed = Parsed::of(program, &[], words, false);
-        let folder = self.enter(parsed.folder.as_ref(), at);
-        let mut visit = self.visit(program, &parsed, &folder, at);
-        for configuration in &visit.configurations {
-            if let Some(parent) = configuration.parent() {
-                self.reach(parent, Level::Reached);
-            }
-        }
-        let positional = |n: usize| parsed.positionals.get(n).and_then(|(place, _)| words.get(*place));
-        visit.is_pages = positional(0).is_some_and(|word| word.str() == "pages");
-        let is_verb = |verb: &&&[&str]| {
-            verb.iter().enumerate().all(|(n, name)| positional(n).is_some_and(|word| word.str() == *name))
-        };
-        if let Some(verb) = WITH_SCRIPT.iter().find(is_verb).filter(|_| visit.configurations.is_empty()) {
-            let mut is_sure = false;
-            for (place, may_be_value) in parsed.positionals.iter().skip(verb.len()) {
-                let Some(path) = words.get(*place).and_then(|word| self.path(word, &folder)) else {
-                    continue;
-                };
-                if let Some(parent) = path.parent().filter(|_| path.is_file()) {
-                    self.reach(parent, Level::Reached);
-                    visit.beside.push(real(parent));
-                    is_sure |= !may_be_value;
-                }
-            }
-            if !is_sure && !visit.beside.is_empty() {
-                visit.beside.push(folder);
-            }
-        }
-        self.leads.visits.push(visit);
-    }
-
-    /// A program that runs code of the project.
-    fn runtime(&mut self, program: &'static Program, words: &[Word], at: &At) {
-        let words = words.get(1..).unwrap_or_default();
-        let parsed = Parsed::of(program, &[], words, matches!(program.env_files, EnvFiles::Named));
-        let folder = self.enter(parsed.folder.as_ref(), at);
-        let mut visit = self.visit(program, &parsed, &folder, at);
-        let first = parsed.positionals.first().map(|(place, _)| *place);
-        if let EnvFiles::ByMode(verbs, _) = program.env_files {
-            let verb = first.and_then(|place| words.get(place)).map(Word::str);
-            visit.mode = verbs.iter().find(|(name, _)| Some(*name) == verb).map(|(_, mode)| *mode);
-        }
-        // `node …/bin/wrangler.js`
-        let inner =
-            first.and_then(|place| words.get(place)?.program().and_then(called).map(|row| (place, row)));
-        if let Some((place, inner)) = inner.filter(|(_, inner)| inner.role == Role::Client) {
-            let mut at = At { folder, ..at.clone() };
-            at.inherited.extend(visit.env_files.clone());
-            return self.known(inner, words.get(place..).unwrap_or_default(), &at);
-        }
-        self.leads.is_sure = false;
-        for (place, _) in parsed.positionals.iter().take(2) {
-            let file = words.get(*place).and_then(|word| self.path(word, &folder));
-            let file = file.as_deref().filter(|file| file.is_file() && !is_installed(file));
-            if let Some(parent) = file.and_then(Path::parent) {
-                self.reach(parent, Level::Reached);
-            }
-        }
-        self.leads.visits.push(visit);
-        self.evidence(words, at);
-    }
-
-    /// A program that runs the one that its words name.
-    fn runner(&mut self, program: &'static Program, values: &[&str], words: &[Word], at: &At) {
-        let words = words.get(1..).unwrap_or_default();
-        let parsed = Parsed::of(program, values, words, true);
-        let mut at = at.clone();
-        at.folder = self.enter(parsed.folder.as_ref(), &at);
-        let rest = parsed.rest().and_then(|place| words.get(place..)).unwrap_or_default();
-        if !parsed.packages.is_empty() {
-            self.packages(&parsed, &at, None);
-        }
-        if program.name == "npx" && parsed.has_all_packages(program) {
-            for folder in self.every_package(&at) {
-                self.command(rest, &At { folder, ..at.clone() });
-            }
-        }
-        let is_plain = program.filter.is_none() && program.rules.is_empty();
-        let has_rest = rest.iter().any(|word| word.assignment().is_none());
-        if !is_plain && (has_rest || parsed.text.is_some()) {
-            self.leads.is_sure = false;
-            let filtered = Self::filtered(program, &parsed, &at);
-            self.leads.filtered.extend(filtered);
-        }
-        if !program.rules.is_empty() {
-            let mut visit = self.visit(program, &parsed, &at.folder, &at);
-            visit.is_above |= parsed.has(&["-o", "--override", "--overload"]);
-            visit.is_above &= !parsed.has(&["--no-override"]);
-            at.inherited.extend(visit.files(None));
-            self.leads.visits.push(visit);
-        }
-        if let Some(text) = &parsed.text {
-            self.leads.is_sure = false;
-            self.text(&text.text.to_string_lossy(), &[], &at);
-        }
-        self.command(rest, &at);
-    }
-
-    /// A manager that runs a file itself, as bun does.
-    pub(super) fn runtime_of(&mut self, program: &'static Program, words: &[Word], at: &At) {
-        let words: Vec<Word> =
-            std::iter::once(Word::given(OsStr::new(program.name))).chain(words.iter().cloned()).collect();
-        self.runtime(program, &words, at);
-    }
-
-    fn shell(&mut self, program: &'static Program, words: &[Word], at: &At) {
-        let words = words.get(1..).unwrap_or_default();
-        let parsed = Parsed::of(program, &[], words, true);
-        self.leads.is_sure = false;
-        let filtered = Self::filtered(program, &parsed, at);
-        self.leads.filtered.extend(filtered);
-        // `-ec` is `-e -c`.
-        let joined = words.iter().position(|word| {
-            let text = word.str();
-            text.starts_with('-') && !text.starts_with("--") && text.len() > 2 && text.ends_with('c')
-        });
-        let text = parsed.text.clone().or_else(|| words.get(joined? + 1).cloned());
-        if let Some(text) = text {
-            self.text(&text.text.to_string_lossy(), &[], at);
-            let rest = parsed.after_text.and_then(|place| words.get(place..)).unwrap_or_default();
-            return self.evidence(rest, at);
-        }
-        match parsed.rest().and_then(|place| words.get(place)) {
-            Some(file) if file.program().and_then(called).is_some_and(|row| row.role == Role::Shell) => {
-                let place = parsed.rest().unwrap_or_default();
-                self.command(words.get(place..).unwrap_or_default(), at);
-            }
-            Some(file) => {
-                self.script_file(file, at, Run::ByShell);
-            }
-            None => {}
-        }
-        self.evidence(words, at);
-    }
-
-    pub(super) fn filtered(program: &'static Program, parsed: &Parsed, at: &At) -> Option<Filtered> {
-        let is_on = match program.filter? {
-            Filter::Turbo => true,
-            Filter::With(options) => parsed.has(options),
-            Filter::Without(options) => !parsed.has(options),
-        };
-        is_on.then(|| Filtered {
-            program,
-            file: at.file.clone(),
-            line: at.line,
-            folder: at.folder.clone(),
-            tasks: Vec::new(),
-            kept: parsed.kept.clone(),
-            mode: None,
-        })
-    }
-
     pub(super) fn visit(
         &mut self,
         program: &'static Program,
@@ -444,7 +261,7 @@ impl Walk<'_> {
             words.iter().filter_map(|word| self.path(word, folder)).collect()
         };
         let visit = Visit {
-            environment: parsed.environment.as_ref().map(Value::of),
+            environment: parsed.environments.last().map(Value::of),
             variables: at.variables.clone(),
             env_files: paths(&parsed.env_files),
             inherited: at.inherited.clone(),

@@ -1,187 +1,320 @@
 //! Calls of managers of packages, and of what runs a script in many packages: which scripts and programs they run, in
 //! which folders.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::leads::{At, DEPTH, Level, NAMES, Value, Walk, real};
-use super::options::Parsed;
-use super::packages::{NAME as PACKAGE, Package, Workspace, nearest};
-use super::programs::{EnvFiles, Filter, Program, Verbs, called};
+use super::options::{Parsed, Until};
+use super::packages::{DENO, NAME as PACKAGE, Npmrc, Package, nearest, nearest_of};
+use super::programs::{EnvFiles, Program, Tasks, Verbs, called};
 use super::words::Word;
+use super::workspaces::Workspace;
 
-/// The commands of turbo that run no tasks.
-const TURBO_WITHOUT_TASKS: [&str; 11] =
-    ["ls", "prune", "login", "logout", "link", "unlink", "daemon", "gen", "generate", "query", "info"];
+/// A call of a manager.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    program: &'static Program,
+    verbs: &'static Verbs,
+    words: &'a [Word],
+    parsed: &'a Parsed<'a>,
+    /// The packages that are named.
+    packages: &'a [Word],
+    /// Every package of the workspace is meant.
+    is_in_all: bool,
+    /// Where the manager is called.
+    outer: &'a At,
+}
+
+impl<'a> Call<'a> {
+    /// One of the words that are no options.
+    fn word(&self, number: usize) -> &'a str {
+        let place = self.parsed.positionals.get(number).map(|(place, _)| *place);
+        place.and_then(|place| self.words.get(place)).map(Word::str).unwrap_or_default()
+    }
+
+    /// The words behind one of those that are no options.
+    fn behind(&self, number: usize) -> &'a [Word] {
+        let place = self.parsed.positionals.get(number).map(|(place, _)| place + 1);
+        place.and_then(|place| self.words.get(place..)).unwrap_or_default()
+    }
+
+    /// What a script gets of the words behind its name: npm keeps the options before `--`.
+    fn further(&self, number: usize) -> Vec<Word> {
+        if self.program.name == "npm" {
+            let places = self.parsed.positionals.iter().skip(number + 1);
+            return places.filter_map(|(place, _)| self.words.get(*place)).cloned().collect();
+        }
+        self.behind(number).iter().filter(|word| word.str() != "--").cloned().collect()
+    }
+}
 
 impl Walk<'_> {
-    pub(super) fn manager(&mut self, program: &'static Program, verbs: &Verbs, words: &[Word], at: &At) {
+    pub(super) fn manager(
+        &mut self,
+        program: &'static Program,
+        verbs: &'static Verbs,
+        words: &[Word],
+        at: &At,
+    ) {
         let words = words.get(1..).unwrap_or_default();
-        let parsed = Parsed::of(program, &[], words, false);
-        let start = self.enter(parsed.folder.as_ref(), at);
-        let mut at = At { folder: start, ..at.clone() };
-        if program.name == "pnpm"
-            && parsed.has(&["-w", "--workspace-root"])
-            && let Some(root) = self.workspace(&at.folder).root.clone()
-        {
-            self.reach(&root, Level::Reached);
-            at.folder = real(&root);
+        let parsed = self.parse(program, words, Until::End, at);
+        for folder in self.enter_all(&parsed, at) {
+            let mut here = At { folder, ..at.clone() };
+            if parsed.has(verbs.root)
+                && let Some(root) = self.workspace(&here.folder).root.clone()
+            {
+                self.reach(&root, Level::Reached);
+                here.folder = real(&root);
+            }
+            if !program.rules.is_empty() && !parsed.env_files.is_empty() {
+                let visit = self.visit(program, &parsed, &here.folder, &here);
+                self.leads.visits.push(visit);
+            }
+            for text in &parsed.texts {
+                self.leads.is_sure = false;
+                self.text(&text.text.to_string_lossy(), &[], &here);
+            }
+            let rc = if program.name == "npm" { self.npmrc(&here) } else { Npmrc::default() };
+            let packages: Vec<Word> = parsed.packages.iter().cloned().chain(rc.packages).collect();
+            let is_in_all = parsed.has_all_packages(program) || rc.is_in_all;
+            let call =
+                Call { program, verbs, words, parsed: &parsed, packages: &packages, is_in_all, outer: at };
+            self.read_verbs(&call, &here);
         }
-        let package = nearest(&at.folder, self.home).map(Path::to_owned);
-        if !program.rules.is_empty() && !parsed.env_files.is_empty() {
-            let visit = self.visit(program, &parsed, &at.folder, &at);
-            self.leads.visits.push(visit);
-        }
-        let mut positionals = parsed.positionals.iter().map(|(place, _)| *place);
-        let mut is_in_all = parsed.has_all_packages(program);
-        let mut place = positionals.next();
-        let is_recursive = |place: usize| {
-            words.get(place).is_some_and(|word| matches!(word.str(), "recursive" | "multi" | "m"))
-        };
-        if program.name == "pnpm" && place.is_some_and(is_recursive) {
-            is_in_all = true;
-            place = positionals.next();
-        }
-        let Some(place) = place else {
+    }
+
+    fn npmrc(&self, at: &At) -> Npmrc {
+        let folder = nearest(&at.folder, self.home).unwrap_or(&at.folder);
+        Npmrc::read(folder)
+    }
+
+    /// What the words say, under each reading of them: a word behind an option that is not known may be its value, or
+    /// the verb.
+    fn read_verbs(&mut self, call: &Call, at: &At) {
+        let numbers: Vec<usize> = call.parsed.candidates(0).map(|(number, _)| number).collect();
+        let is_certain = call.parsed.positionals.first().is_some_and(|(_, may_be_value)| !may_be_value);
+        if !is_certain {
             self.leads.is_sure = false;
-            return self.evidence(words, &at);
-        };
-        if is_in_all {
-            self.every_package(&at);
+            self.evidence(call.words, at);
         }
-        let verb = words.get(place).map(Word::str).unwrap_or_default();
+        if numbers.is_empty() {
+            self.run_lifecycle(call, "", at);
+        }
+        for (readings, number) in numbers.into_iter().enumerate() {
+            if readings > 0 && !self.may_read(at) {
+                return;
+            }
+            self.read_verb(call, number, at);
+        }
+    }
+
+    fn read_verb(&mut self, call: &Call, number: usize, at: &At) {
+        let Call { program, verbs, words, .. } = *call;
+        let mut call = *call;
+        let mut number = number;
+        while verbs.every.contains(&call.word(number)) {
+            call.is_in_all = true;
+            number += 1;
+        }
+        if call.is_in_all {
+            self.every_package(at);
+        }
+        let verb = call.word(number);
         if verbs.exec.contains(&verb) {
-            let rest = words.get(place + 1..).unwrap_or_default();
-            return self.manager_exec(program, &parsed, is_in_all, rest, &at);
+            return self.manager_exec(&call, number, at);
         }
-        if program.name == "yarn" && matches!(verb, "workspace" | "workspaces") {
-            return self.monorepo(program, words, &at);
+        if verbs.workspace.contains(&verb) {
+            return self.in_workspace(&call, number, at);
         }
-        let script = if verbs.run.contains(&verb) {
-            positionals.next().and_then(|place| words.get(place)).map(Word::str)
-        } else {
-            verbs.scripts.iter().find(|(name, _)| *name == verb).map(|(_, script)| *script)
-        };
         // `bun test` runs no script.
         let is_own = matches!(program.env_files, EnvFiles::ByMode(own, _) if own.iter().any(|(name, _)| *name == verb));
         if is_own {
-            return self.runtime_of(program, words, &at);
+            return self.runtime_of(program, words, at);
         }
-        let is_bare = script.is_none() && verbs.is_bare;
-        let name = script.or(is_bare.then_some(verb)).unwrap_or_default();
-        if is_in_all || !parsed.packages.is_empty() {
-            self.evidence(words, &at);
+        if verbs.run.contains(&verb) {
+            let names: Vec<usize> = call.parsed.candidates(number + 1).map(|(number, _)| number).collect();
+            let more = call.parsed.positionals.len().saturating_sub(number + 1);
+            let is_many = call.parsed.has(verbs.many);
+            self.leads.is_sure &= names.len() == 1;
+            let count = if is_many { more } else { names.len() };
+            for name in (number + 1..).take(count) {
+                self.run_named(&call, name, false, at);
+            }
+            return;
+        }
+        let scripts = verbs.scripts.iter().filter(|(names, _)| names.contains(&verb));
+        for script in scripts.flat_map(|(_, scripts)| *scripts) {
+            self.run_own(&call, script, &call.further(number), at);
+        }
+        self.run_lifecycle(&call, verb, at);
+        let is_known = |list: &[(&[&str], &[&str])]| list.iter().any(|(names, _)| names.contains(&verb));
+        if is_known(verbs.scripts) || is_known(verbs.lifecycle) {
+            return;
+        }
+        if verbs.is_bare {
+            self.run_named(&call, number, true, at);
+        } else if program.env_files == EnvFiles::Named {
             self.leads.is_sure = false;
-            self.packages(&parsed, &at, Some(name));
-            return;
+            self.evidence(words, at);
+        } else {
+            self.runtime_of(program, words, at);
         }
-        let read = package.as_deref().map(|folder| self.package(folder, &at)).unwrap_or_default();
-        let is_script = read.as_ref().is_some_and(|package| package.script(name).is_some());
-        if !is_script && is_bare && program.name != "npm-run-all" {
-            // Yarn runs a program in the folder of the package.
-            let rest = words.get(place..).unwrap_or_default();
-            if let Some(package) = package.filter(|_| program.name == "yarn") {
-                self.reach(&package, Level::Reached);
-                self.command(rest, &At { folder: real(&package), ..at.clone() });
-            }
-            let is_code = program.env_files != EnvFiles::Named;
-            let is_client = words.get(place).and_then(Word::program).and_then(called).is_some();
-            return if is_code && !is_client {
-                self.runtime_of(program, words, &at);
-            } else {
-                self.command(rest, &at);
-            };
-        }
-        // `bun run FILE`: a file gets what bun loads, and neither a script nor a program that is installed does.
-        if !is_script && program.env_files != EnvFiles::Named && script.is_some() {
-            let behind = words.iter().position(|word| word.str() == name);
-            let rest = behind.and_then(|place| words.get(place..)).unwrap_or_default();
-            let is_program = rest.first().and_then(Word::program).and_then(called).is_some();
-            return if is_program && !at.folder.join(name).is_file() {
-                self.command(rest, &at)
-            } else {
-                self.runtime_of(program, words, &at)
-            };
-        }
-        self.leads.is_sure = false;
-        self.evidence(words, &at);
-        if program.name == "npm-run-all" {
-            for name in parsed.positionals.iter().filter_map(|(place, _)| words.get(*place)) {
-                self.run_script(read.as_deref(), name.str(), &[], &at);
-            }
-            return;
-        }
-        if let Some(package) = &package {
-            self.reach(package, Level::Reached);
-        }
-        let further: Vec<Word> = match parsed.end {
-            Some(end) => words.get(end + 1..).unwrap_or_default().to_vec(),
-            // All but npm hand on what stands behind the script's name.
-            None if program.name == "npm" => Vec::new(),
-            None => {
-                let after = words.iter().position(|word| word.str() == name).map_or(words.len(), |at| at + 1);
-                words.get(after..).unwrap_or_default().to_vec()
-            }
-        };
-        self.run_script(read.as_deref(), name, &further, &at);
     }
 
-    /// A manager that runs a program: `rest` is what follows its verb.
-    pub(super) fn manager_exec(
-        &mut self,
-        program: &'static Program,
-        parsed: &Parsed,
-        is_in_all: bool,
-        rest: &[Word],
-        at: &At,
-    ) {
-        let inner = Parsed::of(program, &["--package", "-p"], rest, true);
-        if let Some(text) = &inner.text {
+    /// The scripts that run in all packages with a verb.
+    fn run_lifecycle(&mut self, call: &Call, verb: &str, at: &At) {
+        let lists = call.verbs.lifecycle.iter().filter(|(names, _)| names.contains(&verb));
+        let scripts: Vec<&str> = lists.flat_map(|(_, scripts)| *scripts).copied().collect();
+        if !scripts.is_empty() {
             self.leads.is_sure = false;
-            self.text(&text.text.to_string_lossy(), &[], at);
+            self.evidence(call.words, at);
         }
-        let rest = inner.rest().and_then(|place| rest.get(place..)).unwrap_or_default();
-        let mut folders = self.packages(parsed, at, None);
-        if is_in_all && parsed.packages.is_empty() {
-            folders = self.every_package(at);
+        for script in scripts {
+            self.run_in_packages(call.packages, at, script);
+        }
+    }
+
+    /// A word that names a script; a bare one may name a program instead.
+    fn run_named(&mut self, call: &Call, number: usize, is_bare: bool, at: &At) {
+        let Call { program, words, .. } = *call;
+        let name = call.word(number);
+        if call.is_in_all || !call.packages.is_empty() {
+            return self.run_own(call, name, &[], at);
+        }
+        let is_script =
+            self.packages_at(program, at).iter().any(|package| !package.matching(name).is_empty());
+        let is_code = program.env_files != EnvFiles::Named;
+        if is_script || (!is_bare && !is_code) {
+            return self.run_own(call, name, &call.further(number), at);
+        }
+        let place = call.parsed.positionals.get(number).map_or(words.len(), |(place, _)| *place);
+        let rest = words.get(place..).unwrap_or_default();
+        // Yarn runs a program in the folder of the package.
+        let package = nearest(&at.folder, self.home).map(Path::to_owned);
+        if let Some(package) = package.filter(|_| program.name == "yarn") {
+            self.reach(&package, Level::Reached);
+            self.command(rest, &At { folder: real(&package), ..at.clone() });
+        }
+        // `bun run FILE`: a file gets what bun loads, and neither a script nor a program that is installed does.
+        let is_program = rest.first().and_then(Word::program).and_then(called).is_some();
+        let is_file = !is_bare && at.folder.join(name).is_file();
+        if is_code && (is_file || !is_program) {
+            self.runtime_of(program, words, at);
+        } else {
+            self.command(rest, at);
+        }
+    }
+
+    /// A script of the package here, or of those that are named.
+    fn run_own(&mut self, call: &Call, name: &str, further: &[Word], at: &At) {
+        self.leads.is_sure = false;
+        self.evidence(call.words, at);
+        if call.is_in_all || !call.packages.is_empty() {
+            return self.run_in_packages(call.packages, at, name);
+        }
+        self.script_of(call.program, name, further, at);
+    }
+
+    /// A script of the package here.
+    pub(super) fn script_of(&mut self, program: &Program, name: &str, further: &[Word], at: &At) {
+        for package in self.packages_at(program, at) {
+            self.reach(&package.folder, Level::Reached);
+            self.run_script(&package, name, further, at);
+        }
+    }
+
+    /// What holds the scripts that a program runs here.
+    fn packages_at(&mut self, program: &Program, at: &At) -> Vec<Rc<Package>> {
+        let names: &[&str] = if program.name == "deno" { &[PACKAGE, DENO[0], DENO[1]] } else { &[PACKAGE] };
+        let files = names.iter().filter_map(|name| Some(nearest_of(name, &at.folder, self.home)?.join(name)));
+        let files: Vec<PathBuf> = files.collect();
+        files.iter().filter_map(|file| self.package_file(file, at)).collect()
+    }
+
+    /// A manager that runs a program.
+    fn manager_exec(&mut self, call: &Call, number: usize, at: &At) {
+        let rest = call.behind(number);
+        let inner = self.parse(call.program, rest, Until::Program(&[]), at);
+        let starts = inner.starts();
+        let is_certain = inner.positionals.iter().all(|(_, may_be_value)| !may_be_value);
+        let texts: Vec<&Word> = call.parsed.texts.iter().chain(&inner.texts).collect();
+        self.leads.is_sure &=
+            is_certain && texts.is_empty() && starts.iter().any(|start| *start < rest.len());
+        let mut folders = vec![at.folder.clone()];
+        if call.verbs.exec_stays && call.outer.folder != at.folder {
+            folders.push(call.outer.folder.clone());
+        }
+        if call.is_in_all || !call.packages.is_empty() {
+            folders.extend(self.folders_of(call.packages, at));
         }
         for folder in folders {
-            self.command(rest, &At { folder, ..at.clone() });
+            let at = At { folder, ..at.clone() };
+            for text in &texts {
+                self.text(&text.text.to_string_lossy(), &[], &at);
+            }
+            for start in &starts {
+                self.run_words(rest.get(*start..).unwrap_or_default(), &at);
+            }
         }
-        self.command(rest, at);
+    }
+
+    /// `yarn workspace NAME`: what follows is for that package.
+    fn in_workspace(&mut self, call: &Call, number: usize, at: &At) {
+        let name = call.behind(number).iter().find(|word| word.str() == call.word(number + 1));
+        let manager = Word::given(OsStr::new(call.program.name));
+        let words: Vec<Word> =
+            std::iter::once(manager).chain(call.behind(number + 1).iter().cloned()).collect();
+        self.evidence(call.words, at);
+        for folder in self.folders_of(&name.cloned().into_iter().collect::<Vec<_>>(), at) {
+            self.command(&words, &At { folder, ..at.clone() });
+        }
     }
 
     /// A program that runs a script by its name in many packages.
-    pub(super) fn monorepo(&mut self, program: &'static Program, words: &[Word], at: &At) {
-        let own = usize::from(words.first().is_some_and(|word| word.program().and_then(called).is_some()));
-        let words = words.get(own..).unwrap_or_default();
-        let parsed = Parsed::of(program, &[], words, false);
-        let at = At { folder: self.enter(parsed.folder.as_ref(), at), ..at.clone() };
+    pub(super) fn monorepo(
+        &mut self,
+        program: &'static Program,
+        tasks: &'static Tasks,
+        words: &[Word],
+        at: &At,
+    ) {
+        let words = words.get(1..).unwrap_or_default();
+        let parsed = self.parse(program, words, Until::End, at);
         self.leads.is_sure = false;
-        self.evidence(words, &at);
-        let positionals = parsed.positionals.iter().filter_map(|(place, _)| words.get(*place));
-        // `nx run PACKAGE:TASK`, `turbo run PACKAGE#TASK`.
-        let is_turbo = program.filter == Some(Filter::Turbo);
-        let is_word = |word: &&Word| {
-            let is_verb = matches!(word.str(), "run" | "run-many" | "affected" | "exec" | "foreach");
-            !is_verb && (!is_turbo || word.str() != "watch")
-        };
-        let mut positionals = positionals.peekable();
-        if is_turbo && positionals.peek().is_some_and(|word| TURBO_WITHOUT_TASKS.contains(&word.str())) {
+        for folder in self.enter_all(&parsed, at) {
+            self.monorepo_in(program, tasks, &parsed, words, &At { folder, ..at.clone() });
+        }
+    }
+
+    fn monorepo_in(
+        &mut self,
+        program: &'static Program,
+        tasks: &Tasks,
+        parsed: &Parsed,
+        words: &[Word],
+        at: &At,
+    ) {
+        self.evidence(words, at);
+        // What stands behind `--` is for the tasks.
+        let own = parsed.positionals.iter().filter(|(place, _)| parsed.end.is_none_or(|end| *place < end));
+        let own: Vec<&str> = own.filter_map(|(place, _)| words.get(*place)).map(Word::str).collect();
+        if own.first().is_some_and(|verb| tasks.without.contains(verb)) {
             return;
         }
         let mut names: Vec<&str> = Vec::new();
-        for name in positionals.filter(is_word).map(Word::str) {
+        let listed = parsed.scripts.iter().flat_map(|list| list.str().split(','));
+        for name in own.iter().copied().filter(|word| !tasks.verbs.contains(word)).chain(listed) {
             if names.len() == NAMES {
-                self.tell(&at, format!("runs more than {NAMES} tasks"));
+                self.tell(at, format!("runs more than {NAMES} tasks"));
                 break;
             }
             if !names.contains(&name) {
                 names.push(name);
             }
         }
-        let task = |name: &str| name.rsplit([':', '#']).next().unwrap_or_default().to_owned();
-        let mut filtered = Self::filtered(program, &parsed, &at);
+        let mut filtered = Self::filtered(program, parsed, at);
         if let Some(filtered) = &mut filtered {
             filtered.tasks = names.iter().map(|name| (*name).to_owned()).collect();
             let mode = words.iter().enumerate().find_map(|(place, word)| match word.option()? {
@@ -192,92 +325,180 @@ impl Walk<'_> {
             filtered.mode = mode.or(at.variables.turbo.clone());
         }
         self.leads.filtered.extend(filtered);
-        for name in names {
-            self.packages(&parsed, &at, Some(&task(name)));
+        let given = |name: &str| Word::given(OsStr::new(name));
+        let mut packages: Vec<Word> = parsed
+            .packages
+            .iter()
+            .flat_map(|list| list.str().split(',').map(given).collect::<Vec<_>>())
+            .collect();
+        let mut scripts: Vec<String> = Vec::new();
+        for name in &names {
+            // `nx run PACKAGE:TASK:CONFIGURATION`, `turbo run PACKAGE#TASK`
+            let split = tasks.separator.and_then(|separator| name.split_once(separator));
+            if let Some((package, task)) = split {
+                packages.push(given(package));
+                scripts.push(task.to_owned());
+                scripts.extend(
+                    task.split_once(':').filter(|_| tasks.has_packages).map(|(task, _)| task.to_owned()),
+                );
+            } else {
+                packages.extend(Some(given(name)).filter(|_| tasks.has_packages));
+            }
+            scripts.push((*name).to_owned());
+        }
+        self.named(&packages, at);
+        let behind = parsed.end.and_then(|end| words.get(end + 1..)).unwrap_or_default();
+        if own.first().is_some_and(|verb| *verb == "exec" && tasks.verbs.contains(verb)) {
+            for folder in self.folders_of(&packages, at) {
+                self.run_words(behind, &At { folder, ..at.clone() });
+            }
+        }
+        for script in scripts {
+            self.run_in_packages(&packages, at, &script);
         }
     }
 
-    /// The packages of the workspace: those that are named are surely meant, else any may be. In each of them a
-    /// script is run, where one is given. The folders of those that are named are returned.
-    pub(super) fn packages(&mut self, parsed: &Parsed, at: &At, script: Option<&str>) -> Vec<PathBuf> {
-        if script.is_none() && parsed.packages.is_empty() {
-            return Vec::new();
-        }
+    /// A program each of whose words is the name of scripts behind one of these, or a text for a shell.
+    pub(super) fn scripts(&mut self, program: &'static Program, prefixes: &[&str], words: &[Word], at: &At) {
+        let words = words.get(1..).unwrap_or_default();
+        let parsed = self.parse(program, words, Until::End, at);
         self.leads.is_sure = false;
-        let workspace = self.workspace(&at.folder);
-        if !workspace.is_whole {
-            self.unknown(at, "has more packages in its workspace than are looked at".to_owned());
-        }
-        let asked = parsed.packages.iter().map(Word::str);
-        let named: Vec<PathBuf> = asked.flat_map(|word| workspace.named(word, &at.folder).cloned()).collect();
-        for folder in &workspace.folders {
-            self.reach(folder, if named.contains(folder) { Level::Reached } else { Level::Possible });
-        }
-        let all = if named.is_empty() { &workspace.folders } else { &named };
-        for folder in all {
-            if self.left == 0 {
-                break;
+        self.evidence(words, at);
+        for folder in self.enter_all(&parsed, at) {
+            let at = At { folder, ..at.clone() };
+            for text in &parsed.texts {
+                self.text(&text.text.to_string_lossy(), &[], &at);
             }
-            let package = script.and_then(|_| self.package(folder, at));
-            self.run_script(package.as_deref(), script.unwrap_or_default(), &[], at);
+            for word in parsed.positionals.iter().filter_map(|(place, _)| words.get(*place)) {
+                let text = word.text.to_string_lossy();
+                let Some(named) = prefixes.iter().find_map(|prefix| text.trim_start().strip_prefix(prefix))
+                else {
+                    self.text(&text, &[], &at);
+                    continue;
+                };
+                let mut named = named.split_whitespace().map(|word| Word::given(OsStr::new(word)));
+                let Some(name) = named.next() else { continue };
+                let further: Vec<Word> = named.filter(|word| word.str() != "--").collect();
+                self.script_of(program, name.str(), &further, &at);
+            }
         }
-        let root = nearest(&at.folder, self.home).map(Path::to_owned);
-        let root = root.filter(|_| named.is_empty()).and_then(|folder| self.package(&folder, at));
-        self.run_script(root.as_deref(), script.unwrap_or_default(), &[], at);
-        named
     }
 
     pub(super) fn package(&mut self, folder: &Path, at: &At) -> Option<Rc<Package>> {
-        if let Some(read) = self.read.get(folder) {
+        self.package_file(&folder.join(PACKAGE), at)
+    }
+
+    fn package_file(&mut self, file: &Path, at: &At) -> Option<Rc<Package>> {
+        if let Some(read) = self.read.get(file) {
             return read.clone();
         }
-        let package = match Package::read(folder) {
+        let package = match Package::of_file(file) {
             Ok(package) => package.map(Rc::new),
             Err(why) => {
-                let at = At { file: Some(folder.join(PACKAGE)), line: None, ..at.clone() };
+                let at = At { file: Some(file.to_owned()), line: None, ..at.clone() };
                 self.unknown(&at, why);
                 None
             }
         };
-        self.read.insert(folder.to_owned(), package.clone());
+        self.read.insert(file.to_owned(), package.clone());
         package
     }
 
     /// The folders of all packages of the workspace, which are reached.
-    pub(super) fn every_package(&mut self, at: &At) -> Vec<PathBuf> {
+    fn every_package(&mut self, at: &At) -> Vec<PathBuf> {
         self.leads.is_sure = false;
-        let workspace = self.workspace(&at.folder);
-        if !workspace.is_whole {
-            self.unknown(at, "has more packages in its workspace than are looked at".to_owned());
-        }
+        let workspace = self.workspace_told(at);
         for folder in &workspace.folders {
             self.reach(folder, Level::Reached);
         }
         workspace.folders.iter().map(|folder| real(folder)).collect()
     }
 
-    pub(super) fn workspace(&mut self, folder: &Path) -> Rc<Workspace> {
+    fn workspace(&mut self, folder: &Path) -> Rc<Workspace> {
         let home = self.home;
         let found = self.workspaces.entry(folder.to_owned());
         Rc::clone(found.or_insert_with(|| Rc::new(Workspace::around(folder, home))))
     }
 
-    /// A script of a package, with what runs before and after it.
-    pub(super) fn run_script(&mut self, package: Option<&Package>, name: &str, further: &[Word], at: &At) {
-        let Some(package) = package else { return };
+    /// The workspace; it is told where it is not known as a whole.
+    fn workspace_told(&mut self, at: &At) -> Rc<Workspace> {
+        let workspace = self.workspace(&at.folder);
+        if !workspace.is_whole {
+            self.unknown(at, "has more packages in its workspace than are looked at".to_owned());
+        }
+        workspace
+    }
+
+    /// The scripts of a name, or of a pattern, with what runs before and after each.
+    pub(super) fn run_script(&mut self, package: &Package, name: &str, further: &[Word], at: &At) {
+        let scripts = package.matching(name);
+        if scripts.is_empty() {
+            return;
+        }
         if at.depth == 0 {
             return self.unknown(at, format!("runs scripts that run more than {DEPTH} others"));
         }
-        let folder = real(&package.folder);
-        for script in package.around(name) {
-            let at = At {
-                folder: folder.clone(),
-                file: Some(folder.join(PACKAGE)),
-                line: Some(script.line),
-                depth: at.depth - 1,
-                ..at.clone()
-            };
-            self.text(&script.text, if script.name == name { further } else { &[] }, &at);
+        for name in scripts {
+            for script in package.around(name) {
+                let at = At {
+                    folder: real(&package.folder),
+                    file: Some(real(&package.folder).join(package.file_name())),
+                    line: Some(script.line),
+                    depth: at.depth - 1,
+                    ..at.clone()
+                };
+                self.text(&script.text, if script.name == name { further } else { &[] }, &at);
+            }
+        }
+    }
+
+    /// The packages of the workspace that words name, which are surely meant; else any of them may be.
+    fn named(&mut self, packages: &[Word], at: &At) -> Vec<PathBuf> {
+        self.leads.is_sure = false;
+        let workspace = self.workspace_told(at);
+        let asked = packages.iter().map(Word::str);
+        let named: Vec<PathBuf> = asked.flat_map(|word| workspace.named(word, &at.folder).cloned()).collect();
+        for folder in &workspace.folders {
+            self.reach(folder, if named.contains(folder) { Level::Reached } else { Level::Possible });
+        }
+        named
+    }
+
+    /// The folders of the packages that words name; else of all, and the one here.
+    pub(super) fn folders_of(&mut self, packages: &[Word], at: &At) -> Vec<PathBuf> {
+        let named = self.named(packages, at);
+        if !named.is_empty() {
+            return named.iter().map(|folder| real(folder)).collect();
+        }
+        let mut folders = if packages.is_empty() {
+            self.every_package(at)
+        } else {
+            self.workspace(&at.folder).folders.iter().map(|folder| real(folder)).collect()
+        };
+        folders.push(at.folder.clone());
+        folders
+    }
+
+    /// A script in the packages of the workspace that words name; else in each, and in the one here.
+    fn run_in_packages(&mut self, packages: &[Word], at: &At, script: &str) {
+        let named = self.named(packages, at);
+        let mut folders =
+            if named.is_empty() { self.workspace(&at.folder).folders.clone() } else { named.clone() };
+        folders.extend(nearest(&at.folder, self.home).map(Path::to_owned).filter(|_| named.is_empty()));
+        let mut seen: Vec<&PathBuf> = Vec::new();
+        for folder in &folders {
+            if self.left == 0 {
+                return;
+            }
+            if seen.contains(&folder) {
+                continue;
+            }
+            seen.push(folder);
+            for name in [PACKAGE, DENO[0], DENO[1]] {
+                if let Some(package) = self.package_file(&folder.join(name), at) {
+                    self.run_script(&package, script, &[], at);
+                }
+            }
         }
     }
 }

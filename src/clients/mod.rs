@@ -1,6 +1,7 @@
 //! What other programs read, and what of it overrides the credential or the account that a command is given.
 
 pub mod assignments;
+mod calls;
 pub mod cloudflare_cfg;
 mod evidence;
 pub mod hazards;
@@ -14,3 +15,4 @@ mod recipes;
 mod scripts;
 pub mod turbo;
 pub mod words;
+pub mod workspaces;

@@ -1,20 +1,55 @@
 //! Words of a program's call as its row reads them: its options with their values, and the words that are none.
+//!
+//! Programs don't agree on how options are written: `-C../beta`, `-ye staging`, `--e staging`, `--chd ../beta`, `-prefix
+//! ../beta`. What is written as the row has it is read for certain. Any other form that leads to an option of the row
+//! counts as that option, and the reading isn't sure.
 
-use super::programs::Program;
+use super::programs::{Options, Program};
 use super::words::Word;
 
-/// The most `.env` files that a command may name.
-const ENV_FILES: usize = 8;
+/// The most values of a kind that are looked at.
+const VALUES: usize = 8;
+
+/// What the value of an option is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Folder,
+    Environment,
+    Configuration,
+    EnvFile,
+    Package,
+    Text,
+    Split,
+    Script,
+    Other,
+}
+
+/// How far words are a program's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// All of them.
+    End,
+    /// Up to the name of another program, before which one of these words stands where there are any.
+    Program(&'static [&'static str]),
+}
 
 /// Words as the row of their program reads them.
 #[derive(Default)]
 pub struct Parsed<'w> {
-    pub folder: Option<Word>,
-    pub environment: Option<Word>,
+    pub folders: Vec<Word>,
+    /// The places of the words that name the folders.
+    pub of_folders: Vec<usize>,
+    pub environments: Vec<Word>,
     pub configurations: Vec<Word>,
     pub env_files: Vec<Word>,
     pub packages: Vec<Word>,
-    pub text: Option<Word>,
+    /// Texts for a shell.
+    pub texts: Vec<Word>,
+    /// Texts whose words stand in their place.
+    pub split: Vec<Word>,
+    /// The place behind such a text: all that follows stands behind its words.
+    pub after_split: usize,
+    pub scripts: Vec<Word>,
     /// All options, by their names.
     pub flags: Vec<&'w str>,
     /// The places of the words that are no options, and whether such a one may be an option's value.
@@ -23,13 +58,18 @@ pub struct Parsed<'w> {
     pub kept: Vec<String>,
     /// The place of `--`.
     pub end: Option<usize>,
-    /// The place behind the text.
-    pub after_text: Option<usize>,
+    /// The place of the words of a program that an option is followed by.
+    pub command: Option<usize>,
+    /// The word that has to stand before a program's name is there.
+    pub has_verb: bool,
+    /// Something may be read in another way, too.
+    pub is_unsure: bool,
+    /// There are more values than are looked at.
+    pub is_cut: bool,
 }
 
 impl<'w> Parsed<'w> {
-    /// `until_first`: what follows the first word that is no option is another program's.
-    pub fn of(program: &Program, further: &[&str], words: &'w [Word], until_first: bool) -> Self {
+    pub fn of(program: &Program, words: &'w [Word], until: Until) -> Self {
         let mut this = Self::default();
         let options = &program.options;
         let (mut at, mut may_be_value) = (0, false);
@@ -38,74 +78,120 @@ impl<'w> Parsed<'w> {
             at += 1;
             if word.str() == "--" {
                 this.end = Some(place);
+                if until == Until::End {
+                    this.positionals.extend((at..words.len()).map(|place| (place, false)));
+                }
                 break;
             }
             if word.str() == "-" {
                 this.flags.push("-");
                 continue;
             }
+            // `bash +e`
+            if !options.texts.is_empty() && word.str().starts_with('+') {
+                may_be_value = word.str().ends_with(['o', 'O']);
+                continue;
+            }
             let Some((name, attached)) = word.option() else {
-                this.positionals.push((place, may_be_value));
-                may_be_value = false;
-                if until_first {
-                    break;
+                if let Until::Program(verbs) = until {
+                    if !this.has_verb && verbs.contains(&word.str()) {
+                        this.has_verb = true;
+                        may_be_value = false;
+                        continue;
+                    }
+                    this.positionals.push((place, may_be_value));
+                    if !may_be_value {
+                        break;
+                    }
+                } else {
+                    this.positionals.push((place, may_be_value));
                 }
+                may_be_value = false;
                 continue;
             };
-            may_be_value = false;
             if let ("--preserve-env", Some(list)) = (name, &attached) {
                 this.kept.extend(list.str().split(',').map(str::to_owned));
+                may_be_value = false;
                 continue;
             }
             this.flags.push(name);
-            let is = |names: &[&str]| names.contains(&name);
-            let has_value = [
-                options.folder,
-                options.environment,
-                options.configuration,
-                options.env_file,
-                options.package,
-                options.text,
-                options.other,
-                further,
-            ]
-            .iter()
-            .any(|names| is(names));
-            if !has_value {
-                may_be_value = attached.is_none();
+            if options.command.contains(&name) {
+                this.command = Some(at);
+                break;
+            }
+            if is_flag(options, name) {
+                may_be_value = false;
                 continue;
             }
-            let value = attached.or_else(|| {
-                let next = words.get(at).filter(|next| !next.is_option())?;
-                at += 1;
-                Some(next.clone())
-            });
-            if is(options.env_file) {
-                this.env_files.extend(value);
-                // Wrangler takes all the words that follow, with `=` too (measured).
-                let files = words.get(at..).unwrap_or_default().iter().take_while(|next| !next.is_option());
-                for file in files.filter(|_| options.are_env_files_many) {
-                    this.env_files.push(file.clone());
+            if let Some(kind) = kind_of(options, name) {
+                may_be_value = false;
+                let value = attached.or_else(|| {
+                    // A text may begin like an option.
+                    let is_text = matches!(kind, Kind::Text | Kind::Split);
+                    let next = words.get(at).filter(|next| is_text || !next.is_option())?;
                     at += 1;
+                    Some(next.clone())
+                });
+                this.is_unsure |= value.is_none() && at < words.len();
+                if kind == Kind::Folder {
+                    this.of_folders.extend(place..at);
                 }
-            } else if is(options.text) {
-                this.after_text = Some(at);
-                this.text = value;
-                if until_first {
+                this.keep(kind, value);
+                if kind == Kind::Split {
+                    this.after_split = at;
                     break;
                 }
-            } else if is(options.folder) {
-                this.folder = value;
-            } else if is(options.environment) {
-                this.environment = value;
-            } else if is(options.configuration) {
-                this.configurations.extend(value);
-            } else if is(options.package) {
-                this.packages.extend(value);
+                // Wrangler takes all the words that follow, with `=` too (measured).
+                while let Some(file) = words
+                    .get(at)
+                    .filter(|next| kind == Kind::EnvFile && options.are_env_files_many && !next.is_option())
+                {
+                    this.keep(kind, Some(file.clone()));
+                    at += 1;
+                }
+                continue;
+            }
+            may_be_value = attached.is_none();
+            for (kind, value) in other_readings(options, name, attached.as_ref()) {
+                this.is_unsure = true;
+                let end = at + usize::from(value.is_none());
+                match kind {
+                    Kind::Split => this.after_split = end,
+                    Kind::Folder => this.of_folders.extend(place..end),
+                    _ => {}
+                }
+                let is_text = matches!(kind, Kind::Text | Kind::Split);
+                let next = || words.get(at).filter(|next| is_text || !next.is_option()).cloned();
+                this.keep(kind, value.or_else(next));
+            }
+            if !this.split.is_empty() {
+                break;
             }
         }
-        this.env_files.truncate(ENV_FILES);
         this
+    }
+
+    fn keep(&mut self, kind: Kind, value: Option<Word>) {
+        let values = match kind {
+            Kind::Folder => &mut self.folders,
+            Kind::Environment => &mut self.environments,
+            Kind::Configuration => &mut self.configurations,
+            Kind::EnvFile => &mut self.env_files,
+            Kind::Package => &mut self.packages,
+            Kind::Text => &mut self.texts,
+            Kind::Split => &mut self.split,
+            Kind::Script => &mut self.scripts,
+            Kind::Other => return,
+        };
+        let Some(value) = value else { return };
+        if values.contains(&value) {
+            return;
+        }
+        if values.len() == VALUES {
+            self.is_cut = true;
+        } else {
+            values.push(value);
+        }
     }
 
     /// One of the options stands there, also in `-xyz`.
@@ -121,12 +207,103 @@ impl<'w> Parsed<'w> {
 
     /// An option says that every package of the workspace is meant.
     pub fn has_all_packages(&self, program: &Program) -> bool {
-        self.flags.iter().any(|flag| matches!(*flag, "--workspaces" | "-ws" | "--recursive"))
-            || (program.name == "pnpm" && self.has(&["-r"]))
+        self.has(program.options.all_packages)
     }
 
-    /// Where the words of another program begin.
-    pub fn rest(&self) -> Option<usize> {
-        self.positionals.first().map(|(place, _)| *place).or(self.end.map(|end| end + 1))
+    /// Those of the words that are no options, from the `first` of them on, which may be the first one that is no
+    /// option's value: by their numbers and their places.
+    pub fn candidates(&self, first: usize) -> impl Iterator<Item = (usize, usize)> {
+        let mut is_over = false;
+        let rest = self.positionals.iter().enumerate().skip(first);
+        rest.take_while(move |(_, (_, may_be_value))| !std::mem::replace(&mut is_over, !may_be_value))
+            .map(|(number, (place, _))| (number, *place))
     }
+
+    /// Where the words of another program may begin.
+    pub fn starts(&self) -> Vec<usize> {
+        let mut starts: Vec<usize> = self.candidates(0).map(|(_, place)| place).collect();
+        let is_found = self.positionals.iter().any(|(_, may_be_value)| !may_be_value);
+        starts.extend(self.end.filter(|_| !is_found).map(|end| end + 1));
+        starts
+    }
+}
+
+/// The options of a row that have a value, by what it is.
+fn kinds(options: &Options) -> [(Kind, &'static [&'static str]); 9] {
+    [
+        (Kind::Folder, options.folder),
+        (Kind::Environment, options.environment),
+        (Kind::Configuration, options.configuration),
+        (Kind::EnvFile, options.env_file),
+        (Kind::Package, options.package),
+        (Kind::Text, options.text),
+        (Kind::Split, options.split),
+        (Kind::Script, options.script),
+        (Kind::Other, options.other),
+    ]
+}
+
+fn kind_of(options: &Options, name: &str) -> Option<Kind> {
+    kinds(options).into_iter().find(|(_, names)| names.contains(&name)).map(|(kind, _)| kind)
+}
+
+/// An option that has no value for certain: one of the row's, `-xyz` of such, and `--no-…`.
+fn is_flag(options: &Options, name: &str) -> bool {
+    if options.flags.contains(&name) {
+        return true;
+    }
+    let letters = name.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
+    let is_letter = |letter: char| options.flags.contains(&format!("-{letter}").as_str());
+    match letters {
+        Some(letters) => kind_of(options, name).is_none() && letters.chars().all(is_letter),
+        None => name.starts_with("--no-") && kind_of(options, name).is_none(),
+    }
+}
+
+/// The options of the row that a word may stand for which the row does not have, each with what is its value; `None`
+/// for the next word.
+fn other_readings(options: &Options, name: &str, attached: Option<&Word>) -> Vec<(Kind, Option<Word>)> {
+    let is_known = attached.is_none_or(|word| word.is_known);
+    let mut readings = Vec::new();
+    let letters = name.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
+    let bare = plain(name);
+    if bare.is_empty() {
+        return readings;
+    }
+    // `--e`, `--envFile`, `-prefix`, and `--chd` for `--chdir`.
+    if bare.len() > 1 || letters.is_none() {
+        let all = || {
+            kinds(options)
+                .into_iter()
+                .flat_map(|(kind, names)| names.iter().map(move |name| (kind, plain(name))))
+        };
+        let exact: Vec<Kind> = all().filter(|(_, known)| *known == bare).map(|(kind, _)| kind).collect();
+        let begun = all().filter(|(_, known)| exact.is_empty() && known.starts_with(&bare));
+        for kind in exact.iter().copied().chain(begun.map(|(kind, _)| kind)) {
+            readings.push((kind, attached.cloned()));
+        }
+    }
+    // `-C../beta`, where the rest is the value; and `-ye staging`, where the last letter has one.
+    let Some(letters) = letters else { return readings };
+    let whole = attached.map_or_else(|| letters.to_owned(), |value| format!("{letters}={}", value.str()));
+    let of_letter = |letter: char| kind_of(options, &format!("-{letter}"));
+    let first = letters
+        .char_indices()
+        .find_map(|(place, letter)| Some((place + letter.len_utf8(), of_letter(letter)?)));
+    if let Some((end, kind)) = first {
+        let rest = whole.get(end..).unwrap_or_default();
+        let rest = rest.strip_prefix('=').unwrap_or(rest);
+        let rest = Some(rest).filter(|rest| !rest.is_empty());
+        readings.push((kind, rest.map(|rest| Word { text: rest.into(), is_known })));
+    }
+    if let Some(kind) = letters.chars().next_back().and_then(of_letter) {
+        readings.push((kind, attached.cloned()));
+    }
+    readings
+}
+
+/// An option's name without its dashes; a long one is the same in all its forms.
+fn plain(name: &str) -> String {
+    let bare = name.trim_start_matches('-');
+    if bare.len() == 1 { bare.to_owned() } else { bare.replace('-', "").to_lowercase() }
 }

@@ -1,30 +1,25 @@
-//! Packages of JavaScript: the scripts that a `package.json` holds, and the packages of a workspace.
+//! Packages of JavaScript: the scripts that a `package.json` holds, and what npm's own file says of them.
 //!
-//! Nothing is run. What is read is bounded: a repository may have any number of folders.
+//! Nothing is run.
 
-use std::cell::OnceCell;
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use jsonc_parser::ast::{Object, Value};
+use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::Ranged;
 
 use super::jsonc;
+use super::words::Word;
 use crate::directory::file;
 use crate::directory::npm_bin::top;
 use crate::store::document::position;
 
 /// The name of the file.
 pub const NAME: &str = "package.json";
+/// The names of Deno's.
+pub const DENO: [&str; 2] = ["deno.json", "deno.jsonc"];
 /// The most that is read of a file, in bytes.
-const LIMIT: u64 = 1024 * 1024;
-/// The most packages of a workspace.
-const PACKAGES: usize = 64;
-/// The most entries of folders that are looked at for them.
-const ENTRIES: usize = 4096;
-/// How deep `**` goes.
-const DEPTH: usize = 3;
+pub(super) const LIMIT: u64 = 1024 * 1024;
 
 /// A package.
 #[derive(Debug, Default)]
@@ -33,8 +28,10 @@ pub struct Package {
     pub folder: PathBuf,
     /// Its name.
     pub name: Option<String>,
+    file: &'static str,
     scripts: Vec<Script>,
-    workspaces: Vec<String>,
+    /// The patterns of the folders of its workspace.
+    pub workspaces: Vec<String>,
 }
 
 /// A script of a package.
@@ -54,28 +51,56 @@ impl Package {
     /// # Errors
     /// Why its file can't be understood, in words that follow the file's name.
     pub fn read(folder: &Path) -> Result<Option<Self>, String> {
-        let small = file::read(&folder.join(NAME), LIMIT, None).map_err(|refusal| refusal.why())?;
+        Self::of_file(&folder.join(NAME))
+    }
+
+    /// The package of a `package.json`, or the tasks of Deno's file, where there is one.
+    ///
+    /// # Errors
+    /// Why the file can't be understood, in words that follow its name.
+    pub fn of_file(file: &Path) -> Result<Option<Self>, String> {
+        let small = file::read(file, LIMIT, None).map_err(|refusal| refusal.why())?;
         let Some(small) = small else { return Ok(None) };
         let text = jsonc::text(&small.bytes);
         let value = jsonc::parse(&text)?;
         let root = value.as_object().ok_or("is not an object")?;
-        let string = |value: &Value| value.as_string_lit().map(|text| text.value.to_string());
         let get = |name: &str| jsonc::property(root, name).map(|property| &property.value);
-        let scripts = get("scripts").and_then(Value::as_object);
-        let script = |property: &jsonc_parser::ast::ObjectProp| {
+        let name = DENO.into_iter().find(|name| file.ends_with(name)).unwrap_or(NAME);
+        let scripts = get(if name == NAME { "scripts" } else { "tasks" }).and_then(Value::as_object);
+        let script = |property: &ObjectProp| {
             let (line, _) = position(text.as_bytes(), property.start());
-            Some(Script { name: property.name.as_str().to_owned(), text: string(&property.value)?, line })
+            Some(Script { name: property.name.as_str().to_owned(), text: command(&property.value)?, line })
         };
-        let workspaces = get("workspaces");
-        let packages = |object: &Object| jsonc::property(object, "packages").map(|list| strings(&list.value));
+        let workspaces = get("workspaces").or(get("workspace"));
+        let lists = ["packages", "members"];
+        let packages = |object: &Object| {
+            lists.into_iter().find_map(|name| jsonc::property(object, name)).map(|list| strings(&list.value))
+        };
         let workspaces =
             workspaces.and_then(|value| value.as_object().map_or(Some(strings(value)), packages));
         Ok(Some(Self {
-            folder: folder.to_owned(),
+            folder: file.parent().map(Path::to_owned).unwrap_or_default(),
             name: get("name").and_then(string),
+            file: name,
             scripts: scripts.iter().flat_map(|object| &object.properties).filter_map(script).collect(),
             workspaces: workspaces.unwrap_or_default(),
         }))
+    }
+
+    /// The name of its file.
+    #[must_use]
+    pub fn file_name(&self) -> &'static str {
+        self.file
+    }
+
+    /// The names of the scripts that a name or a pattern may mean. A pattern's parts between its stars are looked at;
+    /// one with more than that means any.
+    #[must_use]
+    pub fn matching(&self, pattern: &str) -> Vec<&str> {
+        let names = self.scripts.iter().map(|script| script.name.as_str());
+        let mut found: Vec<&str> = names.filter(|name| *name == pattern || fits(name, pattern)).collect();
+        found.dedup();
+        found
     }
 
     /// The script of a name: of two that are the same, the last one.
@@ -92,7 +117,40 @@ impl Package {
     }
 }
 
-fn strings(value: &Value) -> Vec<String> {
+/// What a script runs: a text, or an object of Deno's with others that run before it.
+fn command(value: &Value) -> Option<String> {
+    let Some(object) = value.as_object() else { return string(value) };
+    let get = |name: &str| jsonc::property(object, name).map(|property| &property.value);
+    let before = get("dependencies").map(strings).unwrap_or_default();
+    let before = before.iter().map(|name| format!("deno task '{name}'\n"));
+    Some(before.chain(get("command").and_then(string)).collect())
+}
+
+pub(super) fn string(value: &Value) -> Option<String> {
+    value.as_string_lit().map(|text| text.value.to_string())
+}
+
+/// Whether a name fits a pattern, as far as its stars say.
+pub(super) fn fits(name: &str, pattern: &str) -> bool {
+    // `/^deploy:/` is an expression of pnpm's.
+    if pattern.len() > 1 && pattern.starts_with('/') && pattern.ends_with('/') {
+        return true;
+    }
+    if pattern.contains(['?', '[', '{', '(', '!']) {
+        return true;
+    }
+    let Some((first, rest)) = pattern.split_once('*') else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let last = parts.pop().unwrap_or_default();
+    let Some(mut left) = name.strip_prefix(first) else { return false };
+    for part in parts {
+        let Some((_, behind)) = left.split_once(part) else { return false };
+        left = behind;
+    }
+    left.ends_with(last)
+}
+
+pub(super) fn strings(value: &Value) -> Vec<String> {
     let elements = value.as_array().into_iter().flat_map(|array| &array.elements);
     elements.filter_map(|value| value.as_string_lit().map(|text| text.value.to_string())).collect()
 }
@@ -100,143 +158,47 @@ fn strings(value: &Value) -> Vec<String> {
 /// The nearest folder upward with a `package.json`, up to the root of the repository or the home.
 #[must_use]
 pub fn nearest<'a>(directory: &'a Path, home: &Path) -> Option<&'a Path> {
-    within(directory, home).find(|at| at.join(NAME).is_file())
+    nearest_of(NAME, directory, home)
+}
+
+/// The nearest folder upward with a file of this name, in the same bounds.
+#[must_use]
+pub fn nearest_of<'a>(name: &str, directory: &'a Path, home: &Path) -> Option<&'a Path> {
+    within(directory, home).find(|at| at.join(name).is_file())
+}
+
+/// What a project's `.npmrc` says of the packages that npm runs scripts of.
+#[derive(Debug, Default)]
+pub struct Npmrc {
+    /// Those that are named.
+    pub packages: Vec<Word>,
+    /// Every one is meant.
+    pub is_in_all: bool,
+}
+
+impl Npmrc {
+    /// The file of a folder.
+    #[must_use]
+    pub fn read(folder: &Path) -> Self {
+        let small = file::read(&folder.join(".npmrc"), LIMIT, None).ok().flatten();
+        let text = small.map(|small| String::from_utf8_lossy(&small.bytes).into_owned()).unwrap_or_default();
+        let mut this = Self::default();
+        for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
+            let value = value.trim().trim_matches(['"', '\'']);
+            match name.trim().trim_end_matches("[]") {
+                "workspace" => this.packages.push(Word::given(OsStr::new(value))),
+                "workspaces" => this.is_in_all |= value != "false",
+                _ => {}
+            }
+        }
+        this
+    }
 }
 
 /// A folder and those above it, up to the root of the repository or the home.
 pub fn within<'a>(directory: &'a Path, home: &Path) -> impl Iterator<Item = &'a Path> {
     let top = top(directory, home);
     directory.ancestors().take_while(move |at| at.starts_with(top))
-}
-
-/// The folders of a workspace.
-#[derive(Debug, Default)]
-pub struct Workspace {
-    /// Its root.
-    pub root: Option<PathBuf>,
-    /// The folders of its packages.
-    pub folders: Vec<PathBuf>,
-    /// False where there are more than are looked at, or where they could not be found.
-    pub is_whole: bool,
-    /// The names of the packages, read when they are first asked for.
-    names: OnceCell<Vec<Option<String>>>,
-    entries: usize,
-}
-
-impl Workspace {
-    /// The workspace that a folder belongs to: of `workspaces` in a `package.json`, or of pnpm's file.
-    #[must_use]
-    pub fn around(directory: &Path, home: &Path) -> Self {
-        let mut this = Self { is_whole: true, ..Self::default() };
-        for at in within(directory, home) {
-            let mut patterns = if let Ok(package) = Package::read(at) {
-                package.map(|package| package.workspaces).unwrap_or_default()
-            } else {
-                this.is_whole = false;
-                Vec::new()
-            };
-            match file::read(&at.join("pnpm-workspace.yaml"), LIMIT, None) {
-                Ok(small) => patterns.extend(small.iter().flat_map(|small| pnpm(&small.bytes))),
-                Err(_) => this.is_whole = false,
-            }
-            if patterns.is_empty() {
-                continue;
-            }
-            this.root = Some(at.to_owned());
-            // What a pattern takes out is looked at all the same.
-            for pattern in patterns.iter().filter(|pattern| !pattern.starts_with('!')) {
-                let parts: Vec<&str> = pattern.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-                this.expand(at, &parts, DEPTH);
-            }
-            break;
-        }
-        this
-    }
-
-    fn expand(&mut self, at: &Path, parts: &[&str], depth: usize) {
-        let Some((part, rest)) = parts.split_first() else {
-            if at.join(NAME).is_file() && !self.folders.iter().any(|folder| folder == at) {
-                if self.folders.len() == PACKAGES {
-                    self.is_whole = false;
-                } else {
-                    self.folders.push(at.to_owned());
-                }
-            }
-            return;
-        };
-        if !part.contains('*') {
-            return self.expand(&at.join(part), rest, depth);
-        }
-        let is_deep = *part == "**";
-        if is_deep {
-            self.expand(at, rest, depth);
-        }
-        if is_deep && depth == 0 {
-            return;
-        }
-        let (first, last) = part.split_once('*').unwrap_or_default();
-        for entry in fs::read_dir(at).into_iter().flatten().flatten() {
-            self.entries += 1;
-            if self.entries > ENTRIES {
-                self.is_whole = false;
-                return;
-            }
-            let name = entry.file_name();
-            let text = name.to_string_lossy();
-            // Only the first star of a part is one: what a second stands for is looked at, too.
-            let last = last.rsplit('*').next().unwrap_or_default();
-            let fits = is_deep || (text.starts_with(first) && text.ends_with(last));
-            if !fits || name == "node_modules" || text.starts_with('.') || !entry.path().is_dir() {
-                continue;
-            }
-            if is_deep {
-                self.expand(&entry.path(), parts, depth - 1);
-            } else {
-                self.expand(&entry.path(), rest, depth);
-            }
-        }
-    }
-
-    /// The names of the packages, each of which may have none.
-    pub fn names(&self) -> &[Option<String>] {
-        let name = |folder: &PathBuf| Package::read(folder).ok().flatten().and_then(|package| package.name);
-        self.names.get_or_init(|| self.folders.iter().map(name).collect())
-    }
-
-    /// The packages that a word names, by their folder or their name as a whole or behind their scope.
-    pub fn named<'a>(&'a self, word: &'a str, at: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
-        let plain = word.trim_start_matches("...").trim_end_matches("...").trim_matches(['{', '}', '^']);
-        let path = fs::canonicalize(at.join(plain)).ok();
-        let packages = self.folders.iter().zip(self.names());
-        let named = packages.filter(move |(folder, name)| {
-            let is_name = |name: &String| {
-                name == plain || name.rsplit_once('/').is_some_and(|(_, short)| short == plain)
-            };
-            path.as_deref() == fs::canonicalize(folder).ok().as_deref() || name.as_ref().is_some_and(is_name)
-        });
-        named.map(|(folder, _)| folder)
-    }
-}
-
-/// The list `packages` of pnpm's file: one a line, as everybody writes it, or in brackets.
-fn pnpm(bytes: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    let plain = |item: &str| item.trim().trim_matches(['"', '\'']).to_owned();
-    let (mut found, mut is_list) = (Vec::new(), false);
-    for line in text.lines() {
-        let line = line.split(" #").next().unwrap_or_default().trim_end();
-        if let Some(rest) = line.strip_prefix("packages:") {
-            is_list = true;
-            let inner = rest.trim().trim_start_matches('[').trim_end_matches(']');
-            found.extend(inner.split(',').map(plain));
-        } else if let (true, Some(item)) = (is_list, line.trim_start().strip_prefix('-')) {
-            found.push(plain(item));
-        } else if !line.trim().is_empty() && !line.trim_start().starts_with('#') {
-            is_list = false;
-        }
-    }
-    found.retain(|item| !item.is_empty());
-    found
 }
 
 /// The version of a package that is installed for a folder.
@@ -280,17 +242,6 @@ pub fn is_env_file(name: &OsStr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn pnpms_list_is_read_in_both_of_its_forms() {
-        for (text, expected) in [
-            ("packages:\n  - 'a/*'\n  # - no\n  - \"b\" # yes\nother:\n  - c\n", vec!["a/*", "b"]),
-            ("packages: ['a', b/**]\n", vec!["a", "b/**"]),
-            ("catalog:\n  a: 1\n", vec![]),
-        ] {
-            assert_eq!(pnpm(text.as_bytes()), expected, "{text}");
-        }
-    }
 
     #[test]
     fn env_files_are_told_by_their_names() {

@@ -45,13 +45,58 @@ pub enum Role {
     /// It runs code of the project, which may read and start anything.
     Runtime,
     /// It runs the program that its words name.
-    Runner(&'static [&'static str]),
+    Runner(&'static Runs),
     /// It runs scripts and programs of packages.
     Manager(&'static Verbs),
     /// It runs a script by name in many packages.
-    Monorepo,
+    Monorepo(&'static Tasks),
+    /// Each of its words is a script's name behind one of these, else a text for a shell.
+    Scripts(&'static [&'static str]),
     /// It runs the text, or the file, that its words name.
     Shell,
+    /// It runs a program in the folders that it finds.
+    Finder,
+    /// It does whatever files in its folder say, also with its words.
+    Open,
+}
+
+/// How words name the program that is run.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Runs {
+    /// One of these words stands before the program's name; none where none has to.
+    pub verbs: &'static [&'static str],
+    /// What else stands before the program's name.
+    pub before: Before,
+    /// The program runs as if it were called alone: in the same folder, with the same variables.
+    pub is_direct: bool,
+    /// The program gets further words, which are known only when it runs.
+    pub adds_words: bool,
+}
+
+/// What stands before the name of a program that is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// Nothing.
+    Nothing,
+    /// A folder.
+    Folder,
+    /// A `.env` file, which may be absent.
+    EnvFile,
+    /// Anything, and then `--`.
+    End,
+}
+
+/// How words name the tasks that run in many packages.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Tasks {
+    /// What stands between the name of a package and that of its task.
+    pub separator: Option<char>,
+    /// A word may also name a package alone.
+    pub has_packages: bool,
+    /// Verbs behind which the names stand.
+    pub verbs: &'static [&'static str],
+    /// The verbs that run no task.
+    pub without: &'static [&'static str],
 }
 
 /// The words by which a manager of packages is told what to do.
@@ -59,13 +104,65 @@ pub enum Role {
 pub struct Verbs {
     /// Run the script that the next word names.
     pub run: &'static [&'static str],
-    /// Run the script of this name; the first is the verb, the second the script.
-    pub scripts: &'static [(&'static str, &'static str)],
-    /// Run a program where they are.
+    /// Run these scripts; the verbs are the first, the scripts the second.
+    pub scripts: &'static [(&'static [&'static str], &'static [&'static str])],
+    /// Run these scripts in all packages of the workspace.
+    pub lifecycle: &'static [(&'static [&'static str], &'static [&'static str])],
+    /// Run a program.
     pub exec: &'static [&'static str],
+    /// A program runs where the manager is called, whatever an option says of the folder.
+    pub exec_stays: bool,
+    /// What follows the next word is for the package of that name.
+    pub workspace: &'static [&'static str],
+    /// What follows is for every package of the workspace.
+    pub every: &'static [&'static str],
     /// Any other word may be a script's name, else a program's.
     pub is_bare: bool,
+    /// Options that mean the root of the workspace.
+    pub root: &'static [&'static str],
+    /// Options by which all words are names of scripts.
+    pub many: &'static [&'static str],
 }
+
+const NO_VERBS: Verbs = Verbs {
+    run: &["run"],
+    scripts: &[],
+    lifecycle: &[],
+    exec: &[],
+    exec_stays: false,
+    workspace: &[],
+    every: &[],
+    is_bare: false,
+    root: &[],
+    many: &[],
+};
+
+/// The scripts that an installation runs, by npm's documentation (measured with npm 11.19).
+const INSTALL: &[&str] = &[
+    "preinstall",
+    "install",
+    "postinstall",
+    "prepublish",
+    "preprepare",
+    "prepare",
+    "postprepare",
+    "dependencies",
+];
+const PACK: &[&str] = &["prepack", "prepublish", "preprepare", "prepare", "postprepare", "postpack"];
+const PUBLISH: &[&str] = &[
+    "prepublishOnly",
+    "prepack",
+    "prepublish",
+    "preprepare",
+    "prepare",
+    "postprepare",
+    "postpack",
+    "publish",
+    "postpublish",
+];
+const VERSION: &[&str] = &["preversion", "version", "postversion"];
+/// npm runs the last two where there is no script of the first name.
+const RESTART: &[&str] = &["restart", "stop", "start"];
 
 /// Options, each in all its forms; those with a value take it behind `=` or as the next word.
 #[derive(Debug, Clone, Copy)]
@@ -82,10 +179,24 @@ pub struct Options {
     pub are_env_files_many: bool,
     /// A package of the workspace, by its name or its folder.
     pub package: &'static [&'static str],
+    /// Every package of the workspace is meant.
+    pub all_packages: &'static [&'static str],
     /// A text for a shell.
     pub text: &'static [&'static str],
+    /// A text whose words stand in the place of the option.
+    pub split: &'static [&'static str],
+    /// A script of the package.
+    pub script: &'static [&'static str],
     /// Anything else that has a value.
     pub other: &'static [&'static str],
+    /// Those without a value behind which the first word that is no option is a text for a shell.
+    pub texts: &'static [&'static str],
+    /// Those without a value behind which the words of another program stand.
+    pub command: &'static [&'static str],
+    /// Words behind which the words of another program stand.
+    pub runs: &'static [&'static str],
+    /// Others without a value, as far as they are known: a word behind any further one may be its value.
+    pub flags: &'static [&'static str],
 }
 
 /// The `.env` files that a program loads by itself. A later one goes before an earlier one.
@@ -145,8 +256,15 @@ const NO_OPTIONS: Options = Options {
     env_file: &[],
     are_env_files_many: false,
     package: &[],
+    all_packages: &[],
     text: &[],
+    split: &[],
+    script: &[],
     other: &[],
+    texts: &[],
+    command: &[],
+    runs: &[],
+    flags: &[],
 };
 
 const NOTHING: Program = Program {
@@ -178,16 +296,45 @@ const fn loader(name: &'static str, calls: &'static [&'static str], env_files: E
 
 /// A program that keeps variables from what it starts.
 const fn filter(name: &'static str, calls: &'static [&'static str], filter: Filter) -> Program {
-    Program { name, calls, role: Role::Runner(&[]), filter: Some(filter), ..NOTHING }
+    Program { name, calls, role: Role::Runner(&RUNS), filter: Some(filter), ..NOTHING }
+}
+
+const RUNS: Runs = Runs { verbs: &[], before: Before::Nothing, is_direct: false, adds_words: false };
+/// What runs a package's program as it is.
+const DIRECT: Runs = Runs { is_direct: true, ..RUNS };
+
+/// A program that does what files in its folder say.
+const fn open(name: &'static str, calls: &'static [&'static str], options: Options) -> Program {
+    Program { name, calls, role: Role::Open, options, ..NOTHING }
 }
 
 /// `--mode` of Vite and what is built on it.
 const MODE: Options = Options { environment: &["--mode", "-m"], folder: &["--root"], ..NO_OPTIONS };
 const ENV_FILE: Options = Options {
     env_file: &["--env-file", "--env-file-if-exists"],
+    script: &["--run"],
     other: &["--import", "-r", "--require", "--loader", "--experimental-loader", "-C", "--conditions"],
     ..NO_OPTIONS
 };
+const ALL_OF_NPM: &[&str] = &["--workspaces", "-ws", "--ws", "-workspaces"];
+/// Those of npm that stand before a program's name.
+const NPM_FLAGS: &[&str] = &[
+    "-y",
+    "--yes",
+    "-q",
+    "--quiet",
+    "-s",
+    "--silent",
+    "--verbose",
+    "-ws",
+    "--ws",
+    "--workspaces",
+    "--offline",
+    "--prefer-offline",
+    "--ignore-scripts",
+    "--if-present",
+    "--foreground-scripts",
+];
 const VITE: &[(&str, &str)] = &[("build", "production"), ("preview", "production"), ("dev", "development")];
 
 /// The rows.
@@ -389,11 +536,21 @@ pub const PROGRAMS: &[Program] = &[
     // what `exec` runs, but neither a script of a package nor an installed program (`bun run`, `bun x`), unless
     // `--env-file` names it.
     Program {
-        role: Role::Manager(&Verbs { run: &["run"], scripts: &[], exec: &["x"], is_bare: true }),
+        role: Role::Manager(&Verbs {
+            lifecycle: &[
+                (&["install", "i", "ci", "add", "a", "remove", "rm", "update", "link", ""], INSTALL),
+                (&["publish"], PUBLISH),
+            ],
+            exec: &["x"],
+            is_bare: true,
+            many: &["--parallel", "--sequential"],
+            ..NO_VERBS
+        }),
         options: Options {
             folder: &["--cwd"],
             env_file: &["--env-file"],
             package: &["--filter", "-F"],
+            all_packages: &["--workspaces"],
             other: &[
                 "-r",
                 "--preload",
@@ -404,41 +561,108 @@ pub const PROGRAMS: &[Program] = &[
                 "--shell",
                 "-d",
                 "--define",
+                "-e",
+                "--eval",
+                "-p",
+                "--print",
+                "--conditions",
+                "--port",
+                "--elide-lines",
             ],
+            flags: &["--bun", "-b", "--silent", "--watch", "--hot", "--if-present", "--smol", "-i"],
             ..NO_OPTIONS
         },
         ..loader("bun", &["bun"], EnvFiles::ByMode(&[("test", "test")], "development"))
     },
-    Program { name: "bunx", calls: &["bunx"], role: Role::Runner(&["-p", "--package"]), ..NOTHING },
+    Program {
+        name: "bunx",
+        calls: &["bunx"],
+        role: Role::Runner(&DIRECT),
+        options: Options {
+            other: &["-p", "--package"],
+            flags: &["--bun", "--silent", "--verbose"],
+            ..NO_OPTIONS
+        },
+        ..NOTHING
+    },
+    // run: npm 11.19. `--prefix` leads its scripts and not its programs; `.npmrc` can name no prefix.
     Program {
         name: "npm",
         calls: &["npm"],
         role: Role::Manager(&Verbs {
             run: &["run", "run-script", "rum", "urn"],
             scripts: &[
-                ("test", "test"),
-                ("t", "test"),
-                ("tst", "test"),
-                ("start", "start"),
-                ("stop", "stop"),
-                ("restart", "restart"),
+                (&["test", "t", "tst"], &["test"]),
+                (&["start"], &["start"]),
+                (&["stop"], &["stop"]),
+                (&["restart"], RESTART),
+                (&["version", "verison"], VERSION),
+            ],
+            lifecycle: &[
+                (
+                    &[
+                        "install",
+                        "i",
+                        "in",
+                        "ins",
+                        "inst",
+                        "insta",
+                        "instal",
+                        "isnt",
+                        "isnta",
+                        "isntal",
+                        "isntall",
+                        "add",
+                        "ci",
+                        "clean-install",
+                        "ic",
+                        "install-clean",
+                        "isntall-clean",
+                        "update",
+                        "up",
+                        "upgrade",
+                        "udpate",
+                        "uninstall",
+                        "unlink",
+                        "remove",
+                        "rm",
+                        "r",
+                        "un",
+                        "dedupe",
+                        "ddp",
+                        "prune",
+                        "link",
+                        "ln",
+                        "rebuild",
+                        "rb",
+                    ],
+                    INSTALL,
+                ),
+                (&["install-test", "it", "cit", "clean-install-test", "sit", "install-ci-test"], INSTALL),
+                (&["install-test", "it", "cit", "clean-install-test", "sit", "install-ci-test"], &["test"]),
+                (&["pack"], PACK),
+                (&["publish"], PUBLISH),
             ],
             exec: &["exec", "x"],
-            is_bare: false,
+            exec_stays: true,
+            ..NO_VERBS
         }),
         options: Options {
             folder: &["--prefix", "-C"],
             package: &["-w", "--workspace"],
+            all_packages: ALL_OF_NPM,
             text: &["-c", "--call"],
             other: &[
-                "-p",
                 "--package",
                 "--loglevel",
                 "--script-shell",
                 "--registry",
                 "--userconfig",
                 "--cache",
+                "--omit",
+                "--include",
             ],
+            flags: NPM_FLAGS,
             ..NO_OPTIONS
         },
         ..NOTHING
@@ -446,51 +670,145 @@ pub const PROGRAMS: &[Program] = &[
     Program {
         name: "npx",
         calls: &["npx"],
-        role: Role::Runner(&[
-            "-p",
-            "--package",
-            "--registry",
-            "--userconfig",
-            "--cache",
-            "--prefix",
-            "--loglevel",
-        ]),
-        options: Options { text: &["-c", "--call"], package: &["-w", "--workspace"], ..NO_OPTIONS },
-        ..NOTHING
-    },
-    Program {
-        name: "pnpm",
-        calls: &["pnpm"],
-        role: Role::Manager(&Verbs {
-            run: &["run", "run-script"],
-            scripts: &[("test", "test"), ("t", "test"), ("start", "start")],
-            exec: &["exec", "dlx"],
-            is_bare: true,
-        }),
+        role: Role::Runner(&DIRECT),
         options: Options {
-            folder: &["-C", "--dir", "--prefix"],
-            package: &["-F", "--filter", "--filter-prod"],
-            other: &["--package", "--loglevel", "--reporter"],
+            text: &["-c", "--call"],
+            package: &["-w", "--workspace"],
+            all_packages: ALL_OF_NPM,
+            other: &["-p", "--package", "--registry", "--userconfig", "--cache", "--prefix", "--loglevel"],
+            flags: NPM_FLAGS,
             ..NO_OPTIONS
         },
         ..NOTHING
     },
-    Program { name: "pnpx", calls: &["pnpx"], role: Role::Runner(&["--package"]), ..NOTHING },
+    // The help of pnpm 12.21.
+    Program {
+        role: Role::Manager(&Verbs {
+            run: &["run", "run-script"],
+            scripts: &[
+                (&["test", "t", "tst"], &["test"]),
+                (&["start"], &["start"]),
+                (&["stop"], &["stop"]),
+                (&["restart"], RESTART),
+            ],
+            lifecycle: &[
+                (
+                    &[
+                        "install",
+                        "i",
+                        "ci",
+                        "add",
+                        "update",
+                        "up",
+                        "upgrade",
+                        "remove",
+                        "rm",
+                        "uninstall",
+                        "un",
+                        "uni",
+                        "rebuild",
+                        "rb",
+                        "link",
+                        "dedupe",
+                        "prune",
+                    ],
+                    INSTALL,
+                ),
+                (&["install-test", "it"], INSTALL),
+                (&["install-test", "it"], &["test"]),
+                (&["pack"], PACK),
+                (&["publish"], PUBLISH),
+                (&["version"], VERSION),
+            ],
+            exec: &["exec", "dlx"],
+            every: &["recursive", "multi", "m"],
+            is_bare: true,
+            root: &["-w", "--workspace-root"],
+            many: &["-s", "--sequential", "--parallel"],
+            ..NO_VERBS
+        }),
+        options: Options {
+            folder: &["-C", "--dir", "--prefix"],
+            package: &["-F", "--filter", "--filter-prod"],
+            all_packages: &["-r", "--recursive"],
+            env_file: &["--env-file"],
+            other: &["--package", "--loglevel", "--reporter", "--workspace-concurrency"],
+            flags: &[
+                "-r",
+                "--recursive",
+                "-w",
+                "--workspace-root",
+                "-s",
+                "--silent",
+                "-c",
+                "--shell-mode",
+                "--stream",
+                "--parallel",
+                "--if-present",
+                "--aggregate-output",
+            ],
+            ..NO_OPTIONS
+        },
+        ..loader("pnpm", &["pnpm", "pn"], EnvFiles::Named)
+    },
+    Program {
+        name: "pnpx",
+        calls: &["pnpx", "pnx"],
+        role: Role::Runner(&DIRECT),
+        options: Options { other: &["--package"], flags: &["-s", "--silent"], ..NO_OPTIONS },
+        ..NOTHING
+    },
+    // `lib/cli.js` of yarn 1.22; `workspaces foreach` is of later ones.
     Program {
         name: "yarn",
         calls: &["yarn", "yarnpkg"],
-        role: Role::Manager(&Verbs { run: &["run"], scripts: &[], exec: &["exec", "dlx"], is_bare: true }),
-        options: Options { folder: &["--cwd"], other: &["-p", "--package"], ..NO_OPTIONS },
+        role: Role::Manager(&Verbs {
+            lifecycle: &[
+                (&["install", "add", "remove", "upgrade", "up", "link", "rebuild", ""], INSTALL),
+                (&["pack"], PACK),
+                (&["publish"], PUBLISH),
+                (&["version"], VERSION),
+            ],
+            exec: &["exec", "dlx"],
+            workspace: &["workspace"],
+            every: &["workspaces", "foreach"],
+            is_bare: true,
+            ..NO_VERBS
+        }),
+        options: Options {
+            folder: &["--cwd"],
+            package: &["--include", "--from"],
+            other: &["-p", "--package", "--mutex", "--network-timeout", "--registry", "--use-yarnrc"],
+            flags: &[
+                "-s",
+                "--silent",
+                "--verbose",
+                "--offline",
+                "--json",
+                "--frozen-lockfile",
+                "-A",
+                "--all",
+            ],
+            ..NO_OPTIONS
+        },
         ..NOTHING
     },
     // run: turbo 2's strict mode (apollo#36, openinary#125, chkit#57).
     Program {
         name: "turbo",
         calls: &["turbo"],
-        role: Role::Monorepo,
+        role: Role::Monorepo(&Tasks {
+            separator: Some('#'),
+            has_packages: false,
+            verbs: &["run", "watch"],
+            without: &[
+                "ls", "prune", "login", "logout", "link", "unlink", "daemon", "gen", "generate", "query",
+                "info",
+            ],
+        }),
         options: Options {
             folder: &["--cwd"],
-            package: &["-F", "--filter"],
+            package: &["-F", "--filter", "--scope"],
             other: &[
                 "--env-mode",
                 "--ui",
@@ -507,7 +825,6 @@ pub const PROGRAMS: &[Program] = &[
                 "--team",
                 "--api",
                 "--verbosity",
-                "--scope",
             ],
             ..NO_OPTIONS
         },
@@ -517,28 +834,102 @@ pub const PROGRAMS: &[Program] = &[
     Program {
         name: "nx",
         calls: &["nx"],
-        role: Role::Monorepo,
-        options: Options { package: &["-p", "--projects"], ..NO_OPTIONS },
+        role: Role::Monorepo(&Tasks {
+            separator: Some(':'),
+            has_packages: true,
+            verbs: &["run", "run-many", "affected", "exec"],
+            without: &[],
+        }),
+        options: Options {
+            package: &["-p", "--projects", "--project"],
+            script: &["-t", "--targets", "--target"],
+            other: &["-c", "--configuration"],
+            ..NO_OPTIONS
+        },
         ..NOTHING
     },
     Program {
         name: "lerna",
         calls: &["lerna"],
-        role: Role::Monorepo,
+        role: Role::Monorepo(&Tasks {
+            separator: None,
+            has_packages: false,
+            verbs: &["run", "exec"],
+            without: &[],
+        }),
         options: Options { package: &["--scope"], ..NO_OPTIONS },
         ..NOTHING
     },
     Program {
+        name: "moon and rush",
+        calls: &["moon", "rush", "rushx"],
+        role: Role::Monorepo(&Tasks {
+            separator: Some(':'),
+            has_packages: false,
+            verbs: &["run", "ci", "check"],
+            without: &[],
+        }),
+        options: Options {
+            package: &["-o", "--only", "-t", "--to", "-f", "--from", "--projects"],
+            ..NO_OPTIONS
+        },
+        ..NOTHING
+    },
+    // `parse-cli-args.js` of npm-run-all2.
+    Program {
         name: "npm-run-all",
-        calls: &["npm-run-all", "run-s", "run-p"],
-        role: Role::Manager(&Verbs { run: &[], scripts: &[], exec: &[], is_bare: true }),
+        calls: &["npm-run-all", "npm-run-all2", "run-s", "run-p"],
+        role: Role::Scripts(&[""]),
+        options: Options { other: &["--max-parallel", "--npm-path"], ..NO_OPTIONS },
+        ..NOTHING
+    },
+    // `bin/concurrently.js` of concurrently 9.
+    Program {
+        name: "concurrently",
+        calls: &["concurrently", "conc"],
+        role: Role::Scripts(&["npm:", "pnpm:", "yarn:", "bun:", "node:", "deno:"]),
+        options: Options {
+            folder: &["--cwd"],
+            text: &["--teardown"],
+            other: &[
+                "-m",
+                "--max-processes",
+                "-n",
+                "--names",
+                "--name-separator",
+                "-s",
+                "--success",
+                "-p",
+                "--prefix",
+                "-c",
+                "--prefix-colors",
+                "-l",
+                "--prefix-length",
+                "-t",
+                "--timestamp-format",
+                "--hide",
+                "--restart-tries",
+                "--restart-after",
+                "--default-input-target",
+            ],
+            ..NO_OPTIONS
+        },
         ..NOTHING
     },
     // Node's `--env-file` and what hands its options on to it.
     Program { options: ENV_FILE, ..loader("node", &["node", "nodejs", "tsx", "ts-node"], EnvFiles::Named) },
     // Without a value it is `.env`.
     Program {
-        options: Options { env_file: &["--env-file", "--env"], ..NO_OPTIONS },
+        role: Role::Manager(&Verbs { run: &["task"], ..NO_VERBS }),
+        options: Options {
+            folder: &["--cwd"],
+            env_file: &["--env-file", "--env"],
+            package: &["-f", "--filter"],
+            all_packages: &["-r", "--recursive"],
+            text: &["--eval"],
+            other: &["-c", "--config", "--import-map", "--lock"],
+            ..NO_OPTIONS
+        },
         ..loader("deno", &["deno"], EnvFiles::One)
     },
     // `loadEnvConfig` of `@next/env`.
@@ -552,91 +943,426 @@ pub const PROGRAMS: &[Program] = &[
         options: Options { env_file: &["--dotenv"], folder: &["--cwd"], ..NO_OPTIONS },
         ..loader("Nuxt", &["nuxt", "nuxi"], EnvFiles::One)
     },
-    // dotenv-cli: variables go before the file unless `-o` stands there.
+    // `cli.js` of dotenv-cli: variables go before the file unless `-o` stands there.
     Program {
-        role: Role::Runner(&["-v", "-p"]),
-        options: Options { env_file: &["-e"], environment: &["-c"], ..NO_OPTIONS },
+        role: Role::Runner(&RUNS),
+        options: Options { env_file: &["-e"], environment: &["-c"], other: &["-v", "-p"], ..NO_OPTIONS },
         ..loader("dotenv", &["dotenv"], EnvFiles::ByEnvironment)
     },
+    // `dotenvx.js` of dotenvx: the same by `--overload`.
     Program {
-        role: Role::Runner(&["--env", "-e", "--env-keys-file", "-fk", "--log-level", "-l"]),
-        options: Options { env_file: &["-f", "--env-file"], ..NO_OPTIONS },
-        ..loader("dotenvx", &["dotenvx"], EnvFiles::One)
+        role: Role::Runner(&Runs { verbs: &["run"], ..RUNS }),
+        options: Options {
+            env_file: &["-f", "--env-file"],
+            other: &[
+                "--env",
+                "-e",
+                "--env-keys-file",
+                "-fk",
+                "--log-level",
+                "-l",
+                "--profile",
+                "--convention",
+                "--ignore",
+                "--token",
+            ],
+            flags: &[
+                "-o",
+                "--overload",
+                "-q",
+                "--quiet",
+                "-v",
+                "--verbose",
+                "-d",
+                "--debug",
+                "--strict",
+                "--redact",
+            ],
+            ..NO_OPTIONS
+        },
+        ..loader("dotenvx", &["dotenvx", "dx"], EnvFiles::One)
     },
-    // Its file goes before the variables unless `--no-override` stands there.
+    // Its file goes before the variables unless `--no-override` stands there; up to version 8 it stands first.
     Program {
-        role: Role::Runner(&["-e", "--environments", "-r", "--rc-file"]),
-        options: Options { env_file: &["-f", "--file"], ..NO_OPTIONS },
+        role: Role::Runner(&Runs { before: Before::EnvFile, ..RUNS }),
+        options: Options {
+            env_file: &["-f", "--file"],
+            other: &["-e", "--environments", "-r", "--rc-file"],
+            flags: &["--silent", "--verbose", "--use-shell", "-x", "--expand-envs", "--fallback"],
+            ..NO_OPTIONS
+        },
         is_above: true,
         ..loader("env-cmd", &["env-cmd"], EnvFiles::One)
+    },
+    // `lib/foreman/engine.rb`: the file goes before the variables.
+    Program {
+        role: Role::Open,
+        options: Options {
+            folder: &["-d", "--root"],
+            env_file: &["-e", "--env"],
+            configuration: &["-f", "--procfile", "-j"],
+            other: &["-m", "--formation", "-p", "--port", "-t", "--timeout"],
+            ..NO_OPTIONS
+        },
+        is_above: true,
+        ..loader("foreman", &["foreman", "nf"], EnvFiles::One)
+    },
+    // `op run --help`: the file's entries go before the variables.
+    Program {
+        role: Role::Runner(&Runs { verbs: &["run"], ..RUNS }),
+        options: Options {
+            env_file: &["--env-file"],
+            other: &["--account", "--cache", "--config", "--encoding", "--session", "--environment"],
+            flags: &["--no-masking", "--debug"],
+            ..NO_OPTIONS
+        },
+        is_above: true,
+        ..loader("op", &["op"], EnvFiles::Named)
+    },
+    // `direnv exec DIR COMMAND`: with what stands in the `.envrc` of the folder.
+    Program {
+        name: "direnv",
+        calls: &["direnv"],
+        role: Role::Runner(&Runs { verbs: &["exec"], before: Before::Folder, ..RUNS }),
+        ..NOTHING
+    },
+    Program {
+        name: "mise",
+        calls: &["mise"],
+        role: Role::Runner(&Runs { verbs: &["exec", "x"], before: Before::End, ..RUNS }),
+        options: Options { folder: &["-C", "--cd"], text: &["-c", "--command"], ..NO_OPTIONS },
+        ..NOTHING
+    },
+    // `uv run --help`; `--project` leads to a project and not into it.
+    Program {
+        role: Role::Runner(&Runs { verbs: &["run"], ..RUNS }),
+        options: Options {
+            folder: &["--directory", "--project"],
+            env_file: &["--env-file"],
+            other: &[
+                "-p",
+                "--python",
+                "--with",
+                "--with-editable",
+                "--with-requirements",
+                "--extra",
+                "--group",
+                "--package",
+                "--index",
+                "--config-file",
+                "-m",
+                "--module",
+            ],
+            flags: &[
+                "-q",
+                "--quiet",
+                "-v",
+                "--verbose",
+                "--frozen",
+                "--locked",
+                "--isolated",
+                "--all-extras",
+            ],
+            ..NO_OPTIONS
+        },
+        reads: &[Reads::CloudflareCfg],
+        ..loader("uv", &["uv"], EnvFiles::Named)
     },
     Program {
         role: Role::Runtime,
         reads: &[Reads::CloudflareCfg],
-        ..reader(
-            "Python",
-            &["python", "python3", "uv", "poetry", "pipenv", "pytest", "ansible-playbook"],
-            &[],
-        )
+        ..reader("Python", &["python", "python3", "pytest", "ansible-playbook"], &[])
+    },
+    // `poetry list`, `pdm run --help`, `pixi run --help`
+    Program {
+        role: Role::Runner(&Runs { verbs: &["run"], ..RUNS }),
+        options: Options {
+            folder: &["-C", "--directory", "-P", "--project", "-p", "--manifest-path"],
+            other: &["-e", "--environment"],
+            ..NO_OPTIONS
+        },
+        reads: &[Reads::CloudflareCfg],
+        ..loader("poetry", &["poetry", "pdm", "rye", "pixi", "hatch"], EnvFiles::Named)
+    },
+    // `load_dot_env` of pipenv: the file goes before the variables.
+    Program {
+        role: Role::Runner(&Runs { verbs: &["run"], ..RUNS }),
+        options: Options { other: &["--python", "--pypi-mirror"], ..NO_OPTIONS },
+        reads: &[Reads::CloudflareCfg],
+        is_above: true,
+        ..loader("pipenv", &["pipenv"], EnvFiles::One)
+    },
+    // `make --help` of 4.3.
+    open(
+        "make",
+        &["make", "gmake"],
+        Options {
+            folder: &["-C", "--directory"],
+            configuration: &["-f", "--file", "--makefile"],
+            other: &[
+                "-E",
+                "--eval",
+                "-I",
+                "--include-dir",
+                "-o",
+                "--old-file",
+                "-W",
+                "--what-if",
+                "--new-file",
+            ],
+            ..NO_OPTIONS
+        },
+    ),
+    open(
+        "just",
+        &["just"],
+        Options {
+            folder: &["-d", "--working-directory"],
+            configuration: &["-f", "--justfile"],
+            text: &["-c", "--command"],
+            other: &[
+                "-E",
+                "--dotenv-path",
+                "--shell",
+                "--shell-arg",
+                "--set",
+                "--dotenv-filename",
+                "--color",
+            ],
+            ..NO_OPTIONS
+        },
+    ),
+    open(
+        "task",
+        &["task", "go-task"],
+        Options {
+            folder: &["-d", "--dir"],
+            configuration: &["-t", "--taskfile"],
+            other: &["-o", "--output", "-C", "--concurrency", "-I", "--interval"],
+            ..NO_OPTIONS
+        },
+    ),
+    Program {
+        name: "git",
+        calls: &["git"],
+        role: Role::Files,
+        options: Options {
+            folder: &["-C", "--work-tree"],
+            text: &["-x", "--exec"],
+            other: &["-c", "--git-dir", "--exec-path", "--namespace", "--config-env"],
+            runs: &["foreach", "run"],
+            ..NO_OPTIONS
+        },
+        ..NOTHING
+    },
+    open(
+        "docker",
+        &["docker", "docker-compose", "podman", "podman-compose"],
+        Options {
+            folder: &["--project-directory"],
+            configuration: &["-f", "--file"],
+            other: &["-p", "--project-name", "--profile", "-H", "--host", "-c", "--context"],
+            ..NO_OPTIONS
+        },
+    ),
+    // `lib/cli/parse.js` of nodemon.
+    open(
+        "nodemon",
+        &["nodemon"],
+        Options {
+            folder: &["--cwd"],
+            configuration: &["--config"],
+            text: &["-x", "--exec"],
+            other: &[
+                "-w", "--watch", "-i", "--ignore", "-d", "--delay", "-e", "--ext", "-s", "--signal", "-P",
+            ],
+            ..NO_OPTIONS
+        },
+    ),
+    Program { name: "find", calls: &["find", "gfind", "fd", "fdfind"], role: Role::Finder, ..NOTHING },
+    // `xargs --help` of findutils 4.9, and `-J`, `-R`, `-S` of BSD's.
+    Program {
+        name: "xargs",
+        calls: &["xargs", "gxargs"],
+        role: Role::Runner(&Runs { adds_words: true, ..RUNS }),
+        options: Options {
+            other: &[
+                "-I",
+                "-J",
+                "-R",
+                "-S",
+                "-n",
+                "--max-args",
+                "-P",
+                "--max-procs",
+                "-L",
+                "--max-lines",
+                "-s",
+                "--max-chars",
+                "-d",
+                "--delimiter",
+                "-a",
+                "--arg-file",
+                "-E",
+                "--process-slot-var",
+            ],
+            flags: &["-0", "--null", "-r", "--no-run-if-empty", "-t", "-x", "-p", "-o", "-i", "-l", "-e"],
+            ..NO_OPTIONS
+        },
+        ..NOTHING
     },
     Program {
         name: "a shell",
-        calls: &["sh", "bash", "zsh", "dash", "ksh", "ash", "fish", "busybox"],
+        calls: &["sh", "bash", "zsh", "dash", "ksh", "ash", "busybox"],
         role: Role::Shell,
-        options: Options { text: &["-c"], other: &["-o", "-O", "--rcfile", "--init-file"], ..NO_OPTIONS },
+        options: Options {
+            texts: &["-c"],
+            other: &["-o", "-O", "--rcfile", "--init-file"],
+            flags: &[
+                "-c", "-e", "-u", "-x", "-l", "-i", "-s", "-v", "-n", "-a", "-f", "-p", "--login", "--posix",
+            ],
+            ..NO_OPTIONS
+        },
         // What `. FILE` does with a `.env`.
         rules: &[Rules::Code],
         ..NOTHING
     },
+    Program {
+        role: Role::Shell,
+        options: Options {
+            text: &["-c", "--command", "-C", "--init-command"],
+            other: &["-d", "--debug", "-o", "--debug-output", "-f", "--features"],
+            ..NO_OPTIONS
+        },
+        ..reader("fish", &["fish"], &[])
+    },
     // Each of these starts a program with other variables, by its manual.
     Program {
-        role: Role::Runner(&["-u", "--unset", "-C", "--chdir", "-S", "--split-string"]),
-        options: Options { folder: &["-C", "--chdir"], text: &["-S", "--split-string"], ..NO_OPTIONS },
+        options: Options {
+            folder: &["-C", "--chdir"],
+            split: &["-S", "--split-string"],
+            other: &["-u", "--unset"],
+            flags: &["-i", "--ignore-environment", "-0", "--null", "-v", "--debug"],
+            ..NO_OPTIONS
+        },
         ..filter("env", &["env"], Filter::With(&["-i", "--ignore-environment", "-"]))
     },
     Program {
-        role: Role::Runner(&[
-            "-u", "--user", "-g", "--group", "-D", "--chdir", "-C", "-h", "-p", "-r", "-t", "-T", "-U",
-        ]),
-        options: Options { folder: &["-D", "--chdir"], ..NO_OPTIONS },
+        options: Options {
+            folder: &["-D", "--chdir"],
+            other: &[
+                "-u",
+                "--user",
+                "-g",
+                "--group",
+                "-C",
+                "--close-from",
+                "-h",
+                "--host",
+                "-p",
+                "--prompt",
+                "-r",
+                "--role",
+                "-t",
+                "--type",
+                "-T",
+                "--command-timeout",
+                "-U",
+                "--other-user",
+                "-R",
+                "--chroot",
+            ],
+            flags: &[
+                "-E",
+                "--preserve-env",
+                "-H",
+                "--set-home",
+                "-n",
+                "-S",
+                "-b",
+                "-k",
+                "-A",
+                "-B",
+                "-P",
+                "-i",
+                "-s",
+            ],
+            ..NO_OPTIONS
+        },
         ..filter("sudo", &["sudo"], Filter::Without(&["-E", "--preserve-env"]))
     },
-    Program { role: Role::Runner(&["-u", "-C"]), ..filter("doas", &["doas"], Filter::Without(&[])) },
-    filter("pkexec", &["pkexec"], Filter::Without(&[])),
+    Program {
+        options: Options { other: &["-u", "-C"], flags: &["-n", "-s", "-L"], ..NO_OPTIONS },
+        ..filter("doas", &["doas"], Filter::Without(&[]))
+    },
+    Program {
+        options: Options {
+            other: &["--user"],
+            flags: &["--keep-cwd", "--disable-internal-agent"],
+            ..NO_OPTIONS
+        },
+        ..filter("pkexec", &["pkexec"], Filter::Without(&[]))
+    },
     Program {
         role: Role::Shell,
-        options: Options { text: &["-c", "--command"], other: &["-s", "--shell", "-g", "-G"], ..NO_OPTIONS },
+        options: Options {
+            text: &["-c", "--command", "--session-command"],
+            other: &["-s", "--shell", "-g", "--group", "-G", "--supp-group", "-w", "-u", "--user"],
+            flags: &["-l", "--login", "-m", "-p", "--preserve-environment", "-P", "--pty", "-f"],
+            ..NO_OPTIONS
+        },
         ..filter("su", &["su", "runuser"], Filter::With(&["-", "-l", "--login"]))
     },
     Program {
         role: Role::Shell,
         options: Options {
             text: &["--run", "--command"],
-            other: &["-p", "-A", "-I", "--arg", "--argstr"],
+            other: &["-p", "--packages", "-A", "--attr", "-I", "--arg", "--argstr"],
             ..NO_OPTIONS
         },
         ..filter("nix-shell", &["nix-shell"], Filter::With(&["--pure"]))
     },
     Program {
         role: Role::Shell,
-        options: Options { text: &["-c", "--command"], ..NO_OPTIONS },
+        options: Options { command: &["-c", "--command"], ..NO_OPTIONS },
         ..filter("nix", &["nix"], Filter::With(&["-i", "--ignore-environment", "--ignore-env"]))
     },
     Program {
-        role: Role::Runner(&[
-            "-u",
-            "--unit",
-            "-p",
-            "--property",
-            "-E",
-            "--setenv",
-            "--uid",
-            "--gid",
-            "--working-directory",
-            "-M",
-            "-H",
-        ]),
-        options: Options { folder: &["--working-directory"], ..NO_OPTIONS },
+        options: Options {
+            folder: &["--working-directory"],
+            other: &[
+                "-u",
+                "--unit",
+                "-p",
+                "--property",
+                "-E",
+                "--setenv",
+                "--uid",
+                "--gid",
+                "-M",
+                "--machine",
+                "-H",
+                "--host",
+                "--slice",
+                "--description",
+                "--service-type",
+                "--nice",
+            ],
+            flags: &[
+                "--scope",
+                "--user",
+                "-t",
+                "--pty",
+                "-P",
+                "--pipe",
+                "-G",
+                "--collect",
+                "--wait",
+                "-d",
+                "-q",
+            ],
+            ..NO_OPTIONS
+        },
         ..filter("systemd-run", &["systemd-run"], Filter::Without(&["--scope", "-E", "--setenv"]))
     },
     reader(
@@ -651,7 +1377,6 @@ pub const PROGRAMS: &[Program] = &[
     Program {
         name: "editors, compilers and the like",
         calls: &[
-            "git",
             "gh",
             "vi",
             "vim",

@@ -1613,6 +1613,14 @@ fn what_cannot_be_understood_is_named() {
         let case = Case::new(&[("x.sh", &text), ("package.json", "{\"scripts\":{\"y\":\"wrangler\"}}")]);
         case.refused("sh x.sh", &[], if line == "cd $X" { "line 1: goes to $X" } else { most });
     }
+    for (text, line) in
+        [("x:; true <.env\n", "sh -n x.sh"), ("include Makefile\n", "make"), ("include .env\n", "make")]
+    {
+        let text = format!("export $(x)\n{}", text.repeat(250_000 / text.len()));
+        Case::new(&[("x.sh", &text), ("Makefile", &text)]).refused(line, &[], most);
+    }
+    let rules = (0..8_000).map(|n| format!("a{n}: a{} b{n}\n", n + 1)).collect::<Vec<_>>().concat();
+    Case::new(&[("Makefile", &rules)]).refused("make", &[], most);
     let names = (0..100).map(|n| format!("make -e e{n}\n")).collect::<Vec<_>>().concat();
     Case::new(&[("x.sh", &names)]).refused("sh x.sh", &[], "names more than 64 environments");
     let tasks = (0..100).map(|n| format!(" t{n} t0")).collect::<Vec<_>>().concat();

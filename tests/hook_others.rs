@@ -272,7 +272,7 @@ fn zoxide_takes_one_to_a_bound_directory() {
     });
 }
 
-/// A shell that has inherited PROMPT_COMMAND from one with the hook, and has read no rc file.
+/// A shell that has inherited `PROMPT_COMMAND` from one with the hook, and has read no rc file.
 #[test]
 fn an_exported_prompt_command_does_no_harm_in_a_shell_without_the_hook() {
     let own = "export PROMPT_COMMAND='echo p$? >>~/log'";

@@ -217,7 +217,7 @@ impl Walk<'_> {
         if path.file_name().is_some_and(is_env_file) {
             return self.load(&path, true, at);
         }
-        if at.depth == 0 || !path.is_file() {
+        if at.depth == 0 || !path.is_file() || !self.may_read(at) {
             return;
         }
         let mut inner = At { depth: at.depth - 1, ..at.clone() };
@@ -262,6 +262,9 @@ impl Walk<'_> {
         while let Some(goal) = goals.pop() {
             if !seen.insert(goal.clone()) {
                 continue;
+            }
+            if !self.may_read(at) {
+                return;
             }
             let is_meant = |target: &String| {
                 let (first, last) = target.split_once('%').unwrap_or((target, ""));

@@ -113,6 +113,9 @@ impl Walk<'_> {
 
     /// A file is loaded as a `.env`: above the variables, or only where none is set.
     pub(super) fn load(&mut self, file: &Path, is_above: bool, at: &At) {
+        if !self.may_read(at) {
+            return;
+        }
         for program in [called("sh"), called("wrangler")].into_iter().flatten() {
             let mut visit = self.visit(program, &Parsed::default(), &at.folder, at);
             visit.is_above = is_above;

@@ -473,8 +473,10 @@ impl Cutter {
                 }
                 '<' | '>' => self.redirect(c, depth),
                 '\n' => {
+                    // Behind `&&` a command may stand on the next line.
+                    let is_empty = self.words.is_empty() && self.word.is_none();
                     self.end_command(line);
-                    self.is_conditional = false;
+                    self.is_conditional &= is_empty;
                     self.read_documents(depth);
                 }
                 ';' | '&' | '|' => {
@@ -837,6 +839,7 @@ mod tests {
             ("A=x B=y; cd $A/${B}z ${B:-1} $AB", "1:A=x|B=y 1:cd|x/yz|${B:-1}?|$AB?"),
             ("if a; then A=x; fi; cd $A", "1:if|a 1:then|A=x 1:fi 1:cd|$A?"),
             ("a && A=x; B=y; cd $A $B", "1:a 1:A=x 1:B=y 1:cd|$A?|y"),
+            ("a &&\n\nA=x\nB=y; cd $A $B", "1:a 3:A=x 4:B=y 4:cd|$A?|y"),
             ("A=x; read A; cd $A", "1:A=x 1:read|A 1:cd|$A?"),
             ("A=.; B='x y'; cd $A $B", "1:A=. 1:B=x y 1:cd|$A?|$B?"),
             ("f() { A=x; }; cd $A", "1:f ( ) 1:{|A=x 1:} 1:cd|$A?"),

@@ -47,12 +47,11 @@ impl Questions {
         let stdin = nix::unistd::dup(io::stdin())?;
         let mut this = Self { stdin, stderr: None, watch: None, _restored: restored };
         if !io::stdin().is_terminal() {
-            let input = match INPUT.get() {
-                Some(input) => input,
-                None => {
-                    let input = tty.try_clone()?;
-                    INPUT.get_or_init(|| input)
-                }
+            let input = if let Some(input) = INPUT.get() {
+                input
+            } else {
+                let input = tty.try_clone()?;
+                INPUT.get_or_init(|| input)
             };
             nix::unistd::dup2_stdin(input)?;
         }

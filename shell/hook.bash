@@ -27,6 +27,7 @@ __alchemy_inherited= # what was active, from another shell, and has been taken a
 __alchemy_bound=()  # the directories that are bound, each with its depth: `2:/home/acme`
 __alchemy_bound_of= # the data folder that they are from; empty when they are not known
 __alchemy_here= # is no other shell's: one that inherits PROMPT_COMMAND has none of our functions
+__alchemy_is_fixed= # whether PROMPT_COMMAND cannot be changed
 __alchemy_moving=' ' # the wrappers that are running what they wrap, each between blanks
 
 # Short, and the rest in other functions: bash copies a function's body each time that it is called.
@@ -117,7 +118,7 @@ __alchemy_update() {
   __alchemy_loaded=${DIRENV_DIFF-} __alchemy_inherited=''
   # At a prompt no function runs whose variables could come back. Elsewhere the next prompt looks.
   [ "$1" != prompt ] || __alchemy_astray=()
-  [ ${#__alchemy_astray[@]} -eq 0 ] || __alchemy_seen=${PWD-}:
+  [ "${#__alchemy_astray[@]}" -eq 0 ] || __alchemy_seen=${PWD-}:
   # The prompt that comes after the completion looks for itself.
   [ -z "${COMP_LINE+set}" ] || __alchemy_seen=
 }
@@ -150,7 +151,7 @@ __alchemy_settle() {
     [ "${ALCHEMY_ACTIVE-}" = "$__alchemy_active" ] && [ "${ALCHEMY_PROFILE-}" = "${__alchemy_active##*:}" ] ||
     \return 1
   if [ -z "$__alchemy_active" ]; then
-    [ ${#__alchemy_names[@]} -eq 0 ] || \return 1
+    [ "${#__alchemy_names[@]}" -eq 0 ] || \return 1
   elif [ -z "$__alchemy_offline" ]; then
     \return 1
   fi
@@ -171,7 +172,7 @@ __alchemy_settle() {
 # made of PWD does not count.
 __alchemy_look_up() {
   \local __alchemy_at=0 __alchemy_up=. __alchemy_nearest=-1 __alchemy_ways __alchemy_directory
-  \local __alchemy_count=${#__alchemy_bound[@]} __alchemy_step
+  \local __alchemy_count="${#__alchemy_bound[@]}" __alchemy_step
   __alchemy_ways=()
   while :; do
     __alchemy_ways[__alchemy_at]=$__alchemy_up
@@ -232,7 +233,7 @@ __alchemy_wrap() {
           if [[ -o errexit ]]; then
             __alchemy_move $__alchemy_name \${1+\"\$@\"}
           else
-            __alchemy_move $__alchemy_name \${1+\"\$@\"} || return \$?
+            __alchemy_move $__alchemy_name \${1+\"\$@\"} || return \"\$?\"
           fi
           ;;
       esac
@@ -379,7 +380,7 @@ __alchemy_leave() {
 # Keeps in mind what we made a variable that is another's now. That one may be local to a function, or to a call, that
 # is running: then ours comes back when it returns.
 __alchemy_stray() {
-  \local __alchemy_count=${#__alchemy_astray[@]}
+  \local __alchemy_count="${#__alchemy_astray[@]}"
   __alchemy_astray[__alchemy_count]=${__alchemy_names[__alchemy_at]}
   __alchemy_astray[__alchemy_count + 1]=${__alchemy_ours[__alchemy_at]}
   __alchemy_astray[__alchemy_count + 2]=${__alchemy_before[__alchemy_at]}
@@ -461,7 +462,16 @@ __alchemy_call() {
 
 # First, so that what renders the prompt finds all in place. Before 5.1 bash runs only the first of an array.
 __alchemy_register() {
-  \local IFS=' ' REPLY
+  \local IFS=' ' REPLY __alchemy_attributes=
+  [ -z "${PROMPT_COMMAND+set}" ] || __alchemy_attributes=$(\declare -p PROMPT_COMMAND)
+  __alchemy_attributes=${__alchemy_attributes#declare -}
+  case ${__alchemy_attributes%% *} in
+    *r*)
+      __alchemy_is_fixed=1
+      \printf 'alchemy: PROMPT_COMMAND is read-only in this shell: what changes is seen at cd, pushd and popd only\n' >&2
+      \return 0
+      ;;
+  esac
   # shellcheck disable=SC2128,SC2178 # it is a string, or an array of which the first element is meant
   case ${PROMPT_COMMAND[*]-} in
     *__alchemy_hook*) ;;
@@ -493,7 +503,7 @@ __alchemy_before_direnv() {
         ;;
     esac
   fi
-  if [ ${#__alchemy_astray[@]} -gt 0 ]; then
+  if [ "${#__alchemy_astray[@]}" -gt 0 ]; then
     __alchemy_ask recover
     __alchemy_astray=()
   fi
@@ -512,6 +522,7 @@ __alchemy_hook_after_direnv() {
 
 __alchemy_surround_direnv() {
   \local __alchemy_at __alchemy_text __alchemy_plain __alchemy_before_it __alchemy_after_it IFS=' ' REPLY
+  [ -z "$__alchemy_is_fixed" ] || \return 0
   case "${PROMPT_COMMAND[*]-}" in *_direnv_hook*) ;; *) \return 0 ;; esac
   __alchemy_call __alchemy_hook && __alchemy_plain=$REPLY
   __alchemy_call __alchemy_before_direnv && __alchemy_before_it=$REPLY
@@ -544,7 +555,7 @@ __alchemy_surround_direnv() {
 
 # direnv's line may follow, and puts its hook first unless it is there. Where something of ours is inherited, the first
 # prompt is too late to go before it.
-if [ -n "${ALCHEMY_ACTIVE-}" ] && [ -z "$__alchemy_active" ] && \type -P direnv >/dev/null; then
+if [ -n "${ALCHEMY_ACTIVE-}" ] && [ -z "$__alchemy_active$__alchemy_is_fixed" ] && \type -P direnv >/dev/null; then
   case ${PROMPT_COMMAND[*]-} in
     *_direnv_hook*) ;;
     *)

@@ -4,6 +4,10 @@
 //! a hint: what to do next. No error ever holds a secret.
 
 use std::fmt;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+use crate::shell;
 
 /// What an error means for the exit code (design §8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,13 +57,23 @@ impl Error {
 
     /// A failed operation of the system on a file: `cannot WHAT PATH: reason`, with a hint.
     #[must_use]
-    pub fn io(what: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
+    pub fn io(what: &str, path: &Path, error: &io::Error) -> Self {
         let new = Self::new(format!("cannot {what} {}: {}", path.display(), reason(error)));
-        match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+        let word = |path: &Path| shell::word(&path.display().to_string());
+        let see = "see what is there, and whose it is: ls -ld";
+        match (error.kind(), path.parent()) {
+            (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, _) => {
                 new.hint("make room on the disk and try again; nothing was changed")
             }
-            _ => new.hint(format!("see what is there, and whose it is: ls -ld {}", path.display())),
+            (ErrorKind::ReadOnlyFilesystem, Some(folder)) => new.hint(format!(
+                "the file system of {} is mounted read-only: make it writable and try again; nothing was changed",
+                folder.display()
+            )),
+            // A file is made, renamed and removed by whoever may write its folder.
+            (ErrorKind::PermissionDenied, Some(folder)) => {
+                new.hint(format!("{see} {} {}", word(folder), word(path)))
+            }
+            _ => new.hint(format!("{see} {}", word(path))),
         }
     }
 
@@ -98,7 +112,7 @@ impl Error {
 
 /// The system's words for an error, in our style: lower case, without `(os error 2)`.
 #[must_use]
-pub fn reason(error: &std::io::Error) -> String {
+pub fn reason(error: &io::Error) -> String {
     let text = match error.raw_os_error() {
         Some(code) => nix::errno::Errno::from_raw(code).desc().to_owned(),
         None => error.to_string(),

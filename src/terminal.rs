@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use printable::{printable, printable_json};
 pub use questions::{ask_choice, ask_choices, ask_secret, ask_text, ask_yes};
+pub use restored::Lent;
 
 use crate::error::{Error, Kind, Result, reason};
 

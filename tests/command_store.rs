@@ -8,6 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use support::age::document;
 use support::authorization::{Moment, State};
@@ -339,6 +341,38 @@ fn ctrl_z_stops_a_command_that_asks_with_us_and_fg_continues_both() {
         terminal.line("exit");
         terminal.expect("exit");
         assert_eq!(terminal.finish().0, 0, "{name}");
+    }
+}
+
+#[test]
+fn a_signal_that_ends_us_takes_the_terminal_back_from_a_command_and_ends_that() {
+    let home =
+        with("read", "echo $PPID >parent; stty -echo </dev/tty; printf 'vault: ' >/dev/tty; exec sleep 600");
+    for (name, arguments) in SHELLS.into_iter().filter(|(name, _)| has(name)) {
+        for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT] {
+            let mut terminal = Terminal::shell(&home, name, arguments);
+            let shell = terminal.foreground();
+            // The shell itself puts back what a job leaves behind that a signal has ended: here none has.
+            terminal.line("(trap : INT QUIT; $ALCHEMY token prod; echo code $?; stty -a; echo do''ne)");
+            terminal.expect("vault: ");
+            let command = terminal.foreground();
+            assert_ne!(command, shell, "{name} gave it the terminal");
+            let parent = fs::read_to_string(home.path().join("parent")).expect("a process id");
+            kill(Pid::from_raw(parent.trim().parse().expect("a number")), signal).expect("sent");
+            terminal.expect(&format!("code {}\n", 128 + signal as i32));
+            terminal.expect("done\n");
+            terminal.expect("prompt> ");
+            let text = terminal.text();
+            assert!(text.contains(" echo ") && !text.contains(" -echo "), "{name}, {signal}: {text}");
+            // One that nobody has asked after yet has ended, too.
+            let runs = || {
+                let stat = fs::read_to_string(format!("/proc/{command}/stat")).unwrap_or_default();
+                !stat.is_empty() && !stat.contains(") Z ")
+            };
+            terminal.wait_for(|| !runs(), "the command has ended");
+            terminal.line("exit");
+            assert_eq!(terminal.finish().0, 0, "{name}, {signal}");
+        }
     }
 }
 

@@ -1169,7 +1169,6 @@ fn script(text: &str) -> Case {
 fn assignments_that_replace_what_is_given_are_named() {
     let token = "CLOUDFLARE_API_TOKEN replaces the token";
     let account = "CLOUDFLARE_ACCOUNT_ID replaces the account";
-    let own = format!("CLOUDFLARE_ACCOUNT_ID={ACME} wrangler deploy");
     for (text, words) in [
         ("CLOUDFLARE_API_TOKEN=hunter2 wrangler deploy", token),
         ("CLOUDFLARE_API_TOKEN=$(pass cf); x", token),
@@ -1197,7 +1196,13 @@ fn assignments_that_replace_what_is_given_are_named() {
         ("CF_API_URL=https://example.com cli4", "CF_API_URL may override the address of the API"),
         ("CLOUDFLARE_API_KEY=x CLOUDFLARE_EMAIL=y x", "CLOUDFLARE_API_KEY may override the token"),
         ("CF_API_TOKEN=x flarectl", "CF_API_TOKEN may override the token"),
+        ("CF_API_KEY=${CF_API_KEY:-x} x", "CF_API_KEY may override the token"),
         ("CF_ACCOUNT_ID=x x", "CF_ACCOUNT_ID may override the account"),
+        (
+            "NODE_TLS_REJECT_UNAUTHORIZED=0 wrangler",
+            "REJECT_UNAUTHORIZED switches off the check of the server",
+        ),
+        ("export https_proxy=http://127.0.0.1:9", "https_proxy sends the token through another proxy"),
         ("unset CLOUDFLARE_API_TOKEN", "CLOUDFLARE_API_TOKEN is taken away, and with it the token"),
         ("unset A CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_ACCOUNT_ID is taken away, and with it the account"),
         ("env -u CLOUDFLARE_API_TOKEN wrangler deploy", "CLOUDFLARE_API_TOKEN is taken away"),
@@ -1213,6 +1218,11 @@ fn assignments_that_replace_what_is_given_are_named() {
         assert!(is_named && !said.contains("hunter2"), "{text}: {said}");
         case.refused("bash -n x.sh", &[], words);
     }
+}
+
+#[test]
+fn assignments_of_what_is_given_change_nothing() {
+    let own = format!("CLOUDFLARE_ACCOUNT_ID={ACME} wrangler deploy");
     for text in [
         &own,
         "export CLOUDFLARE_API_TOKEN CLOUDFLARE_ACCOUNT_ID",
@@ -1224,6 +1234,8 @@ fn assignments_that_replace_what_is_given_are_named() {
         "CF_API_TOKEN=$CLOUDFLARE_API_TOKEN flarectl",
         "CF_ACCOUNT_ID=$CLOUDFLARE_ACCOUNT_ID; unset CLOUDFLARE_API_KEY CF_API_TOKEN",
         "docker run -e CLOUDFLARE_API_TOKEN image",
+        "HTTPS_PROXY=$HTTPS_PROXY CF_API_KEY=${CF_API_KEY:-} x",
+        "NODE_TLS_REJECT_UNAUTHORIZED=1 wrangler; unset HTTPS_PROXY; ALL_PROXY= x",
         "CLOUDFLARE_API_TOKEN=x echo a",
         "echo CLOUDFLARE_API_TOKEN=x",
         "MY_CLOUDFLARE_API_TOKEN=x make",
@@ -1241,6 +1253,11 @@ fn assignments_that_replace_what_is_given_are_named() {
     };
     assert!(key("export CLOUDFLARE_API_TOKEN=${CLOUDFLARE_API_TOKEN:-x}").contains("may override the key"));
     assert!(key("CLOUDFLARE_EMAIL=x@y.z wrangler").contains("CLOUDFLARE_EMAIL replaces the key"));
+}
+
+#[test]
+fn assignments_count_wherever_they_stand() {
+    let token = "CLOUDFLARE_API_TOKEN replaces the token";
     // One that looks first whether it is there need not.
     for text in [
         "[ -n \"$CLOUDFLARE_API_TOKEN\" ] || export CLOUDFLARE_API_TOKEN=x",
@@ -1262,7 +1279,8 @@ fn assignments_that_replace_what_is_given_are_named() {
     let config = two_accounts();
     let case = Case::new(&[("wrangler.toml", &config), ("vars", "CLOUDFLARE_ENV=staging\n")]);
     case.evident("sh -c '. ./vars; wrangler deploy'", "wrangler.toml, line 4: account_id");
-    let many = (0..100).map(|n| format!("A={n}\nCF_API_TOKEN=$CLOUDFLARE_API_TOKEN\n")).collect::<String>();
+    let many =
+        (0..100).map(|n| format!("A={n}\nCF_API_TOKEN=$CLOUDFLARE_API_TOKEN\n")).collect::<Vec<_>>().concat();
     script(&many).possible("bash -n x.sh", "sets variables in more than 64 places");
 }
 
@@ -1386,6 +1404,18 @@ fn a_scripts_own_folder_is_known_and_a_name_that_cdpath_leads_to_is_not() {
         case.places.write("code/sub/wrangler.toml", format!("account_id = \"{ACME}\""));
         case.fine("bash -n sub/x.sh");
     }
+    let case = script("");
+    for (before, folder) in [
+        ("D=\"$(cd \"$(dirname \"${BASH_SOURCE[0]}\")\" && pwd)\"", "\"$D\""),
+        ("readonly D=`dirname \"$0\"`", "\"${D}/.\""),
+        ("D=sub", "$D"),
+    ] {
+        case.places.write("code/sub/x.sh", format!("set -eu\n{before}\ncd {folder}\nwrangler deploy\n"));
+        case.evident("bash -n sub/x.sh", account);
+        case.places
+            .write("code/sub/x.sh", format!("if a; then {before}; fi\ncd {folder}\nwrangler deploy\n"));
+        case.refused("bash -n sub/x.sh", &[], "line 2: goes to $");
+    }
     for text in ["cd \"$(pwd)\"", "cd \"$(git rev-parse --show-toplevel)\" && wrangler deploy"] {
         let case = script(text);
         case.places.directory("code/.git");
@@ -1456,7 +1486,7 @@ fn paths_are_found_in_words_that_only_may_lead_to_them() {
         write_program(&case.places.path("bin").join(line.split(' ').next().expect("a word")), "#!/bin/sh\n");
         case.fine(line);
     }
-    let many = (0..2_000).map(|n| format!(" a{n}")).collect::<String>();
+    let many = (0..2_000).map(|n| format!(" a{n}")).collect::<Vec<_>>().concat();
     case.refused(&format!("tool{many}"), &[], "the command names more than 1024 paths");
     // What is shown of a path says where it is.
     assert!(

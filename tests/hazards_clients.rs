@@ -256,7 +256,23 @@ fn behind_scripts_and_wrappers_wrangler_takes_something_else_exactly_where_that_
     let scripts = "{\"scripts\":{\"s\":\"wrangler kv namespace list --env staging\",\"p\":\"wrangler kv namespace list\",\
                    \"a\":\"CLOUDFLARE_ENV=staging wrangler d1 list\",\"c\":\"cd sub && wrangler d1 list\"}}";
     let staging = "CLOUDFLARE_ENV=staging\n";
-    let table: [Behind; 13] = [
+    let (set_own, set_other) = (
+        format!("CLOUDFLARE_ACCOUNT_ID={ACME} wrangler d1 list"),
+        format!("CLOUDFLARE_ACCOUNT_ID={BETA}; wrangler d1 list"),
+    );
+    let load = "export $(grep -v '^#' .env | xargs) && wrangler d1 list";
+    let fallback = "export CLOUDFLARE_API_TOKEN=\"${CLOUDFLARE_API_TOKEN:-hunter2-other}\"; wrangler d1 list";
+    let here = "cd \"$(dirname \"$0\")\"; wrangler d1 list";
+    let table: [Behind; 22] = [
+        (&[], &["sh", "-c", &set_own], false, 0),
+        (&[], &["sh", "-c", &set_other], true, 125),
+        (&[], &["env", "CLOUDFLARE_API_TOKEN=hunter2-other", "wrangler", "d1", "list"], true, 125),
+        (&[], &["sh", "-c", fallback], false, 0),
+        (&[(".env", TOKEN)], &["sh", "-c", load], true, 125),
+        (&[(".env", TOKEN)], &["sh", "-c", "cat .env; wrangler d1 list"], false, 0),
+        (&[("vars", TOKEN)], &["sh", "-c", ". ./vars; wrangler d1 list"], true, 125),
+        (&[("sub/wrangler.toml", &other), ("sub/x.sh", here)], &["sh", "sub/x.sh"], true, 125),
+        (&[("sub/x.sh", here)], &["sh", "sub/x.sh"], false, 0),
         (&[("wrangler.toml", &two)], &["npm", "run", "s"], true, 125),
         (&[("wrangler.toml", &two)], &["npm", "run", "a"], true, 125),
         (&[("wrangler.toml", &two)], &["npm", "run", "p"], false, 125),
@@ -279,7 +295,8 @@ fn behind_scripts_and_wrappers_wrangler_takes_something_else_exactly_where_that_
     for (files, words, misleads, code) in table {
         let files = [files, &[("package.json", scripts)]].concat();
         let Some((ours, said, strict)) = by(&files, words) else { return };
-        let warns = said.lines().any(|line| line.starts_with("alchemy: ") && line.contains(", line "));
+        let is_hazard = |line: &str| line.contains(", line ") || line.contains("the command: ");
+        let warns = said.lines().any(|line| line.starts_with("alchemy: ") && is_hazard(line));
         let ran = if strict == 125 { 125 } else { 0 };
         assert_eq!((!ours, warns, ran), (misleads, misleads, code), "{files:?} {words:?}: {said}");
     }

@@ -90,6 +90,28 @@ fn where_one_variable_cannot_be_changed_none_is() {
     }
 }
 
+/// As hardened systems have it, which log commands by it.
+#[test]
+fn where_prompt_command_is_read_only_cd_counts_all_the_same() {
+    let variables = ["readonly PROMPT_COMMAND='echo p >>~/log'", "readonly PROMPT_COMMAND=_direnv_hook"];
+    for variable in variables {
+        tell_to(&[Bash], |shell| {
+            let home = home();
+            let before = format!("_direnv_hook() {{ :; }}; set -a; {variable}");
+            let mut sh = Hooked::start_among(shell, &home, &before, "READ=on", &[]);
+            assert_eq!(sh.environment().get("READ").map(String::as_str), Some("on"), "what follows is read");
+            let said = sh.said();
+            assert!(matches!(&said[..], [line] if line.contains("PROMPT_COMMAND is read-only")), "{said:?}");
+            sh.cd("acme");
+            assert_eq!(ours(&sh.environment()), given(&home, "acme", "prod"), "{variable}");
+            sh.cd("elsewhere");
+            assert!(ours(&sh.environment()).is_empty(), "{variable}");
+            let shown = sh.exit();
+            assert!(!shown.contains("readonly"), "{variable}: {shown}");
+        });
+    }
+}
+
 #[test]
 fn nothing_of_the_hook_is_exported_where_all_is_when_it_is_read() {
     tell_to(&[Bash, Zsh], |shell| {

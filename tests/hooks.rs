@@ -279,26 +279,49 @@ fn a_trace_shows_no_secret() {
 
 #[test]
 fn strict_and_odd_shells_go_on() {
-    let bash = "set -euo pipefail; set -o noclobber; shopt -s nocasematch; IFS=/; alias local=false export=false \
+    let bash = "set -euo pipefail; set -o noclobber; shopt -s nocasematch; IFS=/0123456789; alias local=false export=false \
                 read=false unset=false set=false printf=false return=false declare=false shift=false \
                 continue=false";
     let zsh = "set -eu; setopt ksh_arrays sh_word_split no_clobber extended_glob warn_create_global warn_nested_var \
-               no_glob; IFS=/; alias local=false export=false unset=false emulate=false typeset=false \
+               no_glob; IFS=/0123456789; alias local=false export=false unset=false emulate=false typeset=false \
                return=false shift=false continue=false";
     let tcsh = "set noclobber noglob nonomatch; alias set false; unalias set";
-    for (shell, before) in [(Bash, bash), (Zsh, zsh), (Tcsh, tcsh)] {
+    let bash_posix = "set -o posix; set -EC; IFS=_a; trap : ERR; shopt -s failglob nullglob extglob";
+    let bash_traced = "shopt -s extdebug; set -TE; trap : DEBUG; trap : RETURN; trap : ERR; set -P";
+    // Since 5.0.
+    let bash_locals = "shopt -s localvar_inherit localvar_unset 2>/dev/null; unset IFS";
+    let bash_functions = "export() { builtin export \"$@\"; }; unset() { builtin unset \"$@\"; }; \
+                          read() { builtin read \"$@\"; }; printf() { builtin printf \"$@\"; }; \
+                          set() { builtin set \"$@\"; }; eval() { builtin eval \"$@\"; }; \
+                          shift() { builtin shift \"$@\"; }; alias() { builtin alias \"$@\"; }";
+    let zsh_posix = "setopt err_return posix_builtins posix_identifiers glob_subst rc_expand_param; IFS=_a0";
+    let zsh_traced = "TRAPDEBUG() { : }; TRAPZERR() { : }; TRAPEXIT() { : }; setopt chase_links auto_pushd";
+    let zsh_functions = "export() { builtin export \"$@\" }; unset() { builtin unset \"$@\" }; \
+                         alias -g A=false G=false; setopt null_glob all_export rc_quotes";
+    for (shell, before) in [
+        (Bash, bash),
+        (Bash, bash_posix),
+        (Bash, bash_traced),
+        (Bash, bash_locals),
+        (Bash, bash_functions),
+        (Zsh, zsh),
+        (Zsh, zsh_posix),
+        (Zsh, zsh_traced),
+        (Zsh, zsh_functions),
+        (Tcsh, tcsh),
+    ] {
         tell_to(&[shell], |shell| {
             let home = home();
             let mut sh = Hooked::start_with(shell, &home, before, &[("CF_API_KEY", "old-hunter2")]);
             let first = sh.environment();
             sh.cd("acme");
-            assert_eq!(ours(&sh.environment()), given(&home, "acme", "prod"), "{shell:?}");
+            assert_eq!(ours(&sh.environment()), given(&home, "acme", "prod"), "{shell:?}: {before}");
             sh.cd("beta");
-            assert_eq!(ours(&sh.environment()), given(&home, "beta", "beta"), "{shell:?}");
+            assert_eq!(ours(&sh.environment()), given(&home, "beta", "beta"), "{shell:?}: {before}");
             sh.cd("elsewhere");
-            assert_eq!(sh.environment(), first, "{shell:?}");
+            assert_eq!(sh.environment(), first, "{shell:?}: {before}");
             let said: Vec<_> = sh.said();
-            assert_eq!(said, ["alchemy: prod (Acme)", "alchemy: beta (Beta)"], "{shell:?}");
+            assert_eq!(said, ["alchemy: prod (Acme)", "alchemy: beta (Beta)"], "{shell:?}: {before}");
             sh.exit();
         });
     }

@@ -440,6 +440,88 @@ fn a_folder_that_is_not_ours_alone_is_refused_with_what_fixes_it() {
     }
 }
 
+/// What changes a credential, each with the folder below the data folder that it has to write.
+fn changes() -> [(Vec<&'static str>, &'static str); 8] {
+    let encrypted = ["--store", "encrypted", "--identity", "identity.txt"];
+    let configure = |name| vec!["configure", "-p", name, "--token-stdin", "--no-verify", "--account", ACME];
+    [
+        ([configure("prod"), vec!["--yes", "--store", "file"]].concat(), ""),
+        ([configure("prod"), vec!["--yes"], encrypted.to_vec()].concat(), ""),
+        (CONFIGURE.to_vec(), "lock/native/"),
+        (vec!["profile", "delete", "prod", "--yes"], ""),
+        (vec!["profile", "rename", "prod", "live"], "lock/native/"),
+        ([vec!["profile", "move", "prod"], encrypted.to_vec()].concat(), "credentials/prod/"),
+        (vec!["profile", "set", "prod", "--confirm"], ""),
+        (vec!["login", "own", "--no-browser"], "lock/native/"),
+    ]
+}
+
+/// A home with profiles of all kinds, and what [`changes`] needs.
+fn with_profiles() -> Option<SignedIn> {
+    let online = SignedIn::prod_of(OWN, 600);
+    online.home.token_profile("prod", "tok-example");
+    online.profile("own", OWN, 600);
+    support::age::identity(&online.home)?;
+    Some(online)
+}
+
+#[test]
+fn a_data_folder_on_a_read_only_file_system_is_named_and_nothing_is_changed() {
+    let Some(online) = with_profiles() else { return };
+    let home = &online.home;
+    let before = home.snapshot();
+    let script = "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" || exit 99\nexec \"$@\"";
+    for (arguments, below) in changes() {
+        let mut command = home.command("unshare");
+        let flags = if geteuid().is_root() { "-m" } else { "-rm" };
+        command.args([flags, "sh", "-c", script]).arg(home.alchemy("")).arg(ALCHEMY).args(&arguments);
+        let output = run_with_input(&mut command, "tok-new");
+        if output.code == 99 {
+            eprintln!("skipped: no file system can be mounted here");
+            return;
+        }
+        let folder = home.alchemy(below);
+        let folder = folder.to_str().expect("text").trim_end_matches('/');
+        let output = output.expect_only_error(1, "read-only file system");
+        assert!(
+            output.stderr.contains(&format!("the file system of {folder} is mounted read-only")),
+            "{output:?}"
+        );
+        assert!(!output.stderr.contains("os error"), "{output:?}");
+        assert_eq!(home.snapshot(), before, "{arguments:?}");
+    }
+    // It is read all the same.
+    assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout, "tok-example\n");
+}
+
+#[test]
+fn a_folder_that_its_owner_may_not_write_is_named_and_nothing_is_changed() {
+    if !is_root() {
+        return;
+    }
+    let Some(online) = with_profiles() else { return };
+    let home = &online.home;
+    of_person(home, PERSON, &[]);
+    give(home, PERSON);
+    let folders: Vec<_> = all_below(&home.alchemy("")).into_iter().filter(|path| path.is_dir()).collect();
+    for folder in folders {
+        set_mode(folder, 0o500);
+    }
+    let before = home.snapshot();
+    for (arguments, below) in changes() {
+        // Root acts as that person does.
+        for person in [PERSON, 0] {
+            let output = run_with_input(&mut of_person(home, person, &arguments), "tok-new");
+            let folder = home.alchemy(below);
+            let folder = folder.to_str().expect("text").trim_end_matches('/');
+            let output = output.expect_only_error(1, "permission denied");
+            assert!(output.stderr.contains(&format!("ls -ld {folder} {folder}/")), "{output:?}");
+            assert!(!output.stderr.contains("os error"), "{output:?}");
+            assert_eq!(home.snapshot(), before, "{arguments:?}");
+        }
+    }
+}
+
 /// Does what a hint says, as root.
 #[track_caller]
 fn do_as_hinted(output: &Output) {
@@ -581,6 +663,27 @@ fn a_document_that_others_can_change_is_tightened_or_refused() {
     set_mode(home.alchemy(CREDENTIAL), 0o644);
     fs::hard_link(home.alchemy(CREDENTIAL), home.path().join("other")).expect("a name");
     home.run(&["token", "prod"]).expect_only_error(1, "other users can read").expect_hint("chmod go=");
+}
+
+#[test]
+fn a_file_system_that_keeps_no_modes_is_named() {
+    if !has("strace") {
+        return;
+    }
+    let home = prod();
+    set_mode(home.alchemy(CREDENTIAL), 0o644);
+    let no_modes = "fchmod:retval=0";
+    run(&mut home.struck(no_modes, &["token", "prod"]))
+        .expect_only_error(1, "whose file system keeps no modes")
+        .expect_hint("ALCHEMY_HOME");
+    let fixed = run(&mut home.struck(no_modes, &["doctor", "--offline", "--fix"]));
+    let said = format!("{}{}", fixed.stdout, fixed.stderr);
+    assert!(said.contains("its file system keeps no modes") && !said.contains("made private"), "{said}");
+    // A lock that others could change is not trusted.
+    set_mode(home.alchemy(CREDENTIAL), 0o600);
+    set_mode(home.alchemy("lock/config"), 0o666);
+    run(&mut home.struck(no_modes, &["profile", "set", "prod", "--confirm"]))
+        .expect_only_error(1, "its file system keeps no modes");
 }
 
 #[test]

@@ -4,12 +4,17 @@
 
 mod support;
 
+use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 use serde_json::{Value, json};
 use support::authorization::{Fault, Moment, State};
+use support::run;
 use support::signed_in::{OWN, SCOPES, SignedIn, V1, file, in_seconds};
 
 const INVALID_GRANT: Fault =
@@ -48,6 +53,32 @@ fn faults() -> Vec<(Fault, usize, &'static str, &'static str)> {
         (Fault::CalledPage(401, ""), 1, "refuses it (it refuses, without saying why)", LOGIN),
         (Fault::CalledPage(400, r#"{"error":"invalid_grant"}"#), 1, "refuses it (invalid_grant)", LOGIN),
     ]
+}
+
+/// Nobody would write into the one, and the other has no end: the lock is held meanwhile.
+#[test]
+fn certificates_are_read_from_regular_files_of_a_bounded_size() {
+    let signed_in = SignedIn::prod(-60);
+    let at = |name: &str| signed_in.home.path().join(name);
+    mkfifo(&at("fifo"), Mode::S_IRUSR | Mode::S_IWUSR).expect("a FIFO");
+    symlink("/dev/zero", at("zero")).expect("a link");
+    fs::File::create(at("large")).and_then(|file| file.set_len(1 << 40)).expect("a large file");
+    for (name, why) in [
+        ("fifo", "is no regular file"),
+        ("zero", "is no regular file"),
+        ("large", "is larger than 16384 KiB"),
+    ] {
+        for variable in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"] {
+            let mut command = signed_in.command(&["token", "prod"]);
+            let words = format!("{variable} names {:?}, which {why}", at(name));
+            run(command.env(variable, at(name))).expect_error(1, &words).expect_hint(variable);
+        }
+    }
+    let mut command = signed_in.command(&["token", "prod"]);
+    run(command.env("SSL_CERT_DIR", signed_in.home.path())).expect_error(1, "which holds no ca certificate");
+    assert_eq!(signed_in.server.refreshes(), 0);
+    signed_in.run(&["token", "prod"]).expect_code(0);
+    assert_eq!(signed_in.server.refreshes(), 1);
 }
 
 /// Does something for each fault at the same time: most of them wait for somebody.
@@ -170,7 +201,7 @@ fn who_finds_that_another_program_has_refreshed_meanwhile_uses_what_that_has_got
         }
         online.server.set_hook(move |moment| {
             if moment == Moment::Received {
-                std::fs::write(&path, document.to_string()).expect("written");
+                fs::write(&path, document.to_string()).expect("written");
             }
         });
         assert_eq!((online.token("prod"), online.server.refreshes()), (new.access, 1));

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use nix::sys::stat::Mode;
 use serde_json::{Value, json};
 use support::age;
+use support::keyring::{BUS, Keyring};
 use support::{ACME, ALCHEMY, BETA, Home, Output, has, run, run_with_input};
 
 const CREDENTIAL: &str = "credentials/prod/cloudflare.json";
@@ -253,25 +254,110 @@ fn deleting_a_profile_leaves_the_others_and_its_other_providers() {
     assert!(!home.read("config.json").contains("\"mine\""));
 }
 
+/// A home in which a rename of `old` was killed when `config.json` had `new`, and both were there.
+fn half_renamed(store: &[&str]) -> Option<Home> {
+    if !has("strace") {
+        return None;
+    }
+    for number in 1.. {
+        let home = Home::new();
+        age::identity(&home)?;
+        let configure = ["configure", "-p", "old", "--token-stdin", "--no-verify", "--account", ACME];
+        home.run_with_input(&[&configure[..], store].concat(), "tok-example").expect_code(0);
+        let injection = format!("unlink,rmdir:signal=SIGKILL:when={number}");
+        let output = support::run(&mut home.struck(&injection, &["profile", "rename", "old", "new"]));
+        output.expect_code(137);
+        if home.read("config.json").contains("\"new\"") {
+            return Some(home);
+        }
+    }
+    None
+}
+
 #[test]
 fn a_rename_that_was_killed_at_its_end_is_ended_by_the_same_once_more() {
-    let home = Home::new();
-    home.token_profile("old", "tok-example");
-    home.run(&["profile", "rename", "old", "new"]).expect_code(0);
-    let left = "credentials/old/cloudflare.json";
-    home.write_private(left, &home.read("credentials/new/cloudflare.json"));
-    home.run(&["profile", "rename", "old", "new"]).expect_code(0);
-    assert!(
-        !home.alchemy(left).exists() && home.run(&["token", "new"]).expect_code(0).stdout == "tok-example\n"
-    );
+    let commands = ["--read-command", "cat kept-{profile}", "--write-command", "cat >kept-{profile}"];
+    let commands = [&commands[..], &["--delete-command", "rm kept-{profile}"]].concat();
+    let encrypted = ["--store", "encrypted", "--identity", "identity.txt"];
+    let stores: [(&[&str], &str); 3] = [
+        (&["--store", "file"], ".alchemy/credentials/old/cloudflare.json"),
+        (&encrypted, ".alchemy/encrypted/old.age"),
+        (&commands, "kept-old"),
+    ];
+    for (store, left) in stores {
+        let Some(home) = half_renamed(store) else { return };
+        let left = home.path().join(left);
+        assert!(left.exists(), "{store:?}");
+        home.run(&["profile", "rename", "old", "nowhere"]).expect_code(1);
+        home.run(&["profile", "rename", "old", "new"]).expect_code(0);
+        assert!(!left.exists(), "{store:?}");
+        assert_eq!(home.run(&["token", "new"]).expect_code(0).stdout, "tok-example\n");
+        // Done is done.
+        home.run(&["profile", "rename", "old", "new"]).expect_only_error(1, "there is no profile 'old'");
+    }
     // Another credential is nobody's copy.
-    home.write_private(
-        left,
-        &home.read("credentials/new/cloudflare.json").replace("tok-example", "tok-other"),
-    );
-    home.run(&["profile", "rename", "old", "new"]).expect_code(1);
+    let Some(home) = half_renamed(&["--store", "file"]) else { return };
+    let left = "credentials/old/cloudflare.json";
+    home.write_private(left, &age::document("tok-other"));
+    home.run(&["profile", "rename", "old", "new"]).expect_only_error(1, "there is no profile 'old'");
     assert!(home.alchemy(left).exists());
-    home.run(&["profile", "rename", "old", "nowhere"]).expect_code(1);
+}
+
+#[test]
+fn a_rename_that_cannot_be_done_says_why_and_changes_nothing() {
+    let keyring = Keyring::start();
+    let home = Home::new();
+    if age::identity(&home).is_none() {
+        return;
+    }
+    let run = |arguments: &[&str], input: &str| {
+        let mut command = home.alchemy_command(arguments);
+        command.envs(keyring.iter().map(|keyring| (BUS, keyring.address())));
+        run_with_input(&mut command, input)
+    };
+    // Its commands write down that they have run.
+    let read = "echo {profile} >>\"$HOME/ran\"; cat kept-{profile}";
+    let commands = ["--read-command", read, "--write-command", "cat >kept-{profile}"];
+    let stores: [(&str, &[&str]); 4] = [
+        ("in-file", &["--store", "file"]),
+        ("in-age", &["--store", "encrypted", "--identity", "identity.txt"]),
+        ("in-command", &commands),
+        ("in-keyring", &["--store", "keyring"]),
+    ];
+    let stores = &stores[..if keyring.is_some() { 4 } else { 3 }];
+    for (name, store) in stores {
+        let configure = ["configure", "-p", name, "--token-stdin", "--no-verify", "--account", ACME];
+        run(&[&configure[..], store].concat(), "tok-example").expect_code(0);
+    }
+    version_2(&home, "in-npm", "tok-example");
+    home.token_profile("signed-out", "tok-example");
+    fs::remove_dir_all(home.alchemy("credentials/signed-out")).expect("removed");
+    fs::remove_file(home.path().join("ran")).expect("removed");
+    let existing: Vec<&str> = stores.iter().map(|(name, _)| *name).chain(["in-npm", "signed-out"]).collect();
+    let before = home.snapshot();
+    for from in existing.iter().copied().chain(["mistyped"]) {
+        for to in existing.iter().copied().chain(["free"]).filter(|to| *to != from) {
+            let (words, hint) = match (from, to) {
+                ("mistyped", _) => ("there is no profile 'mistyped'".to_owned(), "alchemy list"),
+                ("in-npm", _) => ("profile 'in-npm' is kept by npm".to_owned(), "npx alchemy profile"),
+                (_, "free") => continue, // that can be done
+                (_, "in-npm") => (format!("there is already a profile '{to}'"), "npx alchemy profile"),
+                _ => (format!("there is already a profile '{to}'"), "alchemy profile delete"),
+            };
+            run(&["profile", "rename", from, to], "").expect_only_error(1, &words).expect_hint(hint);
+            assert_eq!(home.snapshot(), before, "{from} {to}");
+        }
+    }
+    let ran = fs::read_to_string(home.path().join("ran")).unwrap_or_default();
+    assert!(!ran.contains("mistyped") && !ran.contains("in-npm"), "{ran}");
+    // Each can be had still, and renamed.
+    for (name, _) in stores {
+        run(&["profile", "rename", name, "free"], "").expect_code(0);
+        assert_eq!(run(&["token", "free"], "").expect_code(0).stdout, "tok-example\n");
+        run(&["profile", "rename", "free", name], "").expect_code(0);
+    }
+    run(&["profile", "rename", "signed-out", "free"], "").expect_code(0);
+    run(&["token", "free"], "").expect_only_error(1, "is missing");
 }
 
 #[test]
@@ -396,6 +482,88 @@ fn symbolic_links_stay_links() {
     assert!(fs::read_to_string(elsewhere.join("alchemy.json")).expect("read").contains("Linked"));
     assert!(fs::read_to_string(elsewhere.join("credential.json")).expect("read").contains("tok-new"));
     assert_eq!(home.run(&["token", "prod", "--yes"]).expect_code(0).stdout, "tok-new\n");
+}
+
+/// Has a document be a link to a file, which gets its content.
+fn link(home: &Home, below: &str, file: &Path) {
+    fs::rename(home.alchemy(below), file).expect("moved");
+    std::os::unix::fs::symlink(file, home.alchemy(below)).expect("a link");
+}
+
+#[test]
+fn what_a_link_leads_to_goes_with_the_credential() {
+    let encrypted = ["--store", "encrypted", "--identity", "identity.txt"];
+    let moving = [&["profile", "move", "prod"][..], &encrypted].concat();
+    let configure = ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--yes", "--account", ACME];
+    let configure = [&configure[..], &encrypted].concat();
+    for change in [
+        &["profile", "delete", "prod", "--yes"][..],
+        &["profile", "rename", "prod", "x"],
+        &moving,
+        &configure,
+    ] {
+        let home = Home::new();
+        if age::identity(&home).is_none() {
+            return;
+        }
+        home.token_profile("prod", "tok-old");
+        let file = home.path().join("credential.json");
+        link(&home, CREDENTIAL, &file);
+        // By a link that leads to a link.
+        let between = home.path().join("between");
+        std::os::unix::fs::symlink(&file, &between).expect("a link");
+        fs::remove_file(home.alchemy(CREDENTIAL)).expect("removed");
+        std::os::unix::fs::symlink(&between, home.alchemy(CREDENTIAL)).expect("a link");
+        let said = home.run_with_input(change, "tok-new").expect_code(0).stderr;
+        assert!(!file.exists() && !home.alchemy(CREDENTIAL).is_symlink(), "{change:?}: {said}");
+        assert!(!said.contains("still in"), "{said}");
+    }
+    // An encrypted one, and one that npm has put beside it.
+    let home = Home::new();
+    let files = ["sealed", "newer"].map(|name| home.path().join(name));
+    let commands = ["--read-command", "cat {profile}", "--write-command", "cat >{profile}"];
+    age::identity(&home);
+    home.run_with_input(&configure, "tok-old").expect_code(0);
+    link(&home, "encrypted/prod.age", &files[0]);
+    let by_command = ["configure", "-p", "other", "--token-stdin", "--no-verify", "--account", ACME];
+    home.run_with_input(&[&by_command[..], &commands].concat(), "tok-old").expect_code(0);
+    home.write_private("credentials/other/cloudflare.json", &age::document("tok-newer"));
+    link(&home, "credentials/other/cloudflare.json", &files[1]);
+    assert_eq!(home.run(&["token", "other"]).expect_code(0).stdout, "tok-newer\n");
+    home.run(&["profile", "delete", "prod", "--yes"]).expect_code(0);
+    assert!(files.iter().all(|file| !file.exists()));
+}
+
+#[test]
+fn what_a_link_leads_to_and_is_not_ours_alone_stays_and_is_said() {
+    let delete = ["profile", "delete", "prod", "--yes", "--quiet"];
+    let home = Home::new();
+    home.token_profile("prod", "tok-old");
+    let file = home.path().join("credential.json");
+    link(&home, CREDENTIAL, &file);
+    fs::hard_link(&file, home.path().join("other")).expect("a second name");
+    let said = home.run(&delete).expect_code(0).stderr;
+    let words = format!("an old credential is still in {}", fs::canonicalize(&file).expect("real").display());
+    assert!(said.contains(&words) && said.contains("it has other names"), "{said}");
+    assert!(file.exists());
+    // Another profile's.
+    let home = Home::new();
+    home.token_profile("live", "tok-old");
+    home.token_profile("prod", "tok-old");
+    fs::remove_file(home.alchemy(CREDENTIAL)).expect("removed");
+    std::os::unix::fs::symlink("../live/cloudflare.json", home.alchemy(CREDENTIAL)).expect("a link");
+    let said = home.run(&delete).expect_code(0).stderr;
+    assert!(
+        said.contains("credentials/live/cloudflare.json") && said.contains("another profile's"),
+        "{said}"
+    );
+    assert_eq!(home.run(&["token", "live"]).expect_code(0).stdout, "tok-old\n");
+    // Nothing is said of what never was a file.
+    let home = Home::new();
+    home.token_profile("prod", "tok-old");
+    fs::remove_file(home.alchemy(CREDENTIAL)).expect("removed");
+    std::os::unix::fs::symlink("/dev/null", home.alchemy(CREDENTIAL)).expect("a link");
+    assert_eq!(home.run(&delete).expect_code(0).stderr, "");
 }
 
 #[test]
@@ -984,12 +1152,9 @@ fn a_prompt_waits_for_no_lock_where_one_is_needed_to_tell_which_credential_count
     };
     let commands = ["--read-command", "cat {profile}", "--write-command", "cat >{profile}"];
     let identity = ["--store", "encrypted", "--identity", "identity.txt"];
-    let cases: [(&[&str], &dyn Fn(&Home), &str); 3] = [
-        (&["--store", "file"], &set_aside, "tok-old\n"),
-        (&commands, &beside, "tok-newer\n"),
-        (&identity, &beside, "tok-newer\n"),
-    ];
-    for (store, left, token) in cases {
+    let cases: [(&[&str], &str); 3] =
+        [(&["--store", "file"], "tok-old\n"), (&commands, "tok-newer\n"), (&identity, "tok-newer\n")];
+    for (store, token) in cases {
         let home = Home::new();
         if age::identity(&home).is_none() {
             return;
@@ -997,7 +1162,11 @@ fn a_prompt_waits_for_no_lock_where_one_is_needed_to_tell_which_credential_count
         let configure = ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--account", ACME];
         home.run_with_input(&[&configure[..], store].concat(), "tok-old").expect_code(0);
         home.run(&["use", "prod", "."]).expect_code(0);
-        left(&home);
+        if token == "tok-newer\n" {
+            beside(&home);
+        } else {
+            set_aside(&home);
+        }
         let lock = File::options().append(true).open(home.alchemy("lock/native/prod")).expect("a lock");
         lock.lock().expect("held by another");
         let mut prompt = home.command("timeout");

@@ -32,6 +32,9 @@ use support::{ACME, BETA, Home, Output};
 /// A newer API token than [`TOKEN`].
 const NEW: &str = "new-hunter2";
 
+/// The stores that alchemy alone writes.
+const OURS: [&str; 4] = ["file", "encrypted", "command", "keyring"];
+
 /// Whether a scenario of all stores is left out of this run.
 fn is_left_out() -> bool {
     let is_left_out = extent() == Extent::Commonest;
@@ -328,18 +331,11 @@ fn sweep_of_configure_between_all_stores() {
     if is_left_out() {
         return;
     }
-    for (from, to) in [
-        (Some("file"), "file"),
-        (Some("encrypted"), "file"),
-        (Some("encrypted"), "encrypted"),
-        (None, "encrypted"),
-        (Some("file"), "keyring"),
-        (Some("keyring"), "keyring"),
-        (Some("keyring"), "file"),
-        (Some("file"), "command"),
-        (Some("command"), "command"),
-        (Some("command"), "file"),
-    ] {
+    let from = [None].into_iter().chain(OURS.map(Some));
+    for (from, to) in from.flat_map(|from| OURS.map(|to| (from, to))) {
+        if [(None, "file"), (Some("file"), "encrypted")].contains(&(from, to)) {
+            continue; // swept always
+        }
         sweep_configure(from, to);
     }
 }
@@ -444,17 +440,11 @@ fn sweep_of_a_move_between_all_stores() {
     if is_left_out() {
         return;
     }
-    for (from, to) in [
-        ("file", "encrypted"),
-        ("file", "npm"),
-        ("npm", "file"),
-        ("npm", "encrypted"),
-        ("file", "command"),
-        ("command", "file"),
-        ("file", "keyring"),
-        ("keyring", "file"),
-        ("keyring", "encrypted"),
-    ] {
+    let all = || OURS.into_iter().chain(["npm"]);
+    for (from, to) in all().flat_map(|from| all().map(move |to| (from, to))) {
+        if from == to || (from, to) == ("encrypted", "file") {
+            continue; // nothing to do, or swept always
+        }
         sweep_move(from, to);
     }
 }

@@ -16,15 +16,26 @@ pub enum Kind {
     Account,
     /// The address of the API.
     Address,
+    /// Whether Node checks the server's certificate.
+    Check,
+    /// A proxy for requests by TLS.
+    Proxy,
 }
+
+/// The variables that name a proxy for requests by TLS.
+pub const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+/// The variable by which Node does not check the server's certificate, where its value is `0`.
+pub const CHECK: &str = "NODE_TLS_REJECT_UNAUTHORIZED";
 
 /// What an assignment gives a variable. It never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Assigned {
     /// Nothing: the variable is empty, or not set.
     Nothing,
-    /// What another variable of the table holds.
+    /// What a variable of the table holds.
     Reference(&'static str),
+    /// The same, or another value where the variable has none.
+    Default(&'static str),
     /// The ID of an account.
     Account(String),
     /// Anything else.
@@ -107,28 +118,36 @@ impl Assigned {
         let text = value.str();
         let is_id = |text: &str| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !value.is_known {
-            return reference(text).map_or(Self::Other, Self::Reference);
+            return reference(text).unwrap_or(Self::Other);
         }
         match kind {
             _ if value.text.is_empty() => Self::Nothing,
+            Kind::Check if text != "0" => Self::Nothing,
             Kind::Account if is_id(text) => Self::Account(text.to_owned()),
             _ => Self::Other,
         }
     }
 }
 
-/// The variable of the table whose value a text stands for: `$NAME`, `${NAME}`, and `${NAME:-…}`, which is another
-/// value only where the variable has none.
-fn reference(text: &str) -> Option<&'static str> {
+/// The variable of the table whose value a text stands for: `$NAME`, `${NAME}`, and `${NAME:-…}`.
+fn reference(text: &str) -> Option<Assigned> {
     let rest = text.strip_prefix('$')?;
-    let Some(inner) = rest.strip_prefix('{') else { return variable(rest).map(|(name, _)| name) };
+    let Some(inner) = rest.strip_prefix('{') else {
+        return variable(rest).map(|(name, _)| Assigned::Reference(name));
+    };
     let inner = inner.strip_suffix('}')?;
     let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
     let (name, behind) = inner.split_at_checked(end)?;
     let behind = behind.strip_prefix(':').unwrap_or(behind);
-    let is_same = behind.is_empty() || behind.starts_with(['-', '=', '?']);
-    // What follows its end is none of it.
-    variable(name).filter(|_| is_same && !behind.contains('}')).map(|(name, _)| name)
+    let (name, _) = variable(name)?;
+    match behind.chars().next() {
+        // What follows its end is none of it.
+        _ if behind.contains('}') => None,
+        None | Some('?') => Some(Assigned::Reference(name)),
+        Some('-' | '=') if behind.len() == 1 => Some(Assigned::Reference(name)),
+        Some('-' | '=') => Some(Assigned::Default(name)),
+        Some(_) => None,
+    }
 }
 
 /// The variable of the table that a text names with a `$` before it.
@@ -152,6 +171,12 @@ const WITHOUT_EFFECT: [&str; 7] = [
 
 /// The variable of the table of this name, and what it gives.
 fn variable(name: &str) -> Option<(&'static str, Kind)> {
+    if name == CHECK {
+        return Some((CHECK, Kind::Check));
+    }
+    if let Some(proxy) = PROXIES.into_iter().find(|proxy| *proxy == name) {
+        return Some((proxy, Kind::Proxy));
+    }
     let mut names = PROGRAMS.iter().flat_map(|program| program.variables);
     let name = names.find(|known| **known == name && !WITHOUT_EFFECT.contains(known)).copied()?;
     let has = |part: &str| name.to_ascii_uppercase().contains(part);

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::assignments::{Assigned, Assignment, Kind};
+use super::assignments::{Assigned, Assignment, CHECK, Kind, PROXIES};
 use super::leads::{Filtered, Leads, Level, Value, Visit};
 use super::packages::{Version, is_env_file, is_template, version, within};
 use super::programs::{Filter, Program, Reads, Rules, called};
@@ -210,9 +210,6 @@ enum Effect {
     /// What was given goes through a proxy that the entry names.
     Proxy(&'static str),
 }
-
-/// The variables that name a proxy for requests by TLS.
-const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 impl<'a> Look<'a> {
     /// A look for a command whose words lead there.
@@ -458,16 +455,24 @@ impl<'a> Look<'a> {
         let is_given_itself = is_given(assignment.variable);
         let is_same = match &assignment.assigned {
             Assigned::Nothing => !is_given_itself,
-            Assigned::Reference(name) => is_given(name),
+            Assigned::Reference(name) => *name == assignment.variable || is_given(name),
+            Assigned::Default(name) => is_given(name),
             Assigned::Account(id) => account.is_some_and(|own| id.eq_ignore_ascii_case(own.id.as_str())),
             Assigned::Other => false,
         };
+        if is_same {
+            return None;
+        }
         let what = match assignment.kind {
             Kind::Credential => self.scene.given.name(),
             Kind::Account => "account",
             Kind::Address => "address of the API",
+            Kind::Check => return Some("switches off the check of the server's certificate".to_owned()),
+            Kind::Proxy => {
+                return Some(format!("sends the {} through another proxy", self.scene.given.name()));
+            }
         };
-        (!is_same).then(|| match (&assignment.assigned, is_given_itself) {
+        Some(match (&assignment.assigned, is_given_itself) {
             (Assigned::Nothing, _) => format!("is taken away, and with it the {what}"),
             (_, true) => format!("replaces the {what}"),
             (_, false) => format!("may override the {what}"),
@@ -840,7 +845,7 @@ fn effects<'a>(
         }
     };
     // Node reads this one when it connects, so an entry counts in all of them (measured); a proxy only in code.
-    let tls = set("NODE_TLS_REJECT_UNAUTHORIZED").filter(|((_, e), _)| e.value == "0");
+    let tls = set(CHECK).filter(|((_, e), _)| e.value == "0");
     effects.extend(tls.map(|(at, name)| (at, name, Effect::Unchecked)));
     if rules == Rules::Code {
         effects.extend(PROXIES.into_iter().filter_map(set).map(|(at, name)| (at, name, Effect::Proxy(what))));

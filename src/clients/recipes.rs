@@ -100,7 +100,7 @@ impl Walk<'_> {
                 _ => self.read_recipes(&file, is_make, &mut recipes, &mut at),
             }
             if let Some(folder) = file.parent().filter(|_| name == "just") {
-                at.folder = folder.to_owned();
+                folder.clone_into(&mut at.folder);
             }
         }
         recipes.values.extend(set);
@@ -203,7 +203,7 @@ impl Walk<'_> {
         at.line = None;
         if loads {
             let path = folder.join(env_file.unwrap_or_else(|| ".env".to_owned()));
-            self.load(path, is_above, at);
+            self.load(&path, is_above, at);
         }
     }
 
@@ -215,7 +215,7 @@ impl Walk<'_> {
             return self.unknown(at, what);
         };
         if path.file_name().is_some_and(is_env_file) {
-            return self.load(path, true, at);
+            return self.load(&path, true, at);
         }
         if at.depth == 0 || !path.is_file() {
             return;
@@ -245,7 +245,7 @@ impl Walk<'_> {
                 self.text(value.str(), &[], &At { folder: folder.clone(), ..here });
             } else if name.contains("file") {
                 let files = texts.iter().map(|text| folder.join(text));
-                files.for_each(|file| self.load(file, true, &here));
+                files.for_each(|file| self.load(&file, true, &here));
             } else if section == "env" {
                 self.assign(name, Some(&value), &here, &mut at.variables);
             }

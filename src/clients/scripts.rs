@@ -49,6 +49,7 @@ impl Walk<'_> {
             script: at.script.as_deref().and_then(text),
             source: at.source.as_deref().and_then(text),
             root: fs::symlink_metadata(top.join(".git")).is_ok().then(|| text(top)).flatten(),
+            ..Known::default()
         }
     }
 
@@ -99,7 +100,7 @@ impl Walk<'_> {
         }
         for (file, at) in files.into_iter().filter(|_| sets_unknown) {
             // A shell sets what stands there, whatever was set before.
-            self.load(file, true, &at);
+            self.load(&file, true, &at);
         }
         at
     }
@@ -111,11 +112,11 @@ impl Walk<'_> {
     }
 
     /// A file is loaded as a `.env`: above the variables, or only where none is set.
-    pub(super) fn load(&mut self, file: PathBuf, is_above: bool, at: &At) {
+    pub(super) fn load(&mut self, file: &Path, is_above: bool, at: &At) {
         for program in [called("sh"), called("wrangler")].into_iter().flatten() {
             let mut visit = self.visit(program, &Parsed::default(), &at.folder, at);
             visit.is_above = is_above;
-            visit.env_files.push(file.clone());
+            visit.env_files.push(file.to_owned());
             self.leads.visits.push(visit);
         }
     }
@@ -206,7 +207,7 @@ impl Walk<'_> {
             _ => {
                 let Some(file) = names().next() else { return };
                 if let Some(path) = self.env_file(file, at) {
-                    self.load(path, true, at);
+                    self.load(&path, true, at);
                 } else if let Some(next) = self.script_file(file, at, Run::Sourced) {
                     (after.folder, after.variables) = (next.folder, next.variables);
                 }

@@ -3,9 +3,11 @@
 //! A text is cut only as far as is needed to see which programs it calls with which words. What a shell would put in
 //! only when it runs (`$NAME`, `$(…)`, `*`) makes a word unknown; what stands in `$(…)` is read as commands, too.
 
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::Path;
+use std::rc::Rc;
 
 /// The most levels of `$(…)` and `${…}` that are read, one in another.
 const DEPTH: u8 = 16;
@@ -104,18 +106,39 @@ pub struct Known {
     pub source: Option<String>,
     /// `git rev-parse --show-toplevel`: the root of the repository.
     pub root: Option<String>,
+    /// Variables of the text with their values.
+    pub(super) values: HashMap<String, String>,
+    /// The names that stand once in the text without a `$`: what sets such a variable is all that does.
+    pub(super) once: Rc<HashSet<String>>,
 }
+
+/// The most variables of a text whose values are known.
+const VALUES: usize = 64;
 
 /// The commands of a shell's text.
 #[must_use]
 pub fn pieces(text: &str, known: &Known) -> Vec<Piece> {
-    let mut cutter =
-        Cutter { chars: text.chars().collect(), line: 1, known: known.clone(), ..Cutter::default() };
+    let known = Known { once: Rc::new(names_once(text)), ..known.clone() };
+    let mut cutter = Cutter { chars: text.chars().collect(), line: 1, known, ..Cutter::default() };
     cutter.cut(DEPTH);
     if cutter.is_unended {
         cutter.pieces.push(Piece::Unended(cutter.line));
     }
     cutter.pieces
+}
+
+/// The names that stand once in a text, but for where their values are taken.
+fn names_once(text: &str) -> HashSet<String> {
+    let (mut seen, mut before) = (HashMap::new(), ' ');
+    for part in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+        let name = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        if !name.is_empty() && !matches!(before, '$' | '{') {
+            let count: &mut usize = seen.entry(name).or_default();
+            *count = count.saturating_add(1);
+        }
+        before = part.chars().last().unwrap_or(' ');
+    }
+    seen.into_iter().filter(|(_, count)| *count == 1).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// A document that begins on the next line.
@@ -137,12 +160,8 @@ struct Cutter {
     pieces: Vec<Piece>,
     words: Vec<Word>,
     word: Option<(String, bool)>,
-    /// The next word is a file of `<` or `>`.
-    is_file: bool,
-    /// It is one of `<`.
-    is_input: bool,
-    /// The next word is what the command reads, of `<<<`.
-    is_text: bool,
+    /// What the next word is, where that is none of the command's own.
+    redirect: Option<Redirect>,
     /// What the command reads, by `<<<`.
     texts: Vec<String>,
     /// The documents of the line.
@@ -153,12 +172,35 @@ struct Cutter {
     cases: Vec<Case>,
     /// The parentheses that are open.
     open: usize,
-    /// The text is that of `$(…)`, and ends with the parenthesis that none has opened.
-    is_inner: bool,
-    /// It has ended so.
-    is_closed: bool,
+    end: End,
     known: Known,
+    /// The conditions, loops and bodies of functions that are open.
+    conditions: usize,
+    /// The command runs only if the one before it says so.
+    is_conditional: bool,
     is_unended: bool,
+}
+
+/// What a word behind a sign of redirection is.
+enum Redirect {
+    /// A file of `>`.
+    Output,
+    /// A file of `<`.
+    Input,
+    /// What the command reads, of `<<<`.
+    Text,
+}
+
+/// How a text ends.
+#[derive(Default, PartialEq, Eq)]
+enum End {
+    /// With its last character.
+    #[default]
+    Last,
+    /// It is that of `$(…)`, and ends with the parenthesis that none has opened.
+    Parenthesis,
+    /// It has ended so.
+    Closed,
 }
 
 /// Where in a `case` command a text is.
@@ -196,13 +238,13 @@ impl Cutter {
 
     fn end_word(&mut self) {
         let Some((text, is_known)) = self.word.take() else { return };
-        if std::mem::take(&mut self.is_text) {
-            return self.texts.push(text);
-        }
-        let is_input = std::mem::take(&mut self.is_input);
-        if std::mem::take(&mut self.is_file) {
-            self.pieces.extend(is_input.then(|| Piece::Input(Word { text: text.into(), is_known })));
-            return;
+        match self.redirect.take() {
+            Some(Redirect::Text) => return self.texts.push(text),
+            Some(Redirect::Input) => {
+                return self.pieces.push(Piece::Input(Word { text: text.into(), is_known }));
+            }
+            Some(Redirect::Output) => return,
+            None => {}
         }
         match (text.as_str(), self.cases.last_mut()) {
             ("in", Some(case @ Case::Head)) => {
@@ -214,6 +256,12 @@ impl Cutter {
                 return;
             }
             (_, Some(Case::Pattern)) => return,
+            ("if" | "while" | "until" | "for" | "select" | "{", _) if self.words.is_empty() => {
+                self.conditions = self.conditions.saturating_add(1);
+            }
+            ("fi" | "done" | "}", _) if self.words.is_empty() => {
+                self.conditions = self.conditions.saturating_sub(1);
+            }
             ("case", _) if self.words.iter().all(|word| is_prefix(word.str())) => self.cases.push(Case::Head),
             _ => {}
         }
@@ -222,9 +270,7 @@ impl Cutter {
 
     fn end_command(&mut self, line: usize) {
         self.end_word();
-        self.is_file = false;
-        self.is_input = false;
-        self.is_text = false;
+        self.redirect = None;
         for document in self.documents.iter_mut().skip(self.owned) {
             document.command.clone_from(&self.words);
         }
@@ -232,6 +278,10 @@ impl Cutter {
         let texts = std::mem::take(&mut self.texts);
         if !self.words.is_empty() {
             let words = std::mem::take(&mut self.words);
+            let is_certain = self.conditions == 0 && self.open == 0 && self.cases.is_empty();
+            if is_certain && !self.is_conditional {
+                self.known.note(&words);
+            }
             let documents = texts.into_iter().map(|text| Piece::Document(words.clone(), text, line));
             let documents: Vec<Piece> = documents.collect();
             self.pieces.push(Piece::Command(words, line));
@@ -413,43 +463,18 @@ impl Cutter {
                         }
                         continue;
                     }
-                    if c == ')' && self.is_inner && self.open == 0 {
-                        self.is_closed = true;
+                    if c == ')' && self.end == End::Parenthesis && self.open == 0 {
+                        self.end = End::Closed;
                         break;
                     }
                     self.end_command(line);
                     self.open = if c == '(' { self.open + 1 } else { self.open.saturating_sub(1) };
                     self.pieces.push(if c == '(' { Piece::Open } else { Piece::Close });
                 }
-                '<' | '>' => {
-                    // A number before it is a descriptor.
-                    if self.word.as_ref().is_some_and(|(text, _)| text.chars().all(|c| c.is_ascii_digit())) {
-                        self.word = None;
-                    }
-                    self.end_word();
-                    let rest = self.chars.get(self.at..).unwrap_or_default();
-                    if c == '<' && rest.starts_with(&['<', '<']) {
-                        self.at += 2;
-                        self.is_text = true;
-                        continue;
-                    }
-                    if c == '<' && rest.starts_with(&['<']) {
-                        self.at += 1;
-                        self.delimiter();
-                        continue;
-                    }
-                    if self.peek() == Some('(') {
-                        self.substitution('$', depth);
-                        continue;
-                    }
-                    while self.peek().is_some_and(|c| matches!(c, '<' | '>' | '&' | '|')) {
-                        self.at += 1;
-                    }
-                    self.is_file = true;
-                    self.is_input = c == '<';
-                }
+                '<' | '>' => self.redirect(c, depth),
                 '\n' => {
                     self.end_command(line);
+                    self.is_conditional = false;
                     self.read_documents(depth);
                 }
                 ';' | '&' | '|' => {
@@ -458,6 +483,9 @@ impl Cutter {
                         continue;
                     }
                     self.end_command(line);
+                    let is_pair = c != ';' && self.peek() == Some(c);
+                    self.at += usize::from(is_pair);
+                    self.is_conditional = is_pair || c == '|';
                     let is_next = c == ';' && self.peek().is_some_and(|c| matches!(c, ';' | '&'));
                     if let Some(case @ Case::Body) = self.cases.last_mut().filter(|_| is_next) {
                         *case = Case::Pattern;
@@ -469,6 +497,30 @@ impl Cutter {
         }
         self.end_command(self.line);
         self.is_unended |= !self.documents.is_empty();
+    }
+
+    /// `<`, `>` and what begins with them.
+    fn redirect(&mut self, c: char, depth: u8) {
+        // A number before it is a descriptor.
+        if self.word.as_ref().is_some_and(|(text, _)| text.chars().all(|c| c.is_ascii_digit())) {
+            self.word = None;
+        }
+        self.end_word();
+        let rest = self.chars.get(self.at..).unwrap_or_default();
+        if c == '<' && rest.starts_with(&['<', '<']) {
+            self.at += 2;
+            self.redirect = Some(Redirect::Text);
+        } else if c == '<' && rest.starts_with(&['<']) {
+            self.at += 1;
+            self.delimiter();
+        } else if self.peek() == Some('(') {
+            self.substitution('$', depth);
+        } else {
+            while self.peek().is_some_and(|c| matches!(c, '<' | '>' | '&' | '|')) {
+                self.at += 1;
+            }
+            self.redirect = Some(if c == '<' { Redirect::Input } else { Redirect::Output });
+        }
     }
 
     fn quoted(&mut self, depth: u8) {
@@ -497,7 +549,7 @@ impl Cutter {
         let is_start = before.is_empty() || before.ends_with(['=', ':']);
         if first == '$' && self.peek() != Some('(') {
             let rest = self.chars.get(self.at..).unwrap_or_default();
-            let found = self.known.variable(rest).filter(|_| is_start);
+            let found = self.known.variable(rest).filter(|(_, text)| is_start || !is_whole(text));
             if let Some((length, text)) = found {
                 self.at += length;
                 text.chars().for_each(|c| self.push(c));
@@ -530,13 +582,13 @@ impl Cutter {
                 chars,
                 at: self.at,
                 line: self.line,
-                is_inner: true,
+                end: End::Parenthesis,
                 known: self.known.clone(),
                 ..Self::default()
             };
             inner.cut(deeper);
             (self.chars, self.at, self.line) = (inner.chars, inner.at, inner.line);
-            self.is_unended |= inner.is_unended || !inner.is_closed;
+            self.is_unended |= inner.is_unended || inner.end != End::Closed;
             inner.pieces
         };
         if let Some(text) = self.known.output(&pieces).filter(|_| is_start) {
@@ -622,7 +674,30 @@ pub fn is_prefix(word: &str) -> bool {
         .contains(&word)
 }
 
+/// A path that is one only at the start of a word.
+fn is_whole(path: &str) -> bool {
+    path.starts_with(['/', '.', '~'])
+}
+
 impl Known {
+    /// Notes the variables that a command sets, and that nothing else in the text does.
+    fn note(&mut self, words: &[Word]) {
+        let own = ["export", "readonly", "local", "declare", "typeset"];
+        let words = words.get(usize::from(words.first().is_some_and(|word| own.contains(&word.str())))..);
+        let words = words.unwrap_or_default();
+        if !words.iter().all(|word| word.assignment().is_some()) {
+            return;
+        }
+        for (name, value) in words.iter().filter_map(Word::assignment).filter(|(_, value)| value.is_known) {
+            // What is relative is another place later, and the shell makes more of the rest.
+            let is_plain = !value.str().starts_with('.')
+                && !value.str().contains(|c: char| c.is_whitespace() || "*?[]{}~".contains(c));
+            if is_plain && self.once.contains(name) && self.values.len() < VALUES {
+                self.values.insert(name.to_owned(), value.str().to_owned());
+            }
+        }
+    }
+
     /// What `$…` stands for at the start of a text that follows the sign, and the length of its name.
     fn variable(&self, rest: &[char]) -> Option<(usize, String)> {
         let folder = |path: &Option<String>| path.as_deref().and_then(parent);
@@ -649,6 +724,12 @@ impl Known {
             ("BASH_SOURCE", &of_source),
         ];
         let is_name = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+        let braces = usize::from(rest.first() == Some(&'{'));
+        let own: String = rest.iter().skip(braces).take_while(|c| is_name(c)).collect();
+        let is_closed = braces == 0 || rest.get(braces + own.len()) == Some(&'}');
+        if let Some(value) = self.values.get(&own).filter(|_| is_closed) {
+            return Some((own.len() + 2 * braces, value.clone()));
+        }
         let (name, stands_for) = names.iter().find(|(name, _)| {
             let length = name.len();
             name.chars().eq(rest.iter().take(length).copied())
@@ -725,7 +806,7 @@ mod tests {
 
     fn known() -> Known {
         let of = |text: &str| Some(text.to_owned());
-        Known { script: of("/s/x.sh"), source: of("/s/t/y.sh"), root: of("/r") }
+        Known { script: of("/s/x.sh"), source: of("/s/t/y.sh"), root: of("/r"), ..Known::default() }
     }
 
     #[test]
@@ -752,6 +833,14 @@ mod tests {
             ("a \"${b:?it's c; d}\" ${e:-f g}", "1:a|${b:?it's c; d}?|${e:-f g}?"),
             ("source <(b .env)", "( 1:b|.env ) 1:source|?"),
             ("a+=b", "1:a+=b"),
+            ("D=$(cd `dirname $0` && pwd); cd \"$D/..\"; cd a/$D", "1:D=/s 1:cd|/s/.. 1:cd|a/$D?"),
+            ("A=x B=y; cd $A/${B}z ${B:-1} $AB", "1:A=x|B=y 1:cd|x/yz|${B:-1}?|$AB?"),
+            ("if a; then A=x; fi; cd $A", "1:if|a 1:then|A=x 1:fi 1:cd|$A?"),
+            ("a && A=x; B=y; cd $A $B", "1:a 1:A=x 1:B=y 1:cd|$A?|y"),
+            ("A=x; read A; cd $A", "1:A=x 1:read|A 1:cd|$A?"),
+            ("A=.; B='x y'; cd $A $B", "1:A=. 1:B=x y 1:cd|$A?|$B?"),
+            ("f() { A=x; }; cd $A", "1:f ( ) 1:{|A=x 1:} 1:cd|$A?"),
+            ("(A=x); A1=y b; cd $A $A1", "( 1:A=x ) 1:A1=y|b 1:cd|$A?|$A1?"),
             ("a `b c` d", "( 1:b|c ) 1:a|?|d"),
             ("a >b 2>&1 <c d", "<c 1:a|d"),
             ("a # b\n# c\nd \\\n e", "1:a 4:d|e"),

@@ -4,9 +4,9 @@
 //! by its own protocol; nothing that somebody has put in a place meanwhile is replaced. The files of shells are
 //! the person's: what belongs there, or does not, is printed.
 
-use std::fs::{self, Metadata, OpenOptions, Permissions};
+use std::fs::{self, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::AT_FDCWD;
@@ -17,6 +17,7 @@ use super::{Fix, Machine, few};
 use crate::error::{Error, Result};
 use crate::profile::ProfileName;
 use crate::store::home::Home;
+use crate::store::trusted::Closed;
 use crate::store::{Store, npm_lock, trusted};
 use crate::terminal::Messages;
 
@@ -84,7 +85,11 @@ fn make_private(home: &Home, path: &Path) -> io::Result<()> {
         Ok(file) => {
             let metadata = file.metadata()?;
             alone(&metadata)?;
-            file.set_permissions(Permissions::from_mode(trusted::private(&metadata)))
+            if trusted::make_private(&file, &metadata, Closed::ToAll)? {
+                Ok(())
+            } else {
+                Err(io::Error::other("its file system keeps no modes"))
+            }
         }
         // One that its owner may not even read.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {

@@ -3,19 +3,25 @@
 //! `SSL_CERT_FILE` and `SSL_CERT_DIR` replace the system's certificates, as in OpenSSL (and on
 //! macOS too, where the platform's verifier would not look at them); `NODE_EXTRA_CA_CERTS` adds to
 //! whatever else is trusted, as in Node. A variable that names nothing useful is an error here: the
-//! alternative is a puzzling `UnknownIssuer` later, or a panic (facts, crates §3).
+//! alternative is a puzzling `UnknownIssuer` later, or a panic (facts, crates §3). Nothing is read but regular
+//! files of a bounded size, as a lock may be held meanwhile.
 
 use std::env::split_paths;
 use std::fs;
 use std::path::Path;
 
+use nix::errno::Errno;
 use reqwest::Certificate;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 use super::Network;
-use crate::error::{Error, Result, reason};
+use crate::directory::file::{self, Refusal};
+use crate::error::{Error, Result};
+
+/// The most that is read of a file: the largest bundles hold a few hundred certificates.
+const LONGEST: u64 = 16 * 1024 * 1024;
 
 /// The certificate authorities to trust.
 pub(super) enum Trust {
@@ -32,7 +38,7 @@ pub(super) enum Trust {
 pub(super) fn read(network: &Network) -> Result<Trust> {
     let mut extra = Vec::new();
     if let Some(path) = named(network.extra_ca.as_deref()) {
-        extra = file("NODE_EXTRA_CA_CERTS", path)?;
+        extra = named_file("NODE_EXTRA_CA_CERTS", path)?;
     }
     let dirs: Vec<_> = network.ca_dir.iter().flat_map(split_paths).collect();
     let dirs: Vec<_> = dirs.iter().filter_map(|dir| named(Some(dir.as_path()))).collect();
@@ -42,7 +48,7 @@ pub(super) fn read(network: &Network) -> Result<Trust> {
     }
     let mut only = extra;
     if let Some(path) = ca_file {
-        only.extend(file("SSL_CERT_FILE", path)?);
+        only.extend(named_file("SSL_CERT_FILE", path)?);
     }
     let before = only.len();
     for dir in &dirs {
@@ -59,13 +65,15 @@ fn named(path: Option<&Path>) -> Option<&Path> {
     path.filter(|path| !path.as_os_str().is_empty())
 }
 
-fn file(variable: &str, path: &Path) -> Result<Vec<Certificate>> {
+fn named_file(variable: &str, path: &Path) -> Result<Vec<Certificate>> {
     let shown = path.display().to_string();
-    let pem = fs::read(path).map_err(|error| {
-        Error::new(format!("{variable} names {shown:?}, which cannot be read: {}", reason(&error)))
+    let unread = |why: &str| {
+        Error::new(format!("{variable} names {shown:?}, which {why}"))
             .hint(format!("correct {variable}, or unset it to use the system's certificates"))
-    })?;
-    let found = certificates(&pem);
+    };
+    let pem = file::read(path, LONGEST, None).map_err(|refusal| unread(&refusal.why()))?;
+    let pem = pem.ok_or_else(|| unread(&Refusal::Io(Errno::ENOENT.into()).why()))?;
+    let found = certificates(&pem.bytes);
     if found.is_empty() { Err(nothing(variable, &shown)) } else { Ok(found) }
 }
 
@@ -78,9 +86,8 @@ fn nothing(variable: &str, shown: &str) -> Error {
 fn directory(path: &Path) -> Vec<Certificate> {
     let entries = fs::read_dir(path).into_iter().flatten().flatten();
     entries
-        .filter(|entry| fs::metadata(entry.path()).is_ok_and(|data| data.is_file()))
-        .filter_map(|entry| fs::read(entry.path()).ok())
-        .flat_map(|pem| certificates(&pem))
+        .filter_map(|entry| file::read(&entry.path(), LONGEST, None).ok().flatten())
+        .flat_map(|pem| certificates(&pem.bytes))
         .collect()
 }
 

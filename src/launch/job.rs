@@ -17,6 +17,8 @@ use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpgrp, tcgetpgrp, tcsetpgrp};
 
+use crate::terminal::Lent;
+
 /// A command that runs, in a process group of its own.
 pub(super) struct Job {
     child: Child,
@@ -31,7 +33,9 @@ impl Job {
     /// What was started, with the terminal where it was given that.
     pub(super) fn new(child: Child, terminal: Option<Foreground>) -> Self {
         let group = Pid::from_raw(child.id().cast_signed());
-        Self { child, group, status: None, terminal, stopped: Duration::ZERO }
+        let this = Self { child, group, status: None, terminal, stopped: Duration::ZERO };
+        this.tell_group(Some(group));
+        this
     }
 
     /// Where its output comes from.
@@ -79,7 +83,17 @@ impl Job {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
         }
+        if self.status.is_some() {
+            self.tell_group(None);
+        }
         Ok(())
+    }
+
+    /// Tells what takes the terminal back whose it is.
+    fn tell_group(&self, group: Option<Pid>) {
+        if let Some(lent) = self.terminal.as_ref().and_then(|terminal| terminal.lent.as_ref()) {
+            lent.set_job(group);
+        }
     }
 
     /// Stops us, as the command has; then both go on.
@@ -101,6 +115,8 @@ impl Job {
 
 /// The terminal, which is another process group's for as long as this lives.
 pub(super) struct Foreground {
+    /// Puts it back when a signal ends us.
+    lent: Option<Lent>,
     pub(super) tty: File,
     ours: Pid,
     /// How it was set before.
@@ -114,8 +130,12 @@ impl Foreground {
     pub(super) fn take() -> Option<Self> {
         let tty = File::options().read(true).write(true).open("/dev/tty").ok()?;
         let ours = getpgrp();
+        if tcgetpgrp(&tty) != Ok(ours) {
+            return None;
+        }
         let modes = tcgetattr(&tty).ok();
-        (tcgetpgrp(&tty) == Ok(ours)).then_some(Self { tty, ours, modes, is_away: Cell::new(false) })
+        let lent = modes.as_ref().map(|modes| Lent::new(&tty, modes));
+        Some(Self { lent, tty, ours, modes, is_away: Cell::new(false) })
     }
 
     /// Takes it back from the command, as it was before; how the command had it set.

@@ -240,11 +240,14 @@ fn prepare_named(path: &Path, target: PathBuf, is_successor: bool, bytes: &[u8])
     let folder = target.parent().unwrap_or(Path::new("/"));
     let made = make_folder(folder)?;
     let (name, random) = if is_successor { (SUCCESSOR, 0) } else { ("", RANDOM) };
+    // Opened here, as the system says it: `tempfile` would add a path, which nobody knows, to the error.
+    let open =
+        |path: &Path| OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
     let mut file = tempfile::Builder::new()
         .prefix(&format!("{}{name}", temporary_prefix(&target)))
         .rand_bytes(random)
         .suffix(TEMPORARY_SUFFIX)
-        .tempfile_in(folder)
+        .make_in(folder, open)
         .map_err(|error| failed(&error))?;
     file.write_all(bytes).and_then(|()| sync_file(file.as_file())).map_err(|error| failed(&error))?;
     Ok(Prepared { file, target, folder: made, is_successor })
@@ -359,6 +362,12 @@ pub fn restore(path: &Path) -> Result<Option<Changed>> {
 }
 
 impl Aside {
+    /// Where it is.
+    #[must_use]
+    pub fn place(&self) -> PathBuf {
+        aside(&self.path)
+    }
+
     /// Destroys it.
     ///
     /// # Errors

@@ -169,7 +169,7 @@ impl<'a> Store<'a> {
     /// came of the credential, and that the next deployment gets again.
     pub(super) fn remove_from_npm(&self, name: &ProfileName) -> Result<()> {
         for path in [self.home.npm_state_store(name), self.home.npm_document(name)] {
-            atomic::remove(&path)?.say(self.messages);
+            self.remove_whole(&path, || atomic::remove(&path))?;
         }
         Ok(())
     }

@@ -50,8 +50,8 @@ impl Store<'_> {
             }
             StoreKind::Encrypted(_) => {
                 self.forget_opened(name);
-                atomic::remove(&self.home.encrypted(name))?.say(self.messages);
-                Ok(())
+                let path = self.home.encrypted(name);
+                self.remove_whole(&path, || atomic::remove(&path))
             }
             StoreKind::Command(commands) => self.delete_by_command(name, commands),
             StoreKind::File | StoreKind::Npm => Ok(()),

@@ -385,7 +385,7 @@ impl<'a> Store<'a> {
         }
         self.write_item(profile, &document.to_bytes())?;
         // Where it cannot be removed, nothing goes on: the next one would take it for newer than what came of it.
-        atomic::remove(&path)?.say(self.messages);
+        self.remove_whole(&path, || atomic::remove(&path))?;
         generation::moved(self.home, &[name]);
         self.messages.say(&format!(
             "moved a newer credential of profile '{name}' from {} into the {} store",

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::atomic::Aside;
+use super::atomic::{Aside, Changed};
 use super::config::Config;
 use super::credential::Document;
 use super::home::Home;
@@ -104,10 +104,27 @@ impl Store<'_> {
         paths.iter().map(|path| atomic::set_aside(path)).collect()
     }
 
-    /// Removes a document of the file store.
+    /// Removes a document of the file store, with its folder.
     pub(super) fn remove_document(&self, path: &Path) -> Result<()> {
-        atomic::remove(path)?.say(self.messages);
+        self.remove_whole(path, || atomic::remove(path))?;
         remove_folder(path);
+        Ok(())
+    }
+
+    /// Has a document removed that is at `path`. Where that is a link, the file goes, too, that it leads to and that
+    /// alchemy has written the credential into. One that isn't ours to remove is said.
+    pub(super) fn remove_whole(&self, path: &Path, remove: impl FnOnce() -> Result<Changed>) -> Result<()> {
+        let file = trusted::linked_file(path);
+        remove()?.say(self.messages);
+        let Some(file) = file else { return Ok(()) };
+        let removed = trusted::is_ours_to_remove(self.home, &file).and_then(|()| atomic::remove(&file));
+        match removed {
+            Ok(changed) => changed.say(self.messages),
+            Err(error) => self.messages.loss(&format!(
+                "an old credential is still in {}, to which a link in the data folder led: {error}",
+                file.display()
+            )),
+        }
         Ok(())
     }
 

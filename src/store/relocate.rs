@@ -207,7 +207,7 @@ pub(super) fn leaves(lock: &Lock, stores: &[&StoreKind]) {
 }
 
 /// Writes down that there is no copy too many.
-fn leaves_none(lock: &Lock) {
+pub(super) fn leaves_none(lock: &Lock) {
     lock.change(|note| note.left_in.clear());
 }
 

@@ -14,7 +14,7 @@ use super::home::Home;
 use super::place::same;
 use super::trusted::{self, Reading};
 use crate::error::Result;
-use crate::profile::{Profile, StoreKind};
+use crate::profile::Profile;
 
 /// What a store had. Dropped, the store has it again.
 #[must_use = "dropped, the store has again what it had"]
@@ -41,18 +41,14 @@ enum Had {
 impl<'a> Store<'a> {
     /// Remembers what the profile's store has, before that is replaced. The caller holds its locks.
     pub(super) fn about_to_replace(&self, profile: &Profile) -> Replaced<'_, 'a> {
-        let had = match &profile.store {
-            StoreKind::File => had_file(self.home, self.document_path(profile)),
-            StoreKind::Encrypted(_) => had_file(self.home, self.home.encrypted(&profile.name)),
-            StoreKind::Npm => had_file(self.home, self.home.npm_document(&profile.name)),
-            StoreKind::Keyring | StoreKind::Command(_) => {
-                match self.read_item(profile, false) {
-                    Ok(document) => Had::Item(document),
-                    // What is nobody's need not be there again; a command may fail where there is nothing.
-                    Err(_) if self.is_nobodys(profile) => Had::Item(None),
-                    Err(_) => Had::Unknown,
-                }
-            }
+        let had = match self.file(profile) {
+            Some(path) => had_file(self.home, path),
+            None => match self.read_item(profile, false) {
+                Ok(document) => Had::Item(document),
+                // What is nobody's need not be there again; a command may fail where there is nothing.
+                Err(_) if self.is_nobodys(profile) => Had::Item(None),
+                Err(_) => Had::Unknown,
+            },
         };
         Replaced { store: self, profile: profile.clone(), had, changed: false }
     }

@@ -10,7 +10,7 @@ use std::cell::{Cell, OnceCell};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use nix::libc;
@@ -145,6 +145,16 @@ pub fn private(metadata: &Metadata) -> u32 {
     if metadata.is_dir() { 0o700 } else { metadata.mode() & 0o700 | 0o600 }
 }
 
+/// Gives something that is open, of which this is known, the mode that is right for it. Returns whether it is closed
+/// then: some file systems keep no modes.
+///
+/// # Errors
+/// When its mode cannot be set.
+pub fn make_private(file: &File, metadata: &Metadata, closed: Closed) -> io::Result<bool> {
+    file.set_permissions(Permissions::from_mode(private(metadata)))?;
+    Ok(file.metadata()?.mode() & closed.forbids() == 0)
+}
+
 /// What is known of the data folder and of us.
 #[derive(Debug, Clone)]
 pub struct Trust {
@@ -234,10 +244,7 @@ impl Trust {
             let word = shell::word(&path.display().to_string());
             Error::io("make private", path, error).hint(format!("chmod {mode:o} {word}"))
         };
-        file.set_permissions(Permissions::from_mode(mode)).map_err(|error| failed(&error))?;
-        // Some file systems keep no modes.
-        let after = file.metadata().map_err(|error| failed(&error))?;
-        if after.mode() & closed.forbids() != 0 {
+        if !make_private(file, metadata, closed).map_err(|error| failed(&error))? {
             let error =
                 format!("other users can get at {}, whose file system keeps no modes", path.display());
             return Err(Error::new(error).hint("set ALCHEMY_HOME to a folder on another file system"));
@@ -310,6 +317,34 @@ pub fn read(home: &Home, path: &Path, reading: Reading) -> Result<Option<Bytes>>
     atomic::contents(path, file, &metadata).map(Some)
 }
 
+/// The file that a link leads to; `None` where there is no link, or nothing that could hold a document behind it.
+#[must_use]
+pub fn linked_file(path: &Path) -> Option<PathBuf> {
+    let _owner = AsOwner::take().ok()?;
+    let real = path.is_symlink().then(|| fs::canonicalize(path))?.ok()?;
+    fs::symlink_metadata(&real).is_ok_and(|metadata| metadata.is_file()).then_some(real)
+}
+
+/// Whether a file to which a link in the data folder led is ours to remove: it has the folder's owner and one name, and
+/// is not another document of the folder.
+///
+/// # Errors
+/// Why not.
+pub fn is_ours_to_remove(home: &Home, file: &Path) -> Result<()> {
+    let metadata = fs::symlink_metadata(file).map_err(|error| Error::io("find", file, &error))?;
+    let owner = home.trusts().folder(home)?.map_or_else(|| geteuid().as_raw(), |folder| folder.owner);
+    let root = fs::canonicalize(home.root()).map_err(|error| Error::io("find", home.root(), &error))?;
+    if metadata.uid() != owner {
+        Err(Error::new(format!("it belongs to user {}", metadata.uid())))
+    } else if metadata.nlink() > 1 {
+        Err(Error::new("it has other names"))
+    } else if file.starts_with(root) {
+        Err(Error::new("it lies in the data folder itself, and may be another profile's"))
+    } else {
+        Ok(())
+    }
+}
+
 /// Closes a folder in the data folder to everyone else, where it is ours alone.
 ///
 /// # Errors
@@ -368,7 +403,9 @@ pub fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         if owner != geteuid().as_raw() {
             return Err(io::Error::other("others can change it"));
         }
-        file.set_permissions(Permissions::from_mode(0o600))?;
+        if !make_private(&file, &metadata, Closed::ToWriting)? {
+            return Err(io::Error::other("others can change it, and its file system keeps no modes"));
+        }
     }
     Ok(file)
 }

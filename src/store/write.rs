@@ -13,9 +13,10 @@ use super::config::{Edit, MarksToLoosen, PreparedEdit};
 use super::credential::Document;
 use super::grant::{self, ProfileLock};
 use super::home::Home;
+use super::kept_in::Left;
 use super::lock::Lock;
 use super::place::same;
-use super::relocate::leaves;
+use super::relocate::{leaves, leaves_none};
 use super::replaced::Replaced;
 use super::trusted::{self, AsOwner, Reading};
 use super::{Store, atomic, generation, npm, rescue};
@@ -41,9 +42,8 @@ impl Store<'_> {
                 _ => Err(in_npm(name)),
             };
         }
-        if profile.store != StoreKind::Keyring {
-            self.ready(name, &profile.store)?; // that one says so itself
-        }
+        // A keyring's dialog as well comes before the locks, and while Ctrl-C still ends it.
+        self.ready(name, &profile.store)?;
         // Dropped after the locks: stopped by Ctrl-Z with them in hand, we would stop everyone else.
         let held_back;
         let lock = self.lock_both(profile)?;
@@ -113,12 +113,10 @@ impl Store<'_> {
     pub(super) fn discard(&self, lock: &Lock, asides: Vec<Aside>, name: &ProfileName) {
         let mut are_gone = true;
         for aside in asides {
-            match aside.discard() {
-                Ok(changed) => changed.say(self.messages),
-                Err(error) => {
-                    are_gone = false;
-                    self.say_left(name, &StoreKind::File, &error);
-                }
+            let place = aside.place();
+            if let Err(error) = self.remove_whole(&place, || aside.discard()) {
+                are_gone = false;
+                self.say_left(name, &StoreKind::File, &error);
             }
         }
         if are_gone {
@@ -333,15 +331,22 @@ impl Store<'_> {
         let after = other.filter(|name| *name > to).map(lock_other).transpose()?;
         let mut edit = Edit::open(self.home, self.messages)?;
         let Some(profile) = edit.before.unmarked(from, to) else {
-            let is_done = self.finish_rename(old_name.as_ref(), to)?;
+            let is_done = match (other, before.as_ref().or(after.as_ref())) {
+                (Some(from), Some(locks)) => self.finish_rename(from, locks.ours(), to)?,
+                _ => false,
+            };
             return if is_done { Ok(()) } else { Err(self.not_ours(from)) };
         };
         if from == to.as_str() {
             return Ok(());
         }
-        if edit.before.entry(to.as_str()).is_some() || npm::read(self.home, to)?.is_some() {
-            return Err(Error::new(format!("there is already a profile '{to}'"))
-                .hint(format!("delete it first: alchemy profile delete {to}")));
+        let exists = || Error::new(format!("there is already a profile '{to}'"));
+        if edit.before.entry(to.as_str()).is_some() {
+            return Err(exists().hint(format!("delete it first: alchemy profile delete {to}")));
+        }
+        if npm::read(self.home, to)?.is_some() {
+            let way = "choose another name; that profile is npm's, and changed by its own command: npx alchemy profile";
+            return Err(exists().hint(way));
         }
         self.none_waits(to)?;
         edit.rename(from, to);
@@ -349,6 +354,10 @@ impl Store<'_> {
         held_back = HeldBack::interruptions();
         let prepared = edit.prepare(&held_back)?;
         let old = old_name.clone().map(|name| Profile { name, ..profile.clone() });
+        let from_lock = before.as_ref().or(after.as_ref()).map(ProfileLock::ours);
+        if let Some(lock) = from_lock {
+            leaves(lock, &[&profile.store]);
+        }
         let marks = match (&old, &profile.store) {
             (_, StoreKind::Keyring | StoreKind::Command(_)) => {
                 let document = old.as_ref().map(|old| self.read_item(old, false)).transpose()?.flatten();
@@ -377,10 +386,12 @@ impl Store<'_> {
         };
         // It has its new name: what stays under the old one is said, and takes nothing of that back.
         let removed = self.remove_old_name(from, old.as_ref());
-        if let Err(error) = removed {
-            self.messages.loss(&format!(
+        match (removed, from_lock) {
+            (Ok(()), Some(lock)) => leaves_none(lock),
+            (Ok(()), None) => {}
+            (Err(error), _) => self.messages.loss(&format!(
                 "the credential of '{to}' is still there under its old name '{from}', too: {error}"
-            ));
+            )),
         }
         drop(marks);
         drop((before, lock, after));
@@ -390,18 +401,19 @@ impl Store<'_> {
     }
 
     /// Ends a rename that was killed after `config.json` had the new name: removes what is still under the old one,
-    /// which must be the same credential. Returns whether there was any. The caller has both locks.
-    fn finish_rename(&self, from: Option<&ProfileName>, to: &ProfileName) -> Result<bool> {
-        let (Some(from), Some(now)) = (from.filter(|from| *from != to), self.by_now(to)?) else {
-            return Ok(false);
-        };
-        if now.store == StoreKind::Npm {
-            return Ok(false); // There is no renaming.
+    /// which must be the same credential. Returns whether there was any. The caller has both locks; `lock` is that of the
+    /// old name, and says what a rename may have left.
+    fn finish_rename(&self, from: &ProfileName, lock: &Lock, to: &ProfileName) -> Result<bool> {
+        let Some(now) = self.by_now(to)? else { return Ok(false) };
+        if !lock.note().left_in.contains(&Left::of(&now.store)) {
+            return Ok(false); // it may be a name that was mistyped
         }
         let old = Profile { name: from.clone(), ..now.clone() };
         match (self.kept(&old, false)?, self.kept(&now, false)?) {
             (Some(copy), Some(own)) if same(&copy, &own) => {
-                self.remove_old_name(from.as_str(), Some(&old)).map(|()| true)
+                self.remove_old_name(from.as_str(), Some(&old))?;
+                leaves_none(lock);
+                Ok(true)
             }
             _ => Ok(false),
         }

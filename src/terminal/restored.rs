@@ -1,4 +1,5 @@
-//! The terminal's settings while a question is on it: whatever ends or stops us meanwhile, they are put back first.
+//! The terminal's settings while a question is on it, or a job of ours has it: whatever ends or stops us meanwhile, they
+//! are put back first.
 //!
 //! A question may be ended at any time, also where signals are held back around it ([`crate::signals`]). Its code waits
 //! in a read, and a library's cannot be called off; so the handlers do the work themselves, by calls that POSIX allows in
@@ -6,18 +7,18 @@
 
 use std::fs::File;
 use std::io;
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
 use nix::errno::Errno;
 use nix::libc::{self, c_int};
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, sigaction};
 use nix::sys::termios::{SetArg, Termios, tcdrain, tcgetattr, tcsetattr};
-use nix::unistd::{getpgrp, tcgetpgrp};
+use nix::unistd::{Pid, getpgrp, tcgetpgrp};
 
-/// What ends a question from outside.
+/// What ends a question, or us while a job has the terminal, from outside.
 const ENDS: [Signal; 4] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Signal::SIGQUIT];
 
 /// Puts a terminal's settings back: when it is dropped, and before a signal ends or stops the process.
@@ -25,12 +26,23 @@ pub(super) struct Restored {
     tty: File,
     before: Termios,
     mask: Option<SigSet>,
-    actions: Vec<(Signal, SigAction)>,
+    taken: Taken,
     /// Whether what is typed beside the question is thrown away.
     when: SetArg,
     /// Where a SIGINT is told, where that is no end of the process.
     _interrupt: Option<OwnedFd>,
 }
+
+/// Has a signal that ends us take the terminal back first from a job of ours, and end that, too. One at a time, and none
+/// beside a question. Where such signals are held back ([`crate::signals`]) they stay so.
+pub struct Lent {
+    question: &'static Question,
+    taken: Taken,
+}
+
+/// The signals that are handled here, and what would have been done about each.
+#[derive(Default)]
+struct Taken(Vec<(Signal, SigAction)>);
 
 /// What the handlers know.
 struct Question {
@@ -41,6 +53,8 @@ struct Question {
     is_known: AtomicBool,
     /// Where a SIGINT is told, or -1.
     interrupt: RawFd,
+    /// The process group that has the terminal, where it is a job's; 0 until that is known.
+    job: Option<AtomicI32>,
     /// What is written when the question is left in the middle, and when it is come back to.
     leave: &'static [u8],
     again: Vec<u8>,
@@ -78,6 +92,7 @@ impl Restored {
                 .map_or(MaybeUninit::uninit(), |during| MaybeUninit::new(raw(during))),
             is_known: AtomicBool::new(manner.during.is_some()),
             interrupt: manner.interrupt.as_ref().map_or(-1, AsRawFd::as_raw_fd),
+            job: None,
             leave: manner.leave,
             again: manner.again.into_bytes(),
         }));
@@ -85,10 +100,10 @@ impl Restored {
         // What was typed before the question is no answer to it. What is left of a paste of many lines is none to the
         // next one, nor a command for the shell.
         let when = if manner.during.is_some() { SetArg::TCSAFLUSH } else { SetArg::TCSANOW };
-        let (mask, actions) = (None, Vec::new());
-        let mut this = Self { tty, before, mask, actions, when, _interrupt: manner.interrupt };
+        let (mask, taken) = (None, Taken::default());
+        let mut this = Self { tty, before, mask, taken, when, _interrupt: manner.interrupt };
         for signal in ENDS.into_iter().chain([Signal::SIGTSTP, Signal::SIGCONT]) {
-            this.take(signal);
+            this.taken.take(signal, |before| !matches!(before, SigHandler::SigIgn));
         }
         // A stop may be held back for the sake of others, who wait for a lock of ours; an end may not.
         this.mask = SigSet::from_iter(ENDS).thread_swap_mask(SigmaskHow::SIG_UNBLOCK).ok();
@@ -97,16 +112,64 @@ impl Restored {
         }
         Ok(this)
     }
+}
 
-    /// Takes a signal for the time of the question; one that is ignored stays ignored.
-    fn take(&mut self, signal: Signal) {
+impl Lent {
+    /// Before the job is started that is to have the terminal, with the settings to put back.
+    pub fn new(tty: &File, before: &Termios) -> Self {
+        // Never given back, as that of a question.
+        let question = Box::leak(Box::new(Question {
+            tty: tty.as_raw_fd(),
+            before: raw(before),
+            during: MaybeUninit::uninit(),
+            is_known: AtomicBool::new(false),
+            interrupt: -1,
+            job: Some(AtomicI32::new(0)),
+            leave: b"",
+            again: Vec::new(),
+        }));
+        QUESTION.store(question, Ordering::Release);
+        let mut taken = Taken::default();
+        for signal in ENDS {
+            taken.take(signal, |before| matches!(before, SigHandler::SigDfl));
+        }
+        Self { question, taken }
+    }
+
+    /// Which process group the job is; none when it has ended, as its number may be another's then.
+    pub fn set_job(&self, group: Option<Pid>) {
+        if let Some(job) = &self.question.job {
+            job.store(group.map_or(0, Pid::as_raw), Ordering::Release);
+        }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        drop(mem::take(&mut self.taken));
+        QUESTION.store(ptr::null_mut(), Ordering::Release);
+    }
+}
+
+impl Taken {
+    /// Takes a signal, where what was done about it until now allows that.
+    fn take(&mut self, signal: Signal, may: impl FnOnce(SigHandler) -> bool) {
         // SAFETY: the handler keeps to what is allowed in one.
         let Ok(before) = (unsafe { sigaction(signal, &action()) }) else { return };
-        if matches!(before.handler(), SigHandler::SigIgn) {
+        if may(before.handler()) {
+            self.0.push((signal, before));
+        } else {
             // SAFETY: the action was in force a moment ago.
             let _ = unsafe { sigaction(signal, &before) };
-        } else {
-            self.actions.push((signal, before));
+        }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        for (signal, action) in &self.0 {
+            // SAFETY: the action was in force before, and is what it was then.
+            let _ = unsafe { sigaction(*signal, action) };
         }
     }
 }
@@ -115,10 +178,7 @@ impl Drop for Restored {
     fn drop(&mut self) {
         // A terminal that is gone needs nothing back.
         let _ = set(&self.tty, self.when, &self.before);
-        for (signal, action) in &self.actions {
-            // SAFETY: the action was in force before, and is what it was then.
-            let _ = unsafe { sigaction(*signal, action) };
-        }
+        drop(mem::take(&mut self.taken));
         if let Some(mask) = &self.mask {
             let _ = mask.thread_set_mask();
         }
@@ -166,7 +226,7 @@ fn action() -> SigAction {
 }
 
 /// Every call in here is in POSIX's list of those that a handler may make (2.4.3): `tcgetattr`, `tcsetattr`,
-/// `tcgetpgrp`, `getpgrp`, `write`, `sigaction`, `pthread_sigmask`, `raise`.
+/// `tcgetpgrp`, `tcsetpgrp`, `getpgrp`, `write`, `sigaction`, `pthread_sigmask`, `kill`, `raise`.
 extern "C" fn handle(signal: c_int) {
     let errno = Errno::last_raw();
     // SAFETY: it is null, or points to what is never given back, and is not changed but for `during`, whose flag says
@@ -184,7 +244,10 @@ extern "C" fn handle(signal: c_int) {
 impl Question {
     /// Puts the terminal back, and lets the signal do what it does by itself.
     fn obey(&self, signal: c_int) {
-        if self.is_in_front() {
+        if let Some(job) = &self.job {
+            self.take_back(job.load(Ordering::Acquire));
+            end(job.load(Ordering::Acquire), signal);
+        } else if self.is_in_front() {
             let mut now = MaybeUninit::uninit();
             // SAFETY: it writes the value whose place it is given.
             let is_there = unsafe { libc::tcgetattr(self.tty, now.as_mut_ptr()) } == 0;
@@ -237,9 +300,36 @@ impl Question {
         }
     }
 
+    /// Takes the terminal back from a job, unless it is somebody else's by now.
+    fn take_back(&self, job: libc::pid_t) {
+        // SAFETY: neither takes memory of ours.
+        let (front, ours) = unsafe { (libc::tcgetpgrp(self.tty), libc::getpgrp()) };
+        if ![front, 0].contains(&job) && front != ours {
+            return;
+        }
+        // Who is not in front is stopped for it else.
+        let mask = SigSet::from(Signal::SIGTTOU).thread_swap_mask(SigmaskHow::SIG_BLOCK);
+        // SAFETY: it reads the value that it is given.
+        unsafe {
+            libc::tcsetpgrp(self.tty, ours);
+            libc::tcsetattr(self.tty, libc::TCSAFLUSH, &raw const self.before);
+        }
+        if let Ok(mask) = mask {
+            let _ = mask.thread_set_mask();
+        }
+    }
+
     fn is_in_front(&self) -> bool {
         // SAFETY: neither takes memory of ours.
         unsafe { libc::tcgetpgrp(self.tty) == libc::getpgrp() }
+    }
+}
+
+/// Ends a job as we are ended.
+fn end(job: libc::pid_t, signal: c_int) {
+    if job > 0 {
+        // SAFETY: it takes no memory of ours.
+        unsafe { libc::kill(-job, signal) };
     }
 }
 

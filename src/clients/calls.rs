@@ -91,6 +91,16 @@ impl Walk<'_> {
         found
     }
 
+    /// The paths in the values of options that the row doesn't have: something may go there.
+    pub(super) fn look_at_unknown(&mut self, parsed: &Parsed, at: &At) {
+        let is_there = |word: &&Word| self.path(word, &at.folder).is_some_and(|path| path.exists());
+        let values: Vec<Word> = parsed.unknown.iter().filter(is_there).cloned().collect();
+        if !values.is_empty() {
+            self.leads.is_sure = false;
+            self.evidence(&values, at);
+        }
+    }
+
     fn client(&mut self, program: &'static Program, words: &[Word], at: &At) {
         let words = words.get(1..).unwrap_or_default();
         let parsed = self.parse(program, words, Until::End, at);
@@ -183,6 +193,11 @@ impl Walk<'_> {
                 .find_map(|verb| verbs.iter().find(|(name, _)| *name == verb));
             visit.mode = mode.map(|(_, mode)| *mode);
         }
+        for configuration in &visit.configurations {
+            if let Some(parent) = configuration.parent() {
+                self.reach(parent, Level::Reached);
+            }
+        }
         let mut inner_at = At { folder: folder.to_owned(), ..at.clone() };
         inner_at.inherited.extend(visit.env_files.clone());
         for name in &parsed.scripts {
@@ -224,6 +239,7 @@ impl Walk<'_> {
         let words = all.get(1..).unwrap_or_default();
         let parsed = self.parse(program, words, Until::Program(runs.verbs), at);
         self.leads.is_sure &= runs.is_direct;
+        self.look_at_unknown(&parsed, at);
         if !runs.verbs.is_empty() && !parsed.has_verb {
             return self.open(program, all, at);
         }
@@ -370,6 +386,12 @@ impl Walk<'_> {
         for file in &parsed.configurations {
             if let Some(parent) = self.path(file, &at.folder).as_deref().and_then(Path::parent) {
                 self.reach(parent, Level::Reached);
+            }
+        }
+        for text in parsed.paths.iter().flat_map(|value| value.str().split([':', ',', '='])) {
+            let path = self.path(&Word::given(OsStr::new(text)), &at.folder);
+            if let Some(path) = path.filter(|path| path.is_dir()) {
+                self.reach(&path, Level::Named);
             }
         }
         // `just packages/api/deploy`

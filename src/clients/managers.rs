@@ -60,6 +60,7 @@ impl Walk<'_> {
     ) {
         let words = words.get(1..).unwrap_or_default();
         let parsed = self.parse(program, words, Until::End, at);
+        self.look_at_unknown(&parsed, at);
         for folder in self.enter_all(&parsed, at) {
             let mut here = At { folder, ..at.clone() };
             if parsed.has(verbs.root)
@@ -124,6 +125,10 @@ impl Walk<'_> {
         let verb = call.word(number);
         if verbs.exec.contains(&verb) {
             return self.manager_exec(&call, number, at);
+        }
+        if verbs.texts.contains(&verb) {
+            self.text(call.word(number + 1), &[], at);
+            return self.runtime_of(program, words, at);
         }
         if verbs.workspace.contains(&verb) {
             return self.in_workspace(&call, number, at);

@@ -21,6 +21,7 @@ enum Kind {
     Text,
     Split,
     Script,
+    Paths,
     Other,
 }
 
@@ -50,6 +51,10 @@ pub struct Parsed<'w> {
     /// The place behind such a text: all that follows stands behind its words.
     pub after_split: usize,
     pub scripts: Vec<Word>,
+    /// Values in which paths stand.
+    pub paths: Vec<Word>,
+    /// The values of options that the row doesn't have, as far as they stand in the same word.
+    pub unknown: Vec<Word>,
     /// All options, by their names.
     pub flags: Vec<&'w str>,
     /// The places of the words that are no options, and whether such a one may be an option's value.
@@ -152,6 +157,7 @@ impl<'w> Parsed<'w> {
                 continue;
             }
             may_be_value = attached.is_none();
+            this.unknown.extend(attached.clone());
             for (kind, value) in other_readings(options, name, attached.as_ref()) {
                 this.is_unsure = true;
                 let end = at + usize::from(value.is_none());
@@ -181,6 +187,7 @@ impl<'w> Parsed<'w> {
             Kind::Text => &mut self.texts,
             Kind::Split => &mut self.split,
             Kind::Script => &mut self.scripts,
+            Kind::Paths => &mut self.paths,
             Kind::Other => return,
         };
         let Some(value) = value else { return };
@@ -229,7 +236,7 @@ impl<'w> Parsed<'w> {
 }
 
 /// The options of a row that have a value, by what it is.
-fn kinds(options: &Options) -> [(Kind, &'static [&'static str]); 9] {
+fn kinds(options: &Options) -> [(Kind, &'static [&'static str]); 10] {
     [
         (Kind::Folder, options.folder),
         (Kind::Environment, options.environment),
@@ -239,6 +246,7 @@ fn kinds(options: &Options) -> [(Kind, &'static [&'static str]); 9] {
         (Kind::Text, options.text),
         (Kind::Split, options.split),
         (Kind::Script, options.script),
+        (Kind::Paths, options.paths),
         (Kind::Other, options.other),
     ]
 }

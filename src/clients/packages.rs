@@ -46,14 +46,6 @@ pub struct Script {
 }
 
 impl Package {
-    /// The package of a folder, where there is one.
-    ///
-    /// # Errors
-    /// Why its file can't be understood, in words that follow the file's name.
-    pub fn read(folder: &Path) -> Result<Option<Self>, String> {
-        Self::of_file(&folder.join(NAME))
-    }
-
     /// The package of a `package.json`, or the tasks of Deno's file, where there is one.
     ///
     /// # Errors

@@ -108,6 +108,8 @@ pub struct Verbs {
     pub scripts: &'static [(&'static [&'static str], &'static [&'static str])],
     /// Run these scripts in all packages of the workspace.
     pub lifecycle: &'static [(&'static [&'static str], &'static [&'static str])],
+    /// Run a text for a shell.
+    pub texts: &'static [&'static str],
     /// Run a program.
     pub exec: &'static [&'static str],
     /// A program runs where the manager is called, whatever an option says of the folder.
@@ -128,6 +130,7 @@ const NO_VERBS: Verbs = Verbs {
     run: &["run"],
     scripts: &[],
     lifecycle: &[],
+    texts: &[],
     exec: &[],
     exec_stays: false,
     workspace: &[],
@@ -187,6 +190,8 @@ pub struct Options {
     pub split: &'static [&'static str],
     /// A script of the package.
     pub script: &'static [&'static str],
+    /// Paths, with other things behind `:`, `,` or `=`.
+    pub paths: &'static [&'static str],
     /// Anything else that has a value.
     pub other: &'static [&'static str],
     /// Those without a value behind which the first word that is no option is a text for a shell.
@@ -260,6 +265,7 @@ const NO_OPTIONS: Options = Options {
     text: &[],
     split: &[],
     script: &[],
+    paths: &[],
     other: &[],
     texts: &[],
     command: &[],
@@ -309,7 +315,12 @@ const fn open(name: &'static str, calls: &'static [&'static str], options: Optio
 }
 
 /// `--mode` of Vite and what is built on it.
-const MODE: Options = Options { environment: &["--mode", "-m"], folder: &["--root"], ..NO_OPTIONS };
+const MODE: Options = Options {
+    environment: &["--mode", "-m"],
+    folder: &["--root"],
+    configuration: &["-c", "--config"],
+    ..NO_OPTIONS
+};
 const ENV_FILE: Options = Options {
     env_file: &["--env-file", "--env-file-if-exists"],
     script: &["--run"],
@@ -445,7 +456,7 @@ pub const PROGRAMS: &[Program] = &[
         role: Role::Runtime,
         env_files: EnvFiles::ByEnvironment,
         rules: &[Rules::Code],
-        options: Options { environment: &["--stage"], ..NO_OPTIONS },
+        options: Options { environment: &["--stage"], configuration: &["--config"], ..NO_OPTIONS },
         ..reader("SST", &["sst"], &["CLOUDFLARE_API_TOKEN", "CLOUDFLARE_DEFAULT_ACCOUNT_ID"])
     },
     // `provider.go` of versions 4 and 5.
@@ -541,6 +552,7 @@ pub const PROGRAMS: &[Program] = &[
                 (&["install", "i", "ci", "add", "a", "remove", "rm", "update", "link", ""], INSTALL),
                 (&["publish"], PUBLISH),
             ],
+            texts: &["exec"],
             exec: &["x"],
             is_bare: true,
             many: &["--parallel", "--sequential"],
@@ -1160,6 +1172,7 @@ pub const PROGRAMS: &[Program] = &[
         &["docker", "docker-compose", "podman", "podman-compose"],
         Options {
             folder: &["--project-directory"],
+            paths: &["-v", "--volume", "--mount"],
             configuration: &["-f", "--file"],
             other: &["-p", "--project-name", "--profile", "-H", "--host", "-c", "--context"],
             ..NO_OPTIONS

@@ -22,8 +22,11 @@ const DEPTH: usize = 3;
 /// The files of which a package has one, each with its name in it.
 const FILES: [&str; 4] = [NAME, "project.json", DENO[0], DENO[1]];
 
-/// What lists the packages in a folder, as patterns.
-const LISTS: [fn(&Path) -> Result<Vec<String>, String>; 6] = [
+/// Reads the patterns of a folder's packages, or says why they can't be understood.
+type List = fn(&Path) -> Result<Vec<String>, String>;
+
+/// What lists the packages of a folder.
+const LISTS: [List; 6] = [
     |at| in_package(&at.join(NAME)),
     |at| in_package(&at.join(DENO[0])),
     |at| in_package(&at.join(DENO[1])),

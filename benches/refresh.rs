@@ -4,19 +4,14 @@
 //! `cargo bench --bench refresh` prints the line of the README beside the warm path. The server is on
 //! loopback and answers at once, so what is measured is ours; ratios are the medians of the rounds'.
 
-#[path = "../tests/support/authorization.rs"]
-mod authorization;
-#[path = "../tests/support/http.rs"]
-mod http;
-
 use std::error::Error;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use authorization::Authorization;
 use serde_json::{Value, json};
+use support::authorization::Authorization;
 
 const ROUNDS: usize = 15;
 const PROCESSES: usize = 200;

@@ -3,17 +3,12 @@
 //! It starts a double of Cloudflare's API on loopback and works in a temporary home, with the same
 //! binary and the same flags that you would use.
 
-#[path = "../tests/support/cloudflare.rs"]
-mod cloudflare;
-#[path = "../tests/support/http.rs"]
-mod http;
-
 use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cloudflare::{Cloudflare, Credential};
+use support::cloudflare::{Cloudflare, Credential};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let api = Cloudflare::start();

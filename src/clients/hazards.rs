@@ -2,7 +2,7 @@
 //! wrangler's configurations and caches, `.cloudflare.cfg`, and programs that keep variables from what they start.
 //!
 //! Each rule was measured with wrangler 4.164, npm alchemy 0.94.0 and 2.0.0-beta.79, bun 1.4.5 and turbo 2
-//! (`tests/hazards_clients.rs` keeps them true), on top of what `environment.rs` sets and removes: a variable of the
+//! (`tests/clients/hazards_clients.rs` keeps them true), on top of what `environment.rs` sets and removes: a variable of the
 //! process that is not empty wins everywhere but over a file that goes before the variables, and an entry without a
 //! value changes nothing but the headers of Cloudflare's SDKs. So the base URLs, the account and the profiles that a `.env`
 //! names are no hazards; nor are `CLOUDFLARE_COMPLIANCE_REGION` and `WRANGLER_API_ENVIRONMENT`, as requests go where the

@@ -1,7 +1,7 @@
 //! What turbo 2 lets through to a task: by default only a few variables, none of which is Cloudflare's. A task that
 //! misses its credential then runs with whatever else its programs find.
 //!
-//! The rules were measured with turbo 2.11.11 (tests/readers.rs keeps them true). A variable reaches a task
+//! The rules were measured with turbo 2.11.11 (tests/clients/readers.rs keeps them true). A variable reaches a task
 //! - in the mode `loose`, always;
 //! - else by the task's `env`, or by the global `env` or `passThroughEnv` or the task's own `passThroughEnv`, unless
 //!   that one takes it out (`!NAME`).

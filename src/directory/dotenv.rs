@@ -2,8 +2,8 @@
 //!
 //! The rules are those of the npm package `dotenv` (16.3.1, `lib/main.js`, the pattern `LINE`), which
 //! wrangler bundles and version 2 of the npm package repeats (effect's `ConfigProvider.fromDotEnvContents`);
-//! `tests/readers.rs` compares both on 200,000 texts. Node's own reader, for version 1, agrees on what people write
-//! (`tests/hazards_clients.rs`). No crate does: what is needed is the line of each name, and just these rules,
+//! `tests/clients/readers.rs` compares both on 200,000 texts. Node's own reader, for version 1, agrees on what people write
+//! (`tests/clients/hazards_clients.rs`). No crate does: what is needed is the line of each name, and just these rules,
 //! oddities included. `$NAME` in a value is not followed.
 //!
 //! Other readers are looser: bun 1.4 finds `A : 1`, and `x` in `A='x' y'`. [`possible`] has what any of them may find:

@@ -1,5 +1,5 @@
 //! The accounts that wrangler's configurations name, which go before `CLOUDFLARE_ACCOUNT_ID`
-//! (`facts/wrangler-cloudflare.md` §1.8), read as wrangler 4.164 reads them (`tests/readers.rs` compares both).
+//! (`facts/wrangler-cloudflare.md` §1.8), read as wrangler 4.164 reads them (`tests/clients/readers.rs` compares both).
 //!
 //! A configuration that is there and can't be understood is told, with the reason: an older or newer wrangler may read
 //! what this reader doesn't.

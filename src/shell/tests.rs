@@ -1,4 +1,4 @@
-//! Every format's text, as a table. What the shells make of it is in `tests/shells.rs`.
+//! Every format's text, as a table. What the shells make of it is in `tests/hooks/shells.rs`.
 
 use super::*;
 use crate::error::Kind;

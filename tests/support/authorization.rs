@@ -6,7 +6,6 @@
 //! - Each client has only its own grants; any client id is known. Access tokens are never looked at.
 //! - Every request to an endpoint is in [`Authorization::requests`] before its answer is sent.
 //! - Tokens hold the marker of the tests' secrets.
-#![allow(dead_code, reason = "each test binary uses its own part of the double")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -53,7 +53,7 @@ impl Chromium {
             "screenshots": std::env::var_os("ALCHEMY_TEST_SCREENSHOTS").map(PathBuf::from),
             "limit": LIMIT.as_secs(),
         });
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/chromium.mjs");
+        let program = Path::new(super::PROJECT).join("tests/support/chromium.mjs");
         let script = format!(
             "#!/bin/sh\nexec '{}' '{}' '{setup}' \"$1\" </dev/null >/dev/null 2>&1\n",
             node.display(),

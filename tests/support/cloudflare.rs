@@ -8,7 +8,6 @@
 //!   nothing here was compared with the real API. Where a refusal has two codes, a comment says
 //!   why this one.
 //! - Every request that could be parsed is in [`Cloudflare::requests`] before its answer is sent.
-#![allow(dead_code, reason = "each test binary uses its own part of the double")]
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -5,7 +5,6 @@
 //!   connection. A broken client cannot take the server down.
 //! - It never sleeps, save for a [`Spoilt`] that asks for it, and `Drop` ends those as well: it closes the
 //!   listener and all connections and joins every thread.
-#![allow(dead_code, reason = "each double and each test binary uses its own part")]
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -32,7 +32,7 @@ impl Keyring {
         if !programs.into_iter().all(has) {
             return None;
         }
-        let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/with-keyring"));
+        let mut command = Command::new(format!("{}/tests/with-keyring", super::PROJECT));
         // It lives until its stdin closes: also when this process is killed.
         let script = format!("echo \"${BUS}\"; exec cat");
         command.args(["sh", "-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -135,7 +135,7 @@ pub fn steps(text: &str) -> Result<Vec<Step>, String> {
 
 /// The file of this name that a page of the documentation shows.
 pub fn file(page: &str, name: &str) -> String {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect("read");
+    let text = std::fs::read_to_string(Path::new(super::PROJECT).join(page)).expect("read");
     let blocks = steps(&text).expect("sound").into_iter().filter_map(|step| match step.what {
         What::Block(block) => Some(block),
         _ => None,

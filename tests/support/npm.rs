@@ -71,7 +71,7 @@ impl<'a> Npm<'a> {
 
     /// What Node is given.
     fn words(&self, script: &str) -> [OsString; 4] {
-        let drivers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/support/npm");
+        let drivers = PathBuf::from(super::PROJECT).join("tests/support/npm");
         [
             drivers.join(self.driver).into(),
             self.package.as_os_str().to_owned(),

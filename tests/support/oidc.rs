@@ -86,7 +86,7 @@ impl Server {
         let setup = json!({ "certificate": identity.certificate, "key": identity.key, "clients": clients,
             "scopes": SCOPES, "life": 3600 });
         let mut child = Command::new(node)
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/oidc-provider.mjs"))
+            .arg(Path::new(super::PROJECT).join("tests/support/oidc-provider.mjs"))
             .arg(modules)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -6,16 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::{Home, Output, given, has, run};
+use super::{Home, Output, VERSION, given, has, run};
 
 /// Where the files would be downloaded from.
 pub const URL: &str = "https://downloads.example.org/alchemy";
 /// What a release is called with.
 const ARGUMENTS: [&str; 4] =
     ["--url", URL, "--maintainer", "alchemy authors <release@downloads.example.org>"];
-
-/// The version of the sources.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A checkout in which everything is committed: the files of the real one, as they are now.
 pub struct Checkout {
@@ -36,7 +33,7 @@ impl Checkout {
             xargs -0 sh -c 'for file; do [ ! -e \"$file\" ] || printf \"%s\\0\" \"$file\"; done' sh |
             tar --create --null --files-from=- | tar --extract --directory=\"$0\"";
         let mut copy_all = this.command("sh");
-        copy_all.args(["-c", copy]).arg(this.path("")).current_dir(env!("CARGO_MANIFEST_DIR"));
+        copy_all.args(["-c", copy]).arg(this.path("")).current_dir(super::PROJECT);
         run(&mut copy_all).expect_code(0);
         this.git(&["init", "--quiet"]);
         this.commit();
@@ -92,7 +89,7 @@ impl Checkout {
 
 /// Where the release is built.
 pub fn target() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("release")
+    Path::new(env!("ALCHEMY_TEMPORARY")).join("release")
 }
 
 /// The files of a release, made once for all tests of the process.

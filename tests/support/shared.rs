@@ -194,7 +194,7 @@ impl Shared {
 
 /// Whether a request is one of ours, by its `user-agent`.
 pub fn is_ours(agent: &str) -> bool {
-    agent == concat!("alchemy/", env!("CARGO_PKG_VERSION"))
+    agent == format!("alchemy/{}", super::VERSION)
 }
 
 /// The end of [`Shared::start`].

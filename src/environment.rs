@@ -1,6 +1,6 @@
 //! A session as variables to set and to unset (design §7). Pure: values in, values out.
 
-pub mod r2;
+pub(crate) mod r2;
 
 use std::ffi::{OsStr, OsString};
 
@@ -37,7 +37,6 @@ pub const SET: [&str; 9] =
 
 /// The variables that a command does not get, since some program would let them override, replace or redirect its
 /// credential: all that a program of the table reads and [`changes`] does not set, and our own.
-#[must_use]
 pub fn removed() -> Vec<&'static str> {
     let read = PROGRAMS.iter().flat_map(|program| program.variables);
     let mut names: Vec<&'static str> = OWN.iter().chain(read).copied().collect();
@@ -58,7 +57,6 @@ pub enum Value {
 
 impl Value {
     /// The text that the variable gets.
-    #[must_use]
     pub fn expose(&self) -> &str {
         match self {
             Self::Plain(text) => text,
@@ -90,14 +88,12 @@ const OF_EVERYONE: [&str; 11] =
 
 /// Whether the token may be repeated under this name: one that says something else already would have two
 /// values, or the secret where everyone looks.
-#[must_use]
 pub fn may_repeat(name: &str) -> bool {
     let is_taken = SET.contains(&name) || name.starts_with("ALCHEMY_") || OF_EVERYONE.contains(&name);
     !is_taken && !["LD_", "DYLD_"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// The changes that give a command this session. `also` repeats the token under further names.
-#[must_use]
 pub fn changes(session: &Session, also: &[String]) -> Changes {
     let plain = |name: &str, value: &dyn ToString| (name.to_owned(), Value::Plain(value.to_string()));
     let mut set = Vec::new();
@@ -130,7 +126,6 @@ pub fn changes(session: &Session, also: &[String]) -> Changes {
 
 impl Changes {
     /// Removes further variables, unless they are set.
-    #[must_use]
     pub fn without(mut self, names: &[String]) -> Self {
         let is_named = |name: &&String| {
             self.unset.contains(name) || self.set.iter().any(|(set, _)| set == *name) || !may_repeat(name)
@@ -142,14 +137,12 @@ impl Changes {
 }
 
 /// The changes that take away whatever [`changes`] may have set.
-#[must_use]
 pub fn removal(also: &[String]) -> Changes {
     let unset = SET.iter().map(|name| (*name).to_owned()).chain(also.iter().cloned()).collect();
     Changes { set: Vec::new(), unset }
 }
 
 /// The environment after the changes. Everything they do not name stays as it was, byte for byte.
-#[must_use]
 pub fn apply(environment: Vec<(OsString, OsString)>, changes: &Changes) -> Vec<(OsString, OsString)> {
     let named = |name: &OsStr| {
         changes.unset.iter().any(|unset| name == unset.as_str())

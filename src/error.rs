@@ -56,7 +56,6 @@ impl Error {
     }
 
     /// A failed operation of the system on a file: `cannot WHAT PATH: reason`, with a hint.
-    #[must_use]
     pub fn io(what: &str, path: &Path, error: &io::Error) -> Self {
         let new = Self::new(format!("cannot {what} {}: {}", path.display(), reason(error)));
         let word = |path: &Path| shell::word(&path.display().to_string());
@@ -78,40 +77,34 @@ impl Error {
     }
 
     /// Adds what to do next.
-    #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// Adds another way on to what to do next.
-    #[must_use]
     pub fn or(self, way: &str) -> Self {
         let hint = self.hint.as_ref().map_or_else(|| way.to_owned(), |hint| format!("{hint}; or {way}"));
         self.hint(hint)
     }
 
     /// The same told as an error of another kind, in other words: what to do next stays.
-    #[must_use]
     pub fn retold(self, kind: Kind, message: impl Into<String>) -> Self {
         Self { hint: self.hint, ..Self::of(kind, message) }
     }
 
     /// What the error means for the exit code.
-    #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
     /// What to do next, where there is something to do.
-    #[must_use]
     pub fn next_step(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 }
 
 /// The system's words for an error, in our style: lower case, without `(os error 2)`.
-#[must_use]
 pub fn reason(error: &io::Error) -> String {
     let text = match error.raw_os_error() {
         Some(code) => nix::errno::Errno::from_raw(code).desc().to_owned(),
@@ -121,7 +114,6 @@ pub fn reason(error: &io::Error) -> String {
 }
 
 /// The text with its first letter in lower case, unless it starts with an abbreviation.
-#[must_use]
 pub fn lower_first(text: &str) -> String {
     let mut letters = text.chars();
     match (letters.next(), letters.clone().next()) {

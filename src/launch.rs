@@ -35,10 +35,9 @@ use job::{Foreground, Job, in_background};
 /// Finds the program to run, as `execvp` would: a name with a slash is a path, any other is looked
 /// for in `path`, or in the C library's default one where `PATH` is not set. An empty part of it is `cwd`.
 ///
-/// # Errors
 /// [`Kind::NotFound`] (127) when there is none, [`Kind::NotExecutable`] (126) when there is one that
 /// cannot be run: the codes of `env`, `timeout` and `nohup`.
-pub fn find(command: &OsStr, path: Option<&OsStr>, cwd: &Path) -> Result<PathBuf> {
+pub(crate) fn find(command: &OsStr, path: Option<&OsStr>, cwd: &Path) -> Result<PathBuf> {
     let path = path.map_or_else(default_path, OsStr::to_owned);
     let has_slash = command.as_bytes().contains(&b'/');
     // By its full name: what stands in a part that is relative is another program in another directory.
@@ -88,17 +87,15 @@ fn default_path() -> OsString {
 
 /// Opens an address in the browser that `BROWSER` names, or the system's. What that prints goes nowhere.
 ///
-/// # Errors
-/// When there is none.
-pub fn open_in_browser(url: &str) -> std::io::Result<()> {
+/// Fails when there is none.
+pub(crate) fn open_in_browser(url: &str) -> std::io::Result<()> {
     webbrowser::open(url)
 }
 
 /// Replaces this process by the program. `arguments` starts with the name as it was typed.
 ///
-/// # Errors
 /// Returns only when the system refuses: too long an environment, no memory, a broken interpreter.
-pub fn replace(
+pub(crate) fn replace(
     program: &Path,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
@@ -135,9 +132,8 @@ pub fn replace(
 /// Runs a program in a session of its own, away from our terminal, with none of the files that we were given, and waits up to `limit` for the whole of its
 /// output. When that is over, only the waiting stops: the program goes on without us, and ends its work.
 ///
-/// # Errors
-/// When it cannot be started, or ends without any output.
-pub fn detached(
+/// Fails when it cannot be started, or ends without any output.
+pub(crate) fn detached(
     program: &Path,
     arguments: &[&str],
     limit: Duration,
@@ -174,7 +170,7 @@ pub fn detached(
 }
 
 /// What came of a command of the person's.
-pub enum Piped {
+pub(crate) enum Piped {
     /// It ended; with all of its output.
     Ended(ExitStatus, Zeroizing<Vec<u8>>),
     /// It wrote more than it may, and was killed.
@@ -195,9 +191,8 @@ const LOOK: Duration = Duration::from_millis(50);
 /// has to say goes to our standard error. `may_ask`: it gets the terminal, where there is one, and the time that
 /// a person needs; else it has none and gets 5 s. Whatever it has started is killed with it.
 ///
-/// # Errors
-/// When there is no shell, or no process to be had.
-pub fn piped(
+/// Fails when there is no shell, or no process to be had.
+pub(crate) fn piped(
     command: &str,
     environment: Vec<(OsString, OsString)>,
     input: &[u8],
@@ -355,7 +350,7 @@ static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 ///
 /// What is ignored stays ignored across `execve`, and the command must get what we were given (systemd
 /// starts services with it ignored, a shell does not): [`replace`] gives it back.
-pub fn ignore_sigpipe() {
+pub(crate) fn ignore_sigpipe() {
     // SAFETY: SIG_IGN is no handler of ours that could run in a bad moment.
     let before = unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) };
     SIGPIPE_WAS_IGNORED.store(matches!(before, Ok(SigHandler::SigIgn)), Ordering::Relaxed);
@@ -372,7 +367,7 @@ fn restore_sigpipe() {
 /// Keeps other processes of the same user from reading the secret out of this one: no debugger attaches to it,
 /// its memory and environment in `/proc` are root's, and no core dump of it is written. The command that this
 /// process becomes is open to its user again, like any other.
-pub fn shield_memory() {
+pub(crate) fn shield_memory() {
     forbid_core_dump();
     // `execve` sets it back (prctl(2)). From here on most of `/proc/PID` belongs to root; the process itself may still
     // open what is in its own `/proc/self/fd`, where `/dev/stdin` and `/dev/fd` lead.

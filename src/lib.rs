@@ -34,28 +34,29 @@
 
 // They panic where the reader has gone; `terminal` does not.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
+#![warn(unreachable_pub)]
 
 pub mod cli;
 pub mod clients;
 pub mod cloudflare;
 pub mod digest;
 pub mod directory;
-pub mod disk;
-pub mod doctor;
+pub(crate) mod disk;
+pub(crate) mod doctor;
 pub mod environment;
 pub mod error;
-pub mod host;
+pub(crate) mod host;
 pub mod http;
-pub mod import;
-pub mod keyring;
-pub mod launch;
-pub mod oauth;
+pub(crate) mod import;
+pub(crate) mod keyring;
+pub(crate) mod launch;
+pub(crate) mod oauth;
 pub mod profile;
-pub mod release;
+pub(crate) mod release;
 pub mod secret;
-pub mod session;
+pub(crate) mod session;
 pub mod shell;
-pub mod signals;
-pub mod store;
-pub mod terminal;
-pub mod transition;
+pub(crate) mod signals;
+pub(crate) mod store;
+pub(crate) mod terminal;
+pub(crate) mod transition;

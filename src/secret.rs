@@ -15,7 +15,6 @@ pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// The text itself. What is done with it is the caller's responsibility.
-    #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -25,7 +24,6 @@ impl Secret {
     /// Neither length nor alphabet is judged: Cloudflare changed both in 2026, and validators that
     /// knew them refused good tokens (`facts/wrangler-cloudflare.md` §2, row 14).
     ///
-    /// # Errors
     /// A text for people, without the secret: when nothing is left, or a control character is inside.
     pub fn from_pasted(pasted: &str) -> Result<Self, &'static str> {
         let text = pasted.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '\u{feff}'));
@@ -40,7 +38,6 @@ impl Secret {
 
     /// A short form that tells two secrets apart on a screen and is of no use otherwise: the kind's
     /// prefix (`cfut_`), when it has one, and stars.
-    #[must_use]
     pub fn masked(&self) -> String {
         let prefix = self.0.split_once('_').map_or("", |(prefix, _)| prefix);
         if matches!(prefix, "cfk" | "cfut" | "cfat" | "cfoat") {

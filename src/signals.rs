@@ -32,7 +32,7 @@ const SENT: [Signal; 5] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP, Sign
 /// Signals that wait until this is dropped; threads that are started meanwhile inherit it.
 #[derive(Debug)]
 #[must_use = "they are held back until it is dropped"]
-pub struct HeldBack {
+pub(crate) struct HeldBack {
     before: Option<SigSet>,
     /// What would have been done about each of [`SENT`] that is caught.
     actions: Vec<(Signal, SigAction)>,
@@ -42,14 +42,14 @@ pub struct HeldBack {
 
 impl HeldBack {
     /// Holds back INT, TERM, HUP, QUIT, TSTP, TTIN and TTOU, in every thread.
-    pub fn interruptions() -> Self {
+    pub(crate) fn interruptions() -> Self {
         let before = block(&SigSet::from_iter(INTERRUPTIONS));
         let actions = SENT.into_iter().filter_map(|signal| Some((signal, catch(signal)?))).collect();
         Self { before, actions, thread: PhantomData }
     }
 
     /// Holds back what has the process stop until it is told to go on: TSTP, TTIN and TTOU.
-    pub fn suspension() -> Self {
+    pub(crate) fn suspension() -> Self {
         Self { before: block(&SigSet::from_iter(STOPS)), actions: Vec::new(), thread: PhantomData }
     }
 
@@ -81,9 +81,8 @@ impl Drop for HeldBack {
 
 /// Starts a thread that no signal reaches, and so the process through it.
 ///
-/// # Errors
-/// When the system gives no thread.
-pub fn thread<T: Send + 'static>(
+/// Fails when the system gives no thread.
+pub(crate) fn thread<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<JoinHandle<T>> {

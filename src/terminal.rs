@@ -15,9 +15,9 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use printable::{printable, printable_json};
-pub use questions::{ask_choice, ask_choices, ask_secret, ask_text, ask_yes};
-pub use restored::Lent;
+pub(crate) use printable::{printable, printable_json};
+pub(crate) use questions::{ask_choice, ask_choices, ask_secret, ask_text, ask_yes};
+pub(crate) use restored::Lent;
 
 use crate::error::{Error, Kind, Result, reason};
 
@@ -41,7 +41,6 @@ pub struct Messages {
 
 impl Messages {
     /// Messages of a level, coloured or not.
-    #[must_use]
     pub fn new(level: Level, colour: bool) -> Self {
         Self { level, colour }
     }
@@ -59,7 +58,6 @@ impl Messages {
     }
 
     /// Whether what is being done is said.
-    #[must_use]
     pub fn is_verbose(&self) -> bool {
         self.level >= Level::Verbose
     }
@@ -89,17 +87,16 @@ impl Messages {
 
 /// Writes to stderr what is not a message: help, or lines for a program that reads it. In one piece, as many of our
 /// processes may share a terminal.
-pub fn print_to_stderr(lines: &str) {
+pub(crate) fn print_to_stderr(lines: &str) {
     // Nobody is left to be told when stderr is closed.
     let _ = io::stderr().lock().write_all(lines.as_bytes());
 }
 
 /// Writes data to stdout.
 ///
-/// # Errors
 /// [`Kind::Closed`] when the reader has gone, which is no failure of ours; else why it cannot be
 /// written (a full disk).
-pub fn print(data: &str) -> Result<()> {
+pub(crate) fn print(data: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(data.as_bytes()).and_then(|()| out.flush()).map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Error::of(Kind::Closed, "stdout is closed"),
@@ -109,16 +106,12 @@ pub fn print(data: &str) -> Result<()> {
 }
 
 /// Writes a value to stdout as JSON, for programs; what would act on a terminal is escaped.
-///
-/// # Errors
-/// Those of [`print`].
-pub fn print_json(value: &serde_json::Value) -> Result<()> {
+pub(crate) fn print_json(value: &serde_json::Value) -> Result<()> {
     print(&printable_json(&format!("{value:#}\n")))
 }
 
 /// Rows under a heading, in columns as wide as they must be.
-#[must_use]
-pub fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
+pub(crate) fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
     let rows: Vec<[String; N]> =
         rows.iter().map(|row| std::array::from_fn(|column| printable(&row[column]))).collect();
     let width = |column: usize| {
@@ -139,8 +132,7 @@ pub fn table<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String
 }
 
 /// Names and their values, one a line.
-#[must_use]
-pub fn fields(fields: &[(&str, String)]) -> String {
+pub(crate) fn fields(fields: &[(&str, String)]) -> String {
     let mut out = String::new();
     for (name, value) in fields {
         let _ = writeln!(out, "{name:8} {}", printable(value));
@@ -149,8 +141,7 @@ pub fn fields(fields: &[(&str, String)]) -> String {
 }
 
 /// A length of time as people say it, in its two largest units at most: `52m`, `1h 5m`, `3d 4h`.
-#[must_use]
-pub fn life(left: SignedDuration) -> String {
+pub(crate) fn life(left: SignedDuration) -> String {
     let seconds = left.as_secs().max(0);
     let units =
         [(seconds / 86_400, "d"), (seconds / 3600 % 24, "h"), (seconds / 60 % 60, "m"), (seconds % 60, "s")];
@@ -164,9 +155,8 @@ pub fn life(left: SignedDuration) -> String {
 
 /// A length of time as people write it: seconds, or with units.
 ///
-/// # Errors
-/// When it is none, or negative.
-pub fn time(text: &str) -> Result<SignedDuration> {
+/// Fails when it is none, or negative.
+pub(crate) fn time(text: &str) -> Result<SignedDuration> {
     let wrong = || Error::usage("it is no length of time, such as 90, 90s or 15m");
     let time = match text.trim().parse::<u32>() {
         Ok(seconds) => SignedDuration::from_secs(seconds.into()),
@@ -176,8 +166,7 @@ pub fn time(text: &str) -> Result<SignedDuration> {
 }
 
 /// When something stops working, in words: `in 52m, renews`, `in 3d`, `2h ago`.
-#[must_use]
-pub fn expiry(expires: Timestamp, now: Timestamp, renews: bool) -> String {
+pub(crate) fn expiry(expires: Timestamp, now: Timestamp, renews: bool) -> String {
     let left = expires.duration_since(now);
     match (left.is_positive(), renews) {
         (true, true) => format!("in {}, renews", life(left)),
@@ -188,14 +177,12 @@ pub fn expiry(expires: Timestamp, now: Timestamp, renews: bool) -> String {
 }
 
 /// Whether stdout is a terminal: then a person reads it, and secrets are masked.
-#[must_use]
-pub fn stdout_is_terminal() -> bool {
+pub(crate) fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
 /// Whether stderr is a terminal: then a person reads the messages.
-#[must_use]
-pub fn stderr_is_terminal() -> bool {
+pub(crate) fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 

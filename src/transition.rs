@@ -8,7 +8,7 @@ use crate::shell::hook::Step;
 
 /// What a shell is to have.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Target {
+pub(crate) struct Target {
     /// `<directory>:<profile>`.
     pub active: String,
     /// Variables to set.
@@ -21,7 +21,7 @@ pub struct Target {
 
 /// What a hook has, by its own account and by its shell's environment.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Now<'a> {
+pub(crate) struct Now<'a> {
     /// What this hook has made active, and keeps what was before for.
     pub own: &'a str,
     /// `ALCHEMY_ACTIVE`: another one, where it was inherited from another shell; empty where nothing is active,
@@ -42,7 +42,7 @@ pub struct Now<'a> {
 
 /// What of the shell's environment is seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Visibility {
+pub(crate) enum Visibility {
     /// What the shell has.
     #[default]
     Whole,
@@ -53,8 +53,7 @@ pub enum Visibility {
 }
 
 /// The step from what there is to what is wanted. `get` is the shell's environment.
-#[must_use]
-pub fn step(wanted: Option<&Target>, now: Now, get: &dyn Fn(&str) -> Option<String>) -> Step {
+pub(crate) fn step(wanted: Option<&Target>, now: Now, get: &dyn Fn(&str) -> Option<String>) -> Step {
     let Now { own, active, visibility, is_disturbed, has_secret, also, account } = now;
     let is_lifted = visibility == Visibility::Lifted;
     let is_inherited = !active.is_empty() && active != own;

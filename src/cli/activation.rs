@@ -31,7 +31,7 @@ const OVER: SignedDuration = SignedDuration::from_secs(60);
 
 /// What a shell is to have, and what the person should be told.
 #[derive(Default)]
-pub struct Activation {
+pub(super) struct Activation {
     /// The profile, with what to set; `None` where there is none to be had.
     pub target: Option<Target>,
     /// The profile and its account, in words.
@@ -54,14 +54,14 @@ pub struct Activation {
 
 /// The end of a secret that a hook has set, in whole seconds of Unix time, and the account that it was set for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SecretLife {
+pub(super) struct SecretLife {
     pub until: i64,
     pub account: String,
 }
 
 /// What a hook has set, by its own account.
 #[derive(Debug, Clone, Copy)]
-pub struct HookState<'a> {
+pub(super) struct HookState<'a> {
     /// `ALCHEMY_ACTIVE` as the hook has set it; empty for nothing.
     pub own: &'a str,
     /// `ALCHEMY_ACTIVE` in the shell; another one was inherited from another shell.
@@ -75,7 +75,7 @@ pub struct HookState<'a> {
 
 impl Activation {
     /// What the shell is to have. `is_offline`: only what is stored counts.
-    pub fn of(selector: &Selector, shell: HookState, is_offline: bool) -> Self {
+    pub(super) fn of(selector: &Selector, shell: HookState, is_offline: bool) -> Self {
         let mut this = Self { is_offline, ..Self::default() };
         if shell.active != shell.own {
             (this.also, this.account) = Self::inherited(selector.host, shell.active);
@@ -88,7 +88,7 @@ impl Activation {
     }
 
     /// The names under which the token of the profile that is active stands, besides the usual ones; and its account.
-    pub fn inherited(host: &Host, active: &str) -> (Vec<String>, Option<AccountId>) {
+    pub(super) fn inherited(host: &Host, active: &str) -> (Vec<String>, Option<AccountId>) {
         profile_of(host, active)
             .map_or_else(Default::default, |profile| (profile.also, Some(profile.account.id)))
     }
@@ -290,7 +290,7 @@ fn target(choice: &DirectoryProfile, profile: &Profile, session: Option<&Session
 }
 
 /// What says which profile it is, without its secret.
-pub fn named(profile: &Profile) -> [(String, String); 3] {
+pub(super) fn named(profile: &Profile) -> [(String, String); 3] {
     let account = profile.account.id.to_string();
     [
         (ACCOUNT_ID.to_owned(), account.clone()),
@@ -300,7 +300,7 @@ pub fn named(profile: &Profile) -> [(String, String); 3] {
 }
 
 /// What to take away from a shell: not what answers for alchemy itself there, which is no client's.
-pub fn without_our_own(names: Vec<String>) -> Vec<String> {
+pub(super) fn without_our_own(names: Vec<String>) -> Vec<String> {
     let is_our_own =
         |name: &String| name.starts_with("ALCHEMY_") && ![EXPIRATION, ACTIVE].contains(&name.as_str());
     names.into_iter().filter(|name| !is_our_own(name)).collect()

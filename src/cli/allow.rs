@@ -15,7 +15,7 @@ use crate::terminal;
 
 /// Trust a pin file (.alchemy.toml): it may select a profile until its content changes
 #[derive(Args)]
-pub struct Allow {
+pub(super) struct Allow {
     /// Where to look for it, and from there upward [default: here]
     #[arg(value_name = "DIR")]
     directory: Option<PathBuf>,
@@ -31,7 +31,7 @@ pub struct Allow {
 }
 
 impl Allow {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         if self.list {
             return list(host, self.json);
         }
@@ -76,7 +76,7 @@ impl Allow {
 }
 
 /// What was allowed or denied, for programs.
-pub fn say_json(pin: &Pin, file: &PinFile, trust: Option<Trust>) -> Result<()> {
+pub(super) fn say_json(pin: &Pin, file: &PinFile, trust: Option<Trust>) -> Result<()> {
     let Pin { profile, account } = pin;
     terminal::print_json(
         &json!({ "file": file.path, "profile": profile, "account": account, "trust": trust }),
@@ -84,7 +84,7 @@ pub fn say_json(pin: &Pin, file: &PinFile, trust: Option<Trust>) -> Result<()> {
 }
 
 /// The nearest pin file from a directory upward, when it is one that can be judged.
-pub fn nearest(host: &Host, directory: Option<&Path>) -> Result<(Pin, PinFile)> {
+pub(super) fn nearest(host: &Host, directory: Option<&Path>) -> Result<(Pin, PinFile)> {
     let directory = existing(host, directory)?;
     match directory.ancestors().find_map(|at| pin::read(at, host.uid)) {
         Some(Found::Pin(pin, file)) => Ok((pin, file)),

@@ -10,7 +10,7 @@ use crate::terminal::time;
 
 /// The profile that a command is about: by position, or by `-p`.
 #[derive(Args, Default)]
-pub struct ProfileArgument {
+pub(super) struct ProfileArgument {
     /// The profile [default: by CLOUDFLARE_PROFILE, ALCHEMY_PROFILE, the directory, or 'default']
     #[arg(value_name = "PROFILE")]
     positional: Option<String>,
@@ -21,18 +21,18 @@ pub struct ProfileArgument {
 
 impl ProfileArgument {
     /// A profile that is given by name, and not by the command line.
-    pub fn named(name: &ProfileName) -> Self {
+    pub(super) fn named(name: &ProfileName) -> Self {
         Self { profile: Some(name.to_string()), positional: None }
     }
 
-    pub fn get(&self) -> Option<&str> {
+    pub(super) fn get(&self) -> Option<&str> {
         self.profile.as_deref().or(self.positional.as_deref())
     }
 }
 
 /// The answer in advance for a profile that asks before its secret leaves.
 #[derive(Args, Clone, Copy, Default)]
-pub struct Consent {
+pub(super) struct Consent {
     /// Do not ask, for a profile that is marked 'confirm'
     #[arg(short, long)]
     pub yes: bool,
@@ -40,7 +40,7 @@ pub struct Consent {
 
 /// What to do where something in the directory goes before the credential.
 #[derive(Args, Clone, Copy, Default)]
-pub struct Strictness {
+pub(super) struct Strictness {
     /// Run nothing where a .env or wrangler's configuration here goes before the credential or account
     #[arg(long, overrides_with = "no_strict")]
     strict: bool,
@@ -51,14 +51,14 @@ pub struct Strictness {
 
 impl Strictness {
     /// What was said on the command line, if anything.
-    pub fn given(self) -> Option<bool> {
+    pub(super) fn given(self) -> Option<bool> {
         (self.strict || self.no_strict).then_some(self.strict)
     }
 }
 
 /// What a person may say of a profile besides its credential.
 #[derive(Args, Clone, Copy, Default)]
-pub struct Marks {
+pub(super) struct Marks {
     /// Have it ask each time before its secret leaves; shell hooks and direnv get its name only
     #[arg(long, conflicts_with = "no_confirm")]
     confirm: bool,
@@ -68,24 +68,24 @@ pub struct Marks {
 }
 
 impl Marks {
-    pub fn given(self) -> bool {
+    pub(super) fn given(self) -> bool {
         self.confirm || self.no_confirm
     }
 
     /// What was said of whether it asks, if anything.
-    pub fn asked(self) -> Option<bool> {
+    pub(super) fn asked(self) -> Option<bool> {
         self.given().then_some(self.confirm)
     }
 
     /// Whether the profile asks, that did so `before` or did not.
-    pub fn confirm(self, before: bool) -> bool {
+    pub(super) fn confirm(self, before: bool) -> bool {
         if self.given() { self.confirm } else { before }
     }
 }
 
 /// The life that an OAuth token must have left.
 #[derive(Args, Default)]
-pub struct MinTtl {
+pub(super) struct MinTtl {
     /// Refresh an OAuth token that lives shorter (90, 90s, 15m) [default: ALCHEMY_MIN_TTL, or 60s]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub min_ttl: Option<SignedDuration>,
@@ -93,7 +93,7 @@ pub struct MinTtl {
 
 /// Whether the person wants to choose.
 #[derive(Args, Clone, Copy, Default)]
-pub struct Pick {
+pub(super) struct Pick {
     /// Choose the profile from a list
     #[arg(long)]
     pub pick: bool,
@@ -101,7 +101,7 @@ pub struct Pick {
 
 /// What may be said of a credential for one run.
 #[derive(Args)]
-pub struct GiveArguments {
+pub(super) struct GiveArguments {
     /// Another account for this run
     #[arg(long, value_name = "ID")]
     account: Option<String>,
@@ -116,9 +116,8 @@ pub struct GiveArguments {
 impl GiveArguments {
     /// The same as options of the release.
     ///
-    /// # Errors
-    /// When the account is no ID.
-    pub fn options(&self) -> Result<GiveOptions> {
+    /// Fails when the account is no ID.
+    pub(super) fn options(&self) -> Result<GiveOptions> {
         Ok(GiveOptions {
             account: self.account.as_deref().map(Account::of_id).transpose()?,
             min_ttl: self.min_ttl.min_ttl,

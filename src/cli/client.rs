@@ -8,7 +8,7 @@ use crate::session::sign_in::client::{ClientOptions, SignInOptions};
 
 /// How to sign in.
 #[derive(Args, Default)]
-pub struct SignInArguments {
+pub(super) struct SignInArguments {
     /// The scopes: basic, all, or names with commas between
     #[arg(long, value_name = "SCOPES")]
     pub scopes: Option<String>,
@@ -21,12 +21,12 @@ pub struct SignInArguments {
 
 impl SignInArguments {
     /// Whether any is given that only OAuth knows.
-    pub fn is_given(&self) -> bool {
+    pub(super) fn is_given(&self) -> bool {
         self.scopes.is_some() || self.no_browser || self.client.is_given()
     }
 
     /// The same as options of the sign-in.
-    pub fn options(&self) -> SignInOptions {
+    pub(super) fn options(&self) -> SignInOptions {
         SignInOptions {
             scopes: self.scopes.clone(),
             no_browser: self.no_browser,
@@ -39,7 +39,7 @@ impl SignInArguments {
 /// Which OAuth client asks, and where.
 #[derive(Args, Default)]
 #[command(next_help_heading = "OAuth client")]
-pub struct ClientArguments {
+pub(super) struct ClientArguments {
     /// A built-in client: alchemy or alchemy-v1 [default: alchemy]
     #[arg(long, value_name = "CLIENT", value_parser = preset, conflicts_with = "client_id")]
     client: Option<Preset>,
@@ -72,7 +72,7 @@ fn preset(name: &str) -> Result<Preset> {
 
 impl ClientArguments {
     /// Whether any is given.
-    pub fn is_given(&self) -> bool {
+    pub(super) fn is_given(&self) -> bool {
         let urls = [&self.redirect_uri, &self.callback, &self.auth_url, &self.token_url, &self.revoke_url];
         self.client.is_some()
             || self.client_id.is_some()
@@ -81,7 +81,7 @@ impl ClientArguments {
     }
 
     /// The same as options of the sign-in.
-    pub fn options(&self) -> ClientOptions {
+    pub(super) fn options(&self) -> ClientOptions {
         let Self {
             client,
             client_id,

@@ -36,7 +36,7 @@ const DIRECTORIES: &str = "directories";
 
 /// Say what can stand at the cursor
 #[derive(Args)]
-pub struct Complete {
+pub(super) struct Complete {
     shell: Shell,
     /// The words are split at '=' as bash splits them
     #[arg(long)]
@@ -50,7 +50,7 @@ pub struct Complete {
 }
 
 impl Complete {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         // It says nothing of a mode.
         let _looking = host.home.look_only();
         let words = if self.shell == Shell::Tcsh { words_of_tcsh(host) } else { self.words };

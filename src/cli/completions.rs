@@ -26,7 +26,7 @@ use crate::terminal;
 ///   nu, which reads files only: alchemy completions nu | save -f ~/.alchemy.nu; and: source ~/.alchemy.nu
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
-pub struct Completions {
+pub(super) struct Completions {
     /// The shell
     #[arg(value_name = "SHELL", required_unless_present = "out")]
     shell: Option<Shell>,
@@ -36,7 +36,7 @@ pub struct Completions {
 }
 
 impl Completions {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         match (self.shell, self.out) {
             (Some(shell), _) => terminal::print(&script(shell, &binary(host)?)?),
             (None, Some(folder)) => write_all(&folder),

@@ -26,7 +26,7 @@ use crate::terminal;
 /// Create or change a profile
 #[derive(Args, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-pub struct Configure {
+pub(super) struct Configure {
     #[command(flatten)]
     profile: ProfileArgument,
     /// How the profile proves who it is
@@ -77,7 +77,7 @@ enum ChosenMethod {
 }
 
 impl Configure {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         if self.list_scopes {
             return scopes::list(&self.sign_in.client.options().resolve(host, None)?);
         }
@@ -124,7 +124,7 @@ impl Configure {
     }
 
     /// The same for a profile that signs in with OAuth, asked for by another command.
-    pub fn with_oauth(name: &ProfileName, sign_in: SignInArguments) -> Self {
+    pub(super) fn with_oauth(name: &ProfileName, sign_in: SignInArguments) -> Self {
         Self {
             profile: ProfileArgument::named(name),
             method: Some(ChosenMethod::OAuth),

@@ -17,7 +17,7 @@ use crate::terminal;
 
 /// Print JSON for programs that ask a helper for credentials
 #[derive(Args)]
-pub struct CredentialProcess {
+pub(super) struct CredentialProcess {
     #[command(flatten)]
     profile: ProfileArgument,
     /// Our own document, or that of the AWS SDKs with keys for R2's S3 interface
@@ -39,7 +39,7 @@ enum Document {
 }
 
 impl CredentialProcess {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let account = self.account.as_deref().map(Account::of_id).transpose()?;
         // Started by another program, without a person: the keyring must not ask.
         let mut store = host.store(false)?;

@@ -11,7 +11,7 @@ use crate::host::Host;
 
 /// Take the trust in a pin file (.alchemy.toml) back, and be asked about it no more until it changes
 #[derive(Args)]
-pub struct Deny {
+pub(super) struct Deny {
     /// Where to look for it, and from there upward [default: here]
     #[arg(value_name = "DIR")]
     directory: Option<PathBuf>,
@@ -21,7 +21,7 @@ pub struct Deny {
 }
 
 impl Deny {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let (pin, file) = nearest(host, self.directory.as_deref())?;
         let shown = host.shown(&file.path);
         let Some(name) = &pin.profile else {

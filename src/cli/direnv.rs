@@ -19,7 +19,7 @@ use crate::terminal;
 
 /// Prints which files to watch, and what to set. When there is nothing to be had, direnv still watches: what
 /// mends it has it look again.
-pub fn run(host: &Host, profile: Option<&str>, profile_only: bool) -> Result<()> {
+pub(super) fn run(host: &Host, profile: Option<&str>, profile_only: bool) -> Result<()> {
     let mut watched = vec![host.home.config(), host.home.bindings(), host.home.trust()];
     // Each of them could select or guard, also one that is not there yet.
     watched.extend(host.directory.ancestors().map(|at| at.join(pin::NAME)));
@@ -53,7 +53,7 @@ fn watch(files: &[PathBuf]) -> String {
 
 /// Whether direnv's own hook, where the shell has it, is about to take back what it has loaded: from its `.envrc`
 /// the person has gone elsewhere, or to a nearer one. What direnv puts back then, it puts back over anything.
-pub fn is_about_to_unload(host: &Host) -> bool {
+pub(super) fn is_about_to_unload(host: &Host) -> bool {
     let Some(loaded) = host.text("DIRENV_DIR").map(|dir| Path::new(dir.trim_start_matches('-'))) else {
         return false;
     };

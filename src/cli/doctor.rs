@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// It changes nothing, asks nobody and shows no secret: what it prints can be pasted into an issue. The exit
 /// code is 1 when there is a problem; notes are only to be known.
 #[derive(Args)]
-pub struct Doctor {
+pub(super) struct Doctor {
     /// Mend what is safe to mend: modes of what is only yours, locks left behind, what npm moved away
     #[arg(long)]
     fix: bool,
@@ -54,7 +54,7 @@ pub struct Doctor {
 }
 
 impl Doctor {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let shown = |path: &Path| host.shown(path);
         let machine = Machine {
             home: &host.home,

@@ -18,7 +18,7 @@ use crate::terminal;
 ///
 /// eval $(alchemy env) in bash, dash, zsh, ksh and fish. On a terminal the values are masked.
 #[derive(Args)]
-pub struct Env {
+pub(super) struct Env {
     #[command(flatten)]
     profile: ProfileArgument,
     /// How to write it
@@ -43,7 +43,7 @@ pub struct Env {
 }
 
 impl Env {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let mut also = self.also;
         if self.unset {
             also.extend(kept_also(host, self.profile.get()));
@@ -143,7 +143,7 @@ fn command_data(text: &str) -> String {
 }
 
 /// A name that a variable can have in every shell, and under which a token may stand.
-pub fn variable_name(name: &str) -> std::result::Result<String, Error> {
+pub(super) fn variable_name(name: &str) -> std::result::Result<String, Error> {
     let mut bytes = name.bytes();
     let valid = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
         && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_');

@@ -26,7 +26,7 @@ use crate::store::Store;
 /// executed, 127 when it is not found.
 #[derive(Args)]
 #[command(override_usage = "alchemy exec [OPTIONS] [PROFILE] [--] [COMMAND]...")]
-pub struct Exec {
+pub(super) struct Exec {
     /// The profile [default: by CLOUDFLARE_PROFILE, ALCHEMY_PROFILE, the directory, or 'default']
     #[arg(short, long, value_name = "PROFILE")]
     profile: Option<OsString>,
@@ -45,7 +45,7 @@ pub struct Exec {
 }
 
 impl Exec {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let mut store = host.store(true)?;
         let profile = self.profile.as_deref().map(OsStr::to_string_lossy);
         let selector = Selector::of(host);

@@ -16,7 +16,7 @@ use super::npm_words;
 
 /// The arguments (the program's name first) with those of `exec` and of npm's commands in their canonical order;
 /// those of any other command as they are.
-pub fn canonical(arguments: Vec<OsString>, command: &Command) -> Vec<OsString> {
+pub(super) fn canonical(arguments: Vec<OsString>, command: &Command) -> Vec<OsString> {
     match find_subcommand(&arguments, command) {
         Some((start, exec)) if exec.get_name() == "exec" => canonical_exec(arguments, start, command, exec),
         _ => canonical_npm(arguments, command),
@@ -49,7 +49,7 @@ fn canonical_npm(mut arguments: Vec<OsString>, command: &Command) -> Vec<OsStrin
 
 /// The words of a line that is being typed as the parser knows them, which has no options of npm's commands before
 /// the command.
-pub fn parsed(mut words: Vec<OsString>, command: &Command) -> Vec<OsString> {
+pub(super) fn parsed(mut words: Vec<OsString>, command: &Command) -> Vec<OsString> {
     let Some((any, (_, before))) = command.find_subcommand(npm_words::ANY).zip(words.split_last()) else {
         return words;
     };
@@ -104,7 +104,7 @@ fn canonical_exec(
 }
 
 /// The first word that is not an option: the subcommand.
-pub fn subcommand<'a>(arguments: &'a [OsString], command: &Command) -> Option<&'a OsStr> {
+pub(super) fn subcommand<'a>(arguments: &'a [OsString], command: &Command) -> Option<&'a OsStr> {
     let start = 1 + options(arguments.get(1..)?, &[command]);
     arguments.get(start).map(OsString::as_os_str)
 }
@@ -116,7 +116,7 @@ fn find_subcommand<'a>(arguments: &[OsString], command: &'a Command) -> Option<(
 
 /// Where the last word of a line stands that is still being typed.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Place {
+pub(super) enum Place {
     /// Before or in another command than `exec`, or in an option or its value: where the parser knows more.
     Parsed,
     /// Where `exec` has its profile.
@@ -128,7 +128,7 @@ pub enum Place {
 }
 
 /// Where the last of the words (the program's name first) stands.
-pub fn place(words: &[OsString], command: &Command) -> Place {
+pub(super) fn place(words: &[OsString], command: &Command) -> Place {
     let Some((last, before)) = words.split_last() else { return Place::Parsed };
     let npms = npms(before, command).and_then(|start| before.get(start));
     if npms.is_some_and(|word| word == "--" || npm_words::has(word)) {
@@ -221,7 +221,7 @@ fn names_profile(word: &OsStr) -> bool {
 }
 
 /// Whether the word names the profile, as an option.
-pub fn is_profile_option(word: &OsStr) -> bool {
+pub(super) fn is_profile_option(word: &OsStr) -> bool {
     let word = word.as_bytes();
     word == b"--profile" || word.starts_with(b"--profile=") || {
         // Short options that take no value may stand before it in one word.

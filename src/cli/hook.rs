@@ -15,7 +15,7 @@ use crate::terminal;
 
 /// Where the path of the binary belongs in the scripts. By its name alone it would be npm's `alchemy` wherever
 /// somebody has `node_modules/.bin` in `PATH`.
-pub const PLACEHOLDER: &str = "__ALCHEMY__";
+pub(super) const PLACEHOLDER: &str = "__ALCHEMY__";
 
 /// Print the hook for a shell's rc file, or use_alchemy for direnv
 ///
@@ -29,7 +29,7 @@ pub const PLACEHOLDER: &str = "__ALCHEMY__";
 /// direnv, once:                            alchemy hook direnv > ~/.config/direnv/lib/use_alchemy.sh
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
-pub struct Hook {
+pub(super) struct Hook {
     /// The shell, or direnv
     #[arg(value_name = "SHELL")]
     caller: Caller,
@@ -37,7 +37,7 @@ pub struct Hook {
 
 /// Who asks `hook-env`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Caller {
+pub(super) enum Caller {
     Shell(Shell),
     Direnv,
 }
@@ -66,14 +66,14 @@ impl ValueEnum for Caller {
 }
 
 impl Hook {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         terminal::print(&with_path(&self.caller.script(), self.caller.language(), &binary(host)?)?)
     }
 }
 
 impl Caller {
     /// Its script, with a placeholder for the path of the binary.
-    pub fn script(self) -> Cow<'static, str> {
+    pub(super) fn script(self) -> Cow<'static, str> {
         let Self::Shell(shell) = self else { return include_str!("../../shell/use_alchemy.sh").into() };
         match shell {
             Shell::Bash => include_str!("../../shell/hook.bash").into(),
@@ -87,7 +87,7 @@ impl Caller {
     }
 
     /// The shell that reads it.
-    pub fn language(self) -> Shell {
+    pub(super) fn language(self) -> Shell {
         match self {
             Self::Shell(shell) => shell,
             // direnv evaluates with bash.
@@ -98,9 +98,8 @@ impl Caller {
 
 /// A script with the path of the binary in it.
 ///
-/// # Errors
-/// When no shell could be given that path.
-pub fn with_path(script: &str, shell: Shell, binary: &Path) -> Result<String> {
+/// Fails when no shell could be given that path.
+pub(super) fn with_path(script: &str, shell: Shell, binary: &Path) -> Result<String> {
     let path = binary.to_str().filter(|path| !path.contains(char::is_control)).ok_or_else(|| {
         Error::new(format!("the path {} cannot be written for a shell", binary.display()))
             .hint("install alchemy at a path of UTF-8 without control characters")
@@ -109,7 +108,7 @@ pub fn with_path(script: &str, shell: Shell, binary: &Path) -> Result<String> {
 }
 
 /// The path by which this program was called: not that of its file, which a package manager replaces.
-pub fn binary(host: &Host) -> Result<PathBuf> {
+pub(super) fn binary(host: &Host) -> Result<PathBuf> {
     let called = host.program.as_os_str();
     launch::find(called, host.search_path(), &host.directory)
         .ok()
@@ -119,9 +118,8 @@ pub fn binary(host: &Host) -> Result<PathBuf> {
 
 /// Keeps what a hook asks for from a person's screen: it has secrets, and masked it would be of no use.
 ///
-/// # Errors
-/// When stdout is a terminal.
-pub fn refuse_terminal() -> Result<()> {
+/// Fails when stdout is a terminal.
+pub(super) fn refuse_terminal() -> Result<()> {
     if terminal::stdout_is_terminal() {
         return Err(Error::usage("this is for a shell's hook, and would show secrets")
             .hint("to see what a command gets: alchemy env; for the hook: alchemy hook --help"));

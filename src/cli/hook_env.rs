@@ -27,7 +27,7 @@ use crate::transition::{self, Now, Visibility};
 
 /// Tell a shell's hook what to do
 #[derive(Args)]
-pub struct HookEnv {
+pub(super) struct HookEnv {
     /// The shell, or direnv
     caller: Caller,
     #[command(flatten)]
@@ -66,7 +66,7 @@ struct Direnv {
 }
 
 impl HookEnv {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         refuse_terminal()?;
         let Caller::Shell(shell) = self.caller else {
             return direnv::run(host, self.direnv.profile.get(), self.direnv.profile_only);

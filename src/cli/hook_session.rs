@@ -27,7 +27,7 @@ use crate::terminal;
 /// How long a prompt waits for a session. With what comes before and after it, that is less than two seconds.
 const PATIENCE: Duration = Duration::from_millis(1800);
 /// What came of asking for a session.
-pub enum Outcome {
+pub(super) enum Outcome {
     Session(Session),
     /// It was not there in time; somebody is still at it.
     Late,
@@ -35,7 +35,7 @@ pub enum Outcome {
 }
 
 /// Where a profile's sessions come from for a hook.
-pub struct Sources<'a> {
+pub(super) struct Sources<'a> {
     /// One that lives.
     living: Source<'a>,
     /// One that lives as long as was asked for.
@@ -44,7 +44,11 @@ pub struct Sources<'a> {
 
 impl<'a> Sources<'a> {
     /// The sources, and what there is to say of them.
-    pub fn of(host: &'a Host, store: &'a Store<'a>, profile: &'a Profile) -> Result<(Self, Vec<String>)> {
+    pub(super) fn of(
+        host: &'a Host,
+        store: &'a Store<'a>,
+        profile: &'a Profile,
+    ) -> Result<(Self, Vec<String>)> {
         let min_ttl = min_ttl(host, None)?;
         let (endpoint, notes) = endpoint_of(host, profile);
         let source = |min_ttl| {
@@ -57,7 +61,7 @@ impl<'a> Sources<'a> {
 
     /// Asks for a session: here, where it is at hand, else in a process of its own, for which a prompt does not
     /// wait longer than it may. `offline`: only for what is stored.
-    pub fn ask(&self, host: &Host, offline: bool) -> Outcome {
+    pub(super) fn ask(&self, host: &Host, offline: bool) -> Outcome {
         match self.living.at_hand() {
             Ok(Some(session)) if offline || !self.is_due(&session) => return Outcome::Session(session),
             Ok(_) if offline && self.living.profile.store != StoreKind::Keyring => return Outcome::Late,
@@ -118,7 +122,7 @@ impl<'a> Sources<'a> {
 /// `alchemy hook-session` (hidden): the process of its own that gets a session for [`Sources::ask`], however long
 /// that takes. Whoever asked may be gone by then: what was renewed is in the store.
 #[derive(Args)]
-pub struct HookSession {
+pub(super) struct HookSession {
     profile: String,
     /// Take only what is stored
     #[arg(long)]
@@ -126,7 +130,7 @@ pub struct HookSession {
 }
 
 impl HookSession {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         refuse_terminal()?;
         let store = host.store(false)?;
         let selector = Selector::of(host);

@@ -29,7 +29,7 @@ use planned::Planned;
 /// in to it. Nothing of the other tool is changed, and a second run changes nothing.
 #[derive(Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-pub struct Import {
+pub(super) struct Import {
     /// Where from
     #[arg(value_name = "TOOL")]
     tool: Tool,
@@ -69,7 +69,7 @@ pub struct Import {
 
 /// The tools.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Tool {
+pub(super) enum Tool {
     /// Its profiles, and its directory bindings
     Wrangler,
     /// Its profiles, with the secrets in the keyring or its encrypted files
@@ -82,7 +82,7 @@ pub enum Tool {
 
 /// What to do about a name that is taken.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum OnConflict {
+pub(super) enum OnConflict {
     /// Leave it out
     Skip,
     /// Give it another name; a binding is left out
@@ -110,7 +110,7 @@ impl fmt::Display for Tool {
 }
 
 impl Import {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         self.check()?;
         let mut store = host.store(true)?;
         // Nobody is to be asked for the passphrase of something else.

@@ -13,7 +13,7 @@ use crate::store::{Store, cipher, command};
 /// Where to keep the secret.
 #[derive(Args, Default)]
 #[command(next_help_heading = "Store")]
-pub struct KeepingArguments {
+pub(super) struct KeepingArguments {
     /// Where to keep the secret [default: ALCHEMY_STORE, or the keyring where one answers]
     #[arg(long, value_name = "STORE")]
     store: Option<ChosenStore>,
@@ -23,7 +23,7 @@ pub struct KeepingArguments {
 
 /// What two of the stores need to know.
 #[derive(Args, Default)]
-pub struct KeepingDetails {
+pub(super) struct KeepingDetails {
     /// Encrypt it to an SSH key or age's own identities, by the file of the private key
     #[arg(long, value_name = "PATH")]
     identity: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub struct KeepingDetails {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ChosenStore {
+pub(super) enum ChosenStore {
     /// The keyring of the desktop or of macOS
     Keyring,
     /// A file that only you can read, and the npm package reads, too
@@ -53,18 +53,16 @@ pub enum ChosenStore {
 impl KeepingArguments {
     /// Whether anything of this was said.
     ///
-    /// # Errors
-    /// When the flags contradict each other.
-    pub fn is_given(&self) -> Result<bool> {
+    /// Fails when the flags contradict each other.
+    pub(super) fn is_given(&self) -> Result<bool> {
         Ok(self.asked()?.is_some())
     }
 
     /// Where to keep the secret of a profile that is this one `before`. The store is chosen once, when the
     /// profile is made; a change keeps it unless another is named.
     ///
-    /// # Errors
-    /// When the flags contradict each other, or the store that is named cannot be had.
-    pub fn resolve(
+    /// Fails when the flags contradict each other, or the store that is named cannot be had.
+    pub(super) fn resolve(
         &self,
         host: &Host,
         store: &Store,
@@ -112,9 +110,8 @@ impl KeepingArguments {
 impl KeepingDetails {
     /// The store of that name, for a profile that is kept in another.
     ///
-    /// # Errors
-    /// When the flags contradict each other, or what the store needs is not given.
-    pub fn store_named(
+    /// Fails when the flags contradict each other, or what the store needs is not given.
+    pub(super) fn store_named(
         &self,
         host: &Host,
         store: &Store,

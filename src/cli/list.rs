@@ -15,14 +15,14 @@ use crate::store::{Listed, Store};
 use crate::terminal;
 
 #[derive(Args)]
-pub struct List {
+pub(super) struct List {
     /// Write JSON
     #[arg(long)]
     json: bool,
 }
 
 impl List {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let store = host.store(false)?;
         let listed = store.list()?;
         // A name in a variable that cannot be one is no reason to show nothing.
@@ -68,7 +68,7 @@ impl List {
 }
 
 /// How long a profile's credential lives, as far as is known without asking anybody.
-pub enum Life {
+pub(super) enum Life {
     /// Until then; a session is renewed by itself, a token is not.
     Until { expires: Timestamp, renews: bool },
     /// It does not expire.
@@ -84,7 +84,7 @@ pub enum Life {
 }
 
 impl Life {
-    pub fn of(store: &Store, profile: &Profile) -> Self {
+    pub(super) fn of(store: &Store, profile: &Profile) -> Self {
         match (profile.method, &profile.token) {
             (Method::OAuth, _) => {}
             (Method::ApiToken, None) => return Self::Untold,
@@ -107,7 +107,7 @@ impl Life {
         }
     }
 
-    pub fn in_words(&self, now: Timestamp) -> String {
+    pub(super) fn in_words(&self, now: Timestamp) -> String {
         match self {
             Self::Until { expires, renews } => terminal::expiry(*expires, now, *renews),
             Self::Unlimited => "never".to_owned(),
@@ -119,7 +119,7 @@ impl Life {
     }
 
     /// For programs: when, and in how many seconds from now.
-    pub fn add_to(&self, value: &mut Value, now: Timestamp) {
+    pub(super) fn add_to(&self, value: &mut Value, now: Timestamp) {
         let expires = match self {
             Self::Until { expires, .. } => Some(*expires),
             _ => None,
@@ -149,7 +149,7 @@ fn as_json(store: &Store, listed: &Listed, current: bool, now: Timestamp) -> Val
 }
 
 /// A profile for programs: everything but its secret, and what that tells.
-pub fn describe(profile: &Profile) -> Value {
+pub(super) fn describe(profile: &Profile) -> Value {
     let mut value = json!({
         "name": profile.name,
         "method": profile.method,

@@ -15,13 +15,13 @@ use crate::store::rescue::waiting;
 ///
 /// The kernel keeps what was decrypted for 15 minutes, or as settings.toml or ALCHEMY_KEEP says.
 #[derive(Args)]
-pub struct Unlock {
+pub(super) struct Unlock {
     #[command(flatten)]
     profile: ProfileArgument,
 }
 
 impl Unlock {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let store = host.store(true)?;
         let profile = store.find(&Selector::of(host).select(self.profile.get())?)?;
         let encryption = encrypted(&profile)?;
@@ -51,13 +51,13 @@ impl Unlock {
 
 /// Forget what is decrypted of encrypted profiles; without a profile, of all
 #[derive(Args)]
-pub struct Lock {
+pub(super) struct Lock {
     #[command(flatten)]
     profile: ProfileArgument,
 }
 
 impl Lock {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let store = host.store(false)?;
         let profiles = match self.profile.get() {
             Some(name) => {

@@ -17,7 +17,7 @@ use crate::store::Store;
 /// The scopes, the client and the account are those of the profile. The old session stays until the new
 /// one is there.
 #[derive(Args)]
-pub struct Login {
+pub(super) struct Login {
     #[command(flatten)]
     profile: ProfileArgument,
     /// Keep a session with fewer scopes than the old one without asking
@@ -28,7 +28,7 @@ pub struct Login {
 }
 
 impl Login {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let selection = Selector::of(host).select(self.profile.get())?;
         let mut store = host.store(true)?;
         let Some(profile) = store.get(&selection.name)? else {

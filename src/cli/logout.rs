@@ -23,7 +23,7 @@ use crate::terminal;
 ///
 /// The profile stays, so that 'alchemy login' can sign in again.
 #[derive(Args)]
-pub struct Logout {
+pub(super) struct Logout {
     #[command(flatten)]
     profile: ProfileArgument,
     /// Sign out of all profiles with OAuth
@@ -38,7 +38,7 @@ pub struct Logout {
 }
 
 impl Logout {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let store = host.store(true)?;
         let (mut profiles, mut failed) = (Vec::new(), Vec::new());
         if self.all {
@@ -117,9 +117,8 @@ fn sign_out(host: &Host, store: &Store, profile: &Profile, local: bool) -> Resul
 
 /// Revokes the grant of a profile that is about to be deleted; one that is not signed in has none.
 ///
-/// # Errors
-/// When the server cannot be asked, or refuses.
-pub fn revoke_of(host: &Host, store: &Store, profile: &Profile) -> Result<()> {
+/// Fails when the server cannot be asked, or refuses.
+pub(super) fn revoke_of(host: &Host, store: &Store, profile: &Profile) -> Result<()> {
     unlock(store, profile)?;
     let _held_back = HeldBack::suspension();
     match hold(store, profile)?.read() {

@@ -12,7 +12,7 @@ use crate::terminal;
 
 /// Print a manual page: alchemy's, or a command's
 #[derive(Args)]
-pub struct Man {
+pub(super) struct Man {
     /// The command
     #[arg(value_name = "COMMAND", conflicts_with = "out")]
     command: Vec<String>,
@@ -102,7 +102,7 @@ const EXIT_STATUS_OF_EXEC: [(&str, &str); 4] = [
 ];
 
 impl Man {
-    pub fn run(self) -> Result<()> {
+    pub(super) fn run(self) -> Result<()> {
         let mut root = Cli::command().disable_help_subcommand(true);
         root.build();
         if let Some(folder) = self.out {

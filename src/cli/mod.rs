@@ -222,7 +222,6 @@ impl From<QuickCli> for Cli {
 ///
 /// # Safety
 /// They must be what the C library gives its `main`.
-#[must_use]
 pub unsafe fn arguments(count: c_int, arguments: *const *const c_char) -> Vec<OsString> {
     let count = usize::try_from(count).unwrap_or_default();
     // SAFETY: by the contract there are `count` pointers, each to text that ends with a zero byte.
@@ -231,7 +230,6 @@ pub unsafe fn arguments(count: c_int, arguments: *const *const c_char) -> Vec<Os
 }
 
 /// Runs the command line; the exit code.
-#[must_use]
 pub fn main(mut arguments: Vec<OsString>) -> u8 {
     occupy_standard_streams();
     launch::ignore_sigpipe();

@@ -18,7 +18,7 @@ use crate::terminal;
 /// The other store gives it back before the old copy is wiped: killed at any moment, one good copy is left.
 /// 'npm' makes it a profile of npm alchemy 2's, which can use it without alchemy then.
 #[derive(Args)]
-pub struct Move {
+pub(super) struct Move {
     #[command(flatten)]
     profile: ProfileArgument,
     /// Where to keep it
@@ -32,7 +32,7 @@ pub struct Move {
 }
 
 impl Move {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let mut store = host.store(true)?;
         let selection = Selector::of(host).select(self.profile.get())?;
         let profile = store.find(&selection)?;

@@ -31,7 +31,7 @@ use crate::store::Store;
 const HANDED: &str = "ALCHEMY_HANDED";
 
 /// A command line for the npm package's `alchemy`.
-pub struct Npm {
+pub(super) struct Npm {
     options: Options,
     /// All that it gets, its command first.
     arguments: Vec<OsString>,
@@ -92,7 +92,7 @@ impl FromArgMatches for Npm {
 }
 
 impl Npm {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let asked = asked(&self.arguments);
         let profile = one_profile(self.options.profile.as_deref(), &asked.profiles)?;
         let found = npm_bin::find(&host.directory, host.user_home(), host.uid)?;
@@ -209,8 +209,7 @@ fn one_profile(ours: Option<&str>, npms: &[OsString]) -> Result<Option<String>> 
 
 /// The files that were handed to, with this one.
 ///
-/// # Errors
-/// When it is among them already, or is this program itself.
+/// Fails when it is among them already, or is this program itself.
 fn handed(host: &Host, npm: &NpmBin) -> Result<String> {
     let before = host.text(HANDED).unwrap_or_default();
     let ours = std::env::current_exe().and_then(fs::metadata);

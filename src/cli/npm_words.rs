@@ -10,10 +10,10 @@ use crate::error::Error;
 use crate::shell;
 
 /// The command that hands over all arguments; nobody types it, see [`super::grammar`].
-pub const ANY: &str = "__npm";
+pub(super) const ANY: &str = "__npm";
 
 /// A command of the npm package.
-pub struct Word {
+pub(super) struct Word {
     pub name: &'static str,
     pub about: &'static str,
     /// It asks Cloudflare: it gets the credential.
@@ -25,7 +25,7 @@ const fn word(name: &'static str, about: &'static str, has_credential: bool) -> 
 }
 
 /// The commands of both versions (`facts/alchemy-npm.md` §4) that are not ours as well.
-pub const WORDS: [Word; 14] = [
+pub(super) const WORDS: [Word; 14] = [
     word("deploy", "Deploy a stack", true),
     word("destroy", "Destroy a stack's resources", true),
     word("dev", "Run a stack locally, with live changes", true),
@@ -47,16 +47,16 @@ pub const WORDS: [Word; 14] = [
 const WITHOUT_CREDENTIAL: [&str; 5] = ["configure", "login", "logout", "profile", "help"];
 
 /// Whether the word is one of the npm package's.
-pub fn has(word: &OsStr) -> bool {
+pub(super) fn has(word: &OsStr) -> bool {
     word == ANY || known(word).is_some()
 }
 
-pub fn known(name: &OsStr) -> Option<&'static Word> {
+pub(super) fn known(name: &OsStr) -> Option<&'static Word> {
     WORDS.iter().find(|word| name == word.name)
 }
 
 /// What the main help says of the npm package's commands.
-pub fn help() -> String {
+pub(super) fn help() -> String {
     let names = |has_credential: bool| {
         let words = WORDS.iter().filter(|word| word.has_credential == has_credential);
         words.map(|word| word.name).collect::<Vec<_>>().join(", ")
@@ -72,7 +72,7 @@ pub fn help() -> String {
 }
 
 /// A command that is neither ours nor one of npm's, with those that may have been meant.
-pub fn unknown(word: &str, near: Option<&ContextValue>) -> Error {
+pub(super) fn unknown(word: &str, near: Option<&ContextValue>) -> Error {
     let near: Vec<String> = match near {
         Some(ContextValue::Strings(names)) => names.clone(),
         Some(ContextValue::String(name)) => vec![name.clone()],
@@ -95,14 +95,14 @@ pub fn unknown(word: &str, near: Option<&ContextValue>) -> Error {
 
 /// What the arguments say to us.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Asked {
+pub(super) struct Asked {
     /// The profiles that npm's own options name.
     pub profiles: Vec<OsString>,
     /// The command asks Cloudflare.
     pub has_credential: bool,
 }
 
-pub fn asked(arguments: &[OsString]) -> Asked {
+pub(super) fn asked(arguments: &[OsString]) -> Asked {
     let own: Vec<&OsString> = arguments.iter().take_while(|word| *word != "--").collect();
     let command = own.iter().find(|word| !word.as_bytes().starts_with(b"-"));
     let is_help = own.iter().any(|word| *word == "--help" || *word == "-h");

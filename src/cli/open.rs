@@ -22,7 +22,7 @@ const DASHBOARD: &str = "https://dash.cloudflare.com";
 /// A single word that is no profile's name is the PATH.
 #[derive(Args)]
 #[command(override_usage = "alchemy open [OPTIONS] [PROFILE] [PATH]")]
-pub struct Open {
+pub(super) struct Open {
     /// The profile, and a page of its account
     #[arg(value_name = "PROFILE [PATH]", num_args = 0..=2)]
     words: Vec<String>,
@@ -35,7 +35,7 @@ pub struct Open {
 }
 
 impl Open {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let store = host.store(false)?;
         let (name, path) = self.split(&store)?;
         let profile = store.find(&Selector::of(host).select(name.as_deref())?)?;

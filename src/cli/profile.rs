@@ -27,7 +27,7 @@ use crate::terminal;
 
 /// Show, change, move, rename and delete profiles
 #[derive(Subcommand)]
-pub enum Profile {
+pub(super) enum Profile {
     /// List the profiles
     #[command(visible_alias = "ls")]
     List(List),
@@ -51,7 +51,7 @@ pub enum Profile {
 }
 
 impl Profile {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         match self {
             Self::List(list) => list.run(host),
             Self::Show(show) => show.run(host),
@@ -67,7 +67,7 @@ impl Profile {
 }
 
 #[derive(Args)]
-pub struct Show {
+pub(super) struct Show {
     #[command(flatten)]
     profile: ProfileArgument,
     /// Write JSON
@@ -122,7 +122,7 @@ fn store_in_words(store: &StoreKind) -> String {
 }
 
 #[derive(Args)]
-pub struct Set {
+pub(super) struct Set {
     #[command(flatten)]
     profile: ProfileArgument,
     /// Pin another account, by its id or its exact name
@@ -195,7 +195,7 @@ fn verified(host: &Host, store: &mut Store, selection: &Selection, account: &str
 }
 
 #[derive(Args)]
-pub struct Rename {
+pub(super) struct Rename {
     /// The profile
     #[arg(value_name = "PROFILE")]
     from: String,
@@ -227,7 +227,7 @@ impl Rename {
 }
 
 #[derive(Args)]
-pub struct Delete {
+pub(super) struct Delete {
     #[command(flatten)]
     profile: ProfileArgument,
     /// Delete, and revoke an OAuth grant, without asking
@@ -283,7 +283,7 @@ impl Delete {
 }
 
 #[derive(Args)]
-pub struct Current {
+pub(super) struct Current {
     /// Write JSON
     #[arg(long)]
     json: bool,

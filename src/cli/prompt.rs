@@ -12,9 +12,9 @@ use crate::terminal;
 
 /// Print the name of the profile that applies here, for a prompt; nothing where none was chosen
 #[derive(Args)]
-pub struct Prompt {}
+pub(super) struct Prompt {}
 
-pub fn run(host: &Host) -> Result<()> {
+pub(super) fn run(host: &Host) -> Result<()> {
     // Nor does it say anything of a mode.
     let _looking = host.home.look_only();
     match chosen(host) {

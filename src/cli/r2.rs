@@ -16,7 +16,7 @@ use crate::store::Store;
 
 /// The keys of a session's token: the access key id is the token's id, the secret the lower-case hex SHA-256 of
 /// its value (`facts/wrangler-cloudflare.md` §3.3).
-pub struct Keys {
+pub(super) struct Keys {
     /// The token's id, and when it stops working.
     pub token: TokenFacts,
     /// The secret access key.
@@ -24,9 +24,8 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// # Errors
-    /// When the session is of no API token, and when the token's id has to be asked for and is not told.
-    pub fn of(host: &Host, store: &mut Store, choice: &Choice, session: &Session) -> Result<Self> {
+    /// Fails when the session is of no API token, and when the token's id has to be asked for and is not told.
+    pub(super) fn of(host: &Host, store: &mut Store, choice: &Choice, session: &Session) -> Result<Self> {
         let refused = |what: &str| {
             Err(Error::new(format!("R2 keys cannot be derived from {what}: they are made from an API token"))
                 .hint("make a profile with an API token that has R2 permissions"))
@@ -50,7 +49,7 @@ impl Keys {
 
 /// The keys in a command's environment.
 #[derive(Args, Clone, Copy, Default)]
-pub struct R2Arguments {
+pub(super) struct R2Arguments {
     /// Give it R2's keys and endpoint, too, as aws-cli, the AWS SDKs and rclone (remote r2:) read them
     #[arg(long)]
     r2: bool,
@@ -67,10 +66,7 @@ enum Place {
 
 impl R2Arguments {
     /// Adds them, where they are asked for.
-    ///
-    /// # Errors
-    /// Those of [`Keys::of`]; when the credential is for no account.
-    pub fn add(
+    pub(super) fn add(
         self,
         host: &Host,
         store: &mut Store,
@@ -121,7 +117,7 @@ fn ask(
 
 /// Keeps what Cloudflare says of a profile's token. Where it cannot be kept (a profile of npm's, a full disk) it
 /// is asked for again next time.
-pub fn keep_facts(host: &Host, store: &mut Store, profile: &Profile, facts: &TokenFacts) {
+pub(super) fn keep_facts(host: &Host, store: &mut Store, profile: &Profile, facts: &TokenFacts) {
     let kept = facts.clone();
     if let Err(error) = store.update(&profile.name, |profile| profile.token = Some(kept)) {
         host.messages.verbose(&format!("the token's id is not kept: {error}"));

@@ -16,7 +16,7 @@ use crate::terminal;
 
 /// Get a new access token now; where that is not possible any more, sign in
 #[derive(Args)]
-pub struct Refresh {
+pub(super) struct Refresh {
     #[command(flatten)]
     profile: ProfileArgument,
     /// Write JSON
@@ -25,7 +25,7 @@ pub struct Refresh {
 }
 
 impl Refresh {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let mut store = host.store(true)?;
         let selection = Selector::of(host).select(self.profile.get())?;
         let profile = store.find(&selection)?;

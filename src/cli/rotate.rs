@@ -23,7 +23,7 @@ use crate::terminal;
 /// The old value is dead from then on, wherever else it was used, and so are R2 keys made from it. The token needs
 /// the permission 'API Tokens Write', or another profile that has it.
 #[derive(Args)]
-pub struct Rotate {
+pub(super) struct Rotate {
     #[command(flatten)]
     profile: ProfileArgument,
     /// Roll it by this profile's credential
@@ -35,7 +35,7 @@ pub struct Rotate {
 }
 
 impl Rotate {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let mut store = host.store(true)?;
         let profile = store.find(&Selector::of(host).select(self.profile.get())?)?;
         let name = &profile.name;

@@ -6,7 +6,7 @@ use crate::oauth::scopes::Catalog;
 use crate::terminal;
 
 /// Shows the scopes that a client may ask for.
-pub fn list(client: &Client) -> Result<()> {
+pub(super) fn list(client: &Client) -> Result<()> {
     let catalog = Catalog::of(client);
     let mark = |id: &String| if catalog.basic.contains(id) { "basic" } else { "" }.to_owned();
     let rows: Vec<[String; 4]> = catalog

@@ -14,7 +14,7 @@ use crate::terminal;
 
 /// Print the token and a newline, nothing else
 #[derive(Args)]
-pub struct Token {
+pub(super) struct Token {
     #[command(flatten)]
     profile: ProfileArgument,
     /// Another account than the profile's
@@ -27,7 +27,7 @@ pub struct Token {
 }
 
 impl Token {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let account = self.account.as_deref().map(Account::of_id).transpose()?;
         let mut store = host.store(true)?;
         let selector = Selector::of(host);

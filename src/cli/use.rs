@@ -27,7 +27,7 @@ use crate::terminal;
     override_usage = "alchemy use [OPTIONS] [PROFILE] [DIR]\n       alchemy use --unset [DIR]\n       \
                             alchemy use --list"
 )]
-pub struct Use {
+pub(super) struct Use {
     /// The profile, and the directory [default: this one]
     #[arg(value_name = "PROFILE [DIR]", num_args = 0..)]
     words: Vec<PathBuf>,
@@ -48,7 +48,7 @@ pub struct Use {
 }
 
 impl Use {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let mut words = self.words.into_iter();
         let profile = match self.profile {
             Some(profile) => Some(profile),
@@ -168,7 +168,7 @@ fn list(host: &Host, json: bool) -> Result<()> {
 }
 
 /// The real path of a directory, which must exist; without one, of the working directory.
-pub fn existing(host: &Host, directory: Option<&Path>) -> Result<PathBuf> {
+pub(super) fn existing(host: &Host, directory: Option<&Path>) -> Result<PathBuf> {
     let directory = directory.unwrap_or(&host.directory);
     let wrong = |why: &str| {
         Error::new(format!("{} is no directory that can be used: {why}", directory.display()))

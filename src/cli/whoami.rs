@@ -16,7 +16,7 @@ use crate::terminal;
 
 /// Ask Cloudflare: who, which accounts, how long still
 #[derive(Args)]
-pub struct Whoami {
+pub(super) struct Whoami {
     #[command(flatten)]
     profile: ProfileArgument,
     #[command(flatten)]
@@ -27,7 +27,7 @@ pub struct Whoami {
 }
 
 impl Whoami {
-    pub fn run(self, host: &Host) -> Result<()> {
+    pub(super) fn run(self, host: &Host) -> Result<()> {
         let mut store = host.store(true)?;
         let choice = Choice::find_or_pick(&Selector::of(host), &store, self.profile.get(), self.pick.pick)?;
         let session = choice.session(host, &mut store, None, None, Gate::Inside)?;

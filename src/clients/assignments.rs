@@ -9,7 +9,7 @@ use super::words::Word;
 
 /// What a variable of the table gives a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A credential, or a part of one.
     Credential,
     /// An account.
@@ -23,13 +23,13 @@ pub enum Kind {
 }
 
 /// The variables that name a proxy for requests by TLS.
-pub const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+pub(crate) const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 /// The variable by which Node does not check the server's certificate, where its value is `0`.
-pub const CHECK: &str = "NODE_TLS_REJECT_UNAUTHORIZED";
+pub(crate) const CHECK: &str = "NODE_TLS_REJECT_UNAUTHORIZED";
 
 /// What an assignment gives a variable. It never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Assigned {
+pub(crate) enum Assigned {
     /// Nothing: the variable is empty, or not set.
     Nothing,
     /// What a variable of the table holds.
@@ -44,7 +44,7 @@ pub enum Assigned {
 
 /// An assignment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assignment {
+pub(crate) struct Assignment {
     /// The file in which the assignment stands; `None` for the command itself.
     pub file: Option<PathBuf>,
     /// The line in the file, from 1.
@@ -61,7 +61,7 @@ pub struct Assignment {
 
 /// Variables that choose what is loaded, as far as an assignment among the words sets them.
 #[derive(Debug, Clone, Default)]
-pub struct Variables {
+pub(crate) struct Variables {
     /// `CLOUDFLARE_ENV`.
     pub environment: Option<Value>,
     /// `NODE_ENV`.

@@ -23,7 +23,6 @@ const OWN: [&str; 2] = ["CloudFlare", "Cloudflare"];
 const METHODS: [&str; 5] = ["get", "patch", "post", "put", "delete"];
 
 /// The files that the package reads in this directory, the one that counts most at the end.
-#[must_use]
 pub fn files(directory: &Path, home: &Path) -> [PathBuf; 3] {
     [directory.join(".cloudflare.cfg"), home.join(".cloudflare.cfg"), home.join(".cloudflare/cloudflare.cfg")]
 }
@@ -54,7 +53,6 @@ pub struct Override {
 
 impl Override {
     /// True if the entry counts without the program naming a section of its own.
-    #[must_use]
     pub fn is_default(&self) -> bool {
         self.section == DEFAULT || OWN.contains(&self.section.as_str())
     }
@@ -62,7 +60,6 @@ impl Override {
 
 /// All entries of a file that override a variable, in their order. What is not UTF-8 becomes a replacement
 /// character.
-#[must_use]
 pub fn overrides(bytes: &[u8]) -> Vec<Override> {
     let text = text(bytes);
     let overrides = entries(&text).into_iter().filter_map(|entry| {

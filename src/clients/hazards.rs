@@ -42,7 +42,7 @@ const ENTRIES: usize = 200_000;
 const FOLDERS: usize = 128;
 
 /// The variable by which wrangler chooses an environment of its configuration.
-pub const CHOOSES_ENVIRONMENT: &str = "CLOUDFLARE_ENV";
+pub(crate) const CHOOSES_ENVIRONMENT: &str = "CLOUDFLARE_ENV";
 /// From this version on, wrangler's commands for Pages take the account of the environment first.
 const WITHOUT_PAGES_CACHE: Version = Version(4, 86);
 
@@ -51,7 +51,7 @@ const ANYTHING: [&str; 3] = ["wrangler", "alchemy", "cli4"];
 
 /// One thing that overrides what a command is given. It never holds a secret of the file's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hazard {
+pub(crate) struct Hazard {
     /// The file; `None` for the command itself.
     pub file: Option<PathBuf>,
     /// The line in it, from 1; `None` where the whole file is meant.
@@ -64,8 +64,7 @@ pub struct Hazard {
 
 impl Hazard {
     /// The hazard in one line; `show` writes a path for people.
-    #[must_use]
-    pub fn told(&self, show: &dyn Fn(&Path) -> String) -> String {
+    pub(crate) fn told(&self, show: &dyn Fn(&Path) -> String) -> String {
         let file = self.file.as_deref().map_or_else(|| "the command".to_owned(), show);
         let colon = if self.file.is_none() && self.variable.is_some() { ":" } else { "" };
         let line = self.line.map_or_else(|| colon.to_owned(), |line| format!(", line {line}:"));
@@ -74,8 +73,7 @@ impl Hazard {
     }
 
     /// What a person can do about the hazard.
-    #[must_use]
-    pub fn way_out(&self) -> &'static str {
+    pub(crate) fn way_out(&self) -> &'static str {
         match (&self.file, self.line) {
             (None, _) => "change the command",
             (Some(file), _) if file.is_dir() => "run it in another folder",
@@ -85,8 +83,7 @@ impl Hazard {
     }
 
     /// True if one of the hazards is of the same entry, or the same.
-    #[must_use]
-    pub fn is_among(&self, hazards: &[Self]) -> bool {
+    pub(crate) fn is_among(&self, hazards: &[Self]) -> bool {
         let place = |hazard: &Self| (hazard.file.clone(), hazard.line, hazard.variable.clone());
         hazards.iter().any(|other| other == self || (self.line.is_some() && place(other) == place(self)))
     }
@@ -94,7 +91,7 @@ impl Hazard {
 
 /// What a command is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Given {
+pub(crate) enum Given {
     /// A token.
     Token,
     /// A Global API Key and its email.
@@ -120,22 +117,18 @@ impl Given {
 
 /// A client that a command is known to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Client {
+pub(crate) enum Client {
     /// Version 1 of the npm package.
     Npm1,
     /// Its version 2.
     Npm2,
 }
 
-/// A command, and where and with what it is to run.
+/// What a command is given, and what of its surroundings counts.
 #[derive(Debug, Clone, Copy)]
-pub struct Scene<'a> {
-    /// The working directory, by its real path.
-    pub directory: &'a Path,
+pub(crate) struct Scene<'a> {
     /// The person's home directory.
     pub home: &'a Path,
-    /// The command with its arguments; none for a shell, in which any may follow.
-    pub command: &'a [OsString],
     /// The credential.
     pub given: Given,
     /// The account.
@@ -154,12 +147,9 @@ pub struct Scene<'a> {
 
 /// Wrangler's configurations in a directory that name another account than this one, which wrangler would use in
 /// silence, and those that nobody understands. `environment` is `CLOUDFLARE_ENV`; else a `.env` file may set it.
-#[must_use]
-pub fn other_accounts(directory: &Path, environment: Option<&str>, account: &Account) -> Vec<Hazard> {
+pub(crate) fn other_accounts(directory: &Path, environment: Option<&str>, account: &Account) -> Vec<Hazard> {
     let scene = Scene {
-        directory,
         home: Path::new(""),
-        command: &[],
         given: Given::Token,
         account: Some(account),
         environment,
@@ -180,7 +170,7 @@ pub fn other_accounts(directory: &Path, environment: Option<&str>, account: &Acc
 type Text = Option<Zeroizing<String>>;
 
 /// A look at what lies where the words of a command lead.
-pub struct Look<'a> {
+pub(crate) struct Look<'a> {
     scene: &'a Scene<'a>,
     leads: &'a Leads,
     texts: HashMap<PathBuf, Text>,
@@ -213,13 +203,12 @@ enum Effect {
 
 impl<'a> Look<'a> {
     /// A look for a command whose words lead there.
-    #[must_use]
-    pub fn new(scene: &'a Scene, leads: &'a Leads) -> Self {
+    pub(crate) fn new(scene: &'a Scene, leads: &'a Leads) -> Self {
         Self { scene, leads, texts: HashMap::new(), found: Vec::new(), hazards: Vec::new(), is_open: false }
     }
 
     /// What words, scripts and loaded files lead to.
-    pub fn evident(&mut self) -> Vec<Hazard> {
+    pub(crate) fn evident(&mut self) -> Vec<Hazard> {
         for visit in self.visits() {
             self.env_files(&visit);
             self.accounts(&visit, false);
@@ -246,13 +235,12 @@ impl<'a> Look<'a> {
     }
 
     /// True if there may be more than what is evident.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.is_open || !self.leads.is_sure || !self.leads.unknown.is_empty()
     }
 
     /// What may count besides, as not all that runs can be seen.
-    pub fn possible(&mut self) -> Vec<Hazard> {
+    pub(crate) fn possible(&mut self) -> Vec<Hazard> {
         for unknown in &self.leads.unknown {
             let (file, line) = (unknown.file.clone(), unknown.line);
             let effect = format!("{}, so not everything was checked", unknown.what);

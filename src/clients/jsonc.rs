@@ -10,17 +10,15 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
 /// The text of a file as Node reads it: what is not UTF-8 becomes a replacement character, and a byte order mark at
 /// the start is none of it.
-#[must_use]
-pub fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned()
 }
 
 /// The value that a text holds.
 ///
-/// # Errors
 /// What is wrong with the text, and where.
-pub fn parse(text: &str) -> Result<Value<'_>, String> {
+pub(crate) fn parse(text: &str) -> Result<Value<'_>, String> {
     let options = ParseOptions {
         allow_comments: true,
         allow_trailing_commas: true,
@@ -45,7 +43,6 @@ pub fn parse(text: &str) -> Result<Value<'_>, String> {
 }
 
 /// The property of an object that counts under this name: the last one.
-#[must_use]
-pub fn property<'a, 'text>(object: &'a Object<'text>, name: &str) -> Option<&'a ObjectProp<'text>> {
+pub(crate) fn property<'a, 'text>(object: &'a Object<'text>, name: &str) -> Option<&'a ObjectProp<'text>> {
     object.properties.iter().rfind(|property| property.name.as_str() == name)
 }

@@ -30,7 +30,7 @@ const FOLDERS: usize = 1024;
 
 /// A value that words give.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
+pub(crate) enum Value {
     /// This one.
     Known(String),
     /// One that is known only when the command runs.
@@ -45,7 +45,7 @@ impl Value {
 
 /// A call of a program of the table that can be seen.
 #[derive(Debug, Clone)]
-pub struct Visit {
+pub(crate) struct Visit {
     /// The program.
     pub program: &'static Program,
     /// Where it runs.
@@ -72,7 +72,7 @@ pub struct Visit {
 
 /// How surely words lead to a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub(crate) enum Level {
     /// Something there may be run.
     Possible,
     /// A path among the words is in it.
@@ -83,7 +83,7 @@ pub enum Level {
 
 /// A folder that words lead to.
 #[derive(Debug, Clone)]
-pub struct Folder {
+pub(crate) struct Folder {
     /// The folder, by its real path.
     pub path: PathBuf,
     /// How surely.
@@ -92,7 +92,7 @@ pub struct Folder {
 
 /// Something that could not be looked through.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unknown {
+pub(crate) struct Unknown {
     /// The file in which it stands; `None` for the command itself.
     pub file: Option<PathBuf>,
     /// The line in it, from 1.
@@ -103,7 +103,7 @@ pub struct Unknown {
 
 /// A call of a program that keeps variables from what it starts.
 #[derive(Debug, Clone)]
-pub struct Filtered {
+pub(crate) struct Filtered {
     /// The program.
     pub program: &'static Program,
     /// The file in which the call stands; `None` for the command itself.
@@ -122,7 +122,7 @@ pub struct Filtered {
 
 /// Where the words of a command lead.
 #[derive(Debug, Default)]
-pub struct Leads {
+pub(crate) struct Leads {
     /// All that is called can be seen.
     pub is_sure: bool,
     /// The calls that can be seen.
@@ -142,8 +142,7 @@ pub struct Leads {
 impl Leads {
     /// Of a command with its arguments; without any, of a shell, in which anything may follow. `has_cdpath`: the
     /// environment has a `CDPATH`, by which a shell looks for folders.
-    #[must_use]
-    pub fn of(command: &[OsString], directory: &Path, home: &Path, has_cdpath: bool) -> Self {
+    pub(crate) fn of(command: &[OsString], directory: &Path, home: &Path, has_cdpath: bool) -> Self {
         let mut walk = Walk {
             home,
             left: COMMANDS,
@@ -342,8 +341,7 @@ impl Walk<'_> {
 
 impl Visit {
     /// A call in a folder, of which no more is known than the environment.
-    #[must_use]
-    pub fn plain(program: &'static Program, folder: &Path, environment: Option<&str>) -> Self {
+    pub(crate) fn plain(program: &'static Program, folder: &Path, environment: Option<&str>) -> Self {
         Self {
             program,
             folder: folder.to_owned(),
@@ -361,8 +359,7 @@ impl Visit {
 
     /// The `.env` files, of which a later one goes before an earlier one. `mode` is what `NODE_ENV` says;
     /// `CLOUDFLARE_ENV` chooses none (measured).
-    #[must_use]
-    pub fn files(&self, mode: Option<&str>) -> Vec<PathBuf> {
+    pub(crate) fn files(&self, mode: Option<&str>) -> Vec<PathBuf> {
         if !self.env_files.is_empty() {
             return self.env_files.clone();
         }

@@ -1,18 +1,18 @@
 //! What other programs read, and what of it overrides the credential or the account that a command is given.
 
-pub mod assignments;
+pub(crate) mod assignments;
 mod calls;
 pub mod cloudflare_cfg;
 mod evidence;
-pub mod hazards;
-pub mod jsonc;
-pub mod leads;
+pub(crate) mod hazards;
+pub(crate) mod jsonc;
+pub(crate) mod leads;
 mod managers;
 mod options;
-pub mod packages;
-pub mod programs;
+pub(crate) mod packages;
+pub(crate) mod programs;
 mod recipes;
 mod scripts;
 pub mod turbo;
-pub mod words;
-pub mod workspaces;
+pub(crate) mod words;
+pub(crate) mod workspaces;

@@ -27,7 +27,7 @@ enum Kind {
 
 /// How far words are a program's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Until {
+pub(super) enum Until {
     /// All of them.
     End,
     /// Up to the name of another program, before which one of these words stands where there are any.
@@ -36,7 +36,7 @@ pub enum Until {
 
 /// Words as the row of their program reads them.
 #[derive(Default)]
-pub struct Parsed<'w> {
+pub(super) struct Parsed<'w> {
     pub folders: Vec<Word>,
     /// The places of the words that name the folders.
     pub of_folders: Vec<usize>,
@@ -74,7 +74,7 @@ pub struct Parsed<'w> {
 }
 
 impl<'w> Parsed<'w> {
-    pub fn of(program: &Program, words: &'w [Word], until: Until) -> Self {
+    pub(super) fn of(program: &Program, words: &'w [Word], until: Until) -> Self {
         let mut this = Self::default();
         let options = &program.options;
         let (mut at, mut may_be_value) = (0, false);
@@ -202,7 +202,7 @@ impl<'w> Parsed<'w> {
     }
 
     /// One of the options stands there, also in `-xyz`.
-    pub fn has(&self, names: &[&str]) -> bool {
+    pub(super) fn has(&self, names: &[&str]) -> bool {
         let is_one = |flag: &&str| {
             let letters = flag.strip_prefix('-').filter(|rest| !rest.starts_with('-')).unwrap_or_default();
             let mut short =
@@ -213,13 +213,13 @@ impl<'w> Parsed<'w> {
     }
 
     /// An option says that every package of the workspace is meant.
-    pub fn has_all_packages(&self, program: &Program) -> bool {
+    pub(super) fn has_all_packages(&self, program: &Program) -> bool {
         self.has(program.options.all_packages)
     }
 
     /// Those of the words that are no options, from the `first` of them on, which may be the first one that is no
     /// option's value: by their numbers and their places.
-    pub fn candidates(&self, first: usize) -> impl Iterator<Item = (usize, usize)> {
+    pub(super) fn candidates(&self, first: usize) -> impl Iterator<Item = (usize, usize)> {
         let mut is_over = false;
         let rest = self.positionals.iter().enumerate().skip(first);
         rest.take_while(move |(_, (_, may_be_value))| !std::mem::replace(&mut is_over, !may_be_value))
@@ -227,7 +227,7 @@ impl<'w> Parsed<'w> {
     }
 
     /// Where the words of another program may begin.
-    pub fn starts(&self) -> Vec<usize> {
+    pub(super) fn starts(&self) -> Vec<usize> {
         let mut starts: Vec<usize> = self.candidates(0).map(|(_, place)| place).collect();
         let is_found = self.positionals.iter().any(|(_, may_be_value)| !may_be_value);
         starts.extend(self.end.filter(|_| !is_found).map(|end| end + 1));

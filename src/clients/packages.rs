@@ -15,15 +15,15 @@ use crate::directory::npm_bin::top;
 use crate::disk::document::position;
 
 /// The name of the file.
-pub const NAME: &str = "package.json";
+pub(crate) const NAME: &str = "package.json";
 /// The names of Deno's.
-pub const DENO: [&str; 2] = ["deno.json", "deno.jsonc"];
+pub(crate) const DENO: [&str; 2] = ["deno.json", "deno.jsonc"];
 /// The most that is read of a file, in bytes.
 pub(super) const LIMIT: u64 = 1024 * 1024;
 
 /// A package.
 #[derive(Debug, Default)]
-pub struct Package {
+pub(crate) struct Package {
     /// Its folder.
     pub folder: PathBuf,
     /// Its name.
@@ -36,7 +36,7 @@ pub struct Package {
 
 /// A script of a package.
 #[derive(Debug)]
-pub struct Script {
+pub(crate) struct Script {
     /// Its name.
     pub name: String,
     /// What a shell runs.
@@ -48,9 +48,8 @@ pub struct Script {
 impl Package {
     /// The package of a `package.json`, or the tasks of Deno's file, where there is one.
     ///
-    /// # Errors
-    /// Why the file can't be understood, in words that follow its name.
-    pub fn of_file(file: &Path) -> Result<Option<Self>, String> {
+    /// The error says why the file can't be understood, in words that follow its name.
+    pub(crate) fn of_file(file: &Path) -> Result<Option<Self>, String> {
         let small = file::read(file, LIMIT, None).map_err(|refusal| refusal.why())?;
         let Some(small) = small else { return Ok(None) };
         let text = jsonc::text(&small.bytes);
@@ -80,15 +79,13 @@ impl Package {
     }
 
     /// The name of its file.
-    #[must_use]
-    pub fn file_name(&self) -> &'static str {
+    pub(crate) fn file_name(&self) -> &'static str {
         self.file
     }
 
     /// The names of the scripts that a name or a pattern may mean. A pattern's parts between its stars are looked at;
     /// one with more than that means any.
-    #[must_use]
-    pub fn matching(&self, pattern: &str) -> Vec<&str> {
+    pub(crate) fn matching(&self, pattern: &str) -> Vec<&str> {
         let names = self.scripts.iter().map(|script| script.name.as_str());
         let mut found: Vec<&str> = names.filter(|name| *name == pattern || fits(name, pattern)).collect();
         found.dedup();
@@ -96,13 +93,12 @@ impl Package {
     }
 
     /// The script of a name: of two that are the same, the last one.
-    #[must_use]
-    pub fn script(&self, name: &str) -> Option<&Script> {
+    pub(crate) fn script(&self, name: &str) -> Option<&Script> {
         self.scripts.iter().rfind(|script| script.name == name)
     }
 
     /// What runs under a name: the script, with what runs before and after it.
-    pub fn around<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Script> {
+    pub(crate) fn around<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Script> {
         let names = [format!("pre{name}"), name.to_owned(), format!("post{name}")];
         let is_there = self.script(name).is_some();
         names.into_iter().filter(move |_| is_there).filter_map(|name| self.script(&name))
@@ -148,20 +144,18 @@ pub(super) fn strings(value: &Value) -> Vec<String> {
 }
 
 /// The nearest folder upward with a `package.json`, up to the root of the repository or the home.
-#[must_use]
-pub fn nearest<'a>(directory: &'a Path, home: &Path) -> Option<&'a Path> {
+pub(crate) fn nearest<'a>(directory: &'a Path, home: &Path) -> Option<&'a Path> {
     nearest_of(NAME, directory, home)
 }
 
 /// The nearest folder upward with a file of this name, in the same bounds.
-#[must_use]
-pub fn nearest_of<'a>(name: &str, directory: &'a Path, home: &Path) -> Option<&'a Path> {
+pub(crate) fn nearest_of<'a>(name: &str, directory: &'a Path, home: &Path) -> Option<&'a Path> {
     within(directory, home).find(|at| at.join(name).is_file())
 }
 
 /// What a project's `.npmrc` says of the packages that npm runs scripts of.
 #[derive(Debug, Default)]
-pub struct Npmrc {
+pub(crate) struct Npmrc {
     /// Those that are named.
     pub packages: Vec<Word>,
     /// Every one is meant.
@@ -170,8 +164,7 @@ pub struct Npmrc {
 
 impl Npmrc {
     /// The file of a folder.
-    #[must_use]
-    pub fn read(folder: &Path) -> Self {
+    pub(crate) fn read(folder: &Path) -> Self {
         let small = file::read(&folder.join(".npmrc"), LIMIT, None).ok().flatten();
         let text = small.map(|small| String::from_utf8_lossy(&small.bytes).into_owned()).unwrap_or_default();
         let mut this = Self::default();
@@ -188,14 +181,13 @@ impl Npmrc {
 }
 
 /// A folder and those above it, up to the root of the repository or the home.
-pub fn within<'a>(directory: &'a Path, home: &Path) -> impl Iterator<Item = &'a Path> {
+pub(crate) fn within<'a>(directory: &'a Path, home: &Path) -> impl Iterator<Item = &'a Path> {
     let top = top(directory, home);
     directory.ancestors().take_while(move |at| at.starts_with(top))
 }
 
 /// The version of a package that is installed for a folder.
-#[must_use]
-pub fn version(directory: &Path, package: &str) -> Option<Version> {
+pub(crate) fn version(directory: &Path, package: &str) -> Option<Version> {
     let file = |at: &Path| at.join("node_modules").join(package).join(NAME);
     let file = directory.ancestors().map(file).find(|file| file.is_file())?;
     let small = file::read(&file, LIMIT, None).ok()??;
@@ -207,7 +199,7 @@ pub fn version(directory: &Path, package: &str) -> Option<Version> {
 
 /// The first two numbers of a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version(pub u32, pub u32);
+pub(crate) struct Version(pub u32, pub u32);
 
 impl Version {
     fn parse(text: &str) -> Option<Self> {
@@ -217,15 +209,13 @@ impl Version {
 }
 
 /// True for the name of a template of `.env` files: no program loads it unless it is named.
-#[must_use]
-pub fn is_template(name: &OsStr) -> bool {
+pub(crate) fn is_template(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     [".example", ".sample", ".template", ".dist"].iter().any(|ending| name.ends_with(ending))
 }
 
 /// True for the name of a `.env` file: what direnv runs is none.
-#[must_use]
-pub fn is_env_file(name: &OsStr) -> bool {
+pub(crate) fn is_env_file(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.strip_prefix(".env")
         .is_some_and(|rest| !rest.starts_with("rc") && !rest.starts_with(char::is_alphabetic))

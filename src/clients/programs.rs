@@ -9,7 +9,7 @@
 
 /// A program, and what it reads.
 #[derive(Debug)]
-pub struct Program {
+pub(crate) struct Program {
     /// Its name for people.
     pub name: &'static str,
     /// The names by which it is called; none for a library.
@@ -34,7 +34,7 @@ pub struct Program {
 
 /// What the words of a program are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// It sends the requests itself: a direct call is read word by word.
     Client,
     /// It sends none and starts nothing.
@@ -62,7 +62,7 @@ pub enum Role {
 
 /// How words name the program that is run.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Runs {
+pub(crate) struct Runs {
     /// One of these words stands before the program's name; none where none has to.
     pub verbs: &'static [&'static str],
     /// What else stands before the program's name.
@@ -75,7 +75,7 @@ pub struct Runs {
 
 /// What stands before the name of a program that is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Before {
+pub(crate) enum Before {
     /// Nothing.
     Nothing,
     /// A folder.
@@ -88,7 +88,7 @@ pub enum Before {
 
 /// How words name the tasks that run in many packages.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Tasks {
+pub(crate) struct Tasks {
     /// What stands between the name of a package and that of its task.
     pub separator: Option<char>,
     /// A word may also name a package alone.
@@ -101,7 +101,7 @@ pub struct Tasks {
 
 /// The words by which a manager of packages is told what to do.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Verbs {
+pub(crate) struct Verbs {
     /// Run the script that the next word names.
     pub run: &'static [&'static str],
     /// Run these scripts; the verbs are the first, the scripts the second.
@@ -169,7 +169,7 @@ const RESTART: &[&str] = &["restart", "stop", "start"];
 
 /// Options, each in all its forms; those with a value take it behind `=` or as the next word.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
+pub(crate) struct Options {
     /// The folder to go to first.
     pub folder: &'static [&'static str],
     /// The environment.
@@ -206,7 +206,7 @@ pub struct Options {
 
 /// The `.env` files that a program loads by itself. A later one goes before an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EnvFiles {
+pub(crate) enum EnvFiles {
     /// None but those that its options name.
     Named,
     /// `.env`.
@@ -220,7 +220,7 @@ pub enum EnvFiles {
 
 /// What entries of a `.env` file do, by the program that acts on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rules {
+pub(crate) enum Rules {
     /// Wrangler's `getAuthFromEnv`, and the SDK in it, which sends each of the variables that it finds.
     Wrangler,
     /// `createCloudflareApi` of npm alchemy 1.
@@ -233,7 +233,7 @@ pub enum Rules {
 
 /// Other files that a program reads in a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reads {
+pub(crate) enum Reads {
     /// `wrangler.json`, `wrangler.jsonc`, `wrangler.toml` and what a build tool has generated: their `account_id`
     /// goes before `CLOUDFLARE_ACCOUNT_ID`.
     WranglerConfiguration,
@@ -245,7 +245,7 @@ pub enum Reads {
 
 /// How a program keeps variables from what it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Filter {
+pub(crate) enum Filter {
     /// By `turbo.json`.
     Turbo,
     /// Where one of these options stands in its own words.
@@ -349,7 +349,7 @@ const NPM_FLAGS: &[&str] = &[
 const VITE: &[(&str, &str)] = &[("build", "production"), ("preview", "production"), ("dev", "development")];
 
 /// The rows.
-pub const PROGRAMS: &[Program] = &[
+pub(crate) const PROGRAMS: &[Program] = &[
     // run; `getAuthFromEnv` and `getCloudflareEnv` of wrangler 4.164; the variables of wrangler 1, too.
     Program {
         name: "wrangler",
@@ -1431,7 +1431,7 @@ pub const PROGRAMS: &[Program] = &[
 ];
 
 /// What alchemy itself reads, and no program under it is to find.
-pub const OWN: [&str; 6] = [
+pub(crate) const OWN: [&str; 6] = [
     "CLOUDFLARE_PROFILE",
     "ALCHEMY_ACTIVE",
     "ALCHEMY_YES",
@@ -1441,7 +1441,7 @@ pub const OWN: [&str; 6] = [
 ];
 
 /// Of the variables that are not set, those that lead requests elsewhere.
-pub const REDIRECTS: [&str; 9] = [
+pub(crate) const REDIRECTS: [&str; 9] = [
     "CF_API_BASE_URL",
     "CLOUDFLARE_API_URL",
     "CF_API_URL",
@@ -1454,7 +1454,6 @@ pub const REDIRECTS: [&str; 9] = [
 ];
 
 /// The row of a program that is called by this name.
-#[must_use]
-pub fn called(name: &str) -> Option<&'static Program> {
+pub(crate) fn called(name: &str) -> Option<&'static Program> {
     PROGRAMS.iter().find(|program| program.calls.contains(&name))
 }

@@ -32,7 +32,6 @@ pub enum Mode {
 
 impl Mode {
     /// The mode of this name, as in `--env-mode` and `TURBO_ENV_MODE`.
-    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "strict" => Some(Self::Strict),
@@ -74,8 +73,7 @@ struct Task {
 impl Turbo {
     /// Reads a configuration.
     ///
-    /// # Errors
-    /// Why turbo's configuration can't be understood, in words that follow the file's name: not JSON, another shape, or
+    /// The error says why turbo's configuration can't be understood, in words that follow the file's name: not JSON, another shape, or
     /// a package's that extends something else than the root's.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         let text = jsonc::text(bytes);
@@ -111,7 +109,6 @@ impl Turbo {
     /// root's configuration, `packages` are those of the packages that have their own, by the package's name. The task
     /// is named as in turbo's words: `deploy`, `api#deploy`, `//#deploy`. `mode` is that of `--env-mode`, else of
     /// `TURBO_ENV_MODE`.
-    #[must_use]
     pub fn passes(
         &self,
         task: &str,

@@ -14,7 +14,7 @@ const DEPTH: u8 = 16;
 
 /// A word.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Word {
+pub(crate) struct Word {
     /// The text, without its quotes.
     pub text: OsString,
     /// False where the shell makes something else of the text.
@@ -23,26 +23,22 @@ pub struct Word {
 
 impl Word {
     /// A word of a command line, as it is.
-    #[must_use]
-    pub fn given(text: &OsStr) -> Self {
+    pub(crate) fn given(text: &OsStr) -> Self {
         Self { text: text.to_owned(), is_known: true }
     }
 
     /// The text where it is UTF-8; else nothing of it has a meaning but as a path.
-    #[must_use]
-    pub fn str(&self) -> &str {
+    pub(crate) fn str(&self) -> &str {
         self.text.to_str().unwrap_or_default()
     }
 
     /// True for `-x`, `--name` and `--name=value`.
-    #[must_use]
-    pub fn is_option(&self) -> bool {
+    pub(crate) fn is_option(&self) -> bool {
         self.str().starts_with('-')
     }
 
     /// The name of an option, and the value behind its `=`.
-    #[must_use]
-    pub fn option(&self) -> Option<(&str, Option<Self>)> {
+    pub(crate) fn option(&self) -> Option<(&str, Option<Self>)> {
         let text = Some(self.str()).filter(|text| text.starts_with('-') && text.len() > 1)?;
         Some(match text.split_once('=') {
             Some((name, value)) => (name, Some(Self { text: value.into(), is_known: self.is_known })),
@@ -51,8 +47,7 @@ impl Word {
     }
 
     /// `NAME=value`.
-    #[must_use]
-    pub fn assignment(&self) -> Option<(&str, Self)> {
+    pub(crate) fn assignment(&self) -> Option<(&str, Self)> {
         let (name, value) = self.str().split_once('=')?;
         // `NAME+=value` adds to what is there: the whole is not known.
         let (name, is_added) = name.strip_suffix('+').map_or((name, false), |name| (name, true));
@@ -64,8 +59,7 @@ impl Word {
 
     /// The name of the program that the word calls: `wrangler` for `node_modules/.bin/wrangler`, `wrangler@4` and
     /// `bin/wrangler.js`. `None` for a file of another folder, which may have any name.
-    #[must_use]
-    pub fn program(&self) -> Option<&str> {
+    pub(crate) fn program(&self) -> Option<&str> {
         if !self.is_known {
             return None;
         }
@@ -82,7 +76,7 @@ impl Word {
 
 /// A part of a shell's text.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Piece {
+pub(crate) enum Piece {
     /// A command, and the line on which it ends, from 1.
     Command(Vec<Word>, usize),
     /// A subshell begins: where its commands go counts inside of it only.
@@ -99,7 +93,7 @@ pub enum Piece {
 
 /// What words of a text that a shell replaces stand for, as far as that is known before it runs.
 #[derive(Debug, Clone, Default)]
-pub struct Known {
+pub(crate) struct Known {
     /// `$0`: the script.
     pub script: Option<String>,
     /// `${BASH_SOURCE[0]}`: the file that the text stands in.
@@ -116,8 +110,7 @@ pub struct Known {
 const VALUES: usize = 64;
 
 /// The commands of a shell's text.
-#[must_use]
-pub fn pieces(text: &str, known: &Known) -> Vec<Piece> {
+pub(crate) fn pieces(text: &str, known: &Known) -> Vec<Piece> {
     let known = Known { once: Rc::new(names_once(text)), ..known.clone() };
     let mut cutter = Cutter { chars: text.chars().collect(), line: 1, known, ..Cutter::default() };
     cutter.cut(DEPTH);
@@ -670,8 +663,7 @@ impl Cutter {
 }
 
 /// Words before a command that are none of it.
-#[must_use]
-pub fn is_prefix(word: &str) -> bool {
+pub(crate) fn is_prefix(word: &str) -> bool {
     ["if", "then", "elif", "else", "while", "until", "do", "!", "{", "time", "exec", "command", "builtin"]
         .contains(&word)
 }

@@ -57,7 +57,7 @@ fn in_list(file: &Path, name: &str) -> Result<Vec<String>, String> {
 
 /// The folders of a workspace.
 #[derive(Debug, Default)]
-pub struct Workspace {
+pub(crate) struct Workspace {
     /// Its root.
     pub root: Option<PathBuf>,
     /// The folders of its packages.
@@ -71,8 +71,7 @@ pub struct Workspace {
 
 impl Workspace {
     /// The workspace that a folder belongs to, by the nearest list of packages upward.
-    #[must_use]
-    pub fn around(directory: &Path, home: &Path) -> Self {
+    pub(crate) fn around(directory: &Path, home: &Path) -> Self {
         let mut this = Self { is_whole: true, ..Self::default() };
         for at in within(directory, home) {
             let mut patterns = Vec::new();
@@ -147,14 +146,14 @@ impl Workspace {
     }
 
     /// The names of the packages, each of which may have none.
-    pub fn names(&self) -> &[Option<String>] {
+    pub(crate) fn names(&self) -> &[Option<String>] {
         let read = |file: PathBuf| Package::of_file(&file).ok().flatten().and_then(|package| package.name);
         let name = |folder: &PathBuf| FILES.iter().find_map(|name| read(folder.join(name)));
         self.names.get_or_init(|| self.folders.iter().map(name).collect())
     }
 
     /// The packages that a word names, by their folder or their name as a whole or behind their scope.
-    pub fn named<'a>(&'a self, word: &'a str, at: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
+    pub(crate) fn named<'a>(&'a self, word: &'a str, at: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
         let plain = word.trim_start_matches("...").trim_end_matches("...").trim_matches(['{', '}', '^']);
         let path = fs::canonicalize(at.join(plain)).ok();
         let packages = self.folders.iter().zip(self.names());

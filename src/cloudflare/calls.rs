@@ -44,9 +44,6 @@ struct TokenJson {
 impl Client<'_> {
     /// `GET /user`: the user that the credential acts for. It needs the permission `user:read`, and
     /// an account-owned token never has it.
-    ///
-    /// # Errors
-    /// See [`Cause`].
     pub fn user(&self) -> Result<User, ApiError> {
         let user: UserJson = self.one("read the user", "/user")?;
         let email = user.email.map(|email| self.tame(&email));
@@ -54,9 +51,6 @@ impl Client<'_> {
     }
 
     /// `GET /accounts`: all accounts that the credential sees.
-    ///
-    /// # Errors
-    /// See [`Cause`].
     pub fn accounts(&self) -> Result<Vec<Account>, ApiError> {
         let what = "list the accounts";
         let accounts = self.all(what, "/accounts", "")?;
@@ -64,9 +58,6 @@ impl Client<'_> {
     }
 
     /// `GET /memberships`: the accounts that the user belongs to and has accepted to.
-    ///
-    /// # Errors
-    /// See [`Cause`].
     pub fn memberships(&self) -> Result<Vec<Account>, ApiError> {
         let what = "list the memberships";
         let memberships: Vec<MembershipJson> = self.all(what, "/memberships", "&status=accepted")?;
@@ -79,9 +70,6 @@ impl Client<'_> {
     }
 
     /// `GET /accounts/{id}`: one account.
-    ///
-    /// # Errors
-    /// See [`Cause`].
     pub fn account(&self, id: &AccountId) -> Result<Account, ApiError> {
         let what = format!("read the account {id}");
         let account = self.one(&what, &format!("/accounts/{id}"))?;
@@ -89,9 +77,6 @@ impl Client<'_> {
     }
 
     /// Whether the token that the client has works; whose it is decides which call can tell.
-    ///
-    /// # Errors
-    /// See [`Cause`]. A token of the other kind gets code 1000, as an unknown one does.
     pub fn verify_token(&self, owner: &TokenOwner) -> Result<TokenStatus, ApiError> {
         let what = "verify the token";
         let token: TokenJson = match owner {
@@ -120,9 +105,6 @@ impl Client<'_> {
 
     /// `PUT …/tokens/{id}/value`: gives a token a new value; from then on the old one is dead. It is sent once:
     /// see [`ApiError::may_have_happened`].
-    ///
-    /// # Errors
-    /// See [`Cause`].
     pub fn roll_token(&self, owner: &TokenOwner, id: &str) -> Result<Secret, ApiError> {
         let what = "roll the token";
         if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {

@@ -57,8 +57,7 @@ pub struct Client<'a> {
 impl<'a> Client<'a> {
     /// Makes a client; nothing is sent yet. `notice` gets a line for people when a call has to wait.
     ///
-    /// # Errors
-    /// When the credential cannot be sent in a header, a CA variable names no certificate, the
+    /// Fails when the credential cannot be sent in a header, a CA variable names no certificate, the
     /// system has none, or the system gives no runtime.
     pub fn new(
         endpoint: &Endpoint,
@@ -70,9 +69,6 @@ impl<'a> Client<'a> {
     }
 
     /// [`Client::new`] with other times.
-    ///
-    /// # Errors
-    /// As [`Client::new`].
     pub fn with_timing(
         endpoint: &Endpoint,
         credential: &Credential,

@@ -94,14 +94,12 @@ impl ApiError {
     }
 
     /// Whether the answer has this code, at any depth.
-    #[must_use]
     pub fn has_code(&self, code: u64) -> bool {
         self.problems.iter().any(|problem| problem.code == Some(code))
     }
 
     /// Whether Cloudflare answered, and the answer is about this call: another call may succeed.
     /// A malformed header (6003) or a failure of the network is met by every call alike.
-    #[must_use]
     pub fn is_refusal(&self) -> bool {
         let refused =
             matches!(self.cause, Cause::Unauthorized | Cause::Forbidden | Cause::NotFound | Cause::Refused);
@@ -109,7 +107,6 @@ impl ApiError {
     }
 
     /// Whether the call may have had its effect all the same: it was sent, and no answer tells.
-    #[must_use]
     pub fn may_have_happened(&self) -> bool {
         match self.cause {
             Cause::Unreachable => !self.unsent,
@@ -119,7 +116,6 @@ impl ApiError {
     }
 
     /// What the answer said, and the `cf-ray`: `1000 Invalid API Token, cf-ray 8f…`.
-    #[must_use]
     pub fn brief(&self) -> String {
         let said = if self.problems.is_empty() {
             self.status.map_or_else(String::new, |status| format!("status {status}"))
@@ -143,7 +139,6 @@ impl ApiError {
     }
 
     /// What to do next.
-    #[must_use]
     pub fn next_step(&self) -> String {
         let has = |codes: &[u64]| codes.iter().any(|code| self.has_code(*code));
         let secret = if self.with_key { "key" } else { "token" };

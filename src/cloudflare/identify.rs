@@ -46,7 +46,6 @@ pub struct Identity {
 
 impl Identity {
     /// The account that owns the credential, when that is an account's own token.
-    #[must_use]
     pub fn owner(&self) -> Option<&AccountId> {
         match &self.who {
             Who::Account(owner) => Some(owner),
@@ -60,8 +59,7 @@ impl Identity {
 ///
 /// `now` is compared with a token's `not_before`.
 ///
-/// # Errors
-/// When Cloudflare does not know the credential, when it is disabled, expired or not valid yet, and
+/// Fails when Cloudflare does not know the credential, when it is disabled, expired or not valid yet, and
 /// when the calls fail otherwise (see [`super::Cause`]).
 pub fn identify(
     client: &Client,
@@ -244,8 +242,7 @@ fn visible(client: &Client, mut accounts: Vec<Account>, hint: Option<&AccountId>
 /// The accounts of a user who has signed in with OAuth: the memberships, else what may be listed. A grant
 /// of the client `alchemy` lists no accounts (`facts/alchemy-npm.md` §2.2). None when it may see neither.
 ///
-/// # Errors
-/// When a call fails otherwise than by a refusal.
+/// Fails when a call fails otherwise than by a refusal.
 pub fn accounts_of_user(client: &Client) -> Result<Vec<Account>> {
     let memberships = tolerate(client.memberships())?.unwrap_or_default();
     if memberships.is_empty() {
@@ -267,7 +264,6 @@ fn tolerate<T>(result: Result<T, ApiError>) -> Result<Option<T>> {
 /// Whose a token is, and what Cloudflare says of it, by the two calls that verify one and no other; `account` is
 /// the one that it may belong to.
 ///
-/// # Errors
 /// The last refusal when it is neither the user's nor the account's; when a call fails otherwise.
 pub fn owner_of(
     client: &Client,
@@ -286,15 +282,13 @@ pub fn owner_of(
 }
 
 /// Whether a token says of itself that an account owns it.
-#[must_use]
 pub fn is_accounts(token: &Secret) -> bool {
     token.expose().starts_with("cfat_")
 }
 
 /// Whether a token that Cloudflare knows can be used at `now`.
 ///
-/// # Errors
-/// When it is disabled, expired or not valid yet.
+/// Fails when it is disabled, expired or not valid yet.
 pub fn usable(token: &TokenStatus, now: Timestamp) -> Result<()> {
     let when =
         |time: Option<Timestamp>, word: &str| time.map_or_else(String::new, |time| format!(" {word} {time}"));

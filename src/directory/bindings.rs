@@ -14,7 +14,7 @@ use crate::terminal::Messages;
 
 /// All bindings.
 #[derive(Debug, Default, Deserialize)]
-pub struct Bindings {
+pub(crate) struct Bindings {
     version: Option<u64>,
     /// Real paths of directories, and the names of profiles.
     #[serde(default)]
@@ -30,28 +30,25 @@ impl Record for Bindings {
 impl Bindings {
     /// Reads them; without the file there are none.
     ///
-    /// # Errors
-    /// When the document cannot be understood.
-    pub fn load(home: &Home) -> Result<Self> {
+    /// Fails when the document cannot be understood.
+    pub(crate) fn load(home: &Home) -> Result<Self> {
         records::load(home, &home.bindings())
     }
 
     /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.bindings.is_empty()
     }
 
     /// The directories and their profiles, sorted.
-    pub fn iter(&self) -> impl Iterator<Item = (&Path, &str)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Path, &str)> {
         self.bindings.iter().map(|(directory, profile)| (Path::new(directory), profile.as_str()))
     }
 
     /// The profile of exactly this directory.
     ///
-    /// # Errors
-    /// When what it is bound to cannot be a profile's name.
-    pub fn get(&self, directory: &Path) -> Result<Option<ProfileName>> {
+    /// Fails when what it is bound to cannot be a profile's name.
+    pub(crate) fn get(&self, directory: &Path) -> Result<Option<ProfileName>> {
         let Some(name) = directory.to_str().and_then(|directory| self.bindings.get(directory)) else {
             return Ok(None);
         };
@@ -64,9 +61,13 @@ impl Bindings {
 
 /// Binds a directory, by its real path; the profile that it was bound to before.
 ///
-/// # Errors
-/// When the document cannot be understood, locked or written.
-pub fn bind(home: &Home, directory: &Path, name: &ProfileName, messages: Messages) -> Result<Option<String>> {
+/// Fails when the document cannot be understood, locked or written.
+pub(crate) fn bind(
+    home: &Home,
+    directory: &Path,
+    name: &ProfileName,
+    messages: Messages,
+) -> Result<Option<String>> {
     let key = key(directory)?;
     let before = records::edit::<Bindings, _>(home, &home.bindings(), messages, |document| {
         object(document, "bindings").insert(key.to_owned(), name.as_str().into())
@@ -75,10 +76,7 @@ pub fn bind(home: &Home, directory: &Path, name: &ProfileName, messages: Message
 }
 
 /// Takes a directory's binding away; the profile that it was bound to.
-///
-/// # Errors
-/// As for [`bind`].
-pub fn unbind(home: &Home, directory: &Path, messages: Messages) -> Result<Option<String>> {
+pub(crate) fn unbind(home: &Home, directory: &Path, messages: Messages) -> Result<Option<String>> {
     let key = key(directory)?;
     let before = records::edit::<Bindings, _>(home, &home.bindings(), messages, |document| {
         object(document, "bindings").shift_remove(key)
@@ -87,10 +85,7 @@ pub fn unbind(home: &Home, directory: &Path, messages: Messages) -> Result<Optio
 }
 
 /// Has all bindings of one name follow a profile to its new one; how many there are.
-///
-/// # Errors
-/// As for [`bind`].
-pub fn rename(home: &Home, from: &str, to: &ProfileName, messages: Messages) -> Result<usize> {
+pub(crate) fn rename(home: &Home, from: &str, to: &ProfileName, messages: Messages) -> Result<usize> {
     // Most people who rename a profile have none, and then nothing is locked or made.
     if !Bindings::load(home)?.iter().any(|(_, name)| name == from) {
         return Ok(0);

@@ -24,14 +24,12 @@ pub struct Entry<'a> {
 
 /// The text of a file with all its line ends as `\n`. What is not UTF-8 becomes a replacement character, as
 /// it does for Node.
-#[must_use]
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace('\r', "\n")
 }
 
 /// All assignments of a text that [`text`] made, in their order; a later one of the same name is the one
 /// that counts.
-#[must_use]
 pub fn entries(text: &str) -> Vec<Entry<'_>> {
     let (mut found, mut line, mut at) = (Vec::new(), 1, 0);
     loop {
@@ -50,7 +48,6 @@ pub fn entries(text: &str) -> Vec<Entry<'_>> {
 
 /// Each line of a text that [`text`] made which any reader may take for the start of an assignment, whatever is around
 /// it: one inside of a value of several lines, too. A value is the rest of the line, without the quotes around it.
-#[must_use]
 pub fn possible(text: &str) -> Vec<Entry<'_>> {
     let is_gap = |c: char| is_space(c) || c.is_whitespace() || c == '\u{fffd}';
     let (mut found, mut line, mut at) = (Vec::new(), 1, 0);

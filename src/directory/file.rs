@@ -15,7 +15,7 @@ use nix::libc;
 use crate::error::reason;
 
 /// A file as it was read.
-pub struct Small {
+pub(crate) struct Small {
     /// All of it.
     pub bytes: Vec<u8>,
     /// When it was last changed, where the file system knows.
@@ -23,7 +23,7 @@ pub struct Small {
 }
 
 /// Why a file that exists was not read.
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// It belongs to this user, who is neither the person nor root.
     Foreign(u32),
     /// It is no regular file.
@@ -36,8 +36,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// The reason in words, which follow "it".
-    #[must_use]
-    pub fn why(&self) -> String {
+    pub(crate) fn why(&self) -> String {
         match self {
             Self::Foreign(owner) => format!("belongs to user {owner}, not to you or root"),
             Self::Irregular => "is no regular file".to_owned(),
@@ -50,9 +49,8 @@ impl Refusal {
 /// Reads a file of up to `limit` bytes, which must belong to `owner` or root where one is given. `None`
 /// when there is no such file. It never blocks.
 ///
-/// # Errors
-/// When there is something that is not such a file.
-pub fn read(path: &Path, limit: u64, owner: Option<u32>) -> Result<Option<Small>, Refusal> {
+/// Fails when there is something that is not such a file.
+pub(crate) fn read(path: &Path, limit: u64, owner: Option<u32>) -> Result<Option<Small>, Refusal> {
     let Some(file) = open(path, owner)? else { return Ok(None) };
     let metadata = file.metadata().map_err(Refusal::Io)?;
     check_owner(&metadata, owner)?;

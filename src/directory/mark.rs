@@ -7,11 +7,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// What direnv evaluates in a directory.
-pub const ENVRC: &str = ".envrc";
+pub(crate) const ENVRC: &str = ".envrc";
 
 /// Who has set the variables of the profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ActivatedBy {
+pub(crate) enum ActivatedBy {
     /// The shell hook.
     Hook,
     /// direnv; the `.envrc` names the profile, or it takes the one that the directory selects.
@@ -23,7 +23,7 @@ pub enum ActivatedBy {
 
 /// What `ALCHEMY_ACTIVE` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActiveMark {
+pub(crate) struct ActiveMark {
     /// Who has set it.
     pub by: ActivatedBy,
     /// The directory of the binding, of the project file or of the `.envrc`.
@@ -34,8 +34,7 @@ pub struct ActiveMark {
 
 impl ActiveMark {
     /// Reads the value of the variable; `None` for a text that names no profile.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (origin, profile) = text.rsplit_once(':').filter(|(_, profile)| !profile.is_empty())?;
         let named = origin.strip_suffix(ENVRC).map(|directory| (directory, true));
         let own = || origin.strip_suffix(':')?.strip_suffix(ENVRC).map(|directory| (directory, false));
@@ -50,8 +49,7 @@ impl ActiveMark {
     }
 
     /// Whether direnv has set it.
-    #[must_use]
-    pub fn is_direnvs(&self) -> bool {
+    pub(crate) fn is_direnvs(&self) -> bool {
         self.by != ActivatedBy::Hook
     }
 }

@@ -5,14 +5,14 @@
 //! file selects a profile only when it is allowed; the account that it names guards always. A linked git
 //! worktree is covered by the bindings of its main one, as though it stood there.
 
-pub mod bindings;
+pub(crate) mod bindings;
 pub mod dotenv;
-pub mod file;
-pub mod mark;
-pub mod npm_bin;
-pub mod pin;
+pub(crate) mod file;
+pub(crate) mod mark;
+pub(crate) mod npm_bin;
+pub(crate) mod pin;
 mod records;
-pub mod trust;
+pub(crate) mod trust;
 mod walk;
 mod worktree;
 pub mod wrangler;
@@ -60,7 +60,6 @@ pub struct DirectoryProfile {
 
 impl DirectoryProfile {
     /// Whether its directory is above another one, which is nearer to what is below both.
-    #[must_use]
     pub fn is_above(&self, at: &Path) -> bool {
         at != self.at && at.starts_with(&self.at)
     }
@@ -101,8 +100,7 @@ impl Here {
     /// What counts in a directory, which is given by its real path. `uid` is the person's. A directory
     /// that is gone says nothing.
     ///
-    /// # Errors
-    /// When a document of ours cannot be understood. A broken pin file is told in `broken`.
+    /// Fails when a document of ours cannot be understood. A broken pin file is told in `broken`.
     pub fn look(home: &Home, directory: &Path, uid: u32) -> Result<Self> {
         let mut here = Self::default();
         walk(home, directory, uid, |finding| here.take(finding))?;
@@ -110,9 +108,6 @@ impl Here {
     }
 
     /// The same, unless a pin file is broken.
-    ///
-    /// # Errors
-    /// What is wrong with it.
     pub fn sound(&self) -> Result<&Self> {
         self.broken.clone().map_or(Ok(self), Err)
     }

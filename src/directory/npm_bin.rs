@@ -23,7 +23,7 @@ const BIN: &str = "node_modules/.bin/alchemy";
 
 /// A program that may be run.
 #[derive(Debug)]
-pub struct NpmBin {
+pub(crate) struct NpmBin {
     /// Its path in `node_modules/.bin`.
     pub program: PathBuf,
     /// The file that this leads to.
@@ -34,8 +34,7 @@ pub struct NpmBin {
 
 impl NpmBin {
     /// Whether it is of version 2 or later, as far as is known.
-    #[must_use]
-    pub fn is_version_2(&self) -> bool {
+    pub(crate) fn is_version_2(&self) -> bool {
         let major =
             self.version.as_deref().and_then(|version| version.split('.').next()?.parse::<u64>().ok());
         major.is_some_and(|major| major >= 2)
@@ -44,15 +43,14 @@ impl NpmBin {
 
 /// A file, whatever its names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileId {
+pub(crate) struct FileId {
     device: u64,
     inode: u64,
 }
 
 impl FileId {
     /// The file with this metadata.
-    #[must_use]
-    pub fn of(metadata: &Metadata) -> Self {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
         Self { device: metadata.dev(), inode: metadata.ino() }
     }
 }
@@ -65,9 +63,8 @@ impl std::fmt::Display for FileId {
 
 /// The npm `alchemy` for a directory, which is given by its real path, where there is one; `uid` is the person's.
 ///
-/// # Errors
-/// When there is one that others can change, or that cannot be run.
-pub fn find(directory: &Path, home: &Path, uid: u32) -> Result<Option<NpmBin>> {
+/// Fails when there is one that others can change, or that cannot be run.
+pub(crate) fn find(directory: &Path, home: &Path, uid: u32) -> Result<Option<NpmBin>> {
     let top = top(directory, home);
     let mut programs = on_the_way(directory, top).map(|at| at.join(BIN));
     let Some(program) = programs.find(|program| fs::symlink_metadata(program).is_ok()) else {
@@ -92,8 +89,7 @@ pub fn find(directory: &Path, home: &Path, uid: u32) -> Result<Option<NpmBin>> {
 
 /// How far up is looked: to the root of the repository or to the home, whatever comes first. Outside of both,
 /// no further than the directory itself.
-#[must_use]
-pub fn top<'a>(directory: &'a Path, home: &Path) -> &'a Path {
+pub(crate) fn top<'a>(directory: &'a Path, home: &Path) -> &'a Path {
     let home = fs::canonicalize(home).unwrap_or_else(|_| home.to_owned());
     let is_top = |at: &&Path| *at == home || fs::symlink_metadata(at.join(".git")).is_ok();
     directory.ancestors().find(is_top).unwrap_or(directory)

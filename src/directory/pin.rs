@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::profile::{AccountId, ProfileName};
 
 /// Its name.
-pub const NAME: &str = ".alchemy.toml";
+pub(crate) const NAME: &str = ".alchemy.toml";
 
 /// The most that is read of one, in bytes.
 const LIMIT: u64 = 64 * 1024;
@@ -42,7 +42,6 @@ pub struct PinFile {
 
 impl PinFile {
     /// The SHA-256 of the bytes that were parsed, in hex: what trust is about.
-    #[must_use]
     pub fn hash(&self) -> String {
         sha256_hex(&self.bytes)
     }
@@ -50,7 +49,7 @@ impl PinFile {
 
 /// What a directory has by the name of a pin file.
 #[derive(Debug)]
-pub enum Found {
+pub(crate) enum Found {
     /// One that can be read.
     Pin(Pin, PinFile),
     /// One that cannot: nobody knows which account it guards. The file, where its bytes could be read.
@@ -60,8 +59,7 @@ pub enum Found {
 }
 
 /// Reads the pin file of a directory, where there is one. `uid` is the person's.
-#[must_use]
-pub fn read(directory: &Path, uid: u32) -> Option<Found> {
+pub(crate) fn read(directory: &Path, uid: u32) -> Option<Found> {
     let path = directory.join(NAME);
     let small = match file::read(&path, LIMIT, Some(uid)) {
         Ok(small) => small?,

@@ -17,16 +17,15 @@ use crate::terminal::Messages;
 const VERSION: u64 = 1;
 
 /// A document, as far as we read it.
-pub trait Record: DeserializeOwned + Default {
+pub(super) trait Record: DeserializeOwned + Default {
     /// What it says of its version.
     fn version(&self) -> Option<u64>;
 }
 
 /// Reads a document; one that does not exist is an empty one.
 ///
-/// # Errors
-/// When it cannot be read, is not JSON or of another shape (with line and column), or is newer than we know.
-pub fn load<T: Record>(home: &Home, path: &Path) -> Result<T> {
+/// Fails when it cannot be read, is not JSON or of another shape (with line and column), or is newer than we know.
+pub(super) fn load<T: Record>(home: &Home, path: &Path) -> Result<T> {
     match trusted::read(home, path, Reading::Settings)? {
         Some(bytes) => parse(&path.display().to_string(), &bytes, VERSION, T::version),
         None => Ok(T::default()),
@@ -36,10 +35,9 @@ pub fn load<T: Record>(home: &Home, path: &Path) -> Result<T> {
 /// Changes a document under the lock; what we do not know in it stays. Where the change changes nothing,
 /// nothing is written.
 ///
-/// # Errors
-/// Those of [`load`], of the lock and of `change`, and when it cannot be written. The old one is still
+/// The old one is still
 /// there then.
-pub fn edit<T: Record, R>(
+pub(super) fn edit<T: Record, R>(
     home: &Home,
     path: &Path,
     messages: Messages,
@@ -67,7 +65,7 @@ pub fn edit<T: Record, R>(
 }
 
 /// The object of that name in a document, which is made where it is missing.
-pub fn object<'a>(document: &'a mut Map<String, Value>, name: &str) -> &'a mut Map<String, Value> {
+pub(super) fn object<'a>(document: &'a mut Map<String, Value>, name: &str) -> &'a mut Map<String, Value> {
     let value = document.entry(name).or_insert(Value::Null);
     // Something else than an object has been refused when the document was read.
     if !value.is_object() {
@@ -81,9 +79,8 @@ pub fn object<'a>(document: &'a mut Map<String, Value>, name: &str) -> &'a mut M
 
 /// A path as our documents have it.
 ///
-/// # Errors
-/// When it is not UTF-8, and so cannot stand in JSON.
-pub fn key(path: &Path) -> Result<&str> {
+/// Fails when it is not UTF-8, and so cannot stand in JSON.
+pub(super) fn key(path: &Path) -> Result<&str> {
     path.to_str().ok_or_else(|| {
         Error::new(format!("{} is not UTF-8, so it cannot be written down", path.display()))
             .hint("use a directory with another name")

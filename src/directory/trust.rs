@@ -25,7 +25,7 @@ pub enum Trust {
 
 /// All that was said.
 #[derive(Debug, Default, Deserialize)]
-pub struct Trusted {
+pub(crate) struct Trusted {
     version: Option<u64>,
     #[serde(default)]
     allowed: BTreeMap<String, String>,
@@ -42,15 +42,13 @@ impl Record for Trusted {
 impl Trusted {
     /// Reads it; without the file nothing was said.
     ///
-    /// # Errors
-    /// When the document cannot be understood.
-    pub fn load(home: &Home) -> Result<Self> {
+    /// Fails when the document cannot be understood.
+    pub(crate) fn load(home: &Home) -> Result<Self> {
         records::load(home, &home.trust())
     }
 
     /// What was said of a file with this hash at this path.
-    #[must_use]
-    pub fn of(&self, path: &Path, hash: &str) -> Trust {
+    pub(crate) fn of(&self, path: &Path, hash: &str) -> Trust {
         let said = |list: &BTreeMap<String, String>| {
             path.to_str().and_then(|path| list.get(path)).is_some_and(|known| known == hash)
         };
@@ -62,7 +60,7 @@ impl Trusted {
     }
 
     /// The files of which something was said, their hashes, and what; sorted.
-    pub fn iter(&self) -> impl Iterator<Item = (&Path, &str, Trust)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Path, &str, Trust)> {
         let list = |list, trust| {
             let entries: &BTreeMap<String, String> = list;
             entries.iter().map(move |(path, hash)| (Path::new(path), hash.as_str(), trust))
@@ -73,9 +71,8 @@ impl Trusted {
 
 /// Writes down that the file may select a profile, or may not.
 ///
-/// # Errors
-/// When the document cannot be understood, locked or written.
-pub fn say(home: &Home, file: &PinFile, allow: bool, messages: Messages) -> Result<()> {
+/// Fails when the document cannot be understood, locked or written.
+pub(crate) fn say(home: &Home, file: &PinFile, allow: bool, messages: Messages) -> Result<()> {
     let key = key(&file.path)?;
     let (to, from) = if allow { ("allowed", "denied") } else { ("denied", "allowed") };
     records::edit::<Trusted, _>(home, &home.trust(), messages, |document| {
@@ -85,10 +82,11 @@ pub fn say(home: &Home, file: &PinFile, allow: bool, messages: Messages) -> Resu
 }
 
 /// Forgets what was said of files for which `is_stale` says so, by their path and hash; how many.
-///
-/// # Errors
-/// As for [`say`].
-pub fn prune(home: &Home, messages: Messages, is_stale: impl Fn(&Path, &str) -> bool) -> Result<usize> {
+pub(crate) fn prune(
+    home: &Home,
+    messages: Messages,
+    is_stale: impl Fn(&Path, &str) -> bool,
+) -> Result<usize> {
     records::edit::<Trusted, _>(home, &home.trust(), messages, |document| {
         ["allowed", "denied"].into_iter().fold(0, |gone, list| {
             let list = object(document, list);

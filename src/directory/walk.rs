@@ -40,8 +40,7 @@ pub enum Says {
 /// Visits what the directories from `directory`, a real path, upward say, until `visit` has enough. `uid`
 /// is the person's. A directory that is gone has no path, and says nothing.
 ///
-/// # Errors
-/// When a document of ours cannot be understood.
+/// Fails when a document of ours cannot be understood.
 pub fn walk(
     home: &Home,
     directory: &Path,

@@ -15,7 +15,7 @@ const LIMIT: u64 = 8 * 1024;
 
 /// A linked worktree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Worktree {
+pub(super) struct Worktree {
     /// Its root.
     pub root: PathBuf,
     /// The root of its main worktree.
@@ -24,14 +24,12 @@ pub struct Worktree {
 
 impl Worktree {
     /// The linked worktree that a directory, given by its real path, is in. `uid` is the person's.
-    #[must_use]
-    pub fn of(directory: &Path, uid: u32) -> Option<Self> {
+    pub(super) fn of(directory: &Path, uid: u32) -> Option<Self> {
         directory.ancestors().find_map(|root| Some(Self { root: root.to_owned(), main: main_of(root, uid)? }))
     }
 
     /// The same path in the main worktree.
-    #[must_use]
-    pub fn in_main(&self, path: &Path) -> Option<PathBuf> {
+    pub(super) fn in_main(&self, path: &Path) -> Option<PathBuf> {
         // By its parts: joining an empty path would leave a slash at the end.
         path.strip_prefix(&self.root)
             .ok()

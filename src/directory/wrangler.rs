@@ -57,7 +57,6 @@ pub struct Account {
 impl Accounts {
     /// The account that wrangler uses for an environment, or for none: the environment's own, else the default. An
     /// environment that is not there has the default one, too.
-    #[must_use]
     pub fn of(&self, environment: Option<&str>) -> Option<&Account> {
         let own = environment.and_then(|name| self.environments.iter().find(|(own, _)| own == name));
         own.and_then(|(_, account)| account.as_ref()).or(self.default.as_ref())
@@ -73,13 +72,11 @@ impl Accounts {
 }
 
 /// The person's own configuration that wrangler takes in a directory.
-#[must_use]
 pub fn own(directory: &Path) -> Option<Configuration> {
     NAMES.iter().find_map(|name| nearest(directory, name)).map(|(file, read)| Configuration::of(file, read))
 }
 
 /// The configuration that wrangler is given by `--config`. `None` where there is no such file.
-#[must_use]
 pub fn named(file: PathBuf) -> Option<Configuration> {
     let content = match file::read(&file, LIMIT, None) {
         Ok(small) => small?.bytes,
@@ -93,7 +90,6 @@ pub fn named(file: PathBuf) -> Option<Configuration> {
 /// (`findRedirectedWranglerConfig` of wrangler 4.164). Some of wrangler's commands take it instead of the person's
 /// (`deploy`, `dev`, `versions upload`, those of Pages). It has no environments: wrangler refuses it then, so its
 /// default account is the one that counts. A redirection that can't be understood is told in its place.
-#[must_use]
 pub fn redirected(directory: &Path) -> Option<Configuration> {
     let (file, bytes) = nearest(directory, REDIRECTION)?;
     let target = bytes.and_then(|bytes| {

@@ -22,16 +22,15 @@ use crate::shell;
 use crate::terminal::Messages;
 
 /// A document's bytes; wiped when dropped, as it may hold a secret.
-pub type Bytes = Zeroizing<Vec<u8>>;
+pub(crate) type Bytes = Zeroizing<Vec<u8>>;
 
 /// The most bytes of a document: ours have a few thousand.
-pub const LIMIT: u64 = 1024 * 1024;
+pub(crate) const LIMIT: u64 = 1024 * 1024;
 
 /// Reads a file that is none of the data folder's. `None` when there is no such file.
 ///
-/// # Errors
-/// When it exists and cannot be read, is no regular file, or is too large for a document.
-pub fn read(path: &Path) -> Result<Option<Bytes>> {
+/// Fails when it exists and cannot be read, is no regular file, or is too large for a document.
+pub(crate) fn read(path: &Path) -> Result<Option<Bytes>> {
     // A pipe would be waited for until somebody writes into it.
     let Some((file, metadata)) = open(path, libc::O_NONBLOCK)? else { return Ok(None) };
     if !metadata.is_file() {
@@ -90,9 +89,8 @@ pub(super) fn contents(path: &Path, file: File, metadata: &Metadata) -> Result<B
 /// for up to 1 s, because the npm package truncates its files when it writes them
 /// (`facts/alchemy-npm.md` §1.13).
 ///
-/// # Errors
 /// The error of `read`, or that of the last `parse`.
-pub fn read_settled<R, T>(
+pub(crate) fn read_settled<R, T>(
     path: &Path,
     read: impl Fn(&Path) -> Result<Option<R>>,
     parse: impl Fn(&R) -> Result<T>,
@@ -127,7 +125,7 @@ pub fn read_settled<R, T>(
 /// where nothing was changed, and this value where something was.
 #[must_use = "what the disk has not confirmed must be said"]
 #[derive(Debug)]
-pub struct Changed {
+pub(crate) struct Changed {
     path: PathBuf,
     unconfirmed: Option<io::Error>,
 }
@@ -149,7 +147,7 @@ impl Changed {
     }
 
     /// Says that the disk did not confirm the change, where it did not.
-    pub fn say(self, messages: &Messages) {
+    pub(crate) fn say(self, messages: &Messages) {
         if let Some(error) = self.unconfirmed {
             messages.loss(&format!(
                 "{} is changed, but its disk did not confirm that ({}): after a power failure it may be as it was \
@@ -163,15 +161,14 @@ impl Changed {
 
 /// Replaces a document, or makes it. The caller holds the lock that guards it.
 ///
-/// # Errors
-/// When the disk is full or the folder cannot be written; nothing was changed then.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<Changed> {
+/// Fails when the disk is full or the folder cannot be written; nothing was changed then.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<Changed> {
     prepare(path, bytes)?.commit()
 }
 
 /// A new document on the disk, whole, beside the one that it will replace. Dropped, it is gone.
 #[derive(Debug)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     file: tempfile::NamedTempFile,
     target: PathBuf,
     /// The folder was made for it.
@@ -182,9 +179,8 @@ pub struct Prepared {
 
 /// Writes a document beside its place. The caller holds the lock that guards it.
 ///
-/// # Errors
-/// When the disk is full or the folder cannot be written.
-pub fn prepare(path: &Path, bytes: &[u8]) -> Result<Prepared> {
+/// Fails when the disk is full or the folder cannot be written.
+pub(crate) fn prepare(path: &Path, bytes: &[u8]) -> Result<Prepared> {
     let _owner = AsOwner::take().map_err(|error| Error::io("write", path, &error))?;
     let target = real_target(path);
     sweep(&target);
@@ -195,9 +191,8 @@ pub fn prepare(path: &Path, bytes: &[u8]) -> Result<Prepared> {
 /// is in its place: see [`left_successor`]. The caller holds the lock that guards the document, and has taken home
 /// what an earlier one may have left there.
 ///
-/// # Errors
-/// When the disk is full or the folder cannot be written.
-pub fn reserve(path: &Path, bytes: &[u8]) -> Result<Prepared> {
+/// Fails when the disk is full or the folder cannot be written.
+pub(crate) fn reserve(path: &Path, bytes: &[u8]) -> Result<Prepared> {
     let _owner = AsOwner::take().map_err(|error| Error::io("write", path, &error))?;
     let target = real_target(path);
     sweep(&target);
@@ -206,13 +201,12 @@ pub fn reserve(path: &Path, bytes: &[u8]) -> Result<Prepared> {
 }
 
 /// Where the successor of a document is until it takes its place: [`reserve`].
-#[must_use]
-pub fn left_successor(path: &Path) -> PathBuf {
+pub(crate) fn left_successor(path: &Path) -> PathBuf {
     beside(&real_target(path), SUCCESSOR)
 }
 
 /// Removes the successor of a document, which is kept elsewhere or of no use.
-pub fn remove_successor(path: &Path) {
+pub(crate) fn remove_successor(path: &Path) {
     if let Ok(_owner) = AsOwner::take() {
         // Mostly there is none.
         let _ = fs::remove_file(left_successor(path));
@@ -221,9 +215,8 @@ pub fn remove_successor(path: &Path) {
 
 /// Puts the successor that a killed process has left into its place.
 ///
-/// # Errors
-/// When the file system refuses; both are as they were then.
-pub fn adopt_successor(path: &Path) -> Result<Changed> {
+/// Fails when the file system refuses; both are as they were then.
+pub(crate) fn adopt_successor(path: &Path) -> Result<Changed> {
     let _owner = AsOwner::take().map_err(|error| Error::io("write", path, &error))?;
     let target = real_target(path);
     fs::rename(beside(&target, SUCCESSOR), &target).map_err(|error| Error::io("write", path, &error))?;
@@ -256,9 +249,8 @@ fn prepare_named(path: &Path, target: PathBuf, is_successor: bool, bytes: &[u8])
 impl Prepared {
     /// Gives it a time of modification that is at least a second after that of the document it replaces.
     ///
-    /// # Errors
-    /// When its time cannot be set.
-    pub fn a_second_later(self) -> Result<Self> {
+    /// Fails when its time cannot be set.
+    pub(crate) fn a_second_later(self) -> Result<Self> {
         let before = fs::metadata(&self.target).and_then(|metadata| metadata.modified());
         let later = before.ok().and_then(|at| at.checked_add(Duration::from_secs(1)));
         let time = later.map_or_else(SystemTime::now, |later| later.max(SystemTime::now()));
@@ -269,9 +261,8 @@ impl Prepared {
     /// Writes another content into the room that was taken. A successor stays from then on, until it is in its place
     /// or [`Prepared::discard`]ed.
     ///
-    /// # Errors
-    /// When it is longer than the room, and the disk is full.
-    pub fn refill(mut self, bytes: &[u8]) -> Result<Self> {
+    /// Fails when it is longer than the room, and the disk is full.
+    pub(crate) fn refill(mut self, bytes: &[u8]) -> Result<Self> {
         let mut refill = || {
             let file = self.file.as_file_mut();
             // Its length first: killed after the last byte, what is there is whole, with nothing behind it.
@@ -291,16 +282,15 @@ impl Prepared {
     }
 
     /// Destroys it: something newer is in its place.
-    pub fn discard(mut self) {
+    pub(crate) fn discard(mut self) {
         self.file.disable_cleanup(false);
     }
 
     /// Puts the document into its place. What was set aside, or left for it by a killed process, is superseded and
     /// goes.
     ///
-    /// # Errors
-    /// When the file system refuses; nothing was changed then.
-    pub fn commit(self) -> Result<Changed> {
+    /// Fails when the file system refuses; nothing was changed then.
+    pub(crate) fn commit(self) -> Result<Changed> {
         let Self { file, target, folder, .. } = self;
         let _owner = AsOwner::take().map_err(|error| Error::io("write", &target, &error))?;
         file.persist(&target).map_err(|error| Error::io("write", &target, &error.error))?;
@@ -315,7 +305,7 @@ impl Prepared {
 /// ([`restore`]).
 #[must_use = "dropped, it is back in its place"]
 #[derive(Debug)]
-pub struct Aside {
+pub(crate) struct Aside {
     path: PathBuf,
     discarded: bool,
 }
@@ -323,9 +313,8 @@ pub struct Aside {
 /// Takes a document, where there is one, out of its place without destroying it. One that a killed process had
 /// set aside counts as the document where there is no other.
 ///
-/// # Errors
-/// When it exists and cannot be renamed; nothing was changed then.
-pub fn set_aside(path: &Path) -> Result<Aside> {
+/// Fails when it exists and cannot be renamed; nothing was changed then.
+pub(crate) fn set_aside(path: &Path) -> Result<Aside> {
     let _owner = AsOwner::take().map_err(|error| Error::io("rename", path, &error))?;
     match fs::rename(path, aside(path)) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("rename", path, &error)),
@@ -335,24 +324,22 @@ pub fn set_aside(path: &Path) -> Result<Aside> {
 
 /// Destroys a document that a killed process has set aside, and that is of no use any more. One that stays is found to
 /// be that the next time.
-pub fn remove_aside(path: &Path) {
+pub(crate) fn remove_aside(path: &Path) {
     if let Ok(_owner) = AsOwner::take() {
         let _ = fs::remove_file(aside(path));
     }
 }
 
 /// Where a document is while it is set aside.
-#[must_use]
-pub fn aside(path: &Path) -> PathBuf {
+pub(crate) fn aside(path: &Path) -> PathBuf {
     beside(path, ASIDE)
 }
 
 /// Puts a document back that a killed process has set aside, unless something has taken its place. Whether
 /// anything was there to be put back. The caller holds the lock that guards it.
 ///
-/// # Errors
-/// When it cannot be renamed; it is still aside then.
-pub fn restore(path: &Path) -> Result<Option<Changed>> {
+/// Fails when it cannot be renamed; it is still aside then.
+pub(crate) fn restore(path: &Path) -> Result<Option<Changed>> {
     let _owner = AsOwner::take().map_err(|error| Error::io("bring back", path, &error))?;
     match rename_new(&aside(path), path) {
         Ok(()) => Ok(Some(Changed::flushed(path))),
@@ -363,16 +350,14 @@ pub fn restore(path: &Path) -> Result<Option<Changed>> {
 
 impl Aside {
     /// Where it is.
-    #[must_use]
-    pub fn place(&self) -> PathBuf {
+    pub(crate) fn place(&self) -> PathBuf {
         aside(&self.path)
     }
 
     /// Destroys it.
     ///
-    /// # Errors
-    /// When it exists and cannot be removed. It stays aside then, and is not put back.
-    pub fn discard(mut self) -> Result<Changed> {
+    /// Fails when it exists and cannot be removed. It stays aside then, and is not put back.
+    pub(crate) fn discard(mut self) -> Result<Changed> {
         self.discarded = true;
         let _owner = AsOwner::take().map_err(|error| Error::io("remove", &self.path, &error))?;
         sweep(&self.path);
@@ -393,10 +378,9 @@ impl Drop for Aside {
 
 /// Renames a file or a folder to a name that nothing has.
 ///
-/// # Errors
 /// [`ErrorKind::AlreadyExists`] when something has it; [`ErrorKind::Unsupported`] where the system or its file
 /// system cannot tell that in the same moment.
-pub fn rename_exclusively(from: &Path, to: &Path) -> io::Result<()> {
+pub(crate) fn rename_exclusively(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(()),
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Err(ErrorKind::Unsupported.into()),
@@ -418,9 +402,8 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 /// Removes a document, where there is one, what was set aside of it, and what killed writes of it left. The caller
 /// holds the lock that guards it.
 ///
-/// # Errors
-/// When it exists and cannot be removed; it is still there then.
-pub fn remove(path: &Path) -> Result<Changed> {
+/// Fails when it exists and cannot be removed; it is still there then.
+pub(crate) fn remove(path: &Path) -> Result<Changed> {
     let _owner = AsOwner::take().map_err(|error| Error::io("remove", path, &error))?;
     // First, as one that stayed would be taken for the last copy of what is gone.
     remove_superseded(path);
@@ -440,9 +423,8 @@ fn remove_one(path: &Path) -> Result<Changed> {
 /// Makes a folder and those above it, each 0700, where it is not there. The folders that they are made in are
 /// flushed: what is durable in a folder that is not is gone with it.
 ///
-/// # Errors
-/// When it cannot be made.
-pub fn make_folder(folder: &Path) -> Result<Changed> {
+/// Fails when it cannot be made.
+pub(crate) fn make_folder(folder: &Path) -> Result<Changed> {
     if folder.is_dir() {
         return Ok(Changed::nothing());
     }
@@ -498,8 +480,7 @@ fn beside(target: &Path, name: &str) -> PathBuf {
 }
 
 /// The document beside which a file of that name is what was set aside of it, or its successor.
-#[must_use]
-pub fn document_of(path: &Path) -> Option<PathBuf> {
+pub(crate) fn document_of(path: &Path) -> Option<PathBuf> {
     let rest = path.file_name()?.to_str()?.strip_prefix('.')?.strip_suffix(TEMPORARY_SUFFIX)?;
     let (document, name) = rest.rsplit_once('.')?;
     [ASIDE, SUCCESSOR].contains(&name).then(|| path.with_file_name(document))

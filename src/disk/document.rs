@@ -6,13 +6,12 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 
 /// What to do about a document that cannot be understood.
-pub const BY_HAND: &str = "mend it by hand, or move it away to start anew; alchemy does not change it";
+pub(crate) const BY_HAND: &str = "mend it by hand, or move it away to start anew; alchemy does not change it";
 
 /// The document in `bytes`, read from `origin`; `newest` is the last version of it that we know.
 ///
-/// # Errors
-/// When it is empty, not JSON, of another shape (with line and column), or newer than we know.
-pub fn parse<T: DeserializeOwned>(
+/// Fails when it is empty, not JSON, of another shape (with line and column), or newer than we know.
+pub(crate) fn parse<T: DeserializeOwned>(
     origin: &str,
     bytes: &[u8],
     newest: u64,
@@ -45,8 +44,7 @@ pub fn parse<T: DeserializeOwned>(
 }
 
 /// Line and column of a byte, as editors count: from 1, and in characters.
-#[must_use]
-pub fn position(bytes: &[u8], at: usize) -> (usize, usize) {
+pub(crate) fn position(bytes: &[u8], at: usize) -> (usize, usize) {
     let lines = bytes[..at.min(bytes.len())].split(|byte| *byte == b'\n');
     let (line, last) = lines.enumerate().last().unwrap_or_default();
     (line + 1, String::from_utf8_lossy(last).chars().count() + 1)

@@ -24,7 +24,7 @@ const LONGEST: u64 = 4096;
 /// is durable: whoever looks then sees it.
 ///
 /// That it cannot be told is no failure of the change: a hook looks anew at the next change of directory.
-pub fn moved(home: &Home, profiles: &[&ProfileName]) {
+pub(crate) fn moved(home: &Home, profiles: &[&ProfileName]) {
     for name in profiles {
         let _ = move_on(&home.stamp(name));
     }
@@ -32,15 +32,13 @@ pub fn moved(home: &Home, profiles: &[&ProfileName]) {
 }
 
 /// When a profile or its credential was changed last, as far as is known.
-#[must_use]
-pub fn changed(home: &Home, name: &ProfileName) -> Option<Timestamp> {
+pub(crate) fn changed(home: &Home, name: &ProfileName) -> Option<Timestamp> {
     let file = open_own(&home.stamp(name), OpenOptions::new().read(true)).ok()?;
     Timestamp::from_nanosecond(text_of(&file).try_into().ok()?).ok()
 }
 
 /// What the file `generation` says, for a shell that compares it; `None` where it is none of ours.
-#[must_use]
-pub fn text(home: &Home) -> Option<Vec<u8>> {
+pub(crate) fn text(home: &Home) -> Option<Vec<u8>> {
     let file = open_own(&home.generation(), OpenOptions::new().read(true)).ok()?;
     let mut bytes = Vec::new();
     file.take(LONGEST).read_to_end(&mut bytes).ok()?;

@@ -29,7 +29,6 @@ pub struct Home {
 
 impl Home {
     /// The folder by what the edge read: `ALCHEMY_HOME`, the user's home, and `XDG_RUNTIME_DIR`.
-    #[must_use]
     pub fn new(alchemy_home: Option<PathBuf>, user_home: &Path, runtime: Option<PathBuf>) -> Self {
         let usual = user_home.join(".alchemy");
         let runtime = runtime.filter(|folder| folder.is_absolute());
@@ -41,13 +40,11 @@ impl Home {
     }
 
     /// The folder, in which a mode is tightened where it is too loose and ours to set; that is said.
-    #[must_use]
     pub fn tightening(self, messages: Messages) -> Self {
         Self { trust: Trust::new(Some(messages)), ..self }
     }
 
     /// Has no mode tightened for as long as the value lives.
-    #[must_use]
     pub fn look_only(&self) -> Looking<'_> {
         self.trust.look_only()
     }
@@ -58,7 +55,6 @@ impl Home {
     }
 
     /// Whether something is the folder itself, or ours or npm's by its name and place.
-    #[must_use]
     pub fn holds(&self, path: &Path) -> bool {
         let Ok(below) = path.strip_prefix(&self.root) else { return false };
         let mut names = below.iter().map(|name| name.to_str().unwrap_or_default());
@@ -78,69 +74,58 @@ impl Home {
     }
 
     /// The folder itself.
-    #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
     /// What is known about the profiles, apart from their secrets.
-    #[must_use]
     pub fn config(&self) -> PathBuf {
         self.root.join("config.json")
     }
 
     /// What restricts the profiles, by their names.
-    #[must_use]
     pub fn marks(&self) -> PathBuf {
         self.root.join("marks.json")
     }
 
     /// Which directories use which profiles.
-    #[must_use]
     pub fn bindings(&self) -> PathBuf {
         self.root.join("bindings.json")
     }
 
     /// Which pin files are trusted.
-    #[must_use]
     pub fn trust(&self) -> PathBuf {
         self.root.join("trust.json")
     }
 
     /// Version 1's credential documents.
-    #[must_use]
     pub fn credentials(&self) -> PathBuf {
         self.root.join("credentials")
     }
 
     /// A profile's credential document in the file store. `name` may be one that only the npm package
     /// accepts; the caller has made sure that it stays inside.
-    #[must_use]
     pub fn credential(&self, name: &str) -> PathBuf {
         self.credentials().join(name).join("cloudflare.json")
     }
 
     /// A profile's grant of another client than version 1's, which the npm package never opens.
-    #[must_use]
     pub fn native_credential(&self, name: &str) -> PathBuf {
         self.credentials().join(name).join("native.json")
     }
 
     /// A profile's encrypted credential. It has a folder of its own: the npm package's version 2 moves
     /// `credentials` away when it migrates.
-    #[must_use]
     pub fn encrypted(&self, name: &ProfileName) -> PathBuf {
         self.encrypted_folder().join(format!("{name}.age"))
     }
 
     /// The folder of all encrypted credentials.
-    #[must_use]
     pub fn encrypted_folder(&self) -> PathBuf {
         self.root.join("encrypted")
     }
 
     /// Where a new pair of tokens goes that the store refuses, best first.
-    #[must_use]
     pub fn rescues(&self, name: &ProfileName) -> Vec<PathBuf> {
         let (usual, in_runtime) = self.rescue_names(name);
         let in_runtime = in_runtime.filter(|_| self.counts_runtime());
@@ -148,14 +133,12 @@ impl Home {
     }
 
     /// The folders of all rescue files, and what stands before a profile's name there.
-    #[must_use]
     pub fn rescue_folders(&self) -> Vec<(PathBuf, &'static str)> {
         let usual = (self.root.join("rescue"), "");
         [Some(usual), self.runtime_folder().map(|folder| (folder, "rescue-"))].into_iter().flatten().collect()
     }
 
     /// Whether something may wait in one of them: a question that costs no more than a look.
-    #[must_use]
     pub fn may_have_rescued(&self, name: &ProfileName) -> bool {
         let (usual, in_runtime) = self.rescue_names(name);
         usual.exists() || in_runtime.is_some_and(|path| path.exists() && self.counts_runtime())
@@ -167,7 +150,6 @@ impl Home {
 
     /// The folder of this home in the runtime folder, where there is one that counts: for when the home cannot be
     /// written.
-    #[must_use]
     pub fn runtime_folder(&self) -> Option<PathBuf> {
         self.in_runtime("").filter(|_| self.counts_runtime())
     }
@@ -184,56 +166,47 @@ impl Home {
     }
 
     /// Version 2's profiles: one folder each.
-    #[must_use]
     pub fn npm_profiles(&self) -> PathBuf {
         self.root.join("profiles")
     }
 
     /// A profile's document in the npm package's version 2.
-    #[must_use]
     pub fn npm_document(&self, name: &ProfileName) -> PathBuf {
         self.npm_profiles().join(name.as_str()).join("cloudflare.json")
     }
 
     /// What the npm package's version 2 caches of the account that a profile is signed in to.
-    #[must_use]
     pub fn npm_state_store(&self, name: &ProfileName) -> PathBuf {
         self.credentials().join(name.as_str()).join("cloudflare-state-store.json")
     }
 
     /// What a person has settled once and for all.
-    #[must_use]
     pub fn settings(&self) -> PathBuf {
         self.root.join("settings.toml")
     }
 
     /// Moves at every change of bindings, trust, profiles and credentials: see [`super::generation`].
-    #[must_use]
     pub fn generation(&self) -> PathBuf {
         self.root.join("generation")
     }
 
     /// Moves at every change of a profile or of its credential.
-    #[must_use]
     pub fn stamp(&self, name: &ProfileName) -> PathBuf {
         self.root.join("stamps").join(name.as_str())
     }
 
     /// The folder of all locks, the npm package's too.
-    #[must_use]
     pub fn locks(&self) -> PathBuf {
         self.root.join("lock")
     }
 
     /// The lock of ours by that name. The npm package's own locks are folders beside it, called
     /// `cloudflare-<profile>` (version 1) or `<key>.lock` (version 2), so the names do not meet.
-    #[must_use]
     pub fn lock(&self, name: &str) -> PathBuf {
         self.locks().join(name)
     }
 
     /// The lock that guards a profile's credential, and where it is when the home cannot be written.
-    #[must_use]
     pub fn credential_lock(&self, name: &ProfileName) -> Vec<PathBuf> {
         let usual = self.lock("native").join(name.as_str());
         let in_runtime = self.in_runtime(&format!("lock-{name}")).filter(|_| self.counts_runtime());
@@ -243,8 +216,7 @@ impl Home {
 
 /// The file for which a temporary one stands beside it: ours is `.FILE.RANDOM.tmp`, and that of npm's version
 /// 2 is `FILE.json.PID.RANDOM.tmp` (`facts/alchemy-npm.md` §3.2).
-#[must_use]
-pub fn written_to(name: &str) -> Option<&str> {
+pub(crate) fn written_to(name: &str) -> Option<&str> {
     let (rest, random) = name.strip_suffix(".tmp")?.rsplit_once('.')?;
     if random.is_empty() || !random.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
         return None;

@@ -32,7 +32,7 @@ const POLL: Duration = Duration::from_millis(10);
 /// What a holder tells the next. Holds no secret.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Note {
+pub(crate) struct Note {
     /// A refresh token was sent, and no answer to it has been kept (yet).
     pub sent: Option<Sent>,
     /// The last refresh failed.
@@ -49,7 +49,7 @@ pub struct Note {
 /// A store, as it is written down where there is no entry: in a note.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct LeftCopy {
+pub(crate) struct LeftCopy {
     /// The store's name.
     pub store: String,
     /// Its commands, where it has some.
@@ -58,7 +58,7 @@ pub struct LeftCopy {
 
 /// A refresh token that may have been spent for nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sent {
+pub(crate) struct Sent {
     /// Its digest.
     pub token: String,
     /// When it was sent.
@@ -75,7 +75,7 @@ pub struct Sent {
 
 /// A refresh that failed, for a reason that meets everyone alike who asked before it had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailedRefresh {
+pub(crate) struct FailedRefresh {
     /// When it had failed.
     pub at: Timestamp,
     /// The grant is over; else it is something that may pass, such as the network.
@@ -88,7 +88,7 @@ pub struct FailedRefresh {
 
 /// How a folder that is a lock of npm's was when we last touched it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
+pub(crate) struct Mark {
     /// Its name.
     pub name: String,
     /// Its inode.
@@ -99,7 +99,7 @@ pub struct Mark {
 
 /// A held lock; dropping the last copy of it releases it.
 #[derive(Debug, Clone)]
-pub struct Lock(Arc<Held>);
+pub(crate) struct Lock(Arc<Held>);
 
 #[derive(Debug)]
 struct Held {
@@ -111,9 +111,8 @@ impl Lock {
     /// Waits for the lock at the first of these paths that can be opened; its folder is made when it is
     /// missing. `what` names what it guards, for the messages.
     ///
-    /// # Errors
-    /// When no file can be made, or another process holds it for more than 60 s.
-    pub fn acquire(paths: &[PathBuf], what: &str, messages: Messages) -> Result<Self> {
+    /// Fails when no file can be made, or another process holds it for more than 60 s.
+    pub(crate) fn acquire(paths: &[PathBuf], what: &str, messages: Messages) -> Result<Self> {
         let (path, file) = open_first(paths)?;
         let mut wait = Wait::new(what, messages);
         loop {
@@ -129,14 +128,13 @@ impl Lock {
     }
 
     /// What the file says.
-    #[must_use]
-    pub fn note(&self) -> Note {
+    pub(crate) fn note(&self) -> Note {
         self.lock().clone()
     }
 
     /// Changes what the file says. It is a help for the next holder, so that it cannot be written (the
     /// disk is full) is no failure.
-    pub fn change(&self, change: impl FnOnce(&mut Note)) {
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Note)) {
         let mut note = self.lock();
         let before = note.clone();
         change(&mut note);
@@ -193,16 +191,14 @@ fn read(file: &File) -> Option<Note> {
 }
 
 /// What the last holder of the lock at `path` wrote, held or not. Nothing is changed.
-#[must_use]
-pub fn peek(path: &Path) -> Option<Note> {
+pub(crate) fn peek(path: &Path) -> Option<Note> {
     read(&open_own(path, OpenOptions::new().read(true)).ok()?)
 }
 
 /// Who holds the lock at `path`, if anybody does: the process's id, where the system tells it.
 ///
-/// # Errors
-/// When the file cannot be opened or tried.
-pub fn holder(path: &Path) -> io::Result<Option<Option<i32>>> {
+/// Fails when the file cannot be opened or tried.
+pub(crate) fn holder(path: &Path) -> io::Result<Option<Option<i32>>> {
     let file = open_own(path, OpenOptions::new().read(true))?;
     // Shared, and for a moment: who comes just now tries again in 10 ms.
     match file.try_lock_shared() {
@@ -242,8 +238,7 @@ impl<'a> Wait<'a> {
 
     /// Waits a little; `path` is what is waited for.
     ///
-    /// # Errors
-    /// When the time is over.
+    /// Fails when the time is over.
     pub(super) fn pause(&mut self, pause: Duration, path: &Path) -> Result<()> {
         let waited = self.started.elapsed();
         if waited >= LIMIT {

@@ -31,7 +31,7 @@ const HEARTBEAT: Duration = Duration::from_secs(3);
 
 /// Whose protocol it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
+pub(crate) enum Protocol {
     /// Version 1 (proper-lockfile): an empty folder, dead after 10 s.
     V1,
     /// Version 2: a folder with a file `owner`, dead after 30 s.
@@ -49,7 +49,7 @@ impl Protocol {
 
 /// A held lock of npm's; dropping it releases it.
 #[derive(Debug)]
-pub struct NpmLock {
+pub(crate) struct NpmLock {
     folder: Folder,
     heartbeat: Option<(Sender<()>, JoinHandle<()>)>,
 }
@@ -68,9 +68,8 @@ impl NpmLock {
     /// Waits for the lock at `path`. `None` where no folder can be made there: then npm cannot take it
     /// either, and cannot write what it guards.
     ///
-    /// # Errors
-    /// When another process holds it for more than 60 s.
-    pub fn acquire(
+    /// Fails when another process holds it for more than 60 s.
+    pub(crate) fn acquire(
         path: PathBuf,
         protocol: Protocol,
         ours: &Lock,
@@ -152,9 +151,6 @@ impl Folder {
     }
 
     /// Makes the folder, marked as ours at every moment.
-    ///
-    /// # Errors
-    /// [`ErrorKind::AlreadyExists`] when somebody has the lock.
     fn make(&self) -> io::Result<()> {
         // A look, as most that must wait find it held.
         if fs::symlink_metadata(&self.path).is_ok() {
@@ -228,8 +224,7 @@ impl Folder {
 
     /// Npm's locks are folders: whatever else has the name is held by nobody, and never goes by itself.
     ///
-    /// # Errors
-    /// When there is something else.
+    /// Fails when there is something else.
     fn refuse_what_is_none(&self) -> Result<()> {
         let path = &self.path;
         if fs::symlink_metadata(path).map_or(true, |metadata| metadata.is_dir()) {
@@ -242,8 +237,7 @@ impl Folder {
 
     /// Sets the folder's time to now.
     ///
-    /// # Errors
-    /// When it is gone, or another's by now.
+    /// Fails when it is gone, or another's by now.
     fn touch(&self) -> io::Result<()> {
         // By a handle: were it taken from us in the middle of this, version 1 would end with an error at
         // once because of a time that it did not set.
@@ -297,7 +291,7 @@ impl Folder {
 
 /// A lock of npm's that is there: held by somebody, or left behind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
+pub(crate) struct Left {
     /// The folder.
     pub path: PathBuf,
     /// Whose it is.
@@ -313,8 +307,7 @@ pub struct Left {
 }
 
 /// All locks of npm's that are there, sorted by name. Nothing is changed.
-#[must_use]
-pub fn all(lock_folder: &Path) -> Vec<Left> {
+pub(crate) fn all(lock_folder: &Path) -> Vec<Left> {
     let folders = fs::read_dir(lock_folder).into_iter().flatten().flatten();
     let mut found: Vec<Left> = folders
         .filter_map(|entry| {
@@ -341,9 +334,8 @@ pub fn all(lock_folder: &Path) -> Vec<Left> {
 
 /// Removes one whose holder has died, as the next who needs it would: by taking it, and giving it back.
 ///
-/// # Errors
-/// When somebody has taken it meanwhile and does not give it back within 60 s.
-pub fn release(home: &Home, left: &Left, messages: Messages) -> Result<()> {
+/// Fails when somebody has taken it meanwhile and does not give it back within 60 s.
+pub(crate) fn release(home: &Home, left: &Left, messages: Messages) -> Result<()> {
     let name = left.path.file_name().unwrap_or_default().to_string_lossy();
     let key = match left.protocol {
         Protocol::V1 => name.strip_prefix("cloudflare-"),
@@ -371,14 +363,12 @@ fn random_id() -> Result<String> {
 }
 
 /// The name of version 1's lock for a profile's credential.
-#[must_use]
-pub fn v1(lock_folder: &Path, profile: &str) -> PathBuf {
+pub(crate) fn v1(lock_folder: &Path, profile: &str) -> PathBuf {
     // A `ProfileName` has no character that version 1 would encode.
     lock_folder.join(format!("cloudflare-{profile}"))
 }
 
 /// The name of version 2's lock by that key.
-#[must_use]
-pub fn v2(lock_folder: &Path, key: &str) -> PathBuf {
+pub(crate) fn v2(lock_folder: &Path, key: &str) -> PathBuf {
     lock_folder.join(format!("{key}.lock"))
 }

@@ -24,7 +24,7 @@ use crate::terminal::Messages;
 
 /// What nobody else may do with a file or a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closed {
+pub(crate) enum Closed {
     /// Change it: it can run or redirect something.
     ToWriting,
     /// Read it either: it holds a secret.
@@ -50,7 +50,7 @@ impl Closed {
 
 /// What is to be done with something that is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Nothing.
     Sound,
     /// Its mode is too loose, and it is ours alone: it may be tightened.
@@ -59,10 +59,15 @@ pub enum Verdict {
 
 /// Judges a file or a folder by what is known of it when it is open. `owner` is whose it must be.
 ///
-/// # Errors
-/// When it belongs to another, or others may do what they may not and it is not ours alone: with the command
+/// Fails when it belongs to another, or others may do what they may not and it is not ours alone: with the command
 /// that fixes it.
-pub fn judge(home: &Home, path: &Path, metadata: &Metadata, owner: u32, closed: Closed) -> Result<Verdict> {
+pub(crate) fn judge(
+    home: &Home,
+    path: &Path,
+    metadata: &Metadata,
+    owner: u32,
+    closed: Closed,
+) -> Result<Verdict> {
     let shown = path.display();
     let word = shell::word(&shown.to_string());
     if metadata.uid() != owner {
@@ -108,15 +113,13 @@ fn hint_of_anothers(path: &Path, metadata: &Metadata, owner: u32, closed: Closed
 const STICKY: u32 = 0o1000;
 
 /// Whether it is such a folder: it is no one's to close.
-#[must_use]
-pub fn is_common(metadata: &Metadata) -> bool {
+pub(crate) fn is_common(metadata: &Metadata) -> bool {
     metadata.mode() & STICKY != 0 && metadata.is_dir()
 }
 
 /// Whether something is ours and nobody else's, so that its mode is ours to set: a file of one name that no link
 /// leads to, or a folder that is not shared and holds only names of ours, with our owner.
-#[must_use]
-pub fn is_ours_alone(home: &Home, path: &Path, metadata: &Metadata) -> bool {
+pub(crate) fn is_ours_alone(home: &Home, path: &Path, metadata: &Metadata) -> bool {
     let us = geteuid().as_raw();
     if metadata.uid() != us {
         return false;
@@ -140,24 +143,22 @@ fn is_same(one: &Metadata, other: &Metadata) -> bool {
 }
 
 /// The mode that is right for something: a program stays one.
-#[must_use]
-pub fn private(metadata: &Metadata) -> u32 {
+pub(crate) fn private(metadata: &Metadata) -> u32 {
     if metadata.is_dir() { 0o700 } else { metadata.mode() & 0o700 | 0o600 }
 }
 
 /// Gives something that is open, of which this is known, the mode that is right for it. Returns whether it is closed
 /// then: some file systems keep no modes.
 ///
-/// # Errors
-/// When its mode cannot be set.
-pub fn make_private(file: &File, metadata: &Metadata, closed: Closed) -> io::Result<bool> {
+/// Fails when its mode cannot be set.
+pub(crate) fn make_private(file: &File, metadata: &Metadata, closed: Closed) -> io::Result<bool> {
     file.set_permissions(Permissions::from_mode(private(metadata)))?;
     Ok(file.metadata()?.mode() & closed.forbids() == 0)
 }
 
 /// What is known of the data folder and of us.
 #[derive(Debug, Clone)]
-pub struct Trust {
+pub(crate) struct Trust {
     /// Where it is said that a mode was tightened; without it none is.
     messages: Option<Messages>,
     looks_only: Cell<bool>,
@@ -269,7 +270,7 @@ impl Drop for Looking<'_> {
 
 /// What is read, and what may be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reading {
+pub(crate) enum Reading {
     /// A document without a secret.
     Settings,
     /// One with a secret. `waits`: what a person's own pipe gives is waited for; never while a prompt waits.
@@ -283,9 +284,8 @@ pub enum Reading {
 
 /// Reads a document in the data folder. `None` when there is no such file.
 ///
-/// # Errors
-/// When it exists and cannot be read, is not trusted, is no regular file, or is too large for a document.
-pub fn read(home: &Home, path: &Path, reading: Reading) -> Result<Option<Bytes>> {
+/// Fails when it exists and cannot be read, is not trusted, is no regular file, or is too large for a document.
+pub(crate) fn read(home: &Home, path: &Path, reading: Reading) -> Result<Option<Bytes>> {
     let trust = home.trusts();
     let folder = trust.folder(home)?;
     let owner = folder.map_or_else(|| geteuid().as_raw(), |folder| folder.owner);
@@ -318,8 +318,7 @@ pub fn read(home: &Home, path: &Path, reading: Reading) -> Result<Option<Bytes>>
 }
 
 /// The file that a link leads to; `None` where there is no link, or nothing that could hold a document behind it.
-#[must_use]
-pub fn linked_file(path: &Path) -> Option<PathBuf> {
+pub(crate) fn linked_file(path: &Path) -> Option<PathBuf> {
     let _owner = AsOwner::take().ok()?;
     let real = path.is_symlink().then(|| fs::canonicalize(path))?.ok()?;
     fs::symlink_metadata(&real).is_ok_and(|metadata| metadata.is_file()).then_some(real)
@@ -327,10 +326,7 @@ pub fn linked_file(path: &Path) -> Option<PathBuf> {
 
 /// Whether a file to which a link in the data folder led is ours to remove: it has the folder's owner and one name, and
 /// is not another document of the folder.
-///
-/// # Errors
-/// Why not.
-pub fn is_ours_to_remove(home: &Home, file: &Path) -> Result<()> {
+pub(crate) fn is_ours_to_remove(home: &Home, file: &Path) -> Result<()> {
     let metadata = fs::symlink_metadata(file).map_err(|error| Error::io("find", file, &error))?;
     let owner = home.trusts().folder(home)?.map_or_else(|| geteuid().as_raw(), |folder| folder.owner);
     let root = fs::canonicalize(home.root()).map_err(|error| Error::io("find", home.root(), &error))?;
@@ -347,9 +343,8 @@ pub fn is_ours_to_remove(home: &Home, file: &Path) -> Result<()> {
 
 /// Closes a folder in the data folder to everyone else, where it is ours alone.
 ///
-/// # Errors
-/// When it is, and cannot be closed.
-pub fn close_folder(home: &Home, folder: &Path) -> Result<()> {
+/// Fails when it is, and cannot be closed.
+pub(crate) fn close_folder(home: &Home, folder: &Path) -> Result<()> {
     match fs::metadata(folder) {
         Ok(metadata) if metadata.mode() & 0o077 != 0 && is_ours_alone(home, folder, &metadata) => {
             home.trusts().tighten_folder(folder, &metadata).map(drop)
@@ -360,17 +355,15 @@ pub fn close_folder(home: &Home, folder: &Path) -> Result<()> {
 
 /// Whether the data folder is another person's, and we are root in it.
 ///
-/// # Errors
-/// When it is not trusted at all.
-pub fn is_anothers(home: &Home) -> Result<bool> {
+/// Fails when it is not trusted at all.
+pub(crate) fn is_anothers(home: &Home) -> Result<bool> {
     Ok(home.trusts().folder(home)?.is_some_and(|folder| folder.owner != geteuid().as_raw()))
 }
 
 /// Refuses to run a command that root finds in another person's folder, or environment.
 ///
-/// # Errors
-/// When it is one; or the folder is not trusted at all.
-pub fn may_run(home: &Home, what: &str) -> Result<()> {
+/// Fails when it is one; or the folder is not trusted at all.
+pub(crate) fn may_run(home: &Home, what: &str) -> Result<()> {
     if !is_anothers(home)? {
         return Ok(());
     }
@@ -382,9 +375,8 @@ pub fn may_run(home: &Home, what: &str) -> Result<()> {
 /// Opens a file of ours to write in it: a lock, a mark. It is no link, is regular, has one name, and belongs to
 /// whom we act for.
 ///
-/// # Errors
-/// When it cannot be opened, or is something else.
-pub fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+/// Fails when it cannot be opened, or is something else.
+pub(crate) fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let _owner = AsOwner::take()?;
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = options.mode(0o600).custom_flags(flags).open(path).map_err(|error| {
@@ -423,7 +415,7 @@ struct Owner {
 
 /// Has all that is done with files of the data folder from now on be done as its owner, where we are root. Where
 /// there is no folder yet, as the owner of the one that it will be made in.
-pub fn act_as_owner_of(root: &Path) {
+pub(crate) fn act_as_owner_of(root: &Path) {
     if !geteuid().is_root() {
         return;
     }
@@ -444,15 +436,13 @@ fn acting_for() -> u32 {
 }
 
 /// For as long as it lives, this thread acts on files as the data folder's owner, where that is not us.
-#[must_use]
-pub struct AsOwner(Option<(Uid, Gid)>);
+pub(crate) struct AsOwner(Option<(Uid, Gid)>);
 
 impl AsOwner {
     /// Becomes the owner; nothing where that is us.
     ///
-    /// # Errors
-    /// When the system refuses: what we made would be root's, and lock the owner out.
-    pub fn take() -> io::Result<Self> {
+    /// Fails when the system refuses: what we made would be root's, and lock the owner out.
+    pub(crate) fn take() -> io::Result<Self> {
         OWNER.get().map_or(Ok(Self(None)), |owner| Self::become_one(*owner))
     }
 

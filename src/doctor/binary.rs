@@ -11,11 +11,11 @@ use super::{Finding, Machine};
 use crate::error::Error;
 
 /// The name under which the binary is `alchemy exec`.
-pub const EXEC: &str = "alchemy-exec";
+pub(crate) const EXEC: &str = "alchemy-exec";
 const NAME: &str = "alchemy";
 
 /// What the edge knows of the program.
-pub struct Binary {
+pub(crate) struct Binary {
     /// Its version.
     pub version: &'static str,
     /// Its file, by its real path (`/proc/self/exe`); or why nobody knows it.
@@ -25,7 +25,7 @@ pub struct Binary {
 }
 
 /// The program beside this one.
-pub enum Twin {
+pub(crate) enum Twin {
     /// It was run, and said that it is of this version.
     Said(String),
     /// It was not run, as it or its folder is another's, or open to all.
@@ -36,8 +36,7 @@ pub enum Twin {
 
 /// What can be said of a twin without running it: that it is this program itself; or that it is not to be run, as
 /// others than us and root own it or its folder, or can change it.
-#[must_use]
-pub fn known_twin(twin: &Path, own: &Path, version: &str) -> Option<Twin> {
+pub(crate) fn known_twin(twin: &Path, own: &Path, version: &str) -> Option<Twin> {
     if is_same(twin, own) {
         return Some(Twin::Said(version.to_owned()));
     }
@@ -61,14 +60,12 @@ pub fn known_twin(twin: &Path, own: &Path, version: &str) -> Option<Twin> {
 }
 
 /// Where the twin belongs.
-#[must_use]
-pub fn twin(path: &Path) -> PathBuf {
+pub(crate) fn twin(path: &Path) -> PathBuf {
     path.with_file_name(EXEC)
 }
 
 /// What is off with it.
-#[must_use]
-pub fn check(machine: &Machine, binary: &Binary) -> Vec<Finding> {
+pub(crate) fn check(machine: &Machine, binary: &Binary) -> Vec<Finding> {
     let path = match &binary.path {
         Ok(path) => path,
         Err(error) => {

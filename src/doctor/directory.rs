@@ -12,8 +12,7 @@ use crate::profile::{Account, Method, Profile};
 
 /// What is off with the working directory. `selected` is the profile that applies in it, where there is one;
 /// `exists` tells which there are, or that nobody knows.
-#[must_use]
-pub fn here(
+pub(crate) fn here(
     machine: &Machine,
     here: &Result<&Here, Error>,
     selected: Option<&Profile>,
@@ -72,16 +71,13 @@ pub fn here(
 
 /// What lies in the working directory and outranks the credential of the profile that applies in it, or its
 /// account, in programs that are run through alchemy, too.
-#[must_use]
-pub fn hazards(machine: &Machine, selected: Option<&Profile>) -> Vec<Finding> {
+pub(crate) fn hazards(machine: &Machine, selected: Option<&Profile>) -> Vec<Finding> {
     let Some(profile) = selected else { return Vec::new() };
     // Its name may be an e-mail.
     let account = Account { id: profile.account.id.clone(), name: String::new() };
     let given = if profile.method == Method::ApiKey { Given::Key } else { Given::Token };
     let scene = Scene {
-        directory: machine.directory,
         home: machine.user_home,
-        command: &[],
         given,
         account: Some(&account),
         environment: machine.text(CHOOSES_ENVIRONMENT),
@@ -104,8 +100,7 @@ pub fn hazards(machine: &Machine, selected: Option<&Profile>) -> Vec<Finding> {
 }
 
 /// Bindings that point nowhere. `exists` as above; what selects here is found there.
-#[must_use]
-pub fn bindings(
+pub(crate) fn bindings(
     machine: &Machine,
     here: &Result<&Here, Error>,
     exists: &dyn Fn(&str) -> bool,
@@ -129,8 +124,7 @@ pub fn bindings(
 }
 
 /// Pin files that were allowed or denied and are there no more, or say something else by now.
-#[must_use]
-pub fn trust(machine: &Machine) -> Option<Finding> {
+pub(crate) fn trust(machine: &Machine) -> Option<Finding> {
     let trusted = Trusted::load(machine.home).ok()?;
     let gone: Vec<String> =
         trusted.iter().filter(|(path, ..)| !path.is_file()).map(|(path, ..)| machine.show(path)).collect();
@@ -142,8 +136,7 @@ pub fn trust(machine: &Machine) -> Option<Finding> {
 }
 
 /// Whether the `.envrc` that direnv would load here has `use alchemy` in it; the file.
-#[must_use]
-pub fn envrc(machine: &Machine) -> Option<std::path::PathBuf> {
+pub(crate) fn envrc(machine: &Machine) -> Option<std::path::PathBuf> {
     let envrc = machine.directory.ancestors().map(|at| at.join(".envrc")).find(|path| path.is_file())?;
     let text = super::rc::text(&envrc)?;
     let uses = |line: &str| {

@@ -14,7 +14,7 @@ use crate::profile::ProfileName;
 use crate::profile::selection::Named;
 
 /// What is known of the profiles.
-pub struct Known<'a> {
+pub(crate) struct Known<'a> {
     /// The names that there are; `None` where nobody knows.
     pub names: Option<Vec<&'a str>>,
     /// The further names under which profiles repeat their token.
@@ -26,8 +26,7 @@ pub struct Known<'a> {
 }
 
 /// What is off with the environment.
-#[must_use]
-pub fn check(machine: &Machine, known: &Known) -> Vec<Finding> {
+pub(crate) fn check(machine: &Machine, known: &Known) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(redirects(machine));
     findings.extend(others(machine, known));

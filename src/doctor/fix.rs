@@ -24,9 +24,13 @@ use crate::terminal::Messages;
 
 /// Mends it; what was done. `store` is there where `config.json` can be understood.
 ///
-/// # Errors
-/// When it could not be mended, or is not as it was found any more; what is there is still whole then.
-pub fn apply(machine: &Machine, fix: &Fix, store: Option<&Store>, messages: Messages) -> Result<String> {
+/// Fails when it could not be mended, or is not as it was found any more; what is there is still whole then.
+pub(crate) fn apply(
+    machine: &Machine,
+    fix: &Fix,
+    store: Option<&Store>,
+    messages: Messages,
+) -> Result<String> {
     let profile = |name: &ProfileName| {
         let unknown = || Error::new(format!("profile '{name}' is not there any more"));
         let store = store.ok_or_else(unknown)?;

@@ -20,8 +20,7 @@ const MANY: usize = 10_000;
 /// How old a temporary file must be to be one that was left behind: no write takes that long.
 const LEFT_BEHIND: Duration = Duration::from_secs(600);
 /// What is off with the folder itself and with what is in it.
-#[must_use]
-pub fn check(machine: &Machine) -> Vec<Finding> {
+pub(crate) fn check(machine: &Machine) -> Vec<Finding> {
     let root = machine.home.root();
     let shown = machine.show(root);
     let mut findings = Vec::new();

@@ -17,8 +17,7 @@ use crate::terminal::life;
 const AHEAD: Duration = Duration::from_secs(30);
 
 /// The locks that are held or were left.
-#[must_use]
-pub fn check(machine: &Machine) -> Vec<Finding> {
+pub(crate) fn check(machine: &Machine) -> Vec<Finding> {
     let ours = files(machine).into_iter().filter_map(|path| held(machine, &path));
     let npms = npm_lock::all(&machine.home.locks()).into_iter().map(|left| of_npm(machine, left));
     ours.chain(npms).collect()

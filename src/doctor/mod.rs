@@ -5,17 +5,17 @@
 //! pasted into an issue: no secret, no e-mail, no name of an account (Cloudflare makes it of the e-mail), no
 //! path of the person's home. Whatever cannot be looked at is a note that says so, and never the end.
 
-pub mod binary;
-pub mod directory;
-pub mod environment;
+pub(crate) mod binary;
+pub(crate) mod directory;
+pub(crate) mod environment;
 mod fix;
-pub mod home;
-pub mod locks;
-pub mod network;
-pub mod profiles;
+pub(crate) mod home;
+pub(crate) mod locks;
+pub(crate) mod network;
+pub(crate) mod profiles;
 mod rc;
-pub mod shells;
-pub mod stores;
+pub(crate) mod shells;
+pub(crate) mod stores;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -28,12 +28,12 @@ use crate::disk::npm_lock::Left;
 use crate::error::Error;
 use crate::profile::ProfileName;
 use crate::shell;
-pub use fix::apply;
+pub(crate) use fix::apply;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Level {
+pub(crate) enum Level {
     /// Something does not work, or will not, or lets a secret be seen.
     Problem,
     /// Something to know; nothing is wrong.
@@ -42,7 +42,7 @@ pub enum Level {
 
 /// Something that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// What kind of thing it is, for programs and for searching: it never changes.
     pub id: &'static str,
     /// How bad it is.
@@ -64,38 +64,32 @@ impl Finding {
     }
 
     /// Something that is wrong.
-    #[must_use]
-    pub fn problem(id: &'static str, what: impl Into<String>) -> Self {
+    pub(crate) fn problem(id: &'static str, what: impl Into<String>) -> Self {
         Self::new(id, Level::Problem, what)
     }
 
     /// Something to know.
-    #[must_use]
-    pub fn note(id: &'static str, what: impl Into<String>) -> Self {
+    pub(crate) fn note(id: &'static str, what: impl Into<String>) -> Self {
         Self::new(id, Level::Note, what)
     }
 
     /// Why it matters.
-    #[must_use]
-    pub fn why(self, why: impl Into<String>) -> Self {
+    pub(crate) fn why(self, why: impl Into<String>) -> Self {
         Self { why: why.into(), ..self }
     }
 
     /// What mends it.
-    #[must_use]
-    pub fn mend(self, mend: impl Into<String>) -> Self {
+    pub(crate) fn mend(self, mend: impl Into<String>) -> Self {
         Self { mend: mend.into(), ..self }
     }
 
     /// What [`apply`] does about it.
-    #[must_use]
-    pub fn fix(self, fix: Fix) -> Self {
+    pub(crate) fn fix(self, fix: Fix) -> Self {
         Self { fix: Some(fix), ..self }
     }
 
     /// An error as something that is wrong: its hint mends it.
-    #[must_use]
-    pub fn of(id: &'static str, error: &Error) -> Self {
+    pub(crate) fn of(id: &'static str, error: &Error) -> Self {
         let mend = error.next_step().unwrap_or("alchemy --help");
         Self::problem(id, error.to_string()).mend(mend)
     }
@@ -103,7 +97,7 @@ impl Finding {
 
 /// What is safe to do without asking anybody.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fix {
+pub(crate) enum Fix {
     /// Takes files and folders that are ours alone from everyone else, those above first.
     Private(Vec<PathBuf>),
     /// Removes a lock of npm's whose holder is dead.
@@ -115,7 +109,7 @@ pub enum Fix {
 }
 
 /// What the edge read of this machine, for all themes.
-pub struct Machine<'a> {
+pub(crate) struct Machine<'a> {
     /// Where everything is kept.
     pub home: &'a Home,
     /// The person's home directory.
@@ -134,27 +128,23 @@ pub struct Machine<'a> {
 
 impl Machine<'_> {
     /// A variable's value; an empty one is an unset one.
-    #[must_use]
-    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+    pub(crate) fn variable(&self, name: &str) -> Option<&OsStr> {
         let mut named = self.variables.iter().filter(|(key, _)| key == name);
         named.next().map(|(_, value)| value.as_os_str()).filter(|value| !value.is_empty())
     }
 
     /// The same, as text.
-    #[must_use]
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.variable(name)?.to_str()
     }
 
     /// A path as people write it.
-    #[must_use]
-    pub fn show(&self, path: &Path) -> String {
+    pub(crate) fn show(&self, path: &Path) -> String {
         (self.shown)(path)
     }
 
     /// A path as a word of a command.
-    #[must_use]
-    pub fn word(&self, path: &Path) -> String {
+    pub(crate) fn word(&self, path: &Path) -> String {
         let shown = self.show(path);
         match shown.strip_prefix("~/") {
             Some(below) => format!("~/{}", shell::word(below)),
@@ -164,14 +154,13 @@ impl Machine<'_> {
     }
 
     /// Folders of the environment's `PATH`, absolute ones.
-    pub fn path_folders(&self) -> impl Iterator<Item = PathBuf> {
+    pub(crate) fn path_folders(&self) -> impl Iterator<Item = PathBuf> {
         let path = self.variable("PATH").unwrap_or_default();
         std::env::split_paths(path).filter(|folder| folder.is_absolute()).collect::<Vec<_>>().into_iter()
     }
 
     /// A finding of this machine as it may be shown: the person's home is `~` in it, whoever wrote the text.
-    #[must_use]
-    pub fn tidy(&self, finding: Finding) -> Finding {
+    pub(crate) fn tidy(&self, finding: Finding) -> Finding {
         let tidy = |text: &str| with_tilde(text, self.user_home);
         let Finding { what, why, mend, .. } = &finding;
         let (what, why, mend) = (tidy(what), tidy(why), tidy(mend));

@@ -13,7 +13,7 @@ use crate::terminal::life;
 const SKEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// An endpoint, and what came of asking it.
-pub struct Asked {
+pub(crate) struct Asked {
     /// The endpoint.
     pub endpoint: Endpoint,
     /// The profiles that are for it.
@@ -26,8 +26,7 @@ pub struct Asked {
 
 impl Asked {
     /// In words, for the facts.
-    #[must_use]
-    pub fn in_words(&self, machine: &Machine) -> String {
+    pub(crate) fn in_words(&self, machine: &Machine) -> String {
         let by = proxy(machine, &self.endpoint).map(|proxy| format!(", by the proxy {proxy}"));
         let by = by.unwrap_or_default();
         match &self.probe {
@@ -40,8 +39,7 @@ impl Asked {
 }
 
 /// What is off with the way to a server.
-#[must_use]
-pub fn check(machine: &Machine, asked: &Asked) -> Option<Finding> {
+pub(crate) fn check(machine: &Machine, asked: &Asked) -> Option<Finding> {
     let Asked { endpoint, profiles, probe, now } = asked;
     let host = endpoint.host();
     let by = proxy(machine, endpoint).map(|proxy| format!(" by the proxy {proxy}")).unwrap_or_default();

@@ -21,7 +21,7 @@ const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
 const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(60);
 
 /// A profile, with what a look at its credential has told.
-pub struct Looked {
+pub(crate) struct Looked {
     /// It, as it is listed.
     pub listed: Listed,
     /// What its store has; `None` where that was not asked, as the store does not answer or the profile cannot be used.
@@ -35,8 +35,7 @@ pub struct Looked {
 }
 
 /// What is off with the profiles.
-#[must_use]
-pub fn check(machine: &Machine, profiles: &[Looked]) -> Vec<Finding> {
+pub(crate) fn check(machine: &Machine, profiles: &[Looked]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = profiles.iter().flat_map(|looked| of_one(machine, looked)).collect();
     findings.extend(shadowed(profiles));
     findings.extend(unasked(profiles));
@@ -49,8 +48,7 @@ pub fn check(machine: &Machine, profiles: &[Looked]) -> Vec<Finding> {
 }
 
 /// That nothing is known of them, as they cannot be listed.
-#[must_use]
-pub fn unchecked(error: &Error) -> Finding {
+pub(crate) fn unchecked(error: &Error) -> Finding {
     let what = format!("the profiles were not looked at: {error}");
     let why = "which there are is not known";
     Finding::note("profiles-unchecked", what).why(why).mend("mend that, and look again: alchemy doctor")

@@ -11,7 +11,7 @@ const HOMES: [&str; 5] = ["~/", "$HOME/", "${HOME}/", "$env.HOME/", "$env:HOME/"
 
 /// A line that installs a hook.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub(super) struct Line {
     /// Its number, from 1.
     pub number: usize,
     /// The program in it, without quotes.
@@ -19,8 +19,7 @@ pub struct Line {
 }
 
 /// The text of a file; `None` where there is none that can be read.
-#[must_use]
-pub fn text(path: &Path) -> Option<String> {
+pub(super) fn text(path: &Path) -> Option<String> {
     if !path.is_file() {
         return None;
     }
@@ -30,8 +29,7 @@ pub fn text(path: &Path) -> Option<String> {
 }
 
 /// The lines of a text that have `PROGRAM hook SHELL` in them, where the program is called `name`.
-#[must_use]
-pub fn lines(text: &str, name: &str, shell: &str) -> Vec<Line> {
+pub(super) fn lines(text: &str, name: &str, shell: &str) -> Vec<Line> {
     let numbered = (1..).zip(text.lines());
     numbered
         .filter_map(|(number, line)| Some(Line { number, program: program(line, name, shell)? }))
@@ -39,8 +37,7 @@ pub fn lines(text: &str, name: &str, shell: &str) -> Vec<Line> {
 }
 
 /// Whether two scripts begin alike, by what the first of their comments says of them.
-#[must_use]
-pub fn begin_alike(one: &str, other: &str) -> bool {
+pub(super) fn begin_alike(one: &str, other: &str) -> bool {
     let header = |text: &str| {
         let mut lines = text.lines().map(str::trim_end);
         // That one is for a linter, and many have it.
@@ -73,8 +70,7 @@ fn last_word(text: &str) -> String {
 }
 
 /// The program as a path, where it is one that can be told without a shell.
-#[must_use]
-pub fn path_of(program: &str, user_home: &Path) -> Option<PathBuf> {
+pub(super) fn path_of(program: &str, user_home: &Path) -> Option<PathBuf> {
     for prefix in HOMES {
         if let Some(below) = program.strip_prefix(prefix) {
             return Some(user_home.join(below));

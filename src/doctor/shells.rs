@@ -9,7 +9,7 @@ use crate::environment::ACTIVE;
 use crate::shell::hook::{Shell, word};
 
 /// A hook as this binary prints it.
-pub struct Printed {
+pub(crate) struct Printed {
     /// The shell; none is direnv.
     pub shell: Option<Shell>,
     /// The text, with `placeholder` where the path of the binary belongs.
@@ -17,7 +17,7 @@ pub struct Printed {
 }
 
 /// What the edge knows of the hooks.
-pub struct Hooks {
+pub(crate) struct Hooks {
     /// The path of the binary as a hook has it.
     pub binary: PathBuf,
     /// What stands for it in a template.
@@ -49,8 +49,7 @@ struct Place {
 }
 
 /// The hooks that are installed, in words, for the facts.
-#[must_use]
-pub fn in_words(machine: &Machine, hooks: &Hooks) -> Vec<String> {
+pub(crate) fn in_words(machine: &Machine, hooks: &Hooks) -> Vec<String> {
     if !machine.user_home.is_absolute() {
         return Vec::new();
     }
@@ -79,8 +78,7 @@ pub fn in_words(machine: &Machine, hooks: &Hooks) -> Vec<String> {
 }
 
 /// What is off with the hooks.
-#[must_use]
-pub fn check(machine: &Machine, hooks: &Hooks) -> Vec<Finding> {
+pub(crate) fn check(machine: &Machine, hooks: &Hooks) -> Vec<Finding> {
     if !machine.user_home.is_absolute() {
         let why = "where shells read their hooks from is not known";
         let note = Finding::note("hooks-unchecked", "HOME is no absolute path, so no hooks were looked at");

@@ -19,8 +19,7 @@ use crate::store::settings::Settings;
 const SLOW: Duration = Duration::from_secs(1);
 
 /// Our documents that cannot be read or understood; each says where.
-#[must_use]
-pub fn documents(machine: &Machine) -> Vec<Finding> {
+pub(crate) fn documents(machine: &Machine) -> Vec<Finding> {
     let home = machine.home;
     let failed = [
         (home.config(), Config::load_alone(home).err(), "no profile can be used, and none made"),
@@ -54,7 +53,7 @@ pub fn documents(machine: &Machine) -> Vec<Finding> {
 }
 
 /// What the keyring said, and how long it took.
-pub struct Asked {
+pub(crate) struct Asked {
     /// Whether it would take a credential now.
     pub answer: Result<(), KeyringError>,
     /// How long that took.
@@ -63,8 +62,7 @@ pub struct Asked {
 
 impl Asked {
     /// In words, for the facts.
-    #[must_use]
-    pub fn in_words(&self) -> String {
+    pub(crate) fn in_words(&self) -> String {
         match &self.answer {
             Ok(()) => format!("answers in {} ms", self.took.as_millis()),
             Err(KeyringError::Locked) => "locked".to_owned(),
@@ -75,8 +73,7 @@ impl Asked {
 
 /// What is off with the keyring. `used` are the profiles that are kept there: without any it is nobody's
 /// business, and a server has none.
-#[must_use]
-pub fn keyring(asked: &Asked, used: &[String]) -> Vec<Finding> {
+pub(crate) fn keyring(asked: &Asked, used: &[String]) -> Vec<Finding> {
     if used.is_empty() {
         return Vec::new();
     }
@@ -113,8 +110,7 @@ fn from_file(used: &[String]) -> String {
 }
 
 /// What npm's version 2 has put aside and nobody misses; and what it could not read.
-#[must_use]
-pub fn put_aside(machine: &Machine) -> Vec<Finding> {
+pub(crate) fn put_aside(machine: &Machine) -> Vec<Finding> {
     let home = machine.home;
     let list = |folder: PathBuf| {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -146,8 +142,7 @@ pub fn put_aside(machine: &Machine) -> Vec<Finding> {
 }
 
 /// How many profiles each store has, in words.
-#[must_use]
-pub fn counted<'a>(stores: impl Iterator<Item = &'a StoreKind>) -> String {
+pub(crate) fn counted<'a>(stores: impl Iterator<Item = &'a StoreKind>) -> String {
     let mut counts: Vec<(&StoreKind, usize)> = Vec::new();
     for store in stores {
         match counts.iter_mut().find(|(known, _)| *known == store) {

@@ -6,7 +6,7 @@ use crate::profile::AccountId;
 use crate::secret::Secret;
 
 /// The names under which the SDKs look for the endpoint of S3, the narrower first.
-pub const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
+pub(crate) const ENDPOINTS: [&str; 2] = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"];
 
 /// What could outrank, replace or redirect the keys: other sources of AWS credentials, a session token that does
 /// not belong to them, and what has the SDKs ignore the endpoint. Of rclone's: keys for all S3 remotes.
@@ -37,7 +37,7 @@ const SCRUB: [&str; 22] = [
 
 /// Where R2 keeps a bucket by law (`facts/wrangler-cloudflare.md` §3.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Jurisdiction {
+pub(crate) enum Jurisdiction {
     /// The European Union.
     Eu,
     /// The clouds of the United States' government.
@@ -45,8 +45,7 @@ pub enum Jurisdiction {
 }
 
 /// The endpoint of an account's buckets.
-#[must_use]
-pub fn endpoint(account: &AccountId, jurisdiction: Option<Jurisdiction>) -> Endpoint {
+pub(crate) fn endpoint(account: &AccountId, jurisdiction: Option<Jurisdiction>) -> Endpoint {
     let part = match jurisdiction {
         None => "",
         Some(Jurisdiction::Eu) => ".eu",
@@ -56,7 +55,7 @@ pub fn endpoint(account: &AccountId, jurisdiction: Option<Jurisdiction>) -> Endp
 }
 
 /// Adds the keys and the endpoint to what is to change.
-pub fn add(changes: &mut Changes, access_key_id: &str, secret: &Secret, endpoint: &Endpoint) {
+pub(crate) fn add(changes: &mut Changes, access_key_id: &str, secret: &Secret, endpoint: &Endpoint) {
     let url = endpoint.as_str();
     let plain = [
         ("AWS_ACCESS_KEY_ID", access_key_id),

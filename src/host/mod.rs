@@ -1,7 +1,7 @@
 //! What the process was given, read once: environment, clock, terminal. All else gets it from here, as values.
 
 mod passphrase;
-pub mod paste;
+pub(crate) mod paste;
 
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
@@ -30,7 +30,7 @@ const NOWHERE: &str = "/proc/alchemy/no-home";
 
 /// What the command line says of how to talk to the person.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Manner {
+pub(crate) struct Manner {
     /// Nothing but errors is said.
     pub is_quiet: bool,
     /// What is being done is said, too.
@@ -40,7 +40,7 @@ pub struct Manner {
 }
 
 /// What the process was given.
-pub struct Host {
+pub(crate) struct Host {
     /// The environment, as it is: names and values need not be text.
     pub variables: Vec<(OsString, OsString)>,
     /// Where everything is kept.
@@ -63,7 +63,7 @@ pub struct Host {
 
 impl Host {
     /// Reads everything. With an error comes the way to report it.
-    pub fn read(manner: Manner, program: OsString) -> std::result::Result<Self, (Error, Messages)> {
+    pub(crate) fn read(manner: Manner, program: OsString) -> std::result::Result<Self, (Error, Messages)> {
         let variables: Vec<_> = std::env::vars_os().collect();
         // SAFETY: this is done once, before this process opens a file that it keeps.
         let passphrase = unsafe { Given::taken(&variables) };
@@ -105,12 +105,12 @@ impl Host {
     }
 
     /// A variable's value; an empty one is an unset one.
-    pub fn variable(&self, name: &str) -> Option<&OsStr> {
+    pub(crate) fn variable(&self, name: &str) -> Option<&OsStr> {
         value(&self.variables, name)
     }
 
     /// A variable's value as text; one that is none is like an unset one, and named.
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         let value = self.variable(name)?;
         let text = value.to_str();
         if text.is_none() {
@@ -121,7 +121,7 @@ impl Host {
 
     /// Opens the store. `may_ask`: the keyring may show its dialog, and a passphrase be asked for, as a person
     /// waits at a terminal.
-    pub fn store(&self, may_ask: bool) -> Result<Store<'_>> {
+    pub(crate) fn store(&self, may_ask: bool) -> Result<Store<'_>> {
         let unlock = if may_ask && self.may_ask() { Unlock::Dialog } else { Unlock::Never };
         let may_ask = may_ask && !self.in_direnv();
         let keyring = Params { bus: self.session_bus(), unlock };
@@ -129,7 +129,7 @@ impl Host {
     }
 
     /// What is said of the session bus, where the keyring is.
-    pub fn session_bus(&self) -> SessionBus {
+    pub(crate) fn session_bus(&self) -> SessionBus {
         SessionBus {
             address: self.variable("DBUS_SESSION_BUS_ADDRESS").map(OsStr::to_owned),
             runtime_dir: self.variable("XDG_RUNTIME_DIR").map(PathBuf::from),
@@ -138,20 +138,19 @@ impl Host {
     }
 
     /// Whether a person waits at a terminal, and may be asked what was not asked for.
-    pub fn may_ask(&self) -> bool {
+    pub(crate) fn may_ask(&self) -> bool {
         !self.in_direnv() && crate::terminal::stderr_is_terminal()
     }
 
     /// Whether direnv is evaluating an `.envrc`: nobody is asked anything then.
-    pub fn in_direnv(&self) -> bool {
+    pub(crate) fn in_direnv(&self) -> bool {
         self.variable("DIRENV_IN_ENVRC").is_some()
     }
 
     /// Refuses to go on where there is nowhere to keep profiles.
     ///
-    /// # Errors
-    /// When neither `HOME` and the user's entry nor `ALCHEMY_HOME` name a folder.
-    pub fn needs_home(&self) -> Result<()> {
+    /// Fails when neither `HOME` and the user's entry nor `ALCHEMY_HOME` name a folder.
+    pub(crate) fn needs_home(&self) -> Result<()> {
         if self.is_homeless {
             let error = Error::new("HOME is no absolute path, so there is nowhere to keep profiles");
             return Err(error.hint("set HOME, or ALCHEMY_HOME to an absolute path"));
@@ -160,17 +159,17 @@ impl Host {
     }
 
     /// `PATH` as the system has it: an empty one is one, too.
-    pub fn search_path(&self) -> Option<&OsStr> {
+    pub(crate) fn search_path(&self) -> Option<&OsStr> {
         self.variables.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_os_str())
     }
 
     /// The person's home directory; empty where there is none.
-    pub fn user_home(&self) -> &Path {
+    pub(crate) fn user_home(&self) -> &Path {
         &self.user_home
     }
 
     /// A path as people write it: from `~` on, where it is below the user's home.
-    pub fn shown(&self, path: &Path) -> String {
+    pub(crate) fn shown(&self, path: &Path) -> String {
         // Where the home is given by a link (`/home` is one on some systems), real paths have another start.
         let below = path.strip_prefix(&self.user_home).map(Path::to_owned).ok().or_else(|| {
             let real = self.user_home.canonicalize().ok()?;
@@ -186,7 +185,7 @@ impl Host {
     }
 
     /// The API for a new credential: what `CLOUDFLARE_API_BASE_URL` says, else Cloudflare's.
-    pub fn new_endpoint(&self) -> Result<Endpoint> {
+    pub(crate) fn new_endpoint(&self) -> Result<Endpoint> {
         match self.text(API_BASE_URL) {
             Some(url) => Endpoint::parse(url).map_err(|error| {
                 let message = format!("{API_BASE_URL}: {error}");
@@ -197,7 +196,7 @@ impl Host {
     }
 
     /// A client for our own requests.
-    pub fn client<'a>(
+    pub(crate) fn client<'a>(
         &'a self,
         endpoint: &Endpoint,
         credential: &Credential,
@@ -210,12 +209,12 @@ impl Host {
 
 impl Host {
     /// The time, now.
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::now()
     }
 
     /// What every request has in common: which certificates are trusted, and by which proxy it goes.
-    pub fn network(&self) -> Network {
+    pub(crate) fn network(&self) -> Network {
         Network {
             ca_file: self.variable("SSL_CERT_FILE").map(PathBuf::from),
             ca_dir: self.variable("SSL_CERT_DIR").map(OsStr::to_owned),
@@ -226,9 +225,8 @@ impl Host {
 
     /// Asks the person for a yes or a no; `flag` answers in advance.
     ///
-    /// # Errors
-    /// When nobody is there to be asked.
-    pub fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
+    /// Fails when nobody is there to be asked.
+    pub(crate) fn confirm(&self, question: &str, flag: &str) -> Result<bool> {
         crate::terminal::ask_yes(question, flag)
     }
 }

@@ -21,12 +21,12 @@ const FD: &str = "ALCHEMY_PASSPHRASE_FD";
 const COMMAND: &str = "ALCHEMY_PASSPHRASE_COMMAND";
 const PLAIN: &str = "ALCHEMY_PASSPHRASE";
 /// All of them, for what is run in between.
-pub const VARIABLES: [&str; 3] = [FD, COMMAND, PLAIN];
+pub(super) const VARIABLES: [&str; 3] = [FD, COMMAND, PLAIN];
 /// Longer is no passphrase.
 const LONGEST: usize = 4096;
 
 /// What the environment says of it.
-pub struct Given {
+pub(super) struct Given {
     /// The file of that number, or why there is none.
     file: Option<Result<ManuallyDrop<File>, String>>,
 }
@@ -37,14 +37,14 @@ impl Given {
     ///
     /// # Safety
     /// Nothing in this process owns a file above the standard streams yet: it would have two owners.
-    pub unsafe fn taken(variables: &[(OsString, OsString)]) -> Self {
+    pub(super) unsafe fn taken(variables: &[(OsString, OsString)]) -> Self {
         let value = variables.iter().find(|(name, value)| name == FD && !value.is_empty());
         // SAFETY: as the caller says.
         Self { file: value.map(|(_, value)| unsafe { inherited(value) }) }
     }
 
     /// The passphrase, and the name of the variable that gave it.
-    pub fn get(&self, host: &Host, may_ask: bool) -> Result<Option<(Secret, &'static str)>> {
+    pub(super) fn get(&self, host: &Host, may_ask: bool) -> Result<Option<(Secret, &'static str)>> {
         if host.variable(PLAIN).is_some() {
             host.messages
                 .say(&format!("{PLAIN} is ignored, as every program would have it; use {COMMAND} or {FD}"));

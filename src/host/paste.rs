@@ -15,7 +15,7 @@ use tokio::task::coop::consume_budget;
 const LONGEST: usize = 64 * 1024;
 
 /// Where lines come from, the one to read now last.
-pub struct Paste {
+pub(crate) struct Paste {
     sources: Vec<Source>,
     pending: Vec<u8>,
     /// Whether a person can type here.
@@ -32,7 +32,7 @@ enum Source {
 impl Paste {
     /// Takes standard input and the terminal, as far as they are there; of standard input nothing but a
     /// terminal when it `is_taken`. Within a runtime.
-    pub fn open(is_taken: bool) -> Self {
+    pub(crate) fn open(is_taken: bool) -> Self {
         let stdin = io::stdin();
         let (piped, typed) = if stdin.is_terminal() {
             (None, duplicate(&stdin))
@@ -45,13 +45,13 @@ impl Paste {
     }
 
     /// Whether there is nothing to read from.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.sources.is_empty()
     }
 
     /// The next line, without its end. `None` when there is none any more. Nothing is lost when the future
     /// is dropped.
-    pub async fn line(&mut self) -> Option<String> {
+    pub(crate) async fn line(&mut self) -> Option<String> {
         loop {
             // Whoever never stops sending must leave the others their turn: the browser, the time limit.
             consume_budget().await;

@@ -21,16 +21,12 @@ pub struct Endpoint(String);
 impl Endpoint {
     /// Checks a base URL of an API, and brings it to its normal form.
     ///
-    /// # Errors
-    /// When it does not have the form above. A URL with user information is not repeated.
+    /// Fails when it does not have the form above. A URL with user information is not repeated.
     pub fn parse(text: &str) -> Result<Self> {
         Self::parse_as(text, "an api base url", &format!("cloudflare's own is {CLOUDFLARE}"))
     }
 
     /// Checks a URL that is something else: `what` it is, with its article, and a hint what it must be.
-    ///
-    /// # Errors
-    /// As [`Endpoint::parse`].
     pub fn parse_as(text: &str, what: &str, hint: &str) -> Result<Self> {
         let shown: String = text.chars().take(200).collect();
         let wrong = |why: &str| Error::new(format!("{shown:?} cannot be {what}: {why}")).hint(hint);
@@ -64,32 +60,27 @@ impl Endpoint {
     }
 
     /// Cloudflare's own API.
-    #[must_use]
     pub fn cloudflare() -> Self {
         Self(CLOUDFLARE.to_owned())
     }
 
     /// Its host and port, for messages.
-    #[must_use]
     pub fn host(&self) -> &str {
         let rest = self.0.split_once("://").map_or(self.0.as_str(), |(_, rest)| rest);
         rest.split_once('/').map_or(rest, |(host, _)| host)
     }
 
     /// Whether it is on this machine: 127.0.0.0/8, `[::1]` or `localhost`.
-    #[must_use]
     pub fn is_loopback(&self) -> bool {
         Url::parse(&self.0).is_ok_and(|url| host_is_loopback(&url))
     }
 
     /// Whether it is Cloudflare's own API.
-    #[must_use]
     pub fn is_cloudflare(&self) -> bool {
         self.0 == CLOUDFLARE
     }
 
     /// Whether it is on a host of Cloudflare's.
-    #[must_use]
     pub fn is_cloudflares(&self) -> bool {
         let url = Url::parse(&self.0).ok();
         let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
@@ -97,7 +88,6 @@ impl Endpoint {
     }
 
     /// The URL, without a trailing slash.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -6,7 +6,7 @@
 //! it is needed.
 
 mod endpoint;
-pub mod probe;
+pub(crate) mod probe;
 mod proxy;
 mod resolver;
 mod transport;
@@ -55,8 +55,7 @@ pub struct Limits {
 
 /// A client for requests to this endpoint; nothing is sent yet.
 ///
-/// # Errors
-/// When a CA variable names no certificate, the system has none, or a proxy variable can't be understood.
+/// Fails when a CA variable names no certificate, the system has none, or a proxy variable can't be understood.
 pub(crate) fn client(
     endpoint: &Endpoint,
     headers: HeaderMap,
@@ -95,8 +94,7 @@ pub(crate) fn client(
 
 /// Does requests in the calling thread until `work` is done: `reqwest::blocking` would start a thread of its own.
 ///
-/// # Errors
-/// When the system gives no runtime.
+/// Fails when the system gives no runtime.
 pub(crate) fn run<T>(work: impl Future<Output = T>) -> Result<T> {
     Ok(Requests::new()?.run(work))
 }
@@ -111,8 +109,7 @@ pub(crate) struct Requests {
 impl Requests {
     /// Prepares to do requests in the calling thread.
     ///
-    /// # Errors
-    /// When the system gives no runtime.
+    /// Fails when the system gives no runtime.
     pub(crate) fn new() -> Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| {
             let reason = crate::error::reason(&error);
@@ -141,8 +138,7 @@ impl Drop for Requests {
 
 /// The body of an answer, at most `limit` bytes of it.
 ///
-/// # Errors
-/// When the connection ends before the body does.
+/// Fails when the connection ends before the body does.
 pub(crate) async fn body(response: &mut reqwest::Response, limit: usize) -> reqwest::Result<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {

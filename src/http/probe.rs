@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 
 /// What came of it.
 #[derive(Debug)]
-pub enum Probe {
+pub(crate) enum Probe {
     /// The server answered; with what does not matter.
     Answered {
         /// The time that it has, by its header `Date`, in whole seconds.
@@ -34,8 +34,7 @@ pub enum Probe {
 }
 
 /// Asks once, for up to 5 s, by the proxy that is set.
-#[must_use]
-pub fn probe(endpoint: &Endpoint, network: &Network) -> Probe {
+pub(crate) fn probe(endpoint: &Endpoint, network: &Network) -> Probe {
     let limits = Limits { connect: LIMIT, request: LIMIT };
     let ready =
         client(endpoint, HeaderMap::new(), network, limits).and_then(|http| Ok((http, Requests::new()?)));

@@ -52,8 +52,7 @@ impl ProxyVariables {
 
     /// The proxy that requests to an endpoint go by; `None` for a direct connection.
     ///
-    /// # Errors
-    /// When the variable can't be understood. Its value is not repeated: it may hold a password.
+    /// Fails when the variable can't be understood. Its value is not repeated: it may hold a password.
     pub fn of(&self, endpoint: &Endpoint) -> Result<Option<NamedProxy>> {
         match &self.proxy {
             Some((variable, value)) if !self.is_exception(endpoint) => {
@@ -151,8 +150,7 @@ impl NamedProxy {
 
     /// The proxy as reqwest takes it, for all requests.
     ///
-    /// # Errors
-    /// When reqwest doesn't understand the address.
+    /// Fails when reqwest doesn't understand the address.
     pub(super) fn for_reqwest(&self) -> Result<Proxy> {
         let refused = || {
             Error::new(format!("{} names no proxy that can be asked", self.variable))

@@ -33,8 +33,7 @@ pub(super) enum Trust {
 
 /// Reads what the variables name.
 ///
-/// # Errors
-/// When a file cannot be read, or a variable leads to no certificate at all.
+/// Fails when a file cannot be read, or a variable leads to no certificate at all.
 pub(super) fn read(network: &Network) -> Result<Trust> {
     let mut extra = Vec::new();
     if let Some(path) = named(network.extra_ca.as_deref()) {

@@ -21,13 +21,13 @@ use crate::secret::Secret;
 use crate::shell;
 
 /// The attribute by which the library finds an item of the Secret Service (`go-libsecret`).
-pub const ATTRIBUTE: &str = "profile";
+pub(crate) const ATTRIBUTE: &str = "profile";
 /// The collection that cf-vault keeps its items in (`LibSecretCollectionName`).
-pub const COLLECTION: &str = "cfvault";
+pub(crate) const COLLECTION: &str = "cfvault";
 
 /// Where its files are.
 #[derive(Debug)]
-pub struct Places {
+pub(crate) struct Places {
     /// `config.toml`.
     pub config: PathBuf,
     /// The folder of the encrypted files.
@@ -35,7 +35,7 @@ pub struct Places {
 }
 
 /// How its secrets are reached.
-pub struct Access<'a> {
+pub(crate) struct Access<'a> {
     /// `CF_VAULT_BACKEND`: the one backend to use.
     pub backend: Option<&'a str>,
     /// An item of the Secret Service; says why it cannot be had.
@@ -60,8 +60,7 @@ struct Entry {
 
 /// The places by the variables that cf-vault knows. It takes the old ones only where a variable is not set;
 /// whoever has set it since still has their profiles there.
-#[must_use]
-pub fn places(user_home: &Path, config_home: Option<&Path>, data_home: Option<&Path>) -> Places {
+pub(crate) fn places(user_home: &Path, config_home: Option<&Path>, data_home: Option<&Path>) -> Places {
     let legacy = user_home.join(".cf-vault");
     let first = |folder: Option<&Path>, below: &str| {
         let new = folder.map(|folder| folder.join("cf-vault").join(below));
@@ -76,9 +75,8 @@ pub fn places(user_home: &Path, config_home: Option<&Path>, data_home: Option<&P
 
 /// What cf-vault has.
 ///
-/// # Errors
-/// When there is no configuration of its, or that cannot be understood.
-pub fn find(places: &Places, access: &Access) -> Result<Source> {
+/// Fails when there is no configuration of its, or that cannot be understood.
+pub(crate) fn find(places: &Places, access: &Access) -> Result<Source> {
     let path = &places.config;
     let wrong = |why: &str| Error::new(format!("{} {why}", path.display())).hint("mend it, and try again");
     let Some(bytes) = read(path).map_err(|why| wrong(&why))? else {

@@ -19,11 +19,11 @@ const EMAIL: [&str; 4] = ["CLOUDFLARE_EMAIL", "CF_EMAIL", "CLOUDFLARE_ACCOUNT_EM
 const ACCOUNT: [&str; 2] = ["CLOUDFLARE_ACCOUNT_ID", "CF_ACCOUNT_ID"];
 
 /// Variables by their names, as far as we read them.
-pub type Variables = BTreeMap<&'static str, Secret>;
+pub(crate) type Variables = BTreeMap<&'static str, Secret>;
 
 /// What was found, and by which variables that hold a secret.
 #[derive(Debug, Default)]
-pub struct InVariables {
+pub(crate) struct InVariables {
     /// The token first.
     pub found: Vec<Found>,
     /// The variables that hold what was found.
@@ -31,15 +31,14 @@ pub struct InVariables {
 }
 
 /// The variables that we read.
-pub fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     TOKEN.into_iter().chain(KEY).chain(EMAIL).chain(ACCOUNT)
 }
 
 /// The variables of a `.env` file, and the lines of it that hold a credential, for people: `3, 5`.
 ///
-/// # Errors
-/// When it cannot be read.
-pub fn of_file(path: &Path) -> Result<(Variables, String)> {
+/// Fails when it cannot be read.
+pub(crate) fn of_file(path: &Path) -> Result<(Variables, String)> {
     let wrong = |why: &str| Error::new(format!("{} {why}", path.display())).hint("name another by --file");
     let bytes = read(path).map_err(|why| wrong(&why))?.ok_or_else(|| wrong("does not exist"))?;
     let text = Zeroizing::new(dotenv::text(&bytes));
@@ -54,8 +53,7 @@ pub fn of_file(path: &Path) -> Result<(Variables, String)> {
 }
 
 /// What the variables hold, under this name; a key beside a token under another.
-#[must_use]
-pub fn find(variables: &Variables, name: &str) -> InVariables {
+pub(crate) fn find(variables: &Variables, name: &str) -> InVariables {
     let set = |names: &[&'static str]| {
         let set =
             |name: &&'static str| Some((*name, variables.get(name).filter(|it| !it.expose().is_empty())?));

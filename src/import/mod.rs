@@ -4,12 +4,12 @@
 //! ever spent. What becomes of each is decided here, purely, by what there is already: so that it can be
 //! shown before it is done, and a second run finds everything in its place.
 
-pub mod cf_vault;
-pub mod env;
-pub mod npm;
+pub(crate) mod cf_vault;
+pub(crate) mod env;
+pub(crate) mod npm;
 mod sealed;
-pub mod wrangler;
-pub mod wrangler_scopes;
+pub(crate) mod wrangler;
+pub(crate) mod wrangler_scopes;
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ use crate::store::Store;
 use crate::store::credential::Document;
 
 /// Why a grant of another client is not copied, for people.
-pub const WHY_NO_GRANT: &str =
+pub(crate) const WHY_NO_GRANT: &str =
     "two programs with the same refresh token would sign each other out, as it can be spent once";
 /// The most that is read of a file of another tool, in bytes.
 const LIMIT: u64 = 1024 * 1024;
@@ -30,7 +30,7 @@ const LONGEST_NAME: usize = 64;
 
 /// Everything that was found at a tool.
 #[derive(Debug, Default)]
-pub struct Source {
+pub(crate) struct Source {
     /// What can become profiles.
     pub found: Vec<Found>,
     /// Directories that are bound there.
@@ -41,7 +41,7 @@ pub struct Source {
 
 /// One thing that can become a profile.
 #[derive(Debug)]
-pub struct Found {
+pub(crate) struct Found {
     /// How the tool calls it.
     pub name: String,
     /// What it is.
@@ -54,7 +54,7 @@ pub struct Found {
 
 /// What was found.
 #[derive(Debug)]
-pub enum What {
+pub(crate) enum What {
     /// An API token.
     Token(Secret),
     /// A Global API Key.
@@ -84,7 +84,7 @@ pub enum What {
 
 /// A directory that is bound at the tool.
 #[derive(Debug)]
-pub struct FoundBinding {
+pub(crate) struct FoundBinding {
     /// The directory, as it is written there.
     pub directory: PathBuf,
     /// How the tool calls what it is bound to.
@@ -92,7 +92,7 @@ pub struct FoundBinding {
 }
 
 /// A profile that there is already.
-pub struct Existing {
+pub(crate) struct Existing {
     /// Its name.
     pub name: String,
     /// The profile, or nothing when it cannot be read.
@@ -103,7 +103,7 @@ pub struct Existing {
 
 /// The accounts for which something can be.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Accounts {
+pub(crate) enum Accounts {
     /// Exactly this one.
     One(Account),
     /// One of these.
@@ -114,7 +114,7 @@ pub enum Accounts {
 
 /// What becomes of something that was found.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// A new profile.
     Make,
     /// There is a profile that is the same; its name.
@@ -131,8 +131,7 @@ pub enum Fate {
 
 impl What {
     /// How it proves who it is.
-    #[must_use]
-    pub fn method(&self) -> Option<Method> {
+    pub(crate) fn method(&self) -> Option<Method> {
         match self {
             Self::Token(_) => Some(Method::ApiToken),
             Self::Key { .. } => Some(Method::ApiKey),
@@ -143,8 +142,7 @@ impl What {
     }
 
     /// The document that is kept of it; none of a grant, which is not copied.
-    #[must_use]
-    pub fn document(&self) -> Option<Document> {
+    pub(crate) fn document(&self) -> Option<Document> {
         match self {
             Self::Token(token) => Some(Document::ApiToken { token: token.clone() }),
             Self::Key { key, email } => Some(Document::ApiKey { key: key.clone(), email: email.clone() }),
@@ -165,9 +163,8 @@ impl Existing {
     /// All profiles, with the secrets of those that do not sign in. Without those of npm's version 2 when it
     /// is they that are imported.
     ///
-    /// # Errors
-    /// When they cannot be listed.
-    pub fn all(store: &Store, with_npms: bool) -> Result<Vec<Self>> {
+    /// Fails when they cannot be listed.
+    pub(crate) fn all(store: &Store, with_npms: bool) -> Result<Vec<Self>> {
         let mut listed = store.list()?;
         listed.retain(|listed| {
             let is_npms = listed.profile.as_ref().is_ok_and(|profile| profile.store == StoreKind::Npm);
@@ -182,8 +179,7 @@ impl Existing {
     }
 
     /// The name, when it holds this secret by what a store says that may ask a person to open it.
-    #[must_use]
-    pub fn holds(&self, what: &What, store: &Store) -> Option<&str> {
+    pub(crate) fn holds(&self, what: &What, store: &Store) -> Option<&str> {
         let (What::Token(secret) | What::Key { key: secret, .. }) = what else { return None };
         let profile = self.profile.as_ref().filter(|_| self.secret.is_none())?;
         (secret_of(store, profile)? == *secret).then_some(&*self.name)
@@ -210,10 +206,7 @@ fn secret_of(store: &Store, profile: &Profile) -> Option<Secret> {
 
 /// The profile's name for something that the tool calls `name`: what our rule does not let through becomes
 /// `-`, and not the first letter.
-///
-/// # Errors
-/// Why there is none.
-pub fn target(name: &str, prefix: &str) -> Result<ProfileName, String> {
+pub(crate) fn target(name: &str, prefix: &str) -> Result<ProfileName, String> {
     let name = format!("{prefix}{name}");
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
     let name: String = name.chars().map(plain).skip_while(|c| !c.is_ascii_alphanumeric()).collect();
@@ -222,8 +215,7 @@ pub fn target(name: &str, prefix: &str) -> Result<ProfileName, String> {
 }
 
 /// The profile that holds the same secret, for an account that it `may_be`.
-#[must_use]
-pub fn same_secret<'a>(
+pub(crate) fn same_secret<'a>(
     what: &What,
     existing: &'a [Existing],
     may_be: &dyn Fn(&Account) -> bool,
@@ -235,8 +227,7 @@ pub fn same_secret<'a>(
 }
 
 /// What becomes of something that would be called `name`, by what there is already.
-#[must_use]
-pub fn fate(what: &What, name: &ProfileName, accounts: &Accounts, existing: &[Existing]) -> Fate {
+pub(crate) fn fate(what: &What, name: &ProfileName, accounts: &Accounts, existing: &[Existing]) -> Fate {
     match what {
         What::Stays { why, .. } => return Fate::Stays(why.clone()),
         What::Unusable(why) => return Fate::Left(why.clone()),
@@ -273,8 +264,7 @@ pub fn fate(what: &What, name: &ProfileName, accounts: &Accounts, existing: &[Ex
 }
 
 /// A name that nothing has, for one whose own is taken: `default-wrangler`, `default-wrangler-2`.
-#[must_use]
-pub fn free_name(
+pub(crate) fn free_name(
     name: &ProfileName,
     tool: &str,
     taken: impl Fn(&ProfileName) -> bool,

@@ -12,9 +12,8 @@ use crate::store::{Listed, Store};
 
 /// What npm has.
 ///
-/// # Errors
-/// When a folder cannot be listed.
-pub fn find(store: &Store) -> Result<Source> {
+/// Fails when a folder cannot be listed.
+pub(crate) fn find(store: &Store) -> Result<Source> {
     let mut source = Source::default();
     for Listed { name, profile, .. } in store.list()? {
         match profile {

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::secret::Secret;
 
 /// Bytes that are wiped when they are dropped.
-pub type Opened = Zeroizing<Vec<u8>>;
+pub(super) type Opened = Zeroizing<Vec<u8>>;
 
 /// The most rounds of PBKDF2 that a file may ask for, against one that would keep us busy for hours; the
 /// library writes 8192 (`pbse2_hmac_aeskw.go` of jose2go).
@@ -48,10 +48,7 @@ struct Header {
 }
 
 /// Opens wrangler's envelope with the key's item in the keyring.
-///
-/// # Errors
-/// Why not.
-pub fn open_envelope(envelope: &[u8], key: &[u8]) -> Result<Opened, &'static str> {
+pub(super) fn open_envelope(envelope: &[u8], key: &[u8]) -> Result<Opened, &'static str> {
     let unknown = "has a form that this alchemy does not know";
     let envelope: Envelope = serde_json::from_slice(envelope).map_err(|_| "is not what wrangler writes")?;
     let key: KeyEnvelope = serde_json::from_slice(key).map_err(|_| "has a key that cannot be understood")?;
@@ -67,10 +64,7 @@ pub fn open_envelope(envelope: &[u8], key: &[u8]) -> Result<Opened, &'static str
 
 /// Opens a compact JWE with a passphrase: `PBES2-HS256+A128KW` and `A256GCM`, the one combination that
 /// `99designs/keyring` writes (`file.go`).
-///
-/// # Errors
-/// Why not.
-pub fn open_jwe(text: &str, passphrase: &str) -> Result<Opened, &'static str> {
+pub(super) fn open_jwe(text: &str, passphrase: &str) -> Result<Opened, &'static str> {
     let odd = "is no file that 99designs/keyring writes";
     let parts: Vec<&str> = text.trim().split('.').collect();
     let [protected, wrapped, iv, ciphertext, tag] = parts[..] else { return Err(odd) };

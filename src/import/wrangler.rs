@@ -19,11 +19,10 @@ use crate::error::{Error, Result};
 use crate::secret::Secret;
 
 /// The service under which wrangler keeps its keys in the keyring, the account being the profile.
-pub const SERVICE: &str = "wrangler";
+pub(crate) const SERVICE: &str = "wrangler";
 
 /// Where wrangler keeps what it knows (`getGlobalConfigPath`); its own variable for that does not exist.
-#[must_use]
-pub fn folder(user_home: &Path, xdg_config_home: Option<&Path>) -> PathBuf {
+pub(crate) fn folder(user_home: &Path, xdg_config_home: Option<&Path>) -> PathBuf {
     let legacy = user_home.join(".wrangler");
     if legacy.is_dir() {
         return legacy;
@@ -34,9 +33,8 @@ pub fn folder(user_home: &Path, xdg_config_home: Option<&Path>) -> PathBuf {
 
 /// What wrangler has. `key` looks a profile's key up in the keyring; it says why it cannot.
 ///
-/// # Errors
-/// When there is nothing of wrangler's, or it cannot be listed.
-pub fn find(
+/// Fails when there is nothing of wrangler's, or it cannot be listed.
+pub(crate) fn find(
     folder: &Path,
     now: Timestamp,
     key: &dyn Fn(&str) -> Result<Option<Opened>, String>,

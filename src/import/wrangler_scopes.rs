@@ -29,7 +29,7 @@ const OTHERWISE: [(&str, &[&str]); 9] = [
 
 /// What a client of ours can ask for of another client's scopes.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Mapped {
+pub(crate) struct Mapped {
     /// The scopes to ask for.
     pub scopes: Vec<String>,
     /// Those of the other client that ours has not.
@@ -37,8 +37,7 @@ pub struct Mapped {
 }
 
 /// Wrangler's scopes as `client` asks for them.
-#[must_use]
-pub fn mapped(wranglers: &[String], client: &Client) -> Mapped {
+pub(crate) fn mapped(wranglers: &[String], client: &Client) -> Mapped {
     let catalog = Catalog::of(client);
     // Of a client of the user's own only Cloudflare knows what it may ask for.
     let has = |scope: &str| client.preset().is_none() || catalog.all().any(|known| known.id == scope);

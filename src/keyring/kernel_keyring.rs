@@ -20,7 +20,7 @@ use crate::disk::atomic::Bytes;
 use crate::secret::Secret;
 
 /// What is kept of an encrypted document.
-pub struct Kept {
+pub(crate) struct Kept {
     /// The SHA-256 of the file that the document was decrypted from, so that it never goes before a newer one.
     pub digest: String,
     /// The document.
@@ -32,8 +32,7 @@ pub struct Kept {
 }
 
 /// When something ends that is kept from now on.
-#[must_use]
-pub fn until(keep: Duration) -> u64 {
+pub(crate) fn until(keep: Duration) -> u64 {
     now().saturating_add(keep.as_secs())
 }
 
@@ -69,20 +68,19 @@ impl Kept {
 }
 
 /// What is kept of a file.
-#[must_use]
-pub fn find(path: &Path) -> Option<Kept> {
+pub(crate) fn find(path: &Path) -> Option<Kept> {
     let kept = Kept::from_bytes(&kernel::read(&description(path))?)?;
     (kept.until > now()).then_some(kept)
 }
 
 /// Keeps it, in the place of what was kept of the file before. Whether it is.
-pub fn keep(path: &Path, kept: &Kept) -> bool {
+pub(crate) fn keep(path: &Path, kept: &Kept) -> bool {
     let left = kept.until.saturating_sub(now());
     left > 0 && kernel::write(&description(path), &kept.to_bytes(), left).is_some()
 }
 
 /// Forgets what is kept of a file. Whether anything was.
-pub fn forget(path: &Path) -> bool {
+pub(crate) fn forget(path: &Path) -> bool {
     kernel::remove(&description(path)).is_some()
 }
 
@@ -103,7 +101,7 @@ mod kernel {
         Some((process, KeyRing::from_special_id(KeyRingIdentifier::User, true).ok()?))
     }
 
-    pub fn read(description: &str) -> Option<Bytes> {
+    pub(super) fn read(description: &str) -> Option<Bytes> {
         let (_, user) = keyrings()?;
         let mut bytes = Zeroizing::new(vec![0; LARGEST]);
         let length = user.search(description).ok()?.read(&mut *bytes).ok()?;
@@ -112,7 +110,7 @@ mod kernel {
     }
 
     /// It gets its time and its permissions before anybody can find it: killed in between, nothing stays.
-    pub fn write(description: &str, bytes: &[u8], seconds: u64) -> Option<()> {
+    pub(super) fn write(description: &str, bytes: &[u8], seconds: u64) -> Option<()> {
         let (process, user) = keyrings()?;
         let key = process.add_key(description, bytes).ok()?;
         key.set_timeout(usize::try_from(seconds).ok()?).ok()?;
@@ -120,7 +118,7 @@ mod kernel {
         user.link_key(key).ok()
     }
 
-    pub fn remove(description: &str) -> Option<()> {
+    pub(super) fn remove(description: &str) -> Option<()> {
         let (_, user) = keyrings()?;
         user.search(description).ok()?.invalidate().ok()
     }

@@ -3,13 +3,13 @@
 //! A call runs in a thread of its own and is given up, not stopped, when its time is over: a bus
 //! that never answers must not hang us, and the process ends soon anyway.
 
-pub mod kernel_keyring;
+pub(crate) mod kernel_keyring;
 #[cfg(target_os = "macos")]
 mod keychain;
 mod platform;
 #[cfg(target_os = "linux")]
 mod secret_service;
-pub mod session_bus;
+pub(crate) mod session_bus;
 
 use std::cell::Cell;
 use std::sync::{Arc, mpsc, mpsc::RecvTimeoutError};
@@ -21,15 +21,15 @@ use zeroize::Zeroizing;
 use crate::error::reason;
 use crate::signals;
 use platform::Platform;
-pub use platform::Unlock;
+pub(crate) use platform::Unlock;
 use session_bus::SessionBus;
 
 /// The service name of all our entries.
-pub const SERVICE: &str = "alchemy-cli";
+pub(crate) const SERVICE: &str = "alchemy-cli";
 
 /// How to open the keyring.
 #[derive(Clone, Debug)]
-pub struct Params {
+pub(crate) struct Params {
     /// The session bus; not used on macOS.
     pub bus: SessionBus,
     /// Whether a dialog may be shown, once the keyring has said that it is locked.
@@ -38,7 +38,7 @@ pub struct Params {
 
 /// Why the keyring did not do what it was asked.
 #[derive(Debug, PartialEq, Eq)]
-pub enum KeyringError {
+pub(crate) enum KeyringError {
     /// There is none, or none that may be used; the reason.
     Unavailable(String),
     /// It is locked and was not to be unlocked, or the person did not unlock it.
@@ -85,7 +85,7 @@ impl From<Error> for KeyringError {
 
 type Answer<T> = Result<T, KeyringError>;
 /// The keyring of the platform.
-pub struct Keyring {
+pub(crate) struct Keyring {
     params: Params,
     /// Several items were found where one is meant; and that was told.
     several: Cell<bool>,
@@ -94,35 +94,25 @@ pub struct Keyring {
 
 impl Keyring {
     /// Decides whether there may be a keyring; asks it nothing yet.
-    ///
-    /// # Errors
-    /// [`KeyringError::Unavailable`].
-    pub fn open(params: &Params) -> Answer<Self> {
+    pub(crate) fn open(params: &Params) -> Answer<Self> {
         open_platform(&params.bus, Unlock::Never)?;
         Ok(Self { params: params.clone(), several: Cell::default(), told: Cell::default() })
     }
 
     /// Whether several items were found where one is meant, and nobody has been told yet.
-    #[must_use]
-    pub fn takes_several(&self) -> bool {
+    pub(crate) fn takes_several(&self) -> bool {
         self.several.get() && !self.told.replace(true)
     }
 
     /// The secret of `user`, or `None` if there is none.
-    ///
-    /// # Errors
-    /// Any [`KeyringError`].
-    pub fn get(&self, user: &str) -> Answer<Option<Zeroizing<Vec<u8>>>> {
+    pub(crate) fn get(&self, user: &str) -> Answer<Option<Zeroizing<Vec<u8>>>> {
         let user = user.to_owned();
         self.ask(move |platform| found(entry(platform, &user)?.get_secret().map(Zeroizing::new)))
     }
 
     /// The secret of an item of another program, which has these attributes; in the Secret Service only
     /// within `collection`, where one is named. `None` if there is none.
-    ///
-    /// # Errors
-    /// Any [`KeyringError`].
-    pub fn get_foreign(
+    pub(crate) fn get_foreign(
         &self,
         attributes: &[(&'static str, &str)],
         collection: Option<&'static str>,
@@ -132,10 +122,7 @@ impl Keyring {
     }
 
     /// Stores `secret` for `user`, then reads it back.
-    ///
-    /// # Errors
-    /// Any [`KeyringError`]; [`KeyringError::Other`] if what is read back differs.
-    pub fn set(&self, user: &str, secret: &[u8]) -> Answer<()> {
+    pub(crate) fn set(&self, user: &str, secret: &[u8]) -> Answer<()> {
         // A copy of our own: a thread may outlive the caller's.
         let (user, secret) = (user.to_owned(), Arc::new(Zeroizing::new(secret.to_vec())));
         let same = self.ask(move |platform| {
@@ -148,20 +135,14 @@ impl Keyring {
     }
 
     /// Deletes the secret of `user`, all of them where there are several; says whether there was one.
-    ///
-    /// # Errors
-    /// Any [`KeyringError`].
-    pub fn delete(&self, user: &str) -> Answer<bool> {
+    pub(crate) fn delete(&self, user: &str) -> Answer<bool> {
         let user = user.to_owned();
         let gone = self.ask(move |platform| found(entry(platform, &user)?.delete_credential()))?;
         Ok(gone.is_some())
     }
 
     /// Whether a write would work now. Under [`Unlock::Dialog`] a locked keyring is unlocked for it.
-    ///
-    /// # Errors
-    /// Any [`KeyringError`]: the reason why not.
-    pub fn probe(&self) -> Answer<()> {
+    pub(crate) fn probe(&self) -> Answer<()> {
         self.ask(|(_, probe)| probe())
     }
 

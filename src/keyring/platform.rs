@@ -7,7 +7,7 @@ use keyring_core::CredentialStore;
 
 /// What a locked keyring leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unlock {
+pub(crate) enum Unlock {
     /// [`KeyringError::Locked`] at once: for a hook, direnv, `credential-process`.
     Never,
     /// The dialog of the desktop: for a person at a terminal.
@@ -16,8 +16,7 @@ pub enum Unlock {
 
 impl Unlock {
     /// The time limit of a call: 5 s, or 60 s where a person may have to type a password.
-    #[must_use]
-    pub const fn limit(self) -> Duration {
+    pub(crate) const fn limit(self) -> Duration {
         match self {
             Self::Never => Duration::from_secs(5),
             Self::Dialog => Duration::from_secs(60),

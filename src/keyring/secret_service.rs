@@ -59,7 +59,7 @@ fn decode(error: BusError) -> Error {
 
 /// A store in the default collection of the user's Secret Service; connects when first used.
 #[derive(Clone)]
-pub struct Store {
+pub(super) struct Store {
     address: Arc<str>,
     unlock: Unlock,
     limit: Duration,
@@ -70,18 +70,14 @@ pub struct Store {
 
 impl Store {
     /// A store on `bus`; a call to it, or a dialog under [`Unlock::Dialog`], may take `limit`.
-    ///
-    /// # Errors
-    /// `PlatformFailure` around an [`io::Error`] if that bus is none, or not a Unix socket.
-    pub fn new(bus: &SessionBus, unlock: Unlock, limit: Duration) -> Result<Self> {
+    pub(super) fn new(bus: &SessionBus, unlock: Unlock, limit: Duration) -> Result<Self> {
         let address = bus.unix_address().map_err(no_service)?.into();
         let connection = Arc::default();
         Ok(Self { address, unlock, limit, connection, several: Arc::default() })
     }
 
     /// Whether several items were found where one is meant.
-    #[must_use]
-    pub fn has_several(&self) -> bool {
+    pub(super) fn has_several(&self) -> bool {
         self.several.load(Ordering::Relaxed)
     }
 
@@ -91,10 +87,9 @@ impl Store {
 
     /// Whether a new item could be stored now; writes nothing, unlocks under [`Unlock::Dialog`].
     ///
-    /// # Errors
     /// `PlatformFailure` if no service answers, `NoStorageAccess` if it has no default collection,
     /// or that is locked and may not or could not be unlocked.
-    pub fn probe(&self) -> Result<()> {
+    pub(super) fn probe(&self) -> Result<()> {
         self.with(|bus| {
             bus.search(&HashMap::from([("service", "alchemy-cli probe")]))?;
             bus.collection().map(drop)
@@ -103,10 +98,11 @@ impl Store {
 
     /// The secret of an item of another program: the first with these attributes, as `secret-tool` takes it,
     /// in `collection` where one is named by the end of its path.
-    ///
-    /// # Errors
-    /// `NoEntry` if there is none; else as for our own items.
-    pub fn get_foreign(&self, attributes: &[(&str, String)], collection: Option<&str>) -> Result<Vec<u8>> {
+    pub(super) fn get_foreign(
+        &self,
+        attributes: &[(&str, String)],
+        collection: Option<&str>,
+    ) -> Result<Vec<u8>> {
         let attributes = attributes.iter().map(|(key, value)| (*key, value.as_str())).collect();
         self.with(|bus| {
             let (unlocked, locked) = bus.search(&attributes)?;

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 /// What the environment of this process says about the session bus (Linux only).
 #[derive(Clone, Debug, Default)]
-pub struct SessionBus {
+pub(crate) struct SessionBus {
     /// `DBUS_SESSION_BUS_ADDRESS`.
     pub address: Option<OsString>,
     /// `XDG_RUNTIME_DIR`.
@@ -24,10 +24,7 @@ pub struct SessionBus {
 #[cfg(target_os = "linux")]
 impl SessionBus {
     /// The address for libdbus, of Unix sockets only.
-    ///
-    /// # Errors
-    /// The reason why there is none, in words.
-    pub fn unix_address(&self) -> Result<String, &'static str> {
+    pub(crate) fn unix_address(&self) -> Result<String, &'static str> {
         if let Some(address) = self.address.as_ref().filter(|a| !a.is_empty()) {
             let list = address.to_str().unwrap_or_default();
             let mut entries = list.strip_suffix(';').unwrap_or(list).split(';');

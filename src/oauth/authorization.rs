@@ -17,7 +17,7 @@ const STATE_BYTES: u32 = 32;
 const VERIFIER_BYTES: u32 = 96;
 
 /// An authorization request that a person is to follow in a browser.
-pub struct Request {
+pub(crate) struct Request {
     url: Url,
     state: CsrfToken,
     verifier: PkceCodeVerifier,
@@ -26,7 +26,7 @@ pub struct Request {
 
 /// What the authorization server says when it gives no code (RFC 6749 §4.1.2.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// The code, such as `access_denied`.
     pub error: String,
     /// What the server says about it, safe to show; often nothing.
@@ -43,14 +43,13 @@ impl fmt::Display for Refusal {
 }
 
 /// What the authorization server answers: a code to exchange, or why not.
-pub type Answer = std::result::Result<Secret, Refusal>;
+pub(crate) type Answer = std::result::Result<Secret, Refusal>;
 
 impl Request {
     /// A request for these scopes, with a state and a verifier of its own.
     ///
-    /// # Errors
-    /// When a URL of the client's is none to the OAuth library.
-    pub fn new(client: &Client, redirect_uri: Endpoint, scopes: &[String]) -> Result<Self> {
+    /// Fails when a URL of the client's is none to the OAuth library.
+    pub(crate) fn new(client: &Client, redirect_uri: Endpoint, scopes: &[String]) -> Result<Self> {
         let wrong = |error: oauth2::url::ParseError| Error::new(format!("a url of the client: {error}"));
         let auth_url = AuthUrl::new(client.auth_url().as_str().to_owned()).map_err(wrong)?;
         let redirect = RedirectUrl::new(redirect_uri.as_str().to_owned()).map_err(wrong)?;
@@ -68,20 +67,17 @@ impl Request {
     }
 
     /// Where the browser is to go.
-    #[must_use]
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         self.url.as_str()
     }
 
     /// What the exchange of the code needs: the verifier (RFC 7636 §4.5), and the redirect URI again.
-    #[must_use]
-    pub fn proof(&self) -> (PkceCodeVerifier, &Endpoint) {
+    pub(crate) fn proof(&self) -> (PkceCodeVerifier, &Endpoint) {
         (PkceCodeVerifier::new(self.verifier.secret().clone()), &self.redirect_uri)
     }
 
     /// The origin of the page that the browser is redirected to.
-    #[must_use]
-    pub fn redirect_origin(&self) -> String {
+    pub(crate) fn redirect_origin(&self) -> String {
         Url::parse(self.redirect_uri.as_str())
             .map(|url| url.origin().ascii_serialization())
             .unwrap_or_default()
@@ -89,17 +85,15 @@ impl Request {
 
     /// The answer in the query of a callback. `None` when it is none to this request: a stray visit, or
     /// another sign-in's. Parameters that we do not know (`iss`, RFC 9207) are passed over.
-    #[must_use]
-    pub fn answer(&self, query: &str) -> Option<Answer> {
+    pub(crate) fn answer(&self, query: &str) -> Option<Answer> {
         let parameters = Parameters::read(query);
         (parameters.one("state")? == *self.state.secret()).then(|| parameters.answer())?
     }
 
     /// The answer in what a person pasted: the callback's whole URL, `CODE#STATE`, or the bare code.
     ///
-    /// # Errors
-    /// When it is none of these, or another sign-in's; the person can paste again.
-    pub fn pasted(&self, text: &str) -> Result<Answer> {
+    /// Fails when it is none of these, or another sign-in's; the person can paste again.
+    pub(crate) fn pasted(&self, text: &str) -> Result<Answer> {
         let text = text.trim();
         let hint = "paste the code that the page shows, or the whole address that it was sent to";
         let other = || Error::new("that is the answer to another sign-in").hint(hint);

@@ -41,19 +41,19 @@ const LAST_PAGE: Duration = Duration::from_secs(2);
 const PAGE: &str = include_str!("page.html");
 
 /// Sockets that are bound, and where they are.
-pub struct Listener {
+pub(crate) struct Listener {
     sockets: Vec<TcpListener>,
     address: Url,
 }
 
 /// A listener that waits for the answer to a request; dropping it ends it.
-pub struct Waiting {
+pub(crate) struct Waiting {
     arrivals: mpsc::Receiver<Arrival>,
     servers: Vec<JoinHandle<()>>,
 }
 
 /// The answer, with the browser that brought it and waits for a page.
-pub struct Arrival {
+pub(crate) struct Arrival {
     /// The answer.
     pub answer: Answer,
     page: oneshot::Sender<Page>,
@@ -63,7 +63,7 @@ pub struct Arrival {
 
 /// What the browser shows in the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Page {
+pub(crate) enum Page {
     /// It has worked.
     SignedIn,
     /// It has not; why.
@@ -73,9 +73,8 @@ pub enum Page {
 impl Listener {
     /// Binds the callback's address; port 0 takes any that is free (RFC 8252 §7.3).
     ///
-    /// # Errors
-    /// When the port is in use, on one of the address families at least.
-    pub async fn bind(callback: &Endpoint) -> io::Result<Self> {
+    /// Fails when the port is in use, on one of the address families at least.
+    pub(crate) async fn bind(callback: &Endpoint) -> io::Result<Self> {
         let mut address = Url::parse(callback.as_str()).map_err(|_| ErrorKind::InvalidInput)?;
         let host = address.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let families: &[IpAddr] = match host.parse() {
@@ -101,17 +100,13 @@ impl Listener {
     }
 
     /// Its address, with the real port.
-    ///
-    /// # Errors
-    /// Those of [`Endpoint::parse`].
-    pub fn endpoint(&self) -> Result<Endpoint> {
+    pub(crate) fn endpoint(&self) -> Result<Endpoint> {
         Endpoint::parse(self.address.as_str())
     }
 
     /// Starts to wait for the answer to a request, whose redirect URI is either here or at a page that
     /// sends the browser here.
-    #[must_use]
-    pub fn wait_for(self, request: Arc<Request>) -> Waiting {
+    pub(crate) fn wait_for(self, request: Arc<Request>) -> Waiting {
         let (arrived, arrivals) = mpsc::channel(1);
         let port = self.address.port_or_known_default().unwrap_or_default();
         let desk = Arc::new(Desk { port, path: self.address.path().to_owned(), request, arrived });
@@ -122,7 +117,7 @@ impl Listener {
 
 impl Waiting {
     /// Waits for the answer.
-    pub async fn arrival(&mut self) -> Arrival {
+    pub(crate) async fn arrival(&mut self) -> Arrival {
         match self.arrivals.recv().await {
             Some(arrival) => arrival,
             // The servers end with this value, so there is always one that may send.
@@ -139,7 +134,7 @@ impl Drop for Waiting {
 
 impl Arrival {
     /// Shows the browser how it ended, and waits until it has got it, for 2 s at most.
-    pub async fn show(self, page: Page) {
+    pub(crate) async fn show(self, page: Page) {
         if self.page.send(page).is_ok() {
             // It ends by being dropped, which is an error to the receiver and none to us.
             let _ = timeout(LAST_PAGE, self.connection).await;

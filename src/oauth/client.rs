@@ -10,17 +10,17 @@ use crate::error::{Error, Result};
 use crate::http::Endpoint;
 
 /// The variables that name another client or its endpoints (design §10).
-pub const CLIENT_ID: &str = "ALCHEMY_OAUTH_CLIENT_ID";
+pub(crate) const CLIENT_ID: &str = "ALCHEMY_OAUTH_CLIENT_ID";
 /// See [`CLIENT_ID`].
-pub const AUTH_URL: &str = "ALCHEMY_OAUTH_AUTH_URL";
+pub(crate) const AUTH_URL: &str = "ALCHEMY_OAUTH_AUTH_URL";
 /// See [`CLIENT_ID`].
-pub const TOKEN_URL: &str = "ALCHEMY_OAUTH_TOKEN_URL";
+pub(crate) const TOKEN_URL: &str = "ALCHEMY_OAUTH_TOKEN_URL";
 /// See [`CLIENT_ID`].
-pub const REVOKE_URL: &str = "ALCHEMY_OAUTH_REVOKE_URL";
+pub(crate) const REVOKE_URL: &str = "ALCHEMY_OAUTH_REVOKE_URL";
 /// See [`CLIENT_ID`].
-pub const REDIRECT_URI: &str = "ALCHEMY_OAUTH_REDIRECT_URI";
+pub(crate) const REDIRECT_URI: &str = "ALCHEMY_OAUTH_REDIRECT_URI";
 /// See [`CLIENT_ID`].
-pub const CALLBACK_URL: &str = "ALCHEMY_OAUTH_CALLBACK";
+pub(crate) const CALLBACK_URL: &str = "ALCHEMY_OAUTH_CALLBACK";
 
 const HTTPS_OR_LOOPBACK: &str = "it must be https, or http on a loopback host";
 /// Where the answer to an authorization request is waited for, unless the redirect URI says it.
@@ -43,25 +43,21 @@ impl Preset {
     ];
 
     /// The preset with this client id.
-    #[must_use]
     pub fn of(client_id: &str) -> Option<Self> {
         Self::ALL.iter().find(|(.., id)| *id == client_id).map(|(preset, ..)| *preset)
     }
 
     /// The preset of this name.
-    #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(preset, ..)| *preset)
     }
 
     /// Its name on the command line.
-    #[must_use]
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(preset, ..)| *preset == self).map_or("", |(_, name, _)| name)
     }
 
     /// Its client id.
-    #[must_use]
     pub fn client_id(self) -> &'static str {
         Self::ALL.iter().find(|(preset, ..)| *preset == self).map_or("", |(.., id)| id)
     }
@@ -89,7 +85,6 @@ pub struct Client {
 
 impl Client {
     /// A client of this id with nothing but built-in endpoints.
-    #[must_use]
     pub fn new(id: impl Into<Cow<'static, str>>) -> Self {
         Self {
             id: id.into(),
@@ -103,41 +98,35 @@ impl Client {
     }
 
     /// The preset that it is by its id.
-    #[must_use]
     pub fn preset(&self) -> Option<Preset> {
         Preset::of(&self.id)
     }
 
     /// Whether version 1 of the npm package can use its grants.
-    #[must_use]
     pub fn is_v1(&self) -> bool {
         self.preset() == Some(Preset::AlchemyV1)
     }
 
     /// Whether version 2 of the npm package can go on with its grants, at Cloudflare's own endpoints: those on
     /// loopback are a test's.
-    #[must_use]
     pub fn is_v2(&self) -> bool {
         let loopback = |url: &Option<Endpoint>| url.as_ref().is_none_or(Endpoint::is_loopback);
         self.preset() == Some(Preset::Alchemy) && loopback(&self.token_url) && loopback(&self.revoke_url)
     }
 
     /// The authorization endpoint (RFC 6749 §3.1).
-    #[must_use]
     pub fn auth_url(&self) -> Endpoint {
         let usual = if self.is_v1() { "authorize" } else { "auth" };
         self.auth_url.clone().unwrap_or_else(|| cloudflare(usual))
     }
 
     /// The token endpoint (RFC 6749 §3.2).
-    #[must_use]
     pub fn token_url(&self) -> Endpoint {
         self.token_url.clone().unwrap_or_else(|| cloudflare("token"))
     }
 
     /// The revocation endpoint (RFC 7009 §2). `None` when the token endpoint is somebody else's and this
     /// one was not named: a refresh token goes only to whoever issued it.
-    #[must_use]
     pub fn revoke_url(&self) -> Option<Endpoint> {
         match (&self.revoke_url, &self.token_url) {
             (Some(url), _) => Some(url.clone()),
@@ -147,7 +136,6 @@ impl Client {
     }
 
     /// The redirect URI (RFC 6749 §3.1.2).
-    #[must_use]
     pub fn redirect_uri(&self) -> Endpoint {
         self.redirect_uri.clone().unwrap_or_else(|| {
             Endpoint::fixed(match self.preset() {
@@ -159,7 +147,6 @@ impl Client {
 
     /// Where we listen for the answer: at the redirect URI when that is on loopback, else where the page
     /// behind it sends the browser.
-    #[must_use]
     pub fn callback(&self) -> Endpoint {
         let redirect = self.redirect_uri();
         match &self.callback {
@@ -172,17 +159,15 @@ impl Client {
 
 /// A URL of an OAuth endpoint, as a person gives it.
 ///
-/// # Errors
-/// When it is neither https nor http on loopback; `name` says which.
-pub fn url(name: &str, text: &str) -> Result<Endpoint> {
+/// Fails when it is neither https nor http on loopback; `name` says which.
+pub(crate) fn url(name: &str, text: &str) -> Result<Endpoint> {
     Endpoint::parse_as(text, &format!("the {name}"), HTTPS_OR_LOOPBACK)
 }
 
 /// Where we listen, as a person gives it.
 ///
-/// # Errors
-/// When it is not http on loopback.
-pub fn callback_url(text: &str) -> Result<Endpoint> {
+/// Fails when it is not http on loopback.
+pub(crate) fn callback_url(text: &str) -> Result<Endpoint> {
     let url = url("callback", text)?;
     if url.is_loopback() && url.as_str().starts_with("http:") {
         Ok(url)

@@ -13,11 +13,11 @@ use crate::http::{Unreachable, tame};
 use crate::secret::Secret;
 
 /// Before each further try when nothing was received.
-pub const BACK_OFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
+pub(crate) const BACK_OFF: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
 /// Why there are no new tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// Nothing was sent for certain: name resolution, connection, TLS.
     Unsent {
         /// Why.
@@ -47,8 +47,7 @@ pub enum Failure {
 
 impl Failure {
     /// What a person can do about it.
-    #[must_use]
-    pub fn next_step(&self) -> String {
+    pub(crate) fn next_step(&self) -> String {
         match self {
             Self::Unsent { lasting: true, .. } => {
                 "where a company's proxy signs certificates, set SSL_CERT_FILE to a pem file with its ca"
@@ -113,7 +112,7 @@ pub(super) struct Told {
 }
 
 impl Seen {
-    pub fn failure(&self, told: &Told, secrets: &[&Secret]) -> Failure {
+    pub(super) fn failure(&self, told: &Told, secrets: &[&Secret]) -> Failure {
         let status = self.status.as_u16();
         match status {
             429 | 503 => Failure::Busy { status, after: self.after },

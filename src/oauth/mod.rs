@@ -4,9 +4,9 @@
 //! it back on a loopback port or from the person's clipboard (RFC 8252), and exchanges it for a grant:
 //! an access token that lives for an hour or so, and a refresh token that can be spent once.
 
-pub mod authorization;
-pub mod callback;
-pub mod client;
-pub mod failure;
-pub mod scopes;
-pub mod token;
+pub(crate) mod authorization;
+pub(crate) mod callback;
+pub(crate) mod client;
+pub(crate) mod failure;
+pub(crate) mod scopes;
+pub(crate) mod token;

@@ -11,15 +11,15 @@ use crate::error::{Error, Result};
 use crate::profile::selection::near;
 
 /// Asks for a refresh token. It is no permission, and need not be among those granted.
-pub const OFFLINE_ACCESS: &str = "offline_access";
+pub(crate) const OFFLINE_ACCESS: &str = "offline_access";
 /// How a person names the catalog's selections.
-pub const BASIC: &str = "basic";
+pub(crate) const BASIC: &str = "basic";
 /// See [`BASIC`].
-pub const ALL: &str = "all";
+pub(crate) const ALL: &str = "all";
 
 /// What a client may ask for.
 #[derive(Debug, Default, Deserialize)]
-pub struct Catalog {
+pub(crate) struct Catalog {
     /// What is asked for by default.
     pub basic: Vec<String>,
     /// All, in groups.
@@ -28,7 +28,7 @@ pub struct Catalog {
 
 /// Scopes that belong together.
 #[derive(Debug, Deserialize)]
-pub struct Group {
+pub(crate) struct Group {
     /// Its name.
     pub label: String,
     /// Its scopes.
@@ -37,7 +37,7 @@ pub struct Group {
 
 /// One scope.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Scope {
+pub(crate) struct Scope {
     /// What is asked for.
     pub id: String,
     /// What it is for.
@@ -53,24 +53,22 @@ struct Catalogs {
 
 impl Catalog {
     /// The catalog of this client.
-    #[must_use]
-    pub fn of(client: &Client) -> Self {
+    pub(crate) fn of(client: &Client) -> Self {
         // It is part of the program, and a test reads it.
         let catalogs: Catalogs = serde_json::from_str(include_str!("scopes.json")).unwrap_or_default();
         if client.is_v1() { catalogs.alchemy_v1 } else { catalogs.alchemy }
     }
 
     /// All scopes.
-    pub fn all(&self) -> impl Iterator<Item = &Scope> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Scope> {
         self.groups.iter().flat_map(|group| &group.scopes)
     }
 }
 
 /// The scopes that a person names: `basic`, `all`, or a list with commas or spaces.
 ///
-/// # Errors
-/// When there is none, or a built-in client cannot ask for one of them; near ones are named.
-pub fn parse(text: &str, client: &Client) -> Result<Vec<String>> {
+/// Fails when there is none, or a built-in client cannot ask for one of them; near ones are named.
+pub(crate) fn parse(text: &str, client: &Client) -> Result<Vec<String>> {
     let catalog = Catalog::of(client);
     match text.trim() {
         BASIC => return Ok(catalog.basic),

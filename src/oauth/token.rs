@@ -27,17 +27,18 @@ use crate::http::{self, Endpoint, Limits, Network, Unreachable};
 use crate::secret::Secret;
 
 /// For a connection 10 s, for the whole 20 s.
-pub const LIMITS: Limits = Limits { connect: Duration::from_secs(10), request: Duration::from_secs(20) };
+pub(crate) const LIMITS: Limits =
+    Limits { connect: Duration::from_secs(10), request: Duration::from_secs(20) };
 /// The most bytes of an answer that are read.
 const BODY_LIMIT: usize = 1024 * 1024;
 /// What an answer without `expires_in` is taken for (RFC 6749 §5.1 leaves it open).
 const USUAL_LIFE: SignedDuration = SignedDuration::from_hours(1);
 /// The longest life of an access token that is believed.
-pub const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(24 * 366);
+pub(crate) const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(24 * 366);
 
 /// What the token endpoint has issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tokens {
+pub(crate) struct Tokens {
     /// The access token.
     pub access: Secret,
     /// The refresh token; without one the old stays valid (RFC 6749 §6).
@@ -51,7 +52,7 @@ pub struct Tokens {
 }
 
 /// The endpoints of one client, ready to be asked.
-pub struct Authority {
+pub(crate) struct Authority {
     client_id: ClientId,
     token_url: Endpoint,
     redirect_uri: Endpoint,
@@ -76,9 +77,8 @@ type OAuth = oauth2::Client<
 impl Authority {
     /// Prepares requests to `token_url`, which is the client's own unless something overrides it.
     ///
-    /// # Errors
-    /// When TLS cannot be prepared.
-    pub fn new(client: &Client, token_url: Endpoint, network: &Network) -> Outcome<Self> {
+    /// Fails when TLS cannot be prepared.
+    pub(crate) fn new(client: &Client, token_url: Endpoint, network: &Network) -> Outcome<Self> {
         let http = http::client(&token_url, headers(), network, LIMITS)?;
         Ok(Self {
             client_id: ClientId::new(client.id.to_string()),
@@ -90,16 +90,12 @@ impl Authority {
     }
 
     /// The host that is asked, for messages.
-    #[must_use]
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         self.token_url.host()
     }
 
     /// Spends a refresh token (RFC 6749 §6).
-    ///
-    /// # Errors
-    /// See [`Failure`].
-    pub async fn refresh(&self, refresh: &Secret) -> Result<Tokens, Failure> {
+    pub(crate) async fn refresh(&self, refresh: &Secret) -> Result<Tokens, Failure> {
         let oauth = self.oauth()?;
         let token = RefreshToken::new(refresh.expose().to_owned());
         let mut request = oauth.exchange_refresh_token(&token);
@@ -112,10 +108,7 @@ impl Authority {
     }
 
     /// Exchanges an authorization code (RFC 6749 §4.1.3, RFC 7636 §4.5).
-    ///
-    /// # Errors
-    /// See [`Failure`].
-    pub async fn exchange(
+    pub(crate) async fn exchange(
         &self,
         code: &Secret,
         verifier: PkceCodeVerifier,
@@ -155,10 +148,7 @@ impl Authority {
 /// Revokes a refresh token and with it the grant (RFC 7009 §2.1), or an access token where there is no
 /// other. The crate would refuse a server on
 /// loopback without TLS (facts, crates §3), so the form is posted here.
-///
-/// # Errors
-/// See [`Failure`]. That the token is not valid any more is none.
-pub async fn revoke(
+pub(crate) async fn revoke(
     client: &Client,
     url: &Endpoint,
     network: &Network,
@@ -187,7 +177,7 @@ pub async fn revoke(
 
 /// What can be revoked.
 #[derive(Debug, Clone, Copy)]
-pub enum Revocable<'a> {
+pub(crate) enum Revocable<'a> {
     /// A refresh token.
     Refresh(&'a Secret),
     /// An access token.
@@ -338,8 +328,7 @@ fn life(told: Option<&Value>) -> (SignedDuration, Option<String>) {
 
 /// When tokens run out that were asked for at `sent`: that moment counts, as the server's clock started
 /// later.
-#[must_use]
-pub fn expires(sent: Timestamp, life: SignedDuration) -> Timestamp {
+pub(crate) fn expires(sent: Timestamp, life: SignedDuration) -> Timestamp {
     sent.checked_add(life).unwrap_or(Timestamp::MAX)
 }
 

@@ -4,7 +4,7 @@
 //! and how it is read, is the store's business.
 
 mod name;
-pub mod selection;
+pub(crate) mod selection;
 mod store_kind;
 
 use std::fmt;
@@ -37,13 +37,11 @@ impl Method {
         [(Self::OAuth, "oauth"), (Self::ApiToken, "api-token"), (Self::ApiKey, "api-key")];
 
     /// The method that `config.json` calls so.
-    #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(_, n)| *n == name).map(|(method, _)| *method)
     }
 
     /// Its name in `config.json` and on the command line.
-    #[must_use]
     pub fn name(self) -> &'static str {
         Self::NAMES.iter().find(|(method, _)| *method == self).map_or("", |(_, name)| name)
     }
@@ -61,14 +59,12 @@ pub struct AccountId(String);
 
 impl AccountId {
     /// The id, when the text is one; upper-case digits are accepted and lowered.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         (text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()))
             .then(|| Self(text.to_ascii_lowercase()))
     }
 
     /// Its 32 digits.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -92,8 +88,7 @@ pub struct Account {
 impl Account {
     /// The account that an ID names, without its name.
     ///
-    /// # Errors
-    /// When the text is not an account's ID.
+    /// Fails when the text is not an account's ID.
     pub fn of_id(text: &str) -> crate::error::Result<Self> {
         match AccountId::parse(text) {
             Some(id) => Ok(Self { id, name: String::new() }),
@@ -104,7 +99,6 @@ impl Account {
     }
 
     /// The name where there is one, else the id.
-    #[must_use]
     pub fn short(&self) -> &str {
         if self.name.is_empty() { self.id.as_str() } else { &self.name }
     }
@@ -143,13 +137,11 @@ pub struct SignIn {
 
 impl SignIn {
     /// The scopes to ask for when signing in again.
-    #[must_use]
     pub fn scopes_to_ask(&self) -> &[String] {
         self.asked.as_deref().unwrap_or(&self.scopes)
     }
 
     /// The scopes that were asked for and not granted.
-    #[must_use]
     pub fn lacks(&self) -> Vec<&str> {
         let asked = self.scopes_to_ask().iter().filter(|scope| !self.scopes.contains(scope));
         asked.map(String::as_str).collect()

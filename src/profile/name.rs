@@ -18,8 +18,7 @@ impl ProfileName {
 
     /// Checks a name.
     ///
-    /// # Errors
-    /// When it does not have the form above; the hint says what the form is.
+    /// Fails when it does not have the form above; the hint says what the form is.
     pub fn parse(text: &str) -> Result<Self> {
         let mut bytes = text.bytes();
         let valid = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric())
@@ -34,7 +33,6 @@ impl ProfileName {
     }
 
     /// The name as text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }

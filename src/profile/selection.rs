@@ -7,7 +7,7 @@ use crate::error::{Kind, Result};
 
 /// Why a profile applies. Every message that names a profile can name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// The positional argument, or `-p/--profile`.
     CommandLine,
     /// `CLOUDFLARE_PROFILE`, the npm package's own first choice.
@@ -46,7 +46,7 @@ impl fmt::Display for Reason {
 
 /// A profile's name together with the reason why it applies. The profile need not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// The name.
     pub name: ProfileName,
     /// Why this one.
@@ -56,7 +56,7 @@ pub struct Selection {
 /// What the process was given that can name a profile. An empty variable is an unset one; an empty
 /// argument is a wrong one.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Named<'a> {
+pub(crate) struct Named<'a> {
     /// The positional argument, or `-p`.
     pub command_line: Option<&'a str>,
     /// `CLOUDFLARE_PROFILE`.
@@ -69,7 +69,7 @@ pub struct Named<'a> {
 
 impl<'a> Named<'a> {
     /// The names with their reasons, the first that counts first.
-    pub fn candidates(self) -> impl Iterator<Item = (&'a str, Reason)> {
+    pub(crate) fn candidates(self) -> impl Iterator<Item = (&'a str, Reason)> {
         let set = |value: Option<&'a str>| value.filter(|value| !value.is_empty());
         [
             (self.command_line, Reason::CommandLine),
@@ -82,8 +82,7 @@ impl<'a> Named<'a> {
 
     /// Whether `ALCHEMY_PROFILE` is what the hook or direnv has set, and not the person: it then says no more than
     /// the directory does, which may be another one by now.
-    #[must_use]
-    pub fn is_from_directory(&self) -> bool {
+    pub(crate) fn is_from_directory(&self) -> bool {
         let active = self.active.and_then(|active| active.rsplit_once(':')).map(|(_, profile)| profile);
         active.is_some_and(|profile| !profile.is_empty() && self.alchemy_profile == Some(profile))
     }
@@ -92,9 +91,8 @@ impl<'a> Named<'a> {
 /// The selection by what the process was given, the first that is present: the command line,
 /// `CLOUDFLARE_PROFILE`, `ALCHEMY_PROFILE`. Without any, it is the directory's turn, then `default`'s.
 ///
-/// # Errors
-/// When the name that was found cannot be a profile's name.
-pub fn select(named: Named) -> Result<Option<Selection>> {
+/// Fails when the name that was found cannot be a profile's name.
+pub(crate) fn select(named: Named) -> Result<Option<Selection>> {
     let Some((name, reason)) = named.candidates().next() else { return Ok(None) };
     match ProfileName::parse(name) {
         Ok(name) => Ok(Some(Selection { name, reason })),
@@ -108,15 +106,13 @@ pub fn select(named: Named) -> Result<Option<Selection>> {
 
 impl Selection {
     /// `default`, when nothing selects.
-    #[must_use]
-    pub fn of_nothing() -> Self {
+    pub(crate) fn of_nothing() -> Self {
         Self { name: ProfileName::default(), reason: Reason::Default }
     }
 }
 
 /// The names that a person may have meant, the nearest first.
-#[must_use]
-pub fn near<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+pub(crate) fn near<'a>(wanted: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = wanted.to_lowercase();
     let mut scored: Vec<_> = known
         .into_iter()

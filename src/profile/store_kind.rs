@@ -47,7 +47,6 @@ pub struct Commands {
 
 impl StoreKind {
     /// Its name in `config.json` and on the command line.
-    #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
             Self::File => "file",
@@ -59,7 +58,6 @@ impl StoreKind {
     }
 
     /// What of it is worth knowing besides its name.
-    #[must_use]
     pub fn detail(&self) -> Option<String> {
         match self {
             Self::File | Self::Keyring | Self::Npm => None,
@@ -72,7 +70,6 @@ impl StoreKind {
 
 /// The program that a command runs: all of it that may be shown, as a variable that it sets or an argument may be a
 /// secret. The shell itself, where it cannot be told.
-#[must_use]
 pub fn program(command: &str) -> &str {
     let is_set = |word: &&str| {
         word.split_once('=').is_some_and(|(name, _)| {

@@ -11,7 +11,7 @@ use crate::profile::selection::Reason;
 use crate::profile::{AccountId, ProfileName};
 
 /// Something that may select a profile, or require an account.
-pub struct Candidate {
+pub(crate) struct Candidate {
     /// Where it stands.
     pub source: String,
     /// The profile that it names.
@@ -26,9 +26,8 @@ pub struct Candidate {
 
 /// Lists all candidates, in the order in which they count.
 ///
-/// # Errors
-/// When a document of ours cannot be understood.
-pub fn list_candidates(selector: &Selector) -> Result<Vec<Candidate>> {
+/// Fails when a document of ours cannot be understood.
+pub(crate) fn list_candidates(selector: &Selector) -> Result<Vec<Candidate>> {
     let host = selector.host;
     let of_variables = selector.with_named(None, |named| {
         let variables = [
@@ -88,6 +87,6 @@ pub fn list_candidates(selector: &Selector) -> Result<Vec<Candidate>> {
 }
 
 /// The place of the candidate that selects.
-pub fn winner(chain: &[Candidate]) -> Option<usize> {
+pub(crate) fn winner(chain: &[Candidate]) -> Option<usize> {
     chain.iter().position(|candidate| candidate.counts)
 }

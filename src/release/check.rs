@@ -17,13 +17,13 @@ use crate::store::Store;
 use crate::store::settings::Settings;
 
 /// A choice that may be used here, and the account for this run.
-pub struct Checked<'c> {
+pub(crate) struct Checked<'c> {
     pub(super) choice: &'c Choice,
     pub(super) account: Option<Account>,
 }
 
 /// The program that gets the credential.
-pub struct Receiver<'a> {
+pub(crate) struct Receiver<'a> {
     /// Its words; none for a shell, in which anything may be run.
     pub command: &'a [OsString],
     /// It gets an empty `CLOUDFLARE_API_KEY` beside a token.
@@ -36,18 +36,19 @@ impl Choice {
     /// Checks the required account of the working directory: the account for this run is that one, and must be the
     /// `asked` one, or else the one of the choice. An environment's credential that names none gets it.
     ///
-    /// # Errors
-    /// When the account is another one, with the ways on.
-    pub fn check(&self, selector: &Selector, store: &Store, asked: Option<Account>) -> Result<Checked<'_>> {
+    /// Fails when the account is another one, with the ways on.
+    pub(crate) fn check(
+        &self,
+        selector: &Selector,
+        store: &Store,
+        asked: Option<Account>,
+    ) -> Result<Checked<'_>> {
         selector.here()?;
         self.check_silently(selector, store, asked)
     }
 
     /// Checks the required account as [`Choice::check`] does, without a word of what is ignored in the directory.
-    ///
-    /// # Errors
-    /// Those of [`Choice::check`].
-    pub fn check_silently(
+    pub(crate) fn check_silently(
         &self,
         selector: &Selector,
         store: &Store,
@@ -62,9 +63,8 @@ impl Choice {
 /// Checks the required accounts of the folders that the words of a command lead to; the account for this run. A path among them that need not mean anything counts
 /// where `strict` says so.
 ///
-/// # Errors
-/// When one of them demands another account, or cannot be understood.
-pub fn folders(
+/// Fails when one of them demands another account, or cannot be understood.
+pub(crate) fn folders(
     host: &Host,
     store: &Store,
     choice: &Choice,
@@ -139,9 +139,8 @@ fn profiles_of(store: &Store, id: &AccountId) -> Vec<(String, Account)> {
 /// Looks for what would outrank the credential of what was `choice`, or its account, where the words of the command
 /// lead, for a `receiver` that is to get it: that is said, or, where it is so settled, an error.
 ///
-/// # Errors
-/// When there is something, and `strict`, else the setting, says so.
-pub fn hazards(
+/// Fails when there is something, and `strict`, else the setting, says so.
+pub(crate) fn hazards(
     host: &Host,
     choice: &Choice,
     account: Option<&Account>,
@@ -151,9 +150,7 @@ pub fn hazards(
 ) -> Result<()> {
     let own = choice.account();
     let scene = Scene {
-        directory: &host.directory,
         home: host.user_home(),
-        command: receiver.command,
         given: choice.given(),
         account: account.or(own.as_ref()),
         environment: host.text(CHOOSES_ENVIRONMENT),
@@ -198,20 +195,20 @@ fn is_strict(host: &Host, strict: Option<bool>) -> Result<bool> {
 const MOST_TOLD: usize = 3;
 
 /// Warns where wrangler's own configuration names another account, which it would use in silence.
-pub fn warn_of_wrangler(host: &Host, account: Option<&Account>) {
+pub(crate) fn warn_of_wrangler(host: &Host, account: Option<&Account>) {
     let warnings = account.map(|account| other_accounts_of_wrangler(host, account));
     warnings.iter().flatten().for_each(|warning| host.messages.say(warning));
 }
 
 /// The warnings, where there is something to warn of.
-pub fn other_accounts_of_wrangler(host: &Host, account: &Account) -> Vec<String> {
+pub(crate) fn other_accounts_of_wrangler(host: &Host, account: &Account) -> Vec<String> {
     let hazards = other_accounts(&host.directory, host.text(CHOOSES_ENVIRONMENT), account);
     hazards.iter().map(|hazard| hazard.told(&|path| host.shown(path))).collect()
 }
 
 /// An inherited account that the command will not see is named, unless an outer `alchemy exec` put it
 /// there: then it is the account of that one's profile.
-pub fn warn_of_other_account(host: &Host, store: &Store, account: Option<&Account>) {
+pub(crate) fn warn_of_other_account(host: &Host, store: &Store, account: Option<&Account>) {
     let (Some(inherited), Some(account)) = (host.variable(ACCOUNT_ID), account) else { return };
     if inherited == account.id.as_str() {
         return;

@@ -14,7 +14,7 @@ use crate::session::Session;
 use crate::store::Store;
 
 /// The start of the way: which credential a command gets.
-pub enum Choice {
+pub(crate) enum Choice {
     /// A profile's.
     Profile(Box<Profile>, Selection),
     /// The environment's own, by the rule for CI (design §4).
@@ -24,7 +24,7 @@ pub enum Choice {
 impl Choice {
     /// Which credential applies: the selected profile's, or, when it does not exist and the rule for CI
     /// allows it, the environment's.
-    pub fn find(selector: &Selector, store: &Store, argument: Option<&str>) -> Result<Self> {
+    pub(crate) fn find(selector: &Selector, store: &Store, argument: Option<&str>) -> Result<Self> {
         let host = selector.host;
         let Wanted { selection, refusal } = selector.wanted(argument)?;
         let unknown = match (refusal, store.find(&selection)) {
@@ -57,7 +57,7 @@ impl Choice {
 
     /// The same for a command of a person's: who wants to `pick` the profile is asked, and so is who has named
     /// none, where nothing else gives a credential.
-    pub fn find_or_pick(
+    pub(crate) fn find_or_pick(
         selector: &Selector,
         store: &Store,
         argument: Option<&str>,
@@ -78,7 +78,7 @@ impl Choice {
     }
 
     /// Further variables that repeat the token, as they are kept with the profile.
-    pub fn also(&self) -> &[String] {
+    pub(crate) fn also(&self) -> &[String] {
         match self {
             Self::Profile(profile, _) => &profile.also,
             Self::Environment(_) => &[],
@@ -86,7 +86,7 @@ impl Choice {
     }
 
     /// Its own account, where it has one.
-    pub fn account(&self) -> Option<Account> {
+    pub(crate) fn account(&self) -> Option<Account> {
         match self {
             Self::Profile(profile, _) => Some(profile.account.clone()),
             Self::Environment(session) => session.account.clone(),
@@ -94,7 +94,7 @@ impl Choice {
     }
 
     /// What kind of credential it gives.
-    pub fn given(&self) -> Given {
+    pub(crate) fn given(&self) -> Given {
         let is_key = match self {
             Self::Profile(profile, _) => profile.method == Method::ApiKey,
             Self::Environment(session) => matches!(session.credential, Credential::Key { .. }),
@@ -104,24 +104,24 @@ impl Choice {
 }
 
 /// The profile that the environment is already for, by an outer `alchemy exec` or `alchemy env`.
-pub fn outer(host: &Host, store: &Store) -> Option<Profile> {
+pub(crate) fn outer(host: &Host, store: &Store) -> Option<Profile> {
     let name = host.text(PROFILE).and_then(|name| ProfileName::parse(name).ok())?;
     store.get(&name).ok().flatten()
 }
 
 /// Where else the token of that profile stands: it must not stay there beside another profile's.
-pub fn inherited_also(host: &Host, store: &Store) -> Vec<String> {
+pub(crate) fn inherited_also(host: &Host, store: &Store) -> Vec<String> {
     outer(host, store).map(|profile| profile.also).unwrap_or_default()
 }
 
 /// Whether nobody is there, by what the services of that kind say.
-pub fn is_ci(host: &Host) -> bool {
+pub(crate) fn is_ci(host: &Host) -> bool {
     host.text("CI")
         .is_some_and(|ci| !matches!(ci.to_ascii_lowercase().as_str(), "false" | "0" | "no" | "off"))
 }
 
 /// Whether the environment holds a credential.
-pub fn holds_credential(host: &Host) -> bool {
+pub(crate) fn holds_credential(host: &Host) -> bool {
     let is_set = |name| host.variable(name).is_some();
     is_set(API_TOKEN) || (is_set(API_KEY) && is_set(EMAIL))
 }

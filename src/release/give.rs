@@ -16,7 +16,7 @@ use crate::store::Store;
 
 /// What may be said for one run.
 #[derive(Debug, Default)]
-pub struct GiveOptions {
+pub(crate) struct GiveOptions {
     /// Another account for this run.
     pub account: Option<Account>,
     /// The life that an OAuth token must have left.
@@ -30,10 +30,9 @@ pub struct GiveOptions {
 /// Gives the credential of a choice to a program: the session, and the environment's changes for it. The person is told
 /// where the program will not use that. `also` repeats the token under further names.
 ///
-/// # Errors
 /// Where something overrides the credential and that is settled to be an error; when an account is another than the
 /// required one, the gate stays closed, or no session is to be had.
-pub fn give(
+pub(crate) fn give(
     selector: &Selector,
     store: &mut Store,
     choice: &Choice,

@@ -16,12 +16,12 @@
 //! - [`release`]: from a checked choice to a session. Nothing else lets a credential out.
 //! - [`give`]: from a session to the changes of a program's environment.
 
-pub mod candidates;
-pub mod check;
-pub mod choice;
-pub mod gate;
-pub mod give;
-pub mod pick;
+pub(crate) mod candidates;
+pub(crate) mod check;
+pub(crate) mod choice;
+pub(crate) mod gate;
+pub(crate) mod give;
+pub(crate) mod pick;
 #[allow(clippy::module_inception, reason = "the step has the name of the way")]
-pub mod release;
-pub mod selector;
+pub(crate) mod release;
+pub(crate) mod selector;

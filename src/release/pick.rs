@@ -13,9 +13,8 @@ use crate::terminal;
 
 /// Asks which profile; the selection that comes of it.
 ///
-/// # Errors
-/// Without a terminal or a profile; when the person cancels.
-pub fn pick(selector: &Selector, store: &Store) -> Result<(Profile, Selection)> {
+/// Fails without a terminal or a profile; when the person cancels.
+pub(crate) fn pick(selector: &Selector, store: &Store) -> Result<(Profile, Selection)> {
     let listed = store.list()?.into_iter().filter(|listed| !listed.shadowed);
     let mut profiles: Vec<Profile> = listed.filter_map(|listed| listed.profile.ok()).collect();
     if profiles.is_empty() {
@@ -34,9 +33,8 @@ pub fn pick(selector: &Selector, store: &Store) -> Result<(Profile, Selection)> 
 /// Whether a person is there to be asked, and nothing selects a profile but the default, which does not
 /// exist.
 ///
-/// # Errors
-/// When a document of ours cannot be understood.
-pub fn is_open(selector: &Selector, store: &Store) -> Result<bool> {
+/// Fails when a document of ours cannot be understood.
+pub(crate) fn is_open(selector: &Selector, store: &Store) -> Result<bool> {
     let host = selector.host;
     if !host.may_ask() || host.variable("CI").is_some() || selector.names_profile() {
         return Ok(false);

@@ -18,9 +18,8 @@ use crate::terminal::time;
 impl Checked<'_> {
     /// The session whose credential leaves, through the gate.
     ///
-    /// # Errors
-    /// When the gate stays closed, or no session is to be had.
-    pub fn release(
+    /// Fails when the gate stays closed, or no session is to be had.
+    pub(crate) fn release(
         self,
         host: &Host,
         store: &mut Store,
@@ -34,7 +33,7 @@ impl Checked<'_> {
 impl Choice {
     /// The session for what was chosen, with the asked life in it when it is a grant's. Where the grant is
     /// over and a person is there, signing in again is offered.
-    pub fn session(
+    pub(crate) fn session(
         &self,
         host: &Host,
         store: &mut Store,
@@ -46,7 +45,7 @@ impl Choice {
     }
 
     /// The same with `min_ttl` of life in it.
-    pub fn session_living(
+    pub(crate) fn session_living(
         &self,
         host: &Host,
         store: &mut Store,
@@ -90,7 +89,7 @@ impl Choice {
 }
 
 /// The life that an OAuth token must have left: as the command line has `asked`, else `ALCHEMY_MIN_TTL`.
-pub fn min_ttl(host: &Host, asked: Option<SignedDuration>) -> Result<SignedDuration> {
+pub(crate) fn min_ttl(host: &Host, asked: Option<SignedDuration>) -> Result<SignedDuration> {
     match (asked, host.text("ALCHEMY_MIN_TTL")) {
         (Some(asked), _) => Ok(asked),
         (None, Some(text)) => time(text).map_err(|error| {
@@ -101,13 +100,13 @@ pub fn min_ttl(host: &Host, asked: Option<SignedDuration>) -> Result<SignedDurat
 }
 
 /// The API for an existing profile's credential, and what a person should know of it.
-pub fn endpoint_of(host: &Host, profile: &Profile) -> (Endpoint, Vec<String>) {
+pub(crate) fn endpoint_of(host: &Host, profile: &Profile) -> (Endpoint, Vec<String>) {
     let variables = [API_BASE_URL, BASE_URL].map(|name| (name, host.text(name)));
     endpoint(profile.endpoint.as_ref(), &variables)
 }
 
 /// The same, with what there is to know said.
-pub fn existing_endpoint(host: &Host, profile: &Profile) -> Endpoint {
+pub(crate) fn existing_endpoint(host: &Host, profile: &Profile) -> Endpoint {
     let (endpoint, notes) = endpoint_of(host, profile);
     for note in &notes {
         host.messages.say(note);

@@ -13,7 +13,7 @@ use crate::profile::selection::{Named, Reason, Selection, select};
 use crate::shell;
 
 /// Tells which profile applies. What the directory says is looked at once.
-pub struct Selector<'h> {
+pub(crate) struct Selector<'h> {
     /// What the process was given.
     pub host: &'h Host,
     here: OnceCell<Result<Here>>,
@@ -21,7 +21,7 @@ pub struct Selector<'h> {
 }
 
 /// The profile that is selected, or asked for.
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// The profile's name, and why.
     pub selection: Selection,
     /// Why it must not be used: a project file asks for it that is not allowed to.
@@ -30,18 +30,18 @@ pub struct Wanted {
 
 impl<'h> Selector<'h> {
     /// The selector for the working directory.
-    pub fn of(host: &'h Host) -> Self {
+    pub(crate) fn of(host: &'h Host) -> Self {
         Self { host, here: OnceCell::new(), noted: Cell::new(false) }
     }
 
     /// Which profile applies.
-    pub fn select(&self, argument: Option<&str>) -> Result<Selection> {
+    pub(crate) fn select(&self, argument: Option<&str>) -> Result<Selection> {
         let wanted = self.wanted(argument)?;
         wanted.refusal.map_or(Ok(wanted.selection), Err)
     }
 
     /// The same, and where a pin file asks for one without being allowed to, that one.
-    pub fn wanted(&self, argument: Option<&str>) -> Result<Wanted> {
+    pub(crate) fn wanted(&self, argument: Option<&str>) -> Result<Wanted> {
         if let Some(selection) = self.with_named(argument, select)? {
             return Ok(Wanted { selection, refusal: None });
         }
@@ -71,7 +71,7 @@ impl<'h> Selector<'h> {
     }
 
     /// What a directory chose, as a selection.
-    pub fn selection(&self, choice: &DirectoryProfile) -> Selection {
+    pub(crate) fn selection(&self, choice: &DirectoryProfile) -> Selection {
         let reason = match choice.how {
             How::Bound => Reason::Bound(self.host.shown(&choice.at)),
             How::Pinned => Reason::Pinned(self.host.shown(&choice.at.join(pin::NAME))),
@@ -81,12 +81,12 @@ impl<'h> Selector<'h> {
     }
 
     /// What a pin file asks for, and how to let it.
-    pub fn request(&self, here: &Here, ask: &Ask) -> String {
+    pub(crate) fn request(&self, here: &Here, ask: &Ask) -> String {
         format!("{}; to allow it: {}", self.asking(ask), allow(here, ask))
     }
 
     /// Why a pin file that is not allowed selects nothing, and the ways on.
-    pub fn refusal(&self, here: &Here, ask: &Ask) -> Error {
+    pub(crate) fn refusal(&self, here: &Here, ask: &Ask) -> Error {
         let allow = allow(here, ask);
         Error::new(self.asking(ask))
             .hint(format!("to let it select: {allow}; or name the profile: -p {}", ask.name))
@@ -99,7 +99,7 @@ impl<'h> Selector<'h> {
 
     /// `with` what names a profile. What is not UTF-8 cannot be a name, and is refused as one: ignoring it
     /// would run with another.
-    pub fn with_named<T>(&self, argument: Option<&str>, with: impl FnOnce(Named) -> T) -> T {
+    pub(crate) fn with_named<T>(&self, argument: Option<&str>, with: impl FnOnce(Named) -> T) -> T {
         let text = |variable: &str| self.host.variable(variable).map(OsStr::to_string_lossy);
         let (cloudflare, alchemy, active) = (text("CLOUDFLARE_PROFILE"), text(PROFILE), text(ACTIVE));
         with(Named {
@@ -112,7 +112,7 @@ impl<'h> Selector<'h> {
 
     /// The profile that direnv's `use alchemy NAME` has put into the environment: it is of the `.envrc`'s directory
     /// and those below, as a binding is.
-    pub fn loaded(&self) -> Option<DirectoryProfile> {
+    pub(crate) fn loaded(&self) -> Option<DirectoryProfile> {
         let mark = self.mark().filter(|mark| mark.by == ActivatedBy::Direnv { is_named: true })?;
         let is_here = self.host.directory.starts_with(&mark.directory)
             && self.with_named(None, |named| named.is_from_directory());
@@ -121,15 +121,14 @@ impl<'h> Selector<'h> {
     }
 
     /// What `ALCHEMY_ACTIVE` says.
-    pub fn mark(&self) -> Option<ActiveMark> {
+    pub(crate) fn mark(&self) -> Option<ActiveMark> {
         self.host.text(ACTIVE).and_then(ActiveMark::parse)
     }
 
     /// What the working directory and those above it say; looked at once.
     ///
-    /// # Errors
-    /// When a document of ours, or a pin file that counts here, cannot be understood.
-    pub fn here(&self) -> Result<&Here> {
+    /// Fails when a document of ours, or a pin file that counts here, cannot be understood.
+    pub(crate) fn here(&self) -> Result<&Here> {
         let here = self.look()?;
         if !self.noted.replace(true) {
             here.notes.iter().for_each(|note| self.host.messages.say(note));
@@ -139,9 +138,8 @@ impl<'h> Selector<'h> {
 
     /// The same, without a word of what is ignored, and also when a pin file is broken.
     ///
-    /// # Errors
-    /// When a document of ours cannot be understood.
-    pub fn look(&self) -> Result<&Here> {
+    /// Fails when a document of ours cannot be understood.
+    pub(crate) fn look(&self) -> Result<&Here> {
         let look = || {
             let mut here = Here::look(&self.host.home, &self.host.directory, self.host.uid)?;
             self.loaded().into_iter().for_each(|loaded| here.add_loaded(loaded));
@@ -151,7 +149,7 @@ impl<'h> Selector<'h> {
     }
 
     /// Whether the person names a profile by a variable: the directory has no say then.
-    pub fn names_profile(&self) -> bool {
+    pub(crate) fn names_profile(&self) -> bool {
         self.with_named(None, |named| named.candidates().next().is_some())
     }
 }

@@ -5,11 +5,11 @@ use crate::host::Host;
 use crate::profile::Profile;
 
 /// Answers for the profile that it names, and is set for what runs under an `exec` that was confirmed.
-pub const CONFIRM: &str = "ALCHEMY_CONFIRM";
+pub(crate) const CONFIRM: &str = "ALCHEMY_CONFIRM";
 
 /// What becomes of a secret, and who may say that it leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate {
+pub(crate) enum Gate {
     /// It stays with us: nobody is asked.
     Inside,
     /// It leaves, and a person is asked, unless the command line has said yes.
@@ -24,8 +24,7 @@ pub enum Gate {
 impl Gate {
     /// Lets the secret of a profile through.
     ///
-    /// # Errors
-    /// When the person says no, or nobody can be asked.
+    /// Fails when the person says no, or nobody can be asked.
     pub(super) fn pass(self, profile: &Profile, host: &Host) -> Result<()> {
         let name = &profile.name;
         match self {

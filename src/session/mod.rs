@@ -6,8 +6,8 @@
 
 mod gate;
 mod refresh;
-pub mod rotate;
-pub mod sign_in;
+pub(crate) mod rotate;
+pub(crate) mod sign_in;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -18,10 +18,10 @@ use crate::http::Endpoint;
 use crate::profile::{Account, Method, Profile, ProfileName, StoreKind};
 use crate::store::Store;
 use crate::store::credential::Document;
-pub use gate::{CONFIRM, Gate};
+pub(crate) use gate::{CONFIRM, Gate};
 
 /// The life that an OAuth access token must have left unless something else is asked for.
-pub const MIN_TTL: SignedDuration = SignedDuration::from_secs(60);
+pub(crate) const MIN_TTL: SignedDuration = SignedDuration::from_secs(60);
 
 /// A credential that is usable right now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct Session {
 }
 
 /// Where sessions of one profile come from.
-pub struct Source<'a> {
+pub(crate) struct Source<'a> {
     /// The store that holds its credential.
     pub store: &'a Store<'a>,
     /// The profile.
@@ -61,9 +61,8 @@ pub struct Source<'a> {
 impl Source<'_> {
     /// A session that is usable now: a grant with too little life is refreshed.
     ///
-    /// # Errors
-    /// When the gate stays closed; those of the store; when a grant is over, or cannot be refreshed and has run out.
-    pub fn session(&self) -> Result<Session> {
+    /// Fails when the gate stays closed; when a grant is over, or cannot be refreshed and has run out.
+    pub(crate) fn session(&self) -> Result<Session> {
         self.gate.pass(self.profile, self.host)?;
         let now = self.host.now();
         let mut read = self.store.credential(self.profile);
@@ -88,9 +87,8 @@ impl Source<'_> {
     /// A session that is there without waiting for anyone: a lock, the network, a keyring, a passphrase. `None` where it
     /// takes [`Source::session`].
     ///
-    /// # Errors
-    /// When the gate stays closed; those of the store.
-    pub fn at_hand(&self) -> Result<Option<Session>> {
+    /// Fails when the gate stays closed.
+    pub(crate) fn at_hand(&self) -> Result<Option<Session>> {
         if self.profile.store == StoreKind::Keyring {
             return self.gate.pass(self.profile, self.host).map(|()| None);
         }
@@ -100,9 +98,8 @@ impl Source<'_> {
     /// Returns the session that the store has, without a lock, the network, a passphrase or a command of the person's,
     /// but from a keyring, too. `None` where it takes [`Source::session`].
     ///
-    /// # Errors
-    /// When the gate stays closed; those of the store.
-    pub fn stored(&self) -> Result<Option<Session>> {
+    /// Fails when the gate stays closed.
+    pub(crate) fn stored(&self) -> Result<Option<Session>> {
         self.gate.pass(self.profile, self.host)?;
         match self.profile.store {
             StoreKind::Command(_) => return Ok(None),
@@ -131,8 +128,7 @@ impl Source<'_> {
     }
 
     /// The session with a credential that somebody else has got from this source.
-    #[must_use]
-    pub fn with(&self, credential: Credential, expires: Option<Timestamp>) -> Session {
+    pub(crate) fn with(&self, credential: Credential, expires: Option<Timestamp>) -> Session {
         let profile = self.profile;
         Session {
             profile: Some(profile.name.clone()),
@@ -150,22 +146,22 @@ impl Source<'_> {
 /// would send the secret to whoever set the variable. With it, what the person should be told.
 ///
 /// `variables` are names and values as they stand in the environment.
-#[must_use]
-pub fn endpoint(kept: Option<&Endpoint>, variables: &[(&str, Option<&str>)]) -> (Endpoint, Vec<String>) {
+pub(crate) fn endpoint(
+    kept: Option<&Endpoint>,
+    variables: &[(&str, Option<&str>)],
+) -> (Endpoint, Vec<String>) {
     let usual = kept.cloned().unwrap_or_else(Endpoint::cloudflare);
     overridden("the API", "credential", kept, usual, variables)
 }
 
 /// The same for R2's S3 interface, whose keys come of an API token; `usual` is the account's own.
-#[must_use]
-pub fn s3_endpoint(usual: Endpoint, variables: &[(&str, Option<&str>)]) -> (Endpoint, Vec<String>) {
+pub(crate) fn s3_endpoint(usual: Endpoint, variables: &[(&str, Option<&str>)]) -> (Endpoint, Vec<String>) {
     overridden("R2's S3 interface", "key", None, usual, variables)
 }
 
 /// The same for `what` of an existing grant's endpoints, of which `usual` is the one without the variable.
 /// What the person should be told is said.
-#[must_use]
-pub fn grant_endpoint(
+pub(crate) fn grant_endpoint(
     host: &Host,
     what: &str,
     kept: Option<&Endpoint>,

@@ -73,8 +73,7 @@ pub(super) fn is_fresh(grant: &Grant, now: Timestamp, min_ttl: SignedDuration) -
 
 /// A grant with life in it, for one that has too little. `started` is when the too little was seen.
 ///
-/// # Errors
-/// When the grant is over ([`Kind::SignedOut`]), or cannot be refreshed and its token does not live.
+/// Fails when the grant is over ([`Kind::SignedOut`]), or cannot be refreshed and its token does not live.
 pub(super) fn refreshed(source: &Source, first: &Grant, started: Timestamp) -> Result<Grant> {
     let name = &source.profile.name;
     let messages = source.host.messages;

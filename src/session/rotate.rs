@@ -18,9 +18,8 @@ use crate::store::grant::{Current, Held};
 /// Gives the profile's token a new value, which is kept when this returns; what is known of the token. `by`
 /// another credential, of the same API, where the token may not do it itself.
 ///
-/// # Errors
-/// When Cloudflare refuses or does not answer, or the new value cannot be kept; what became of the old one is said.
-pub fn rotated(source: &Source, by: Option<&Credential>) -> Result<TokenFacts> {
+/// Fails when Cloudflare refuses or does not answer, or the new value cannot be kept; what became of the old one is said.
+pub(crate) fn rotated(source: &Source, by: Option<&Credential>) -> Result<TokenFacts> {
     // A person may have to be asked for a passphrase, and not with locks in hand that others wait for.
     source.store.credential(source.profile)?;
     let mut held = source.store.hold(source.profile)?;

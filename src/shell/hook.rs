@@ -18,7 +18,7 @@ use crate::secret::Secret;
 
 /// A shell that has a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Shell {
+pub(crate) enum Shell {
     Bash,
     Zsh,
     Fish,
@@ -30,7 +30,7 @@ pub enum Shell {
 
 /// A file to look at, as it was.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Watched {
+pub(crate) struct Watched {
     /// Its path; empty where there is nothing to look at.
     pub path: String,
     /// What was in it; empty for one that is missing. `None` for what a shell does not read as it is: bytes that
@@ -42,7 +42,7 @@ pub struct Watched {
 
 /// What the hook keeps until it asks again.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct State {
+pub(crate) struct State {
     /// `<directory>:<profile>`, or empty.
     pub active: String,
     /// Moves at every change of what we know.
@@ -61,7 +61,7 @@ pub struct State {
 
 /// What the hook is to do, in this order.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Step {
+pub(crate) struct Step {
     /// Variables whose values are ours, although another shell has set them: they take the place of all that
     /// the hook has kept until now.
     pub adopt: Option<Vec<String>>,
@@ -78,9 +78,8 @@ pub struct Step {
 /// The step for a shell. tcsh wants to know, besides, what is in its table, and whether a variable is set in its
 /// environment. The text holds the secrets, so it is wiped when it is dropped.
 ///
-/// # Errors
 /// A name that is no variable's, or a value that the shell cannot be given. The error never has the value.
-pub fn render(
+pub(crate) fn render(
     shell: Shell,
     step: &Step,
     table: &[&str],
@@ -124,8 +123,7 @@ fn tcsh(step: &Step, table: &[&str], is_set: impl Fn(&str) -> bool) -> Result<Ze
 }
 
 /// A text as one word in a shell's script.
-#[must_use]
-pub fn word(shell: Shell, text: &str) -> String {
+pub(crate) fn word(shell: Shell, text: &str) -> String {
     let mut out = Text::default();
     match shell {
         Shell::Bash | Shell::Zsh => quote::ansi_c(&mut out, text),

@@ -44,7 +44,6 @@ pub struct State<'a> {
 }
 
 /// `shell/hook.tcsh` as `alchemy hook` prints it: the lines that are statements.
-#[must_use]
 pub fn without_comments(script: &str) -> String {
     let lines = script.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines.flat_map(|line| [line, "\n"]).collect()
@@ -55,7 +54,6 @@ pub fn without_comments(script: &str) -> String {
 /// `table` has the names of the last call's `--table`: none, where that is out of force. `is_set` says
 /// whether a variable is in the shell's environment now, which is the one that `hook-env` has.
 ///
-/// # Errors
 /// For a value or a path with a control character, which csh cannot quote. It names the variable only.
 pub fn statements(
     change: &Change,

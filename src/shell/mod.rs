@@ -11,7 +11,7 @@
 //! in ksh and mksh, values with `*`, `?` or `[` beside a file whose name starts like the quoted word,
 //! its `NAME=` and backslashes included. `eval "$(alchemy env)"` has neither.
 
-pub mod hook;
+pub(crate) mod hook;
 pub mod hook_tcsh;
 mod quote;
 
@@ -48,7 +48,6 @@ pub enum Format {
 }
 
 /// A word as a person can paste it into any shell, for hints.
-#[must_use]
 pub fn word(text: &str) -> String {
     let mut out = Text::default();
     quote::backslashed(&mut out, text);
@@ -57,7 +56,6 @@ pub fn word(text: &str) -> String {
 
 impl Format {
     /// Whether the format can unset a variable: the shells can, the formats for files cannot.
-    #[must_use]
     pub fn can_unset(self) -> bool {
         !matches!(self, Self::Json | Self::Dotenv | Self::Docker | Self::GithubActions)
     }
@@ -73,7 +71,6 @@ impl Format {
 /// It ends with one newline. Formats that describe a set of variables ([`Format::can_unset`] says no)
 /// leave `unset` out. The text holds the secrets, so it is wiped when it is dropped.
 ///
-/// # Errors
 /// [`crate::error::Kind::Usage`] for nothing but `unset` in a format that cannot unset; otherwise a
 /// name that is no variable's, or a value that the format cannot carry. The error never has the value.
 pub fn render(format: Format, set: &[(&str, &str)], unset: &[&str]) -> Result<Zeroizing<String>> {

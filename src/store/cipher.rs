@@ -25,7 +25,7 @@ const LARGEST_IDENTITY: u64 = 64 * 1024;
 
 /// Why something was not decrypted.
 #[derive(Debug)]
-pub enum Refused {
+pub(crate) enum Refused {
     /// The passphrase is another one.
     Passphrase,
     /// Anything else, in words that follow the name of the file.
@@ -33,7 +33,7 @@ pub enum Refused {
 }
 
 /// The private half, as far as its file alone tells it.
-pub enum Private {
+pub(crate) enum Private {
     /// It can be used.
     Open(Vec<Box<dyn age::Identity>>),
     /// An SSH key that has a passphrase of its own.
@@ -41,10 +41,7 @@ pub enum Private {
 }
 
 /// Whether the bytes are encrypted to a passphrase.
-///
-/// # Errors
-/// [`Refused::Other`] when they are no age file.
-pub fn needs_passphrase(bytes: &[u8]) -> Result<bool, Refused> {
+pub(crate) fn needs_passphrase(bytes: &[u8]) -> Result<bool, Refused> {
     Ok(decryptor(bytes)?.is_scrypt())
 }
 
@@ -68,20 +65,17 @@ fn refused(error: &DecryptError) -> Refused {
 }
 
 /// Decrypts with a passphrase.
-///
-/// # Errors
-/// Any [`Refused`].
-pub fn open_with_passphrase(bytes: &[u8], passphrase: &Secret) -> Result<Bytes, Refused> {
+pub(crate) fn open_with_passphrase(bytes: &[u8], passphrase: &Secret) -> Result<Bytes, Refused> {
     let mut identity = scrypt::Identity::new(secret_string(passphrase));
     identity.set_max_work_factor(MOST_WORK);
     open(bytes, iter::once(&identity as &dyn age::Identity))
 }
 
 /// Decrypts with whichever of the private keys fits.
-///
-/// # Errors
-/// [`Refused::Other`].
-pub fn open_with_identities(bytes: &[u8], identities: &[Box<dyn age::Identity>]) -> Result<Bytes, Refused> {
+pub(crate) fn open_with_identities(
+    bytes: &[u8],
+    identities: &[Box<dyn age::Identity>],
+) -> Result<Bytes, Refused> {
     open(bytes, identities.iter().map(AsRef::as_ref)).map_err(|refused| match refused {
         Refused::Passphrase => Refused::Other("is damaged".to_owned()),
         other @ Refused::Other(_) => other,
@@ -100,9 +94,8 @@ fn open<'a>(bytes: &[u8], identities: impl Iterator<Item = &'a dyn age::Identity
 
 /// Encrypts to a passphrase.
 ///
-/// # Errors
-/// When age refuses.
-pub fn seal_with_passphrase(document: &[u8], passphrase: &Secret) -> Result<Vec<u8>> {
+/// Fails when age refuses.
+pub(crate) fn seal_with_passphrase(document: &[u8], passphrase: &Secret) -> Result<Vec<u8>> {
     let mut recipient = scrypt::Recipient::new(secret_string(passphrase));
     recipient.set_work_factor(WORK);
     seal(document, iter::once(&recipient as &dyn Recipient))
@@ -110,9 +103,8 @@ pub fn seal_with_passphrase(document: &[u8], passphrase: &Secret) -> Result<Vec<
 
 /// Encrypts to public keys.
 ///
-/// # Errors
-/// When one of them is none, or age refuses.
-pub fn seal_to(document: &[u8], recipients: &[String]) -> Result<Vec<u8>> {
+/// Fails when one of them is none, or age refuses.
+pub(crate) fn seal_to(document: &[u8], recipients: &[String]) -> Result<Vec<u8>> {
     let recipients = recipients.iter().map(|text| recipient(text)).collect::<Result<Vec<_>>>()?;
     seal(document, recipients.iter().map(AsRef::as_ref))
 }
@@ -145,9 +137,8 @@ fn secret_string(secret: &Secret) -> SecretString {
 
 /// What is in the file of private keys.
 ///
-/// # Errors
-/// When it cannot be read, or holds none that can be used.
-pub fn private(path: &Path) -> Result<Private> {
+/// Fails when it cannot be read, or holds none that can be used.
+pub(crate) fn private(path: &Path) -> Result<Private> {
     let bytes = read_identity(path)?;
     if is_age_identity(&bytes) {
         let identities = age_identities(path, &bytes)?.into_identities();
@@ -162,19 +153,16 @@ pub fn private(path: &Path) -> Result<Private> {
 }
 
 /// Opens an SSH key with its own passphrase.
-///
-/// # Errors
-/// [`Refused::Passphrase`].
-pub fn unlock(key: &ssh::EncryptedKey, passphrase: &Secret) -> Result<Box<dyn age::Identity>, Refused> {
+pub(crate) fn unlock(
+    key: &ssh::EncryptedKey,
+    passphrase: &Secret,
+) -> Result<Box<dyn age::Identity>, Refused> {
     let key = key.decrypt(secret_string(passphrase)).map_err(|_| Refused::Passphrase)?;
     Ok(Box::new(ssh::Identity::from(key)))
 }
 
 /// The public halves of what is in a file of private keys.
-///
-/// # Errors
-/// Those of [`private`].
-pub fn recipients(path: &Path) -> Result<Vec<String>> {
+pub(crate) fn recipients(path: &Path) -> Result<Vec<String>> {
     let bytes = read_identity(path)?;
     if !is_age_identity(&bytes) {
         let recipient = ssh::Recipient::try_from(ssh_identity(path, &bytes)?);

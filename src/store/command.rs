@@ -137,9 +137,8 @@ impl Store<'_> {
 
 /// Whether a text can be one of the commands.
 ///
-/// # Errors
 /// What is wrong with it, in words that follow its name.
-pub fn check(command: &str) -> std::result::Result<(), &'static str> {
+pub(crate) fn check(command: &str) -> std::result::Result<(), &'static str> {
     if command.trim().is_empty() {
         Err("is empty")
     } else if command.contains(['\0', '\n']) {

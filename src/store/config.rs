@@ -36,7 +36,7 @@ const VERSION: u64 = 1;
 /// [`Edit`].
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Config {
+pub(crate) struct Config {
     version: Option<u64>,
     #[serde(default)]
     profiles: HashMap<String, Providers>,
@@ -55,7 +55,7 @@ struct Providers {
 /// What `config.json` says of one profile's Cloudflare side.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Entry {
+pub(crate) struct Entry {
     method: String,
     #[serde(default)]
     metadata: Metadata,
@@ -100,20 +100,16 @@ struct Metadata {
 impl Config {
     /// Reads the file; one that does not exist is an empty one.
     ///
-    /// # Errors
-    /// When it cannot be read, is not JSON, is of another shape (with line and column), or of a
+    /// Fails when it cannot be read, is not JSON, is of another shape (with line and column), or of a
     /// version that is newer than we know.
-    pub fn load(home: &Home) -> Result<Self> {
+    pub(crate) fn load(home: &Home) -> Result<Self> {
         // In this order: a mark goes last, when the profile that it restricts is gone.
         let config = Self::load_alone(home)?;
         Ok(Self { marks: Marks::load(home)?, ..config })
     }
 
     /// Reads the file without the marks, for whoever wants to know whether it can be understood.
-    ///
-    /// # Errors
-    /// Those of [`Config::load`].
-    pub fn load_alone(home: &Home) -> Result<Self> {
+    pub(crate) fn load_alone(home: &Home) -> Result<Self> {
         let path = home.config();
         let parse = |bytes: &Bytes| parse(&path.display().to_string(), bytes);
         let read = |path: &Path| trusted::read(home, path, Reading::Settings);
@@ -123,9 +119,8 @@ impl Config {
     /// The digest of what the file says of a profile, which may be nothing: it tells whether a change was made that
     /// was killed.
     ///
-    /// # Errors
-    /// When the file cannot be read, or is not JSON.
-    pub fn digest_of(home: &Home, name: &ProfileName) -> Result<String> {
+    /// Fails when the file cannot be read, or is not JSON.
+    pub(crate) fn digest_of(home: &Home, name: &ProfileName) -> Result<String> {
         let path = home.config();
         let read = |path: &Path| trusted::read(home, path, Reading::Settings);
         let parse = |bytes: &Bytes| {
@@ -139,38 +134,26 @@ impl Config {
     }
 
     /// The profile of that name, with what restricts it. `None` when the file says nothing of it.
-    ///
-    /// # Errors
-    /// Those of [`Entry::profile`] and of [`Marks::restrict`].
-    #[must_use]
-    pub fn profile(&self, name: &ProfileName) -> Option<Result<Profile>> {
+    pub(crate) fn profile(&self, name: &ProfileName) -> Option<Result<Profile>> {
         let profile = self.unmarked(name.as_str(), name)?;
         Some(profile.and_then(|profile| self.marked(profile)))
     }
 
     /// What the file says of `entry`, as a profile of that name, without what restricts it: for whoever lets no
     /// secret out, but changes, moves or deletes it.
-    ///
-    /// # Errors
-    /// Those of [`Entry::profile`].
-    #[must_use]
-    pub fn unmarked(&self, entry: &str, name: &ProfileName) -> Option<Result<Profile>> {
+    pub(crate) fn unmarked(&self, entry: &str, name: &ProfileName) -> Option<Result<Profile>> {
         Some(self.entry(entry)?.profile(name))
     }
 
     /// A profile, with what restricts it, whichever layout it is from.
-    ///
-    /// # Errors
-    /// Those of [`Marks::restrict`].
-    pub fn marked(&self, mut profile: Profile) -> Result<Profile> {
+    pub(crate) fn marked(&self, mut profile: Profile) -> Result<Profile> {
         self.marks.restrict(&mut profile)?;
         Ok(profile)
     }
 
     /// The names of all profiles that have a Cloudflare side, sorted; also those that are no
     /// [`ProfileName`], which version 1 of the npm package lets through.
-    #[must_use]
-    pub fn names(&self) -> Vec<&str> {
+    pub(crate) fn names(&self) -> Vec<&str> {
         let with_cloudflare = self.profiles.iter().filter(|(_, providers)| providers.cloudflare.is_some());
         let mut names: Vec<_> = with_cloudflare.map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
@@ -178,8 +161,7 @@ impl Config {
     }
 
     /// What the file says of a profile.
-    #[must_use]
-    pub fn entry(&self, name: &str) -> Option<&Entry> {
+    pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
         self.profiles.get(name)?.cloudflare.as_ref()
     }
 
@@ -196,8 +178,7 @@ impl Config {
 impl Entry {
     /// The entry as a profile, without what [`Marks`] restrict.
     ///
-    /// # Errors
-    /// When a field holds what no version of the schema allows; the profile and the field are named.
+    /// Fails when a field holds what no version of the schema allows; the profile and the field are named.
     fn profile(&self, name: &ProfileName) -> Result<Profile> {
         let wrong = |field: &str, value: &str| {
             Error::new(format!("profile '{name}' has an unknown {field} '{value}' in config.json"))
@@ -288,7 +269,7 @@ fn parse(origin: &str, bytes: &[u8]) -> Result<Config> {
 
 /// The document open for a change, under its lock; and with it, what restricts the profiles.
 #[derive(Debug)]
-pub struct Edit<'a> {
+pub(crate) struct Edit<'a> {
     home: &'a Home,
     document: Map<String, Value>,
     /// The document as it was read, under the lock.
@@ -300,10 +281,7 @@ pub struct Edit<'a> {
 
 impl<'a> Edit<'a> {
     /// Takes the lock and reads the document.
-    ///
-    /// # Errors
-    /// Those of [`Config::load`] and of the lock. Nothing was changed.
-    pub fn open(home: &'a Home, messages: &Messages) -> Result<Self> {
+    pub(crate) fn open(home: &'a Home, messages: &Messages) -> Result<Self> {
         let lock = Lock::acquire(&[home.lock("config")], "config.json", *messages)?;
         let path = home.config();
         let origin = path.display().to_string();
@@ -341,7 +319,7 @@ impl<'a> Edit<'a> {
 
     /// Puts the profile's fields into its entry, which is made when it is missing. What we do not
     /// know there stays.
-    pub fn put(&mut self, profile: &Profile) {
+    pub(crate) fn put(&mut self, profile: &Profile) {
         self.marks.set(profile);
         let entry = self.object("profiles").entry(profile.name.as_str());
         let entry =
@@ -378,19 +356,18 @@ impl<'a> Edit<'a> {
     }
 
     /// Whether the profile of that name asks before its secret leaves.
-    #[must_use]
-    pub fn confirms(&self, name: &ProfileName) -> bool {
+    pub(crate) fn confirms(&self, name: &ProfileName) -> bool {
         self.marks.confirms(name.as_str())
     }
 
     /// Takes what restricts a profile out, too, that is about to be no more in any layout.
-    pub fn unmark(&mut self, name: &str) {
+    pub(crate) fn unmark(&mut self, name: &str) {
         self.marks.remove(name);
     }
 
     /// Takes a profile's Cloudflare side out, and the profile when nothing else is in it. What restricts it stays,
     /// as another layout may have it: see [`Edit::unmark`].
-    pub fn remove(&mut self, name: &str) {
+    pub(crate) fn remove(&mut self, name: &str) {
         let profiles = self.object("profiles");
         let left = profiles.get_mut(name).map(as_object).is_some_and(|providers| {
             providers.shift_remove("cloudflare");
@@ -402,7 +379,7 @@ impl<'a> Edit<'a> {
     }
 
     /// Gives a profile, with everything in it, another name at the same place.
-    pub fn rename(&mut self, from: &str, to: &ProfileName) {
+    pub(crate) fn rename(&mut self, from: &str, to: &ProfileName) {
         self.marks.rename(from, to);
         let profiles = self.object("profiles");
         *profiles = std::mem::take(profiles)
@@ -412,7 +389,7 @@ impl<'a> Edit<'a> {
     }
 
     /// Writes down the id that tells this folder's keyring items from another's.
-    pub fn set_keyring_id(&mut self, id: &str) {
+    pub(crate) fn set_keyring_id(&mut self, id: &str) {
         self.document.insert("keyringId".to_owned(), id.into());
     }
 
@@ -422,9 +399,8 @@ impl<'a> Edit<'a> {
     /// The stores change next, then `config.json`. Interrupted between, a profile would have two credentials or none:
     /// so signals are held back from here until the caller has made or undone all of it, and drops what holds them.
     ///
-    /// # Errors
-    /// When it cannot be written; the old one is still there then.
-    pub fn prepare(self, _held_back: &HeldBack) -> Result<PreparedEdit<'_>> {
+    /// Fails when it cannot be written; the old one is still there then.
+    pub(crate) fn prepare(self, _held_back: &HeldBack) -> Result<PreparedEdit<'_>> {
         let bytes = serde_json::to_vec_pretty(&self.document)
             .map_err(|error| Error::new(format!("cannot write config.json: {error}")))?;
         let Self { home, before: Config { marks: before, .. }, marks: after, messages, lock, .. } = self;
@@ -445,7 +421,7 @@ impl<'a> Edit<'a> {
 
 /// The changed document, on the disk beside the old one, still under the lock.
 #[derive(Debug)]
-pub struct PreparedEdit<'h> {
+pub(crate) struct PreparedEdit<'h> {
     config: Prepared,
     /// What restricts the profiles from before the change until after it: whatever does before or after.
     stricter: Option<Prepared>,
@@ -463,9 +439,8 @@ impl PreparedEdit<'_> {
     /// Puts it in the old one's place. What restricts a profile no longer goes when that which this returns is
     /// dropped: after whatever it restricted.
     ///
-    /// # Errors
-    /// When the file system refuses; nothing was changed then.
-    pub fn commit(self) -> Result<MarksToLoosen> {
+    /// Fails when the file system refuses; nothing was changed then.
+    pub(crate) fn commit(self) -> Result<MarksToLoosen> {
         let Self { config, stricter, before, looser, path, messages, lock, .. } = self;
         let to = |looser| MarksToLoosen { path, looser, messages, lock: Some(lock) };
         let is_stricter = stricter.is_some();
@@ -491,7 +466,7 @@ impl PreparedEdit<'_> {
 /// that, they are restricted still.
 #[must_use = "dropped, it takes away what restricts a profile no longer"]
 #[derive(Debug)]
-pub struct MarksToLoosen {
+pub(crate) struct MarksToLoosen {
     path: PathBuf,
     looser: Option<Marks>,
     messages: Messages,
@@ -502,9 +477,8 @@ pub struct MarksToLoosen {
 impl MarksToLoosen {
     /// Takes it away now.
     ///
-    /// # Errors
-    /// When it cannot be taken away; the profile is restricted as before then.
-    pub fn loosen(mut self) -> Result<()> {
+    /// Fails when it cannot be taken away; the profile is restricted as before then.
+    pub(crate) fn loosen(mut self) -> Result<()> {
         self.write().map_err(|error| Error::new(still_restricted(&error)).hint("do the same again"))
     }
 

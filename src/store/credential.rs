@@ -16,7 +16,7 @@ use crate::secret::Secret;
 
 /// A profile's secret, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Document {
+pub(crate) enum Document {
     /// An API token.
     ApiToken {
         /// The token.
@@ -35,7 +35,7 @@ pub enum Document {
 
 /// A grant of an OAuth client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
+pub(crate) struct Grant {
     /// The access token.
     pub access: Secret,
     /// The refresh token, which can be spent once. Npm may have written a grant without one.
@@ -50,16 +50,14 @@ pub struct Grant {
 
 impl Grant {
     /// The id of the client that it was issued to.
-    #[must_use]
-    pub fn client_id(&self) -> &str {
+    pub(crate) fn client_id(&self) -> &str {
         self.client_id.as_deref().unwrap_or(Preset::AlchemyV1.client_id())
     }
 
     /// The client that it was issued to: its profile's own, or, after a newer sign-in by npm, npm's.
     ///
-    /// # Errors
-    /// When it is neither: then nobody knows where the grant belongs.
-    pub fn client(&self, profile: &Profile) -> Result<Client> {
+    /// Fails when it is neither: then nobody knows where the grant belongs.
+    pub(crate) fn client(&self, profile: &Profile) -> Result<Client> {
         let own = profile.sign_in.as_ref().map(|sign_in| &sign_in.client);
         match (own.filter(|client| client.id == self.client_id()), Preset::of(self.client_id())) {
             (Some(client), _) => Ok(client.clone()),
@@ -75,8 +73,7 @@ impl Grant {
     }
 
     /// What is to be revoked of it: with a refresh token goes all of it.
-    #[must_use]
-    pub fn revocable(&self) -> Revocable<'_> {
+    pub(crate) fn revocable(&self) -> Revocable<'_> {
         self.refresh.as_ref().map_or(Revocable::Access(&self.access), Revocable::Refresh)
     }
 }
@@ -119,8 +116,7 @@ pub(super) fn refresh_token(refresh: Option<String>) -> Option<Secret> {
 impl Document {
     /// What of the secret that a newer one replaces may be written down: its SHA-256 in hex; empty where
     /// there is none. Of a grant it is the refresh token, which can be spent once.
-    #[must_use]
-    pub fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         let secret = match self {
             Self::ApiToken { token } => Some(token),
             Self::ApiKey { key, .. } => Some(key),
@@ -131,9 +127,8 @@ impl Document {
 
     /// The grant that it is.
     ///
-    /// # Errors
-    /// When it is none; `name` is the profile's.
-    pub fn into_grant(self, name: &ProfileName) -> Result<Grant> {
+    /// Fails when it is none; `name` is the profile's.
+    pub(crate) fn into_grant(self, name: &ProfileName) -> Result<Grant> {
         match self {
             Self::OAuth(grant) => Ok(grant),
             document => Err(Error::new(format!("profile '{name}' is an {}", document.method()))),
@@ -142,10 +137,9 @@ impl Document {
 
     /// Reads a document. `origin` says where it is from, for the errors.
     ///
-    /// # Errors
-    /// When it is not JSON (with line and column), has no known `type`, or lacks a field of its type.
+    /// Fails when it is not JSON (with line and column), has no known `type`, or lacks a field of its type.
     /// What it holds is never part of the message.
-    pub fn parse(bytes: &[u8], origin: &str) -> Result<Self> {
+    pub(crate) fn parse(bytes: &[u8], origin: &str) -> Result<Self> {
         // serde's own words quote what they found, which may be the secret: only the place is told.
         let fields: Fields = serde_json::from_slice(bytes).map_err(|error| {
             let what = if bytes.is_empty() {
@@ -184,8 +178,7 @@ impl Document {
     }
 
     /// The document for a store: two-space JSON without a newline at its end, as npm writes it.
-    #[must_use]
-    pub fn to_bytes(&self) -> Bytes {
+    pub(crate) fn to_bytes(&self) -> Bytes {
         let value = match self {
             Self::ApiToken { token } => json!({ "type": "api-token", "apiToken": token.expose() }),
             Self::ApiKey { key, email } => {
@@ -209,8 +202,7 @@ impl Document {
     }
 
     /// The method that it serves.
-    #[must_use]
-    pub fn method(&self) -> Method {
+    pub(crate) fn method(&self) -> Method {
         match self {
             Self::ApiToken { .. } => Method::ApiToken,
             Self::ApiKey { .. } => Method::ApiKey,

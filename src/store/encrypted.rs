@@ -223,16 +223,15 @@ impl Store<'_> {
     }
 
     /// Forgets what this process and the kernel know of a profile's document; whether the kernel kept any.
-    pub fn forget_opened(&self, name: &ProfileName) -> bool {
+    pub(crate) fn forget_opened(&self, name: &ProfileName) -> bool {
         self.opened.of.borrow_mut().remove(name);
         kernel_keyring::forget(&self.home.encrypted(name))
     }
 
     /// Has a new passphrase chosen for a profile: the one given in advance, else one that is typed twice.
     ///
-    /// # Errors
-    /// When nobody can be asked, it is empty, or two different ones are typed.
-    pub fn choose_passphrase(&self, name: &ProfileName) -> Result<()> {
+    /// Fails when nobody can be asked, it is empty, or two different ones are typed.
+    pub(crate) fn choose_passphrase(&self, name: &ProfileName) -> Result<()> {
         let passphrase = match self.given_passphrase()? {
             Some((passphrase, _)) => passphrase,
             None if !self.access.may_ask => {
@@ -327,8 +326,7 @@ fn mend(name: &ProfileName) -> String {
 }
 
 /// Whether it takes no passphrase to decrypt: the key lies in its file as it is.
-#[must_use]
-pub fn opens_by_itself(encryption: &Encryption) -> bool {
+pub(crate) fn opens_by_itself(encryption: &Encryption) -> bool {
     let Encryption::Identity { path, .. } = encryption else { return false };
     matches!(cipher::private(path), Ok(Private::Open(_)))
 }

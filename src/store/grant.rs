@@ -31,14 +31,14 @@ impl ProfileLock {
 }
 
 /// A profile's credential, held so that nobody else can change it.
-pub struct Held<'s, 'a> {
+pub(crate) struct Held<'s, 'a> {
     store: &'s Store<'a>,
     profile: Profile,
     locks: ProfileLock,
 }
 
 /// The credential as it is now.
-pub struct Current {
+pub(crate) struct Current {
     /// The credential.
     pub document: Document,
     /// The digest of the secret that the store has; another one's when this is from the rescue file.
@@ -47,15 +47,14 @@ pub struct Current {
 
 impl Current {
     /// What of its secret may be written down.
-    #[must_use]
-    pub fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         self.document.digest()
     }
 }
 
 /// Room for the next credential, taken before the present one is spent; else why the store gave none, where it keeps
 /// files at all.
-pub struct Room(Result<Prepared, Option<Error>>);
+pub(crate) struct Room(Result<Prepared, Option<Error>>);
 
 impl Room {
     fn taken(self) -> Result<Prepared> {
@@ -70,9 +69,8 @@ impl<'a> Store<'a> {
     /// Takes our lock of a profile's credential, waiting for whoever has it. It may have been moved to another
     /// store meanwhile: it is held where it is by then.
     ///
-    /// # Errors
-    /// When somebody does not give it back within 60 s, or `config.json` cannot be read.
-    pub fn hold<'s>(&'s self, profile: &Profile) -> Result<Held<'s, 'a>> {
+    /// Fails when somebody does not give it back within 60 s, or `config.json` cannot be read.
+    pub(crate) fn hold<'s>(&'s self, profile: &Profile) -> Result<Held<'s, 'a>> {
         let locks = self.lock_ours(&profile.name)?;
         let profile = self.elsewhere(profile)?.unwrap_or_else(|| profile.clone());
         Ok(Held { store: self, profile, locks })
@@ -80,8 +78,7 @@ impl<'a> Store<'a> {
 
     /// Keeps a new grant of a profile of version 2's, in the document that it has there.
     ///
-    /// # Errors
-    /// When the document is gone, or cannot be written.
+    /// Fails when the document is gone, or cannot be written.
     pub(super) fn put_into_npms(&self, profile: &Profile, grant: &Document) -> Result<()> {
         let held = Held { store: self, profile: profile.clone(), locks: self.lock_profile(profile)? };
         held.put(held.room()?, grant, None)?;
@@ -92,8 +89,7 @@ impl<'a> Store<'a> {
 
     /// Whether what was read may be over without saying so, or is nothing whole, and a newer one may wait in a
     /// rescue file. Whether a grant is over, its expiry tells.
-    #[must_use]
-    pub fn may_be_rescued(&self, name: &ProfileName, read: &Result<Document>) -> bool {
+    pub(crate) fn may_be_rescued(&self, name: &ProfileName, read: &Result<Document>) -> bool {
         let is_doubtful = match read {
             Ok(document) => document.method() == Method::ApiToken,
             Err(error) => has_none(error),
@@ -183,48 +179,38 @@ pub(super) fn is_shared_with_v1(profile: &Profile) -> bool {
 
 impl Held<'_, '_> {
     /// The profile, as it is under the lock.
-    #[must_use]
-    pub fn profile(&self) -> &Profile {
+    pub(crate) fn profile(&self) -> &Profile {
         &self.profile
     }
 
     /// What the holders of our lock tell each other.
-    #[must_use]
-    pub fn lock(&self) -> &Lock {
+    pub(crate) fn lock(&self) -> &Lock {
         self.locks.ours()
     }
 
     /// Takes npm's lock, too, where it shares the document. Whoever finds by [`Held::peek`] that
     /// another of ours has done the work needs none of it.
     ///
-    /// # Errors
-    /// When somebody does not give it back within 60 s.
-    pub fn share_with_npm(&mut self) -> Result<()> {
+    /// Fails when somebody does not give it back within 60 s.
+    pub(crate) fn share_with_npm(&mut self) -> Result<()> {
         self.store.add_npms(&mut self.locks, &self.profile)
     }
 
     /// Takes npm's lock also for what the profile is about to be.
     ///
-    /// # Errors
-    /// When somebody does not give it back within 60 s.
+    /// Fails when somebody does not give it back within 60 s.
     pub(super) fn share_as(&mut self, target: &Profile) -> Result<()> {
         if self.locks.npm.is_none() { self.store.add_npms(&mut self.locks, target) } else { Ok(()) }
     }
 
     /// The credential that the store has.
-    ///
-    /// # Errors
-    /// Those of [`Store::credential`].
-    pub fn peek(&self) -> Result<Document> {
+    pub(crate) fn peek(&self) -> Result<Document> {
         self.store.read_locked(&self.profile, &self.locks)
     }
 
     /// The credential: from the rescue file when that has a newer one (which is brought home), else from the
     /// store.
-    ///
-    /// # Errors
-    /// Those of [`Store::credential`].
-    pub fn read(&self) -> Result<Current> {
+    pub(crate) fn read(&self) -> Result<Current> {
         let name = &self.profile.name;
         let stored = match self.peek() {
             Err(error) if !has_none(&error) => return Err(error),
@@ -321,7 +307,7 @@ impl Held<'_, '_> {
     }
 
     /// Says, where a rotation of this very token ended before its new value was kept, that it may be dead.
-    pub fn say_unsettled(&self, current: &Current) {
+    pub(crate) fn say_unsettled(&self, current: &Current) {
         let Some(at) = self.unsettled(current) else { return };
         let name = &self.profile.name;
         self.store.messages.loss(&format!(
@@ -340,20 +326,19 @@ impl Held<'_, '_> {
     }
 
     /// Tells those who read the token meanwhile that it is about to be rolled: they wait for what comes of it.
-    pub fn announce(&self, current: &Current) {
+    pub(crate) fn announce(&self, current: &Current) {
         rescue::announce(self.store.home, &self.profile.name, &current.digest(), *self.store.messages);
     }
 
     /// Takes back what was announced, as nothing has come of it.
-    pub fn retract(&self) {
+    pub(crate) fn retract(&self) {
         rescue::remove(self.store.home, &self.profile.name, self.store.messages);
     }
 
     /// Takes room for the next one, so that a full disk shows before the present one is spent.
     ///
-    /// # Errors
-    /// When neither the store nor a rescue file could take it.
-    pub fn reserve(&self, current: &Current) -> Result<Room> {
+    /// Fails when neither the store nor a rescue file could take it.
+    pub(crate) fn reserve(&self, current: &Current) -> Result<Room> {
         if let StoreKind::Encrypted(encryption) = &self.profile.store {
             // A rescue file is encrypted, too.
             self.store.ready_to_encrypt(&self.profile.name, encryption)?;
@@ -385,9 +370,8 @@ impl Held<'_, '_> {
     /// Makes the next one durable: in the store, else in a rescue file, which is said. What was noted of the
     /// present one's being sent is settled by it.
     ///
-    /// # Errors
-    /// When neither takes it; the reason of the store.
-    pub fn write(&self, room: Room, current: &Current, next: &Document) -> Result<()> {
+    /// Fails when neither takes it; the reason of the store.
+    pub(crate) fn write(&self, room: Room, current: &Current, next: &Document) -> Result<()> {
         let name = &self.profile.name;
         let is_settled = || self.lock().change(|note| note.sent = None);
         let Err(error) = self.put(room, next, Some(&current.replaces)) else {
@@ -435,9 +419,8 @@ impl Held<'_, '_> {
 
     /// Forgets the grant. What is known of the profile stays, so that it can sign in again.
     ///
-    /// # Errors
-    /// When the store refuses; then the grant is still there.
-    pub fn forget(&self) -> Result<()> {
+    /// Fails when the store refuses; then the grant is still there.
+    pub(crate) fn forget(&self) -> Result<()> {
         let name = &self.profile.name;
         match self.profile.store {
             StoreKind::File => self.store.remove_documents(name)?,

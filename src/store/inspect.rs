@@ -19,9 +19,8 @@ impl Store<'_> {
     /// The profile's credential, of whatever kind; `None` when there is none. Other than
     /// [`Store::credential`] this tightens no mode and takes no newer sign-in over.
     ///
-    /// # Errors
-    /// When it cannot be read or understood.
-    pub fn look(&self, profile: &Profile) -> Result<Option<Document>> {
+    /// Fails when it cannot be read or understood.
+    pub(crate) fn look(&self, profile: &Profile) -> Result<Option<Document>> {
         let name = &profile.name;
         match &profile.store {
             StoreKind::File => {
@@ -45,8 +44,7 @@ impl Store<'_> {
     }
 
     /// The file that the profile's credential is in, where it is in one.
-    #[must_use]
-    pub fn file(&self, profile: &Profile) -> Option<PathBuf> {
+    pub(crate) fn file(&self, profile: &Profile) -> Option<PathBuf> {
         match profile.store {
             StoreKind::File => Some(self.document_path(profile)),
             StoreKind::Encrypted(_) => Some(self.home.encrypted(&profile.name)),
@@ -56,17 +54,15 @@ impl Store<'_> {
     }
 
     /// Where version 2 of the npm package has moved the profile's credential, when it is there no more.
-    #[must_use]
-    pub fn moved_away(&self, profile: &Profile) -> Option<PathBuf> {
+    pub(crate) fn moved_away(&self, profile: &Profile) -> Option<PathBuf> {
         let path = self.file(profile).filter(|path| profile.store == StoreKind::File && !path.exists())?;
         self.moved_by_npm(&path)
     }
 
     /// Brings it back, unless something has taken its place; where it was.
     ///
-    /// # Errors
-    /// When a lock or the file system refuses; it is still where it was then.
-    pub fn bring_back(&self, profile: &Profile) -> Result<PathBuf> {
+    /// Fails when a lock or the file system refuses; it is still where it was then.
+    pub(crate) fn bring_back(&self, profile: &Profile) -> Result<PathBuf> {
         let name = &profile.name;
         let _locks = self.lock_profile(profile)?;
         let nothing = || Error::new(format!("there is nothing of profile '{name}' to bring back any more"));
@@ -92,9 +88,8 @@ impl Store<'_> {
 
     /// Brings the pair of tokens that waits in a rescue file into the store.
     ///
-    /// # Errors
-    /// When it cannot be brought home (yet).
-    pub fn bring_home(&self, profile: &Profile) -> Result<()> {
+    /// Fails when it cannot be brought home (yet).
+    pub(crate) fn bring_home(&self, profile: &Profile) -> Result<()> {
         let mut held = self.hold(profile)?;
         held.share_with_npm()?;
         held.read()?;
@@ -107,8 +102,7 @@ impl Store<'_> {
 }
 
 /// What a refresh could not keep where it belongs, for a process that had nobody to tell.
-#[must_use]
-pub fn loss(home: &Home, name: &ProfileName) -> Option<String> {
+pub(crate) fn loss(home: &Home, name: &ProfileName) -> Option<String> {
     if note(home, name).sent.is_some_and(|sent| sent.unkept) {
         return Some(format!(
             "the new session of profile '{name}' could be kept nowhere: when it ends, sign in again: alchemy login \
@@ -125,8 +119,7 @@ pub fn loss(home: &Home, name: &ProfileName) -> Option<String> {
 /// Whether a temporary file that a killed command has left may be the only copy of a credential: one that was set
 /// aside and whose place is empty, unless `config.json` says that its profile is kept elsewhere, or was changed since; or
 /// the successor of one that was sent to be replaced. The next command that needs it brings it home.
-#[must_use]
-pub fn may_be_last_copy(home: &Home, path: &Path) -> bool {
+pub(crate) fn may_be_last_copy(home: &Home, path: &Path) -> bool {
     let Some(document) = atomic::document_of(path) else { return false };
     let name = |path: &Path| {
         let in_folder = || Some(path.parent()?.file_name()?.to_str()?.to_owned());
@@ -149,15 +142,13 @@ pub fn may_be_last_copy(home: &Home, path: &Path) -> bool {
 }
 
 /// What the last refresh of a profile noted.
-#[must_use]
-pub fn note(home: &Home, name: &ProfileName) -> Note {
+pub(crate) fn note(home: &Home, name: &ProfileName) -> Note {
     home.credential_lock(name).iter().find_map(|path| lock::peek(path)).unwrap_or_default()
 }
 
 /// The credentials in files that belong to no profile, and also those that a killed command has set aside. `known`
 /// are the names that there are.
-#[must_use]
-pub fn orphans(home: &Home, known: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
+pub(crate) fn orphans(home: &Home, known: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
     let inside = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
     let of_nobody = inside(home.credentials())
         .filter(|entry| entry.file_name().to_str().is_some_and(|name| !known(name)));
@@ -174,8 +165,7 @@ pub fn orphans(home: &Home, known: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
 }
 
 /// The rescue files that wait for no profile that there is, wherever they are.
-#[must_use]
-pub fn rescue_orphans(home: &Home, known: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
+pub(crate) fn rescue_orphans(home: &Home, known: &dyn Fn(&str) -> bool) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = home
         .rescue_folders()
         .into_iter()

@@ -70,18 +70,12 @@ impl Store<'_> {
     }
 
     /// Whether a keyring answers, and would take a credential now.
-    ///
-    /// # Errors
-    /// Why not.
-    pub fn keyring_answers(&self) -> Result<(), KeyringError> {
+    pub(crate) fn keyring_answers(&self) -> Result<(), KeyringError> {
         Keyring::open(&self.access.keyring)?.probe()
     }
 
     /// An item of another program in the keyring: see [`Keyring::get_foreign`].
-    ///
-    /// # Errors
-    /// Why it cannot be had.
-    pub fn foreign_item(
+    pub(crate) fn foreign_item(
         &self,
         attributes: &[(&'static str, &str)],
         collection: Option<&'static str>,

@@ -27,7 +27,7 @@ const MEND: &str =
 
 /// The document.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Marks {
+pub(crate) struct Marks {
     version: Option<u64>,
     #[serde(default)]
     profiles: BTreeMap<String, ProfileMarks>,
@@ -37,7 +37,7 @@ pub struct Marks {
 
 /// What restricts one profile.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProfileMarks {
+pub(crate) struct ProfileMarks {
     /// It asks before its secret leaves.
     #[serde(default, skip_serializing_if = "is_false")]
     confirm: bool,
@@ -54,9 +54,8 @@ fn is_false(value: &bool) -> bool {
 impl Marks {
     /// Reads the file; one that does not exist marks nothing.
     ///
-    /// # Errors
-    /// When it cannot be read, is not JSON or of another shape (with line and column), or is newer than we know.
-    pub fn load(home: &Home) -> Result<Self> {
+    /// Fails when it cannot be read, is not JSON or of another shape (with line and column), or is newer than we know.
+    pub(crate) fn load(home: &Home) -> Result<Self> {
         let path = home.marks();
         match trusted::read(home, &path, Reading::Settings)? {
             Some(bytes) => {
@@ -74,10 +73,9 @@ impl Marks {
 
     /// Restricts a profile as is said of its name.
     ///
-    /// # Errors
-    /// When it has a mark that we do not know, or the file has something that may restrict every profile: then nobody
+    /// Fails when it has a mark that we do not know, or the file has something that may restrict every profile: then nobody
     /// knows what it forbids.
-    pub fn restrict(&self, profile: &mut Profile) -> Result<()> {
+    pub(crate) fn restrict(&self, profile: &mut Profile) -> Result<()> {
         if let Some(field) = self.unknown.keys().next() {
             let message = format!(
                 "marks.json has '{field}', which this alchemy does not know, and which may restrict profile '{}'",
@@ -96,23 +94,22 @@ impl Marks {
     }
 
     /// Whether the profile of that name asks before its secret leaves.
-    #[must_use]
-    pub fn confirms(&self, name: &str) -> bool {
+    pub(crate) fn confirms(&self, name: &str) -> bool {
         self.profiles.get(name).is_some_and(|marks| marks.confirm)
     }
 
     /// Writes down what restricts a profile; marks that we do not know stay.
-    pub fn set(&mut self, profile: &Profile) {
+    pub(crate) fn set(&mut self, profile: &Profile) {
         self.change(profile.name.as_str(), |marks| marks.confirm = profile.confirm);
     }
 
     /// Takes a mark over that stood in `config.json`.
-    pub fn take(&mut self, name: &str) {
+    pub(crate) fn take(&mut self, name: &str) {
         self.change(name, |marks| marks.confirm = true);
     }
 
     /// Gives the marks of a name to another.
-    pub fn rename(&mut self, from: &str, to: &ProfileName) {
+    pub(crate) fn rename(&mut self, from: &str, to: &ProfileName) {
         // What may have been left under that name is of a profile that is gone.
         self.remove(to.as_str());
         if let Some(marks) = self.profiles.remove(from) {
@@ -121,7 +118,7 @@ impl Marks {
     }
 
     /// Removes the marks of a profile that goes.
-    pub fn remove(&mut self, name: &str) {
+    pub(crate) fn remove(&mut self, name: &str) {
         self.profiles.remove(name);
     }
 
@@ -134,8 +131,7 @@ impl Marks {
     }
 
     /// These marks and those others: whatever either restricts.
-    #[must_use]
-    pub fn and(&self, other: &Self) -> Self {
+    pub(crate) fn and(&self, other: &Self) -> Self {
         let mut both = self.clone();
         for (name, marks) in &other.profiles {
             let own = both.profiles.entry(name.clone()).or_default();
@@ -149,9 +145,8 @@ impl Marks {
 
     /// The document for the disk.
     ///
-    /// # Errors
-    /// When it cannot be written as JSON.
-    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+    /// Fails when it cannot be written as JSON.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
         let document = Self { version: Some(VERSION), ..self.clone() };
         serde_json::to_vec_pretty(&document)
             .map_err(|error| Error::new(format!("cannot write marks.json: {error}")))

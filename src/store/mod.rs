@@ -3,23 +3,23 @@
 //! [`Store`] is the one door: profiles are found, made, changed and taken away here, and their
 //! credentials are read here, whichever store holds them.
 
-pub mod access;
-pub mod cipher;
-pub mod command;
-pub mod config;
-pub mod credential;
-pub mod encrypted;
-pub mod grant;
-pub mod inspect;
+pub(crate) mod access;
+pub(crate) mod cipher;
+pub(crate) mod command;
+pub(crate) mod config;
+pub(crate) mod credential;
+pub(crate) mod encrypted;
+pub(crate) mod grant;
+pub(crate) mod inspect;
 mod item;
 mod kept_in;
-pub mod marks;
+pub(crate) mod marks;
 mod npm;
 mod place;
-pub mod relocate;
+pub(crate) mod relocate;
 mod replaced;
-pub mod rescue;
-pub mod settings;
+pub(crate) mod rescue;
+pub(crate) mod settings;
 mod write;
 
 use std::borrow::Cow;
@@ -44,7 +44,7 @@ use credential::Document;
 use grant::ProfileLock;
 
 /// The profiles and their credentials in one folder.
-pub struct Store<'a> {
+pub(crate) struct Store<'a> {
     home: &'a Home,
     config: Config,
     access: Access<'a>,
@@ -56,7 +56,7 @@ pub struct Store<'a> {
 }
 
 /// One line of a listing.
-pub struct Listed {
+pub(crate) struct Listed {
     /// The name, which need not be a [`ProfileName`]: version 1 of the npm package lets any through.
     pub name: String,
     /// The profile, or why it cannot be used.
@@ -67,10 +67,7 @@ pub struct Listed {
 
 impl<'a> Store<'a> {
     /// Reads `config.json`. The keyring is not opened before a credential in it is asked for.
-    ///
-    /// # Errors
-    /// Those of [`Config::load`].
-    pub fn open(home: &'a Home, access: Access<'a>, messages: &'a Messages) -> Result<Self> {
+    pub(crate) fn open(home: &'a Home, access: Access<'a>, messages: &'a Messages) -> Result<Self> {
         let config = Config::load(home)?;
         let keyring_id = config.keyring_id.clone().map(OnceCell::from).unwrap_or_default();
         let (keyring, opened) = (OnceCell::new(), encrypted::Opened::default());
@@ -78,16 +75,14 @@ impl<'a> Store<'a> {
     }
 
     /// The folder.
-    #[must_use]
-    pub fn home(&self) -> &Home {
+    pub(crate) fn home(&self) -> &Home {
         self.home
     }
 
     /// The profile of that name; `None` when neither layout has one.
     ///
-    /// # Errors
-    /// When there is one that cannot be read.
-    pub fn get(&self, name: &ProfileName) -> Result<Option<Profile>> {
+    /// Fails when there is one that cannot be read.
+    pub(crate) fn get(&self, name: &ProfileName) -> Result<Option<Profile>> {
         match self.config.profile(name) {
             Some(profile) => profile.map(Some),
             None => match npm::read(self.home, name)? {
@@ -118,9 +113,8 @@ impl<'a> Store<'a> {
 
     /// The selected profile.
     ///
-    /// # Errors
-    /// When it does not exist (names that are near are named), or cannot be read.
-    pub fn find(&self, selection: &Selection) -> Result<Profile> {
+    /// Fails when it does not exist (names that are near are named), or cannot be read.
+    pub(crate) fn find(&self, selection: &Selection) -> Result<Profile> {
         match self.get(&selection.name)? {
             Some(profile) => Ok(profile),
             None => Err(self.unknown(selection.name.as_str(), &format!(" ({})", selection.reason))),
@@ -128,8 +122,7 @@ impl<'a> Store<'a> {
     }
 
     /// The error for a name that no profile has.
-    #[must_use]
-    pub fn unknown(&self, name: &str, reason: &str) -> Error {
+    pub(crate) fn unknown(&self, name: &str, reason: &str) -> Error {
         let known: Vec<String> = self.names();
         let near = near(name, known.iter().map(String::as_str));
         let hint = if !near.is_empty() {
@@ -154,8 +147,7 @@ impl<'a> Store<'a> {
 
     /// The names that can be used, sorted, each with what `config.json` says of it. Nothing else is opened:
     /// the npm package's documents hold their secret, too.
-    #[must_use]
-    pub fn known(&self) -> Vec<(ProfileName, Option<Profile>)> {
+    pub(crate) fn known(&self) -> Vec<(ProfileName, Option<Profile>)> {
         let mut names: Vec<_> =
             self.names().iter().filter_map(|name| ProfileName::parse(name).ok()).collect();
         names.sort();
@@ -166,9 +158,8 @@ impl<'a> Store<'a> {
 
     /// All profiles of both layouts, sorted by name. No credential is read from a keyring.
     ///
-    /// # Errors
-    /// When a folder cannot be listed.
-    pub fn list(&self) -> Result<Vec<Listed>> {
+    /// Fails when a folder cannot be listed.
+    pub(crate) fn list(&self) -> Result<Vec<Listed>> {
         let own = self.config.names().into_iter().map(|name| {
             let profile = match ProfileName::parse(name).ok().and_then(|name| self.config.profile(&name)) {
                 Some(profile) => profile,
@@ -191,25 +182,20 @@ impl<'a> Store<'a> {
     }
 
     /// Whether a person waits at a terminal, so that something may be asked.
-    #[must_use]
-    pub fn may_ask(&self) -> bool {
+    pub(crate) fn may_ask(&self) -> bool {
         self.access.keyring.unlock == keyring::Unlock::Dialog
     }
 
     /// The profile's credential.
     ///
-    /// # Errors
-    /// When it is missing, cannot be read, or is of another kind than the profile.
-    pub fn credential(&self, profile: &Profile) -> Result<Document> {
+    /// Fails when it is missing, cannot be read, or is of another kind than the profile.
+    pub(crate) fn credential(&self, profile: &Profile) -> Result<Document> {
         self.read(profile, |at| self.stored(at, None))
     }
 
     /// Returns the profile's credential only if that needs no lock, for which another process might keep a prompt
     /// waiting; otherwise `None`: a killed command has set it aside, or npm has signed in beside its store.
-    ///
-    /// # Errors
-    /// Those of [`Store::credential`].
-    pub fn credential_at_hand(&self, profile: &Profile) -> Result<Option<Document>> {
+    pub(crate) fn credential_at_hand(&self, profile: &Profile) -> Result<Option<Document>> {
         let needs_lock = Cell::new(false);
         let stored = |at: &Profile| {
             let stored = self.stored_at_hand(at)?;

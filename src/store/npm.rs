@@ -50,9 +50,8 @@ struct Values {
 
 /// The names of version 2's profiles that have a Cloudflare document, sorted.
 ///
-/// # Errors
-/// When the folder exists and cannot be listed.
-pub fn names(home: &Home) -> Result<Vec<ProfileName>> {
+/// Fails when the folder exists and cannot be listed.
+pub(super) fn names(home: &Home) -> Result<Vec<ProfileName>> {
     let folder = home.npm_profiles();
     let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
@@ -70,9 +69,8 @@ pub fn names(home: &Home) -> Result<Vec<ProfileName>> {
 
 /// A profile of version 2 with its credential. `None` when there is no such document.
 ///
-/// # Errors
-/// When the document cannot be read, is none of version 2's, or is not complete.
-pub fn read(home: &Home, name: &ProfileName) -> Result<Option<(Profile, Document)>> {
+/// Fails when the document cannot be read, is none of version 2's, or is not complete.
+pub(super) fn read(home: &Home, name: &ProfileName) -> Result<Option<(Profile, Document)>> {
     let path = home.npm_document(name);
     let read = |path: &Path| trusted::read(home, path, Reading::Secret { waits: false });
     atomic::read_settled(&path, read, |bytes: &Bytes| parse(bytes, name, &path.display().to_string()))
@@ -80,9 +78,8 @@ pub fn read(home: &Home, name: &ProfileName) -> Result<Option<(Profile, Document
 
 /// The document with another credential of its kind in it. The caller holds version 2's locks.
 ///
-/// # Errors
-/// When the document is gone, or is none of version 2's (any more).
-pub fn with(home: &Home, name: &ProfileName, credential: &Document) -> Result<Bytes> {
+/// Fails when the document is gone, or is none of version 2's (any more).
+pub(super) fn with(home: &Home, name: &ProfileName, credential: &Document) -> Result<Bytes> {
     let path = home.npm_document(name);
     let gone =
         || Error::new(format!("{} is gone", path.display())).hint(by_npm(name, "edit", " --add Cloudflare"));
@@ -110,8 +107,7 @@ pub fn with(home: &Home, name: &ProfileName, credential: &Document) -> Result<By
 
 /// The document of a profile that version 2 does not have yet. The account's name, for which it has no field,
 /// goes into its `metadata`, which version 2 keeps as it is.
-#[must_use]
-pub fn new(profile: &Profile, credential: &Document) -> Bytes {
+pub(super) fn new(profile: &Profile, credential: &Document) -> Bytes {
     let account = profile.account.id.as_str();
     let values = match credential {
         Document::ApiToken { token } => json!({
@@ -139,9 +135,8 @@ pub fn new(profile: &Profile, credential: &Document) -> Bytes {
 
 /// Whether version 2's document can say all that matters of a profile.
 ///
-/// # Errors
 /// What it cannot say, and how to do without.
-pub fn can_hold(profile: &Profile) -> Result<()> {
+pub(super) fn can_hold(profile: &Profile) -> Result<()> {
     let name = &profile.name;
     let refused = |what: &str, hint: String| {
         Err(Error::new(format!("profile '{name}' cannot be kept by npm alchemy 2: {what}")).hint(hint))
@@ -172,9 +167,8 @@ fn by_npm(name: &ProfileName, command: &str, more: &str) -> String {
 
 /// A document of version 2's, as a profile with its credential.
 ///
-/// # Errors
-/// When it is none of version 2's, or is not complete.
-pub fn parse(bytes: &[u8], name: &ProfileName, origin: &str) -> Result<(Profile, Document)> {
+/// Fails when it is none of version 2's, or is not complete.
+pub(super) fn parse(bytes: &[u8], name: &ProfileName, origin: &str) -> Result<(Profile, Document)> {
     // The parser's words would quote what it found, which may be the secret.
     let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| {
         Error::new(format!(

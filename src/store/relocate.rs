@@ -22,7 +22,7 @@ use crate::profile::{Profile, ProfileName, StoreKind};
 use crate::signals::HeldBack;
 
 /// Where a credential was, and where it is.
-pub struct Relocated {
+pub(crate) struct Relocated {
     /// The profile as it is now.
     pub profile: Profile,
     /// Its store before; the same where there was nothing to do.
@@ -32,10 +32,9 @@ pub struct Relocated {
 impl Store<'_> {
     /// Moves a profile's credential to another store.
     ///
-    /// # Errors
-    /// When there is no such profile, when the other store cannot hold it or does not take it, or a lock or the
+    /// Fails when there is no such profile, when the other store cannot hold it or does not take it, or a lock or the
     /// disk refuses: the credential is where it was then. When the old copy cannot be wiped: then it is in both.
-    pub fn relocate(&mut self, name: &ProfileName, to: StoreKind) -> Result<Relocated> {
+    pub(crate) fn relocate(&mut self, name: &ProfileName, to: StoreKind) -> Result<Relocated> {
         let found = self.get(name)?.ok_or_else(|| self.unknown(name.as_str(), ""))?;
         // Before any lock: a person may have to be asked to unlock them.
         self.unlocked(&found)?;

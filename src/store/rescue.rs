@@ -22,7 +22,7 @@ use crate::profile::ProfileName;
 use crate::terminal::Messages;
 
 /// A credential in a rescue file.
-pub struct Rescued {
+pub(crate) struct Rescued {
     /// The file.
     pub path: PathBuf,
     /// The credential.
@@ -34,7 +34,7 @@ pub struct Rescued {
 
 /// What waits for a profile.
 #[derive(Default)]
-pub struct Waiting {
+pub(crate) struct Waiting {
     /// Credentials.
     pub credentials: Vec<Rescued>,
     /// That one is about to come: see [`announce`].
@@ -60,8 +60,7 @@ fn is_announcement(bytes: &[u8]) -> bool {
 
 impl Rescued {
     /// What tells the newest.
-    #[must_use]
-    pub fn age(&self) -> (Option<Timestamp>, SystemTime) {
+    pub(crate) fn age(&self) -> (Option<Timestamp>, SystemTime) {
         let expires = match &self.document {
             Document::OAuth(grant) => Some(grant.expires),
             Document::ApiToken { .. } | Document::ApiKey { .. } => None,
@@ -73,9 +72,12 @@ impl Rescued {
 /// All that wait for this profile, each as `open` decrypts it. One that holds no credential is of no use, and
 /// passed over.
 ///
-/// # Errors
-/// When one that is there cannot be read or decrypted: it may hold the only credential that lives.
-pub fn read(home: &Home, name: &ProfileName, open: impl Fn(&str, Bytes) -> Result<Bytes>) -> Result<Waiting> {
+/// Fails when one that is there cannot be read or decrypted: it may hold the only credential that lives.
+pub(crate) fn read(
+    home: &Home,
+    name: &ProfileName,
+    open: impl Fn(&str, Bytes) -> Result<Bytes>,
+) -> Result<Waiting> {
     let mut waiting = Waiting::default();
     // Also one that a killed process has written whole, and not put into its place: it says itself what it replaces.
     let paths = home.rescues(name).into_iter();
@@ -112,9 +114,8 @@ fn parse(path: PathBuf, bytes: &Bytes) -> Option<Rescued> {
 
 /// Keeps a credential, as `seal` encrypts it; where it is now.
 ///
-/// # Errors
-/// When no place takes it; the reason of the last.
-pub fn write(
+/// Fails when no place takes it; the reason of the last.
+pub(crate) fn write(
     home: &Home,
     name: &ProfileName,
     document: &Document,
@@ -141,7 +142,7 @@ pub fn write(
 
 /// Says, where those look who read an API token, that this one may be dead in a moment, and that another is about
 /// to come. That it cannot be said is no reason not to go on.
-pub fn announce(home: &Home, name: &ProfileName, replaces: &str, messages: Messages) {
+pub(crate) fn announce(home: &Home, name: &ProfileName, replaces: &str, messages: Messages) {
     let announcement = Announcement { announced: true, replaces: replaces.to_owned() };
     let Ok(bytes) = serde_json::to_vec(&announcement) else { return };
     if let Some(written) = home.rescues(name).iter().find_map(|path| atomic::write(path, &bytes).ok()) {
@@ -150,8 +151,7 @@ pub fn announce(home: &Home, name: &ProfileName, replaces: &str, messages: Messa
 }
 
 /// The rescue files of a profile that are there, and hold a credential.
-#[must_use]
-pub fn waiting(home: &Home, name: &ProfileName) -> Vec<PathBuf> {
+pub(crate) fn waiting(home: &Home, name: &ProfileName) -> Vec<PathBuf> {
     let holds_none = |path: &PathBuf| {
         let read = trusted::read(home, path, Reading::Rescue);
         matches!(read, Ok(Some(bytes)) if is_announcement(&bytes))
@@ -161,7 +161,7 @@ pub fn waiting(home: &Home, name: &ProfileName) -> Vec<PathBuf> {
 
 /// Removes what waits for this profile, when it is home or over. What stays is said: it holds a secret, and is only found
 /// to be over the next time.
-pub fn remove(home: &Home, name: &ProfileName, messages: &Messages) {
+pub(crate) fn remove(home: &Home, name: &ProfileName, messages: &Messages) {
     for path in home.rescues(name) {
         match atomic::remove(&path) {
             Ok(changed) => changed.say(messages),

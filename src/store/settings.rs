@@ -12,7 +12,7 @@ use crate::terminal::time;
 
 /// What a shell's hook puts into the shell.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Export {
+pub(crate) enum Export {
     /// The whole environment of the profile.
     #[default]
     Credential,
@@ -21,16 +21,16 @@ pub enum Export {
 }
 
 /// The variable that goes before the setting.
-pub const HOOK_EXPORT: &str = "ALCHEMY_HOOK_EXPORT";
+pub(crate) const HOOK_EXPORT: &str = "ALCHEMY_HOOK_EXPORT";
 
 /// The variable that goes before the setting `keep`.
-pub const KEEP: &str = "ALCHEMY_KEEP";
+pub(crate) const KEEP: &str = "ALCHEMY_KEEP";
 /// For how long the kernel keeps what was decrypted, where nobody has settled it.
 const USUAL_KEEP: SignedDuration = SignedDuration::from_mins(15);
 
 /// What is settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// What a shell's hook puts into the shell.
     pub export: Export,
     /// Nothing is run where something in the directory goes before the credential.
@@ -43,7 +43,7 @@ pub struct Settings {
 
 /// Commands of the store `command`, as far as they are given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GivenCommands {
+pub(crate) struct GivenCommands {
     /// Reads the document.
     pub read: Option<String>,
     /// Writes it.
@@ -69,10 +69,7 @@ const MEND: &str = "it may say export = \"profile\" or \"credential\", and stric
 
 impl Export {
     /// By its name in the setting and in the variable.
-    ///
-    /// # Errors
-    /// Any other name, found in `origin`.
-    pub fn parse(text: &str, origin: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str, origin: &str) -> Result<Self> {
         match text {
             "credential" => Ok(Self::Credential),
             "profile" => Ok(Self::Profile),
@@ -85,9 +82,8 @@ impl Export {
 impl Settings {
     /// Reads the file; one that does not exist settles nothing.
     ///
-    /// # Errors
-    /// When the file cannot be read, or says something else; with line and column.
-    pub fn load(home: &Home) -> Result<Self> {
+    /// Fails when the file cannot be read, or says something else; with line and column.
+    pub(crate) fn load(home: &Home) -> Result<Self> {
         let path = home.settings();
         let Some(bytes) = trusted::read(home, &path, Reading::Settings)? else { return Ok(Self::default()) };
         let wrong = |at: usize, what: &str| {

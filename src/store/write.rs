@@ -29,9 +29,13 @@ impl Store<'_> {
     /// Makes the profile, or changes it to be this one with this credential. Whether it asks, and what repeats its
     /// token, stays as it is by then, unless `confirm` says otherwise.
     ///
-    /// # Errors
-    /// When a lock, a store or the disk refuses; the old profile and its credential are still there then.
-    pub fn put(&mut self, profile: &Profile, document: &Document, confirm: Option<bool>) -> Result<()> {
+    /// Fails when a lock, a store or the disk refuses; the old profile and its credential are still there then.
+    pub(crate) fn put(
+        &mut self,
+        profile: &Profile,
+        document: &Document,
+        confirm: Option<bool>,
+    ) -> Result<()> {
         let name = &profile.name;
         if profile.store == StoreKind::Npm {
             // Of what is there, only a grant is replaced by one of the same client.
@@ -139,9 +143,8 @@ impl Store<'_> {
 
     /// Makes a profile that signs in, or changes one to be this, without a session yet.
     ///
-    /// # Errors
-    /// When a lock, a store or the disk refuses; what was there before is there then.
-    pub fn put_signed_out(&mut self, profile: &Profile) -> Result<()> {
+    /// Fails when a lock, a store or the disk refuses; what was there before is there then.
+    pub(crate) fn put_signed_out(&mut self, profile: &Profile) -> Result<()> {
         let name = &profile.name;
         self.unlock(name)?;
         let held_back; // dropped after the locks
@@ -214,9 +217,8 @@ impl Store<'_> {
     /// Whether a new session of a profile, which is this one `before`, could be kept: whoever is to sign in
     /// learns that it could not before, and not after.
     ///
-    /// # Errors
-    /// When a lock, the store or the disk refuses.
-    pub fn has_room_for(
+    /// Fails when a lock, the store or the disk refuses.
+    pub(crate) fn has_room_for(
         &self,
         name: &ProfileName,
         store: &StoreKind,
@@ -287,9 +289,12 @@ impl Store<'_> {
 
     /// Changes what is not secret, by the profile as it is under the lock.
     ///
-    /// # Errors
-    /// When it is gone, is kept by the npm package's version 2, or cannot be written.
-    pub fn update(&mut self, name: &ProfileName, change: impl FnOnce(&mut Profile)) -> Result<Profile> {
+    /// Fails when it is gone, is kept by the npm package's version 2, or cannot be written.
+    pub(crate) fn update(
+        &mut self,
+        name: &ProfileName,
+        change: impl FnOnce(&mut Profile),
+    ) -> Result<Profile> {
         let mut edit = Edit::open(self.home, self.messages)?;
         let held_back = HeldBack::interruptions();
         let Some(profile) = edit.before.profile(name) else { return Err(self.not_ours(name.as_str())) };
@@ -308,10 +313,9 @@ impl Store<'_> {
 
     /// Gives a profile another name. The old one need not be a [`ProfileName`].
     ///
-    /// # Errors
-    /// When there is none of the old name or one of the new, a newer credential waits in a rescue file and cannot
+    /// Fails when there is none of the old name or one of the new, a newer credential waits in a rescue file and cannot
     /// be brought home, or a store refuses.
-    pub fn rename(&mut self, from: &str, to: &ProfileName) -> Result<()> {
+    pub(crate) fn rename(&mut self, from: &str, to: &ProfileName) -> Result<()> {
         // A name that npm let through may hold '/', but must not lead out of the folder.
         let inside = !from.is_empty()
             && Path::new(from).components().all(|c| matches!(c, std::path::Component::Normal(_)));
@@ -515,9 +519,8 @@ impl Store<'_> {
 
     /// Deletes a profile and its credential.
     ///
-    /// # Errors
-    /// When there is none, it is kept by the npm package's version 2, or a store refuses.
-    pub fn delete(&mut self, name: &ProfileName) -> Result<()> {
+    /// Fails when there is none, it is kept by the npm package's version 2, or a store refuses.
+    pub(crate) fn delete(&mut self, name: &ProfileName) -> Result<()> {
         self.unlock(name)?;
         let held_back; // dropped after the locks
         let lock = self.lock_as_it_is(name)?;
@@ -559,10 +562,7 @@ impl Store<'_> {
     }
 
     /// Reads `config.json` again: others may have changed it.
-    ///
-    /// # Errors
-    /// Those of [`Config::load`](super::config::Config::load).
-    pub fn reload(&mut self) -> Result<()> {
+    pub(crate) fn reload(&mut self) -> Result<()> {
         self.config = super::Config::load(self.home)?;
         Ok(())
     }

@@ -28,8 +28,7 @@ pub(super) struct Watch {
 impl Watch {
     /// Starts to watch.
     ///
-    /// # Errors
-    /// When the system gives no descriptor or no thread.
+    /// Fails when the system gives no descriptor or no thread.
     pub(super) fn start() -> io::Result<Self> {
         let terminal = io::stdin().as_fd().try_clone_to_owned()?;
         let (stopped, stop) = io::pipe()?;

@@ -6,8 +6,7 @@
 use std::fmt::Write as _;
 
 /// The text with every character escaped that [`is_unsafe`].
-#[must_use]
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if is_unsafe(c) {
@@ -21,8 +20,7 @@ pub fn printable(text: &str) -> String {
 
 /// A JSON document in which every such character is written as `\uXXXX`: it means the same, and can be shown. In a
 /// document they stand in strings alone, apart from the line ends between its parts.
-#[must_use]
-pub fn printable_json(document: &str) -> String {
+pub(crate) fn printable_json(document: &str) -> String {
     let mut out = String::with_capacity(document.len());
     for c in document.chars() {
         if c != '\n' && is_unsafe(c) {

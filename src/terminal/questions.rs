@@ -120,9 +120,8 @@ fn cannot_ask(what: &str, why: &str, flag: &str) -> Error {
 
 /// Asks for a line of text.
 ///
-/// # Errors
-/// Without a terminal, naming `flag`; when the person cancels.
-pub fn ask_text(question: &str, default: Option<&str>, flag: &str) -> Result<String> {
+/// Fails without a terminal, naming `flag`; when the person cancels.
+pub(crate) fn ask_text(question: &str, default: Option<&str>, flag: &str) -> Result<String> {
     let shown = printable(question);
     let mut prompt = inquire::Text::new(&shown);
     prompt.default = default;
@@ -131,9 +130,8 @@ pub fn ask_text(question: &str, default: Option<&str>, flag: &str) -> Result<Str
 
 /// Asks for a secret, which is not shown.
 ///
-/// # Errors
-/// Without a terminal, naming `flag`; when the person cancels.
-pub fn ask_secret(question: &str, flag: &str) -> Result<Secret> {
+/// Fails without a terminal, naming `flag`; when the person cancels.
+pub(crate) fn ask_secret(question: &str, flag: &str) -> Result<Secret> {
     let tty = open_terminal(question, flag)?;
     match secret_line::read(&tty, &printable(question)) {
         Ok(Some(line)) => Ok(Secret::from(line)),
@@ -144,17 +142,15 @@ pub fn ask_secret(question: &str, flag: &str) -> Result<Secret> {
 
 /// Asks for a yes or a no.
 ///
-/// # Errors
-/// Without a terminal, naming `flag`; when the person cancels.
-pub fn ask_yes(question: &str, flag: &str) -> Result<bool> {
+/// Fails without a terminal, naming `flag`; when the person cancels.
+pub(crate) fn ask_yes(question: &str, flag: &str) -> Result<bool> {
     ask("a yes or a no", flag, || inquire::Confirm::new(&printable(question)).with_default(false).prompt())
 }
 
 /// Asks for one of several; typing narrows the list. The position of the choice.
 ///
-/// # Errors
-/// Without a terminal, naming `flag`; when the person cancels.
-pub fn ask_choice(question: &str, options: &[String], cursor: usize, flag: &str) -> Result<usize> {
+/// Fails without a terminal, naming `flag`; when the person cancels.
+pub(crate) fn ask_choice(question: &str, options: &[String], cursor: usize, flag: &str) -> Result<usize> {
     let shown: Vec<String> = options.iter().map(|option| printable(option)).collect();
     let asked = printable(question);
     let prompt = inquire::Select::new(&asked, shown).with_starting_cursor(cursor);
@@ -163,9 +159,13 @@ pub fn ask_choice(question: &str, options: &[String], cursor: usize, flag: &str)
 
 /// Asks for any number of several; typing narrows the list. The positions of the choices.
 ///
-/// # Errors
-/// Without a terminal, naming `flag`; when the person cancels.
-pub fn ask_choices(question: &str, options: &[String], ticked: &[usize], flag: &str) -> Result<Vec<usize>> {
+/// Fails without a terminal, naming `flag`; when the person cancels.
+pub(crate) fn ask_choices(
+    question: &str,
+    options: &[String],
+    ticked: &[usize],
+    flag: &str,
+) -> Result<Vec<usize>> {
     let shown: Vec<String> = options.iter().map(|option| printable(option)).collect();
     let asked = printable(question);
     let prompt = inquire::MultiSelect::new(&asked, shown).with_default(ticked).with_page_size(15);

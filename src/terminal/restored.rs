@@ -35,7 +35,7 @@ pub(super) struct Restored {
 
 /// Has a signal that ends us take the terminal back first from a job of ours, and end that, too. One at a time, and none
 /// beside a question. Where such signals are held back ([`crate::signals`]) they stay so.
-pub struct Lent {
+pub(crate) struct Lent {
     question: &'static Question,
     taken: Taken,
 }
@@ -77,8 +77,7 @@ static QUESTION: AtomicPtr<Question> = AtomicPtr::new(ptr::null_mut());
 impl Restored {
     /// Remembers the settings of a terminal, then makes those of the question. One question at a time.
     ///
-    /// # Errors
-    /// When it is no terminal any more.
+    /// Fails when it is no terminal any more.
     pub(super) fn new(tty: &File, manner: Manner) -> io::Result<Self> {
         let tty = tty.try_clone()?;
         let before = settings(&tty)?;
@@ -116,7 +115,7 @@ impl Restored {
 
 impl Lent {
     /// Before the job is started that is to have the terminal, with the settings to put back.
-    pub fn new(tty: &File, before: &Termios) -> Self {
+    pub(crate) fn new(tty: &File, before: &Termios) -> Self {
         // Never given back, as that of a question.
         let question = Box::leak(Box::new(Question {
             tty: tty.as_raw_fd(),
@@ -137,7 +136,7 @@ impl Lent {
     }
 
     /// Which process group the job is; none when it has ended, as its number may be another's then.
-    pub fn set_job(&self, group: Option<Pid>) {
+    pub(crate) fn set_job(&self, group: Option<Pid>) {
         if let Some(job) = &self.question.job {
             job.store(group.map_or(0, Pid::as_raw), Ordering::Release);
         }
@@ -189,8 +188,7 @@ impl Drop for Restored {
 /// The settings of a terminal that is ours: those that a shell has for its own line editor are not to be put back. In the
 /// background the system stops us here, as it does who reads the terminal, until we are in front.
 ///
-/// # Errors
-/// When nobody could bring us there, or it is no terminal any more.
+/// Fails when nobody could bring us there, or it is no terminal any more.
 pub(super) fn settings(tty: &File) -> io::Result<Termios> {
     loop {
         match tcdrain(tty) {

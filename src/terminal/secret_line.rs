@@ -22,8 +22,7 @@ const PASTE: [&str; 2] = ["\x1b[200~", "\x1b[201~"];
 /// Asks on a terminal; `None` when the person cancels (Ctrl-C, Ctrl-D), and when the terminal goes. Empty lines are passed over: they come along
 /// with a paste.
 ///
-/// # Errors
-/// When the terminal cannot be used, or the line cannot be a secret.
+/// Fails when the terminal cannot be used, or the line cannot be a secret.
 pub(super) fn read(tty: &File, question: &str) -> io::Result<Option<Zeroizing<String>>> {
     let prompt = format!("? {question} ");
     let mut during = settings(tty)?;

@@ -13,7 +13,7 @@ use crate::store::Store;
 use crate::terminal;
 
 /// Carries it out.
-pub fn carry_out(import: &Import, host: &Host, store: &mut Store, planned: &Planned) -> Result<()> {
+pub(super) fn carry_out(import: &Import, host: &Host, store: &mut Store, planned: &Planned) -> Result<()> {
     let to_make = planned.items.iter().filter_map(|item| match (&item.fate, &item.name, &item.accounts) {
         (Fate::Make | Fate::Replace(_), Some(name), Accounts::One(account)) => Some((item, name, account)),
         _ => None,

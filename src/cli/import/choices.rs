@@ -12,7 +12,7 @@ use crate::terminal;
 const CONFLICT: &str = "--on-conflict skip, rename or replace";
 
 /// Asks about the profiles.
-pub fn ask(import: &Import, planned: &mut Planned, existing: &[Existing]) -> Result<()> {
+pub(super) fn ask(import: &Import, planned: &mut Planned, existing: &[Existing]) -> Result<()> {
     let mut given: Vec<ProfileName> = planned
         .items
         .iter()
@@ -73,7 +73,7 @@ fn ask_name(proposed: Option<&ProfileName>, is_taken: impl Fn(&ProfileName) -> b
 }
 
 /// Asks about the directories.
-pub fn ask_bindings(host: &Host, planned: &mut Planned) -> Result<()> {
+pub(super) fn ask_bindings(host: &Host, planned: &mut Planned) -> Result<()> {
     for bound in &mut planned.bindings {
         let (Fate::Collides(before), Some(name)) = (&bound.fate, &bound.name) else { continue };
         let directory = host.shown(&bound.directory);

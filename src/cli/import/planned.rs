@@ -23,7 +23,7 @@ use crate::session::sign_in::client::ClientOptions;
 use crate::store::Store;
 
 /// Everything, with what is to become of it.
-pub struct Planned {
+pub(super) struct Planned {
     /// What becomes profiles.
     pub items: Vec<Item>,
     /// What becomes bindings.
@@ -37,7 +37,7 @@ pub struct Planned {
 }
 
 /// Something that was found, with what is to become of it.
-pub struct Item {
+pub(super) struct Item {
     pub found: Found,
     /// Its name here; of what has none, the fate says so.
     pub name: Option<ProfileName>,
@@ -50,7 +50,7 @@ pub struct Item {
 }
 
 /// A binding that was found, with what is to become of it.
-pub struct Bound {
+pub(super) struct Bound {
     pub directory: PathBuf,
     /// The profile here.
     pub name: Option<ProfileName>,
@@ -58,7 +58,7 @@ pub struct Bound {
 }
 
 /// An error in one line.
-pub fn told(error: &Error) -> String {
+pub(super) fn told(error: &Error) -> String {
     match error.next_step() {
         Some(hint) => format!("{error}: {hint}"),
         None => error.to_string(),
@@ -67,7 +67,7 @@ pub fn told(error: &Error) -> String {
 
 impl Planned {
     /// Plans it all; Cloudflare is asked, and nobody else.
-    pub fn of(
+    pub(super) fn of(
         import: &Import,
         host: &Host,
         store: &Store,
@@ -255,7 +255,7 @@ impl Planned {
     }
 
     /// Plans the bindings, by the names that the profiles have by now.
-    pub fn bind(&mut self, host: &Host, on_conflict: Option<OnConflict>) -> Result<()> {
+    pub(super) fn bind(&mut self, host: &Host, on_conflict: Option<OnConflict>) -> Result<()> {
         if self.found_bindings.is_empty() {
             return Ok(());
         }
@@ -275,13 +275,13 @@ impl Planned {
     }
 
     /// Whether there is something to write.
-    pub fn changes_something(&self) -> bool {
+    pub(super) fn changes_something(&self) -> bool {
         let fates = self.items.iter().map(|item| &item.fate).chain(self.bindings.iter().map(|it| &it.fate));
         fates.into_iter().any(|fate| matches!(fate, Fate::Make | Fate::Replace(_) | Fate::Collides(_)))
     }
 
     /// What a person should know besides.
-    pub fn notes(&self) -> Vec<String> {
+    pub(super) fn notes(&self) -> Vec<String> {
         let is_new = |item: &&Item| matches!(item.fate, Fate::Make | Fate::Replace(_) | Fate::Collides(_));
         let of_items = self.items.iter().filter(is_new).flat_map(|item| {
             let lacks = item.scopes.as_ref().map(|scopes| scopes.lacks.join(" ")).filter(|it| !it.is_empty());

@@ -11,7 +11,7 @@ use crate::terminal;
 
 impl Planned {
     /// What becomes of each, in columns.
-    pub fn table(&self, host: &Host, tool: Tool) -> String {
+    pub(super) fn table(&self, host: &Host, tool: Tool) -> String {
         let rows: Vec<[String; 4]> = self.items.iter().map(row).collect();
         let heading = tool.to_string().to_uppercase();
         let mut text = terminal::table([&heading, "METHOD", "ACCOUNT", "WHAT HAPPENS"], &rows);
@@ -28,7 +28,7 @@ impl Planned {
     }
 
     /// The same for programs; after the import it is what was done.
-    pub fn as_json(&self, import: &Import) -> Value {
+    pub(super) fn as_json(&self, import: &Import) -> Value {
         json!({
             "tool": import.tool.to_string(),
             "dryRun": import.dry_run,

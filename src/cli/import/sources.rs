@@ -17,14 +17,14 @@ use crate::store::Store;
 use crate::terminal;
 
 /// The variables that still hold what was imported.
-pub struct Variables {
+pub(super) struct Variables {
     held_by: Vec<&'static str>,
     /// The file, and the lines of it that hold them.
     file: Option<(PathBuf, String)>,
 }
 
 /// Finds what the tool has.
-pub fn find(
+pub(super) fn find(
     import: &Import,
     host: &Host,
     store: &Store,
@@ -145,7 +145,7 @@ fn in_variables(import: &Import, host: &Host, existing: &[Existing]) -> Result<(
 
 impl Variables {
     /// Says how to be rid of them: they would go before the profile elsewhere.
-    pub fn say(&self, host: &Host, planned: &Planned) {
+    pub(super) fn say(&self, host: &Host, planned: &Planned) {
         let is_here = |fate: &Fate| matches!(fate, Fate::Make | Fate::Replace(_) | Fate::There(_));
         if !planned.items.iter().any(|item| is_here(&item.fate)) {
             return;

@@ -11,9 +11,8 @@ use crate::terminal;
 /// The one account that a profile gets, of those that its credential can see; `owner` is the account that
 /// owns the credential, where one does.
 ///
-/// # Errors
-/// When the asked one is not among them, a name is not the name of exactly one, or there is none.
-pub fn choose_account(
+/// Fails when the asked one is not among them, a name is not the name of exactly one, or there is none.
+pub(crate) fn choose_account(
     client: &Client,
     seen: &[Account],
     owner: Option<&AccountId>,
@@ -67,9 +66,8 @@ pub fn choose_account(
 
 /// The account of a new profile: the one that is asked for, or the person chooses.
 ///
-/// # Errors
-/// When the session does not see it, or sees none.
-pub fn new_account(
+/// Fails when the session does not see it, or sees none.
+pub(crate) fn new_account(
     host: &Host,
     asked: Option<&str>,
     before: Option<&Profile>,
@@ -88,9 +86,13 @@ pub fn new_account(
 
 /// The account that the profile is pinned to, which its new session must see.
 ///
-/// # Errors
-/// When it does not.
-pub fn same_account(host: &Host, pinned: &Account, grant: &Grant, endpoint: &Endpoint) -> Result<Account> {
+/// Fails when it does not.
+pub(crate) fn same_account(
+    host: &Host,
+    pinned: &Account,
+    grant: &Grant,
+    endpoint: &Endpoint,
+) -> Result<Account> {
     of_those_seen(host, grant, endpoint, |_, seen| match seen.iter().find(|it| it.id == pinned.id) {
         Some(account) => Ok(account.clone()),
         // It need not be allowed to list them.

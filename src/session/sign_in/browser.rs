@@ -28,7 +28,7 @@ use crate::store::credential::Grant;
 use crate::terminal::stderr_is_terminal;
 
 /// Why an answer without a refresh token is no session.
-pub const NO_REFRESH_TOKEN: &str =
+pub(super) const NO_REFRESH_TOKEN: &str =
     "the answer holds no refresh token, so the session would be over with its access token";
 /// How long a person may take.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
@@ -36,9 +36,8 @@ const LIMIT: Duration = Duration::from_secs(5 * 60);
 /// Signs in with this client for these scopes. `again` is the command that tries once more, for the hints. Signals
 /// are held back from the exchange of the code on, until the grant is kept or revoked.
 ///
-/// # Errors
-/// When consent is denied, nobody answers within five minutes, or the exchange fails.
-pub fn sign_in(
+/// Fails when consent is denied, nobody answers within five minutes, or the exchange fails.
+pub(super) fn sign_in(
     host: &Host,
     client: Client,
     scopes: Vec<String>,
@@ -101,7 +100,7 @@ pub fn sign_in(
 }
 
 /// Revokes a grant that is not wanted after all. That it cannot be is no failure: it runs out by itself.
-pub fn discard(host: &Host, client: &Client, grant: &Grant) {
+pub(super) fn discard(host: &Host, client: &Client, grant: &Grant) {
     let Some(url) = client.revoke_url() else { return };
     let network = host.network();
     let revoked = http::run(revoke(client, &url, &network, grant.revocable()));

@@ -7,7 +7,7 @@ use crate::oauth::client::{self, Client, Preset};
 
 /// How to sign in.
 #[derive(Debug, Default)]
-pub struct SignInOptions {
+pub(crate) struct SignInOptions {
     /// `basic`, `all`, or names with commas between.
     pub scopes: Option<String>,
     /// No browser is opened.
@@ -20,7 +20,7 @@ pub struct SignInOptions {
 
 /// Which OAuth client asks, and where.
 #[derive(Debug, Default)]
-pub struct ClientOptions {
+pub(crate) struct ClientOptions {
     /// A client that is built in.
     pub client: Option<Preset>,
     /// The ID of another client.
@@ -43,9 +43,8 @@ impl ClientOptions {
     /// The client: a flag goes before a variable, a variable before what is kept with the profile, and that
     /// before what is built in.
     ///
-    /// # Errors
-    /// When an id or a URL is none.
-    pub fn resolve(&self, host: &Host, before: Option<&Client>) -> Result<Client> {
+    /// Fails when an id or a URL is none.
+    pub(crate) fn resolve(&self, host: &Host, before: Option<&Client>) -> Result<Client> {
         let id = self.client_id.as_deref().or_else(|| host.text(client::CLIENT_ID));
         let mut client = match (self.client, id, before) {
             // As it is built in, whatever is kept.

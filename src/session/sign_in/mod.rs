@@ -1,9 +1,9 @@
 //! A sign-in to a profile, from the question to what is kept: what `alchemy configure` and `alchemy login`
 //! have in common.
 
-pub mod account;
+pub(crate) mod account;
 mod browser;
-pub mod client;
+pub(crate) mod client;
 mod scopes;
 
 use crate::error::{Error, Kind, Result};
@@ -20,7 +20,7 @@ use client::SignInOptions;
 use scopes::choose_scopes;
 
 /// A sign-in to a profile, from the question to what is kept.
-pub struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     /// The profile's name.
     pub name: ProfileName,
     /// The profile as it is, where there is one.
@@ -41,9 +41,8 @@ impl Plan<'_> {
     /// Signs in and keeps what comes of it, for the account that `account` finds; it gets the profile as it
     /// is by then, the grant, and the API.
     ///
-    /// # Errors
     /// Then the old session is still in place, and the new one is revoked.
-    pub fn carry_out(
+    pub(crate) fn carry_out(
         &self,
         host: &Host,
         store: &mut Store,
@@ -155,14 +154,14 @@ impl Plan<'_> {
 }
 
 /// Says that a profile is made, or changed.
-pub fn say_ready(host: &Host, profile: &Profile) {
+pub(crate) fn say_ready(host: &Host, profile: &Profile) {
     let Profile { name, method, account, store, .. } = profile;
     host.messages
         .say(&format!("profile '{name}' is ready: {method}, account {account}, kept in the {store} store"));
 }
 
 /// Signs in again to a profile.
-pub fn sign_in_again(
+pub(crate) fn sign_in_again(
     host: &Host,
     store: &mut Store,
     profile: Profile,
@@ -190,7 +189,12 @@ pub fn sign_in_again(
 }
 
 /// Offers to sign in again after `error`, where a person can answer; whether that was done.
-pub fn offer_sign_in(host: &Host, store: &mut Store, profile: &Profile, error: &Error) -> Result<bool> {
+pub(crate) fn offer_sign_in(
+    host: &Host,
+    store: &mut Store,
+    profile: &Profile,
+    error: &Error,
+) -> Result<bool> {
     if error.kind() != Kind::SignedOut || !store.may_ask() {
         return Ok(false);
     }

@@ -1,13 +1,12 @@
-//! A session as variables to set and to unset (design §7). Pure: values in, values out.
+//! The variables that name, give and override a credential, and changes of an environment (design §7). Pure: values in,
+//! values out.
 
 pub(crate) mod r2;
 
 use std::ffi::{OsStr, OsString};
 
 use crate::clients::programs::{OWN, PROGRAMS};
-use crate::cloudflare::Credential;
 use crate::secret::Secret;
-use crate::session::Session;
 
 /// The API token, for OAuth's access tokens and for API tokens alike.
 pub const API_TOKEN: &str = "CLOUDFLARE_API_TOKEN";
@@ -31,12 +30,12 @@ pub const BASE_URL: &str = "CLOUDFLARE_BASE_URL";
 /// The account, under the only name by which SST reads it.
 pub const DEFAULT_ACCOUNT_ID: &str = "CLOUDFLARE_DEFAULT_ACCOUNT_ID";
 
-/// Everything that [`changes`] may set.
+/// Everything that [`crate::release::changes`] may set.
 pub const SET: [&str; 9] =
     [API_TOKEN, API_KEY, EMAIL, ACCOUNT_ID, DEFAULT_ACCOUNT_ID, PROFILE, EXPIRATION, API_BASE_URL, BASE_URL];
 
 /// The variables that a command does not get, since some program would let them override, replace or redirect its
-/// credential: all that a program of the table reads and [`changes`] does not set, and our own.
+/// credential: all that a program of the table reads and [`crate::release::changes`] does not set, and our own.
 pub fn removed() -> Vec<&'static str> {
     let read = PROGRAMS.iter().flat_map(|program| program.variables);
     let mut names: Vec<&'static str> = OWN.iter().chain(read).copied().collect();
@@ -93,37 +92,6 @@ pub fn may_repeat(name: &str) -> bool {
     !is_taken && !["LD_", "DYLD_"].iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// The changes that give a command this session. `also` repeats the token under further names.
-pub fn changes(session: &Session, also: &[String]) -> Changes {
-    let plain = |name: &str, value: &dyn ToString| (name.to_owned(), Value::Plain(value.to_string()));
-    let mut set = Vec::new();
-    match &session.credential {
-        Credential::Token(token) => {
-            set.push((API_TOKEN.to_owned(), Value::Secret(token.clone())));
-            let also = also.iter().filter(|name| may_repeat(name));
-            set.extend(also.map(|name| (name.clone(), Value::Secret(token.clone()))));
-        }
-        Credential::Key { key, email } => {
-            set.push((API_KEY.to_owned(), Value::Secret(key.clone())));
-            set.push(plain(EMAIL, email));
-        }
-    }
-    if let Some(account) = &session.account {
-        set.extend([ACCOUNT_ID, DEFAULT_ACCOUNT_ID].map(|name| plain(name, &account.id)));
-    }
-    set.extend(session.profile.iter().map(|name| plain(PROFILE, name)));
-    set.extend(session.expires.iter().map(|at| plain(EXPIRATION, at)));
-    set.push(plain(API_BASE_URL, &session.endpoint));
-    set.push(plain(BASE_URL, &session.endpoint));
-    let unset = SET
-        .into_iter()
-        .chain(removed())
-        .filter(|name| !set.iter().any(|(taken, _)| taken == *name))
-        .map(str::to_owned)
-        .collect();
-    Changes { set, unset }
-}
-
 impl Changes {
     /// Removes further variables, unless they are set.
     pub fn without(mut self, names: &[String]) -> Self {
@@ -136,7 +104,7 @@ impl Changes {
     }
 }
 
-/// The changes that take away whatever [`changes`] may have set.
+/// The changes that take away whatever [`crate::release::changes`] may have set.
 pub fn removal(also: &[String]) -> Changes {
     let unset = SET.iter().map(|name| (*name).to_owned()).chain(also.iter().cloned()).collect();
     Changes { set: Vec::new(), unset }
@@ -155,63 +123,16 @@ pub fn apply(environment: Vec<(OsString, OsString)>, changes: &Changes) -> Vec<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Endpoint;
-    use crate::profile::{Account, AccountId, ProfileName};
-
-    fn session(credential: Credential) -> Session {
-        Session {
-            profile: ProfileName::parse("prod").ok(),
-            account: AccountId::parse(&"a".repeat(32)).map(|id| Account { id, name: "Acme".into() }),
-            credential,
-            grant: false,
-            expires: None,
-            endpoint: Endpoint::cloudflare(),
-        }
-    }
-
-    fn names(changes: &Changes) -> Vec<&str> {
-        changes.set.iter().map(|(name, _)| name.as_str()).collect()
-    }
-
-    #[test]
-    fn a_token_takes_the_place_of_a_key_and_a_key_of_a_token() {
-        let token = changes(&session(Credential::Token(Secret::from("t".to_owned()))), &[]);
-        assert_eq!(
-            names(&token),
-            [API_TOKEN, ACCOUNT_ID, DEFAULT_ACCOUNT_ID, PROFILE, API_BASE_URL, BASE_URL]
-        );
-        assert!(token.unset.contains(&API_KEY.to_owned()) && token.unset.contains(&EMAIL.to_owned()));
-        let key = Credential::Key { key: Secret::from("k".to_owned()), email: "me@example.com".into() };
-        let key = changes(&session(key), &["CF_API_TOKEN".to_owned()]);
-        assert_eq!(
-            names(&key),
-            [API_KEY, EMAIL, ACCOUNT_ID, DEFAULT_ACCOUNT_ID, PROFILE, API_BASE_URL, BASE_URL]
-        );
-        assert!(key.unset.contains(&API_TOKEN.to_owned()) && key.unset.contains(&EXPIRATION.to_owned()));
-    }
-
-    #[test]
-    fn a_repeated_token_is_set_and_not_scrubbed() {
-        // A kept name that cannot be one is left out.
-        let also = ["CF_API_TOKEN", ACCOUNT_ID, ACTIVE, "PATH", API_TOKEN].map(str::to_owned);
-        let token = changes(&session(Credential::Token(Secret::from("t".to_owned()))), &also);
-        let mut set = names(&token);
-        set.sort_unstable();
-        assert_eq!(
-            set,
-            [PROFILE, "CF_API_TOKEN", ACCOUNT_ID, API_BASE_URL, API_TOKEN, BASE_URL, DEFAULT_ACCOUNT_ID]
-        );
-        assert!(names(&token).contains(&"CF_API_TOKEN"));
-        assert!(!token.unset.contains(&also[0]));
-    }
 
     #[test]
     fn everything_else_stays_even_when_it_is_not_text() {
         use std::os::unix::ffi::OsStringExt;
         let odd = (OsString::from("ODD"), OsString::from_vec(vec![0xff, b'x']));
         let before = vec![odd.clone(), ("CF_API_KEY".into(), "old".into()), (API_TOKEN.into(), "old".into())];
-        let token = changes(&session(Credential::Token(Secret::from("t".to_owned()))), &[]);
-        let after = apply(before, &token);
+        let token = Value::Secret(Secret::from("t".to_owned()));
+        let changes =
+            Changes { set: vec![(API_TOKEN.to_owned(), token)], unset: vec!["CF_API_KEY".to_owned()] };
+        let after = apply(before, &changes);
         assert_eq!(after[0], odd);
         assert_eq!(after.iter().filter(|(name, _)| name == API_TOKEN).count(), 1);
         assert!(!after.iter().any(|(name, _)| name == "CF_API_KEY"));

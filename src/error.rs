@@ -7,7 +7,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use crate::shell;
+use crate::shell::quote::word as quoted;
 
 /// What an error means for the exit code (design §8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Error {
     /// A failed operation of the system on a file: `cannot WHAT PATH: reason`, with a hint.
     pub fn io(what: &str, path: &Path, error: &io::Error) -> Self {
         let new = Self::new(format!("cannot {what} {}: {}", path.display(), reason(error)));
-        let word = |path: &Path| shell::word(&path.display().to_string());
+        let word = |path: &Path| quoted(&path.display().to_string());
         let see = "see what is there, and whose it is: ls -ld";
         match (error.kind(), path.parent()) {
             (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, _) => {

@@ -7,11 +7,12 @@ use super::hook_session::{Outcome, Sources};
 use crate::directory::mark::ActiveMark;
 use crate::directory::{DirectoryProfile, How};
 use crate::environment::{
-    ACCOUNT_ID, ACTIVE, API_KEY, API_TOKEN, Changes, DEFAULT_ACCOUNT_ID, EXPIRATION, PROFILE, Value, changes,
+    ACCOUNT_ID, ACTIVE, API_KEY, API_TOKEN, Changes, DEFAULT_ACCOUNT_ID, EXPIRATION, PROFILE, Value,
 };
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::profile::{AccountId, Profile, ProfileName};
+use crate::release::changes::changes;
 use crate::release::check;
 use crate::release::choice::Choice;
 use crate::release::release::min_ttl;

@@ -3,10 +3,11 @@
 use clap::Args;
 
 use super::{Consent, MinTtl, ProfileArgument};
-use crate::environment::{Changes, Value, changes, may_repeat, removal};
+use crate::environment::{Changes, Value, may_repeat, removal};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::profile::Account;
+use crate::release::changes::changes;
 use crate::release::check;
 use crate::release::choice::{Choice, inherited_also};
 use crate::release::gate::outward_gate;

@@ -3,9 +3,8 @@
 
 use std::path::PathBuf;
 
-use super::leads::{At, NAMES, Value, Walk};
 use super::programs::PROGRAMS;
-use super::words::Word;
+use super::words::{Value, Word};
 
 /// What a variable of the table gives a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +74,7 @@ pub(crate) struct Variables {
 }
 
 impl Variables {
-    fn assign(&mut self, name: &str, value: Option<&Word>) {
+    pub(super) fn assign(&mut self, name: &str, value: Option<&Word>) {
         if name == "CDPATH" {
             self.has_cdpath = value.is_some_and(|value| !value.is_known || !value.text.is_empty());
         }
@@ -89,32 +88,8 @@ impl Variables {
     }
 }
 
-impl Walk<'_> {
-    /// Notes what an assignment gives a variable, or without a value that the variable is taken away.
-    pub(super) fn assign(&mut self, name: &str, value: Option<&Word>, at: &At, variables: &mut Variables) {
-        variables.assign(name, value);
-        let Some((variable, kind)) = variable(name) else { return };
-        let assignment = Assignment {
-            file: at.file.clone(),
-            line: at.line,
-            variable,
-            kind,
-            assigned: value.map_or(Assigned::Nothing, |value| Assigned::of(value, kind)),
-            is_certain: !at.variables.tested.contains(&variable),
-        };
-        if self.leads.assignments.contains(&assignment) {
-            return;
-        }
-        if self.leads.assignments.len() < NAMES {
-            self.leads.assignments.push(assignment);
-        } else {
-            self.tell(&At::nowhere(), format!("sets variables in more than {NAMES} places"));
-        }
-    }
-}
-
 impl Assigned {
-    fn of(value: &Word, kind: Kind) -> Self {
+    pub(super) fn of(value: &Word, kind: Kind) -> Self {
         let text = value.str();
         let is_id = |text: &str| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !value.is_known {
@@ -170,7 +145,7 @@ const WITHOUT_EFFECT: [&str; 7] = [
 ];
 
 /// The variable of the table of this name, and what it gives.
-fn variable(name: &str) -> Option<(&'static str, Kind)> {
+pub(super) fn variable(name: &str) -> Option<(&'static str, Kind)> {
     if name == CHECK {
         return Some((CHECK, Kind::Check));
     }

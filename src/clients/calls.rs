@@ -3,11 +3,11 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::leads::{At, Filtered, Level, Value, Walk, real};
+use super::leads::{At, Filtered, Level, Walk, real};
 use super::options::{Parsed, Until};
 use super::programs::{Before, EnvFiles, Filter, Program, Role, Runs, called};
 use super::scripts::{Run, is_installed};
-use super::words::{Known, Piece, Word, pieces};
+use super::words::{Known, Piece, Value, Word, pieces};
 use crate::directory::file;
 
 /// The commands of wrangler that take a path to a script, beside which the configuration is then looked for

@@ -4,12 +4,12 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use super::leads::{At, Level, NAMES, Value, Walk};
+use super::leads::{At, Level, NAMES, Walk};
 use super::options::Parsed;
 use super::packages::{is_env_file, nearest};
 use super::programs::{Program, Role, called};
 use super::scripts::{Run, is_installed};
-use super::words::{Known, Piece, Word, pieces};
+use super::words::{Known, Piece, Value, Word, pieces};
 
 /// The most paths among the words of a command that are looked up.
 const PATHS: usize = 1024;

@@ -19,10 +19,11 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::assignments::{Assigned, Assignment, CHECK, Kind, PROXIES};
-use super::leads::{Filtered, Leads, Level, Value, Visit};
+use super::leads::{Filtered, Leads, Level, Visit};
 use super::packages::{Version, is_env_file, is_template, version, within};
 use super::programs::{Filter, Program, Reads, Rules, called};
 use super::turbo::{self, Mode, Passing, Turbo};
+use super::words::Value;
 use super::workspaces::Workspace;
 use super::{cloudflare_cfg, jsonc};
 use crate::directory::dotenv::{self, Entry};

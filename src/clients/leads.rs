@@ -12,11 +12,11 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
-use super::assignments::{Assignment, Variables};
+use super::assignments::{Assigned, Assignment, Variables, variable};
 use super::options::Parsed;
 use super::packages::Package;
 use super::programs::{EnvFiles, Program, Role, called};
-use super::words::Word;
+use super::words::{Value, Word};
 use super::workspaces::Workspace;
 
 /// The most that scripts call scripts.
@@ -27,21 +27,6 @@ const COMMANDS: usize = 500;
 pub(super) const NAMES: usize = 64;
 /// The most folders that are led to.
 const FOLDERS: usize = 1024;
-
-/// A value that words give.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Value {
-    /// This one.
-    Known(String),
-    /// One that is known only when the command runs.
-    Unknown,
-}
-
-impl Value {
-    pub(super) fn of(word: &Word) -> Self {
-        if word.is_known { Self::Known(word.text.to_string_lossy().into_owned()) } else { Self::Unknown }
-    }
-}
 
 /// A call of a program of the table that can be seen.
 #[derive(Debug, Clone)]
@@ -335,6 +320,30 @@ impl Walk<'_> {
         let unknown = Unknown { file: at.file.clone(), line: at.line, what };
         if !self.leads.unknown.contains(&unknown) {
             self.leads.unknown.push(unknown);
+        }
+    }
+}
+
+impl Walk<'_> {
+    /// Notes what an assignment gives a variable, or without a value that the variable is taken away.
+    pub(super) fn assign(&mut self, name: &str, value: Option<&Word>, at: &At, variables: &mut Variables) {
+        variables.assign(name, value);
+        let Some((variable, kind)) = variable(name) else { return };
+        let assignment = Assignment {
+            file: at.file.clone(),
+            line: at.line,
+            variable,
+            kind,
+            assigned: value.map_or(Assigned::Nothing, |value| Assigned::of(value, kind)),
+            is_certain: !at.variables.tested.contains(&variable),
+        };
+        if self.leads.assignments.contains(&assignment) {
+            return;
+        }
+        if self.leads.assignments.len() < NAMES {
+            self.leads.assignments.push(assignment);
+        } else {
+            self.tell(&At::nowhere(), format!("sets variables in more than {NAMES} places"));
         }
     }
 }

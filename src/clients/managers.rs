@@ -5,11 +5,11 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::leads::{At, DEPTH, Level, NAMES, Value, Walk, real};
+use super::leads::{At, DEPTH, Level, NAMES, Walk, real};
 use super::options::{Parsed, Until};
 use super::packages::{DENO, NAME as PACKAGE, Npmrc, Package, nearest, nearest_of};
 use super::programs::{EnvFiles, Program, Tasks, Verbs, called};
-use super::words::Word;
+use super::words::{Value, Word};
 use super::workspaces::Workspace;
 
 /// A call of a manager.

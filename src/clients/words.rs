@@ -74,6 +74,21 @@ impl Word {
     }
 }
 
+/// A value that words give.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value {
+    /// This one.
+    Known(String),
+    /// One that is known only when the command runs.
+    Unknown,
+}
+
+impl Value {
+    pub(super) fn of(word: &Word) -> Self {
+        if word.is_known { Self::Known(word.text.to_string_lossy().into_owned()) } else { Self::Unknown }
+    }
+}
+
 /// A part of a shell's text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece {

@@ -16,7 +16,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
-use crate::disk::trusted::AsOwner;
+use super::owner::AsOwner;
 use crate::error::{Error, Result, reason};
 use crate::shell;
 use crate::terminal::Messages;

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use super::trust::{Looking, Trust};
 use crate::digest::sha256_hex;
-use crate::disk::trusted::{Looking, Trust};
 use crate::profile::ProfileName;
 use crate::terminal::Messages;
 

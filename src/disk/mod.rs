@@ -6,4 +6,6 @@ pub(crate) mod generation;
 pub(crate) mod home;
 pub(crate) mod lock;
 pub(crate) mod npm_lock;
+pub(crate) mod owner;
+mod trust;
 pub(crate) mod trusted;

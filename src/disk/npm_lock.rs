@@ -14,10 +14,10 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
+use super::owner::AsOwner;
 use crate::disk::atomic;
 use crate::disk::home::Home;
 use crate::disk::lock::{Lock, Mark, Wait};
-use crate::disk::trusted::AsOwner;
 use crate::error::{Error, Result};
 use crate::profile::ProfileName;
 use crate::shell;

@@ -3,24 +3,23 @@
 //!
 //! A file is trusted that has the owner of its data folder, when that owner is us, or we are root. What others
 //! may write (or read, where it is a secret) is tightened where it is ours alone, and refused elsewhere. As
-//! root in another person's folder we act on files as that person ([`AsOwner`]): what is made there is
+//! root in another person's folder we act on files as that person ([`super::owner::AsOwner`]): what is made there is
 //! theirs, and no link of theirs leads us where they could not go themselves.
 
-use std::cell::{Cell, OnceCell};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use nix::libc;
-use nix::unistd::{Gid, Uid, geteuid};
+use nix::unistd::geteuid;
 
-use crate::disk::atomic::{self, Bytes};
-use crate::disk::home::Home;
+use super::atomic::{self, Bytes};
+use super::home::Home;
+use super::owner::{AsOwner, acting_for};
+use super::trust::{Folder, Trust};
 use crate::error::{Error, Result};
 use crate::shell;
-use crate::terminal::Messages;
 
 /// What nobody else may do with a file or a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,45 +155,7 @@ pub(crate) fn make_private(file: &File, metadata: &Metadata, closed: Closed) -> 
     Ok(file.metadata()?.mode() & closed.forbids() == 0)
 }
 
-/// What is known of the data folder and of us.
-#[derive(Debug, Clone)]
-pub(crate) struct Trust {
-    /// Where it is said that a mode was tightened; without it none is.
-    messages: Option<Messages>,
-    looks_only: Cell<bool>,
-    folder: OnceCell<Folder>,
-    runtime: OnceCell<bool>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Folder {
-    owner: u32,
-    /// Others can get to what is in it.
-    is_open: bool,
-}
-
 impl Trust {
-    /// The trust of a home; with `messages`, what is ours alone is tightened, and that is said.
-    pub(super) fn new(messages: Option<Messages>) -> Self {
-        Self { messages, looks_only: Cell::new(false), folder: OnceCell::new(), runtime: OnceCell::new() }
-    }
-
-    /// Tightens nothing for as long as the value lives.
-    pub(super) fn look_only(&self) -> Looking<'_> {
-        Looking { trust: self, before: self.looks_only.replace(true) }
-    }
-
-    /// Whether the folder for what lasts until the next login counts: a real folder, ours, 0700, as its
-    /// specification demands (XDG base directory).
-    pub(super) fn counts_runtime(&self, folder: &Path) -> bool {
-        let is_ours = |metadata: Metadata| {
-            metadata.is_dir()
-                && metadata.uid() == geteuid().as_raw()
-                && metadata.mode() & Closed::ToAll.forbids() == 0
-        };
-        *self.runtime.get_or_init(|| fs::symlink_metadata(folder).is_ok_and(is_ours))
-    }
-
     /// The data folder, judged once; `None` as long as there is none.
     fn folder(&self, home: &Home) -> Result<Option<Folder>> {
         if let Some(folder) = self.folder.get() {
@@ -253,18 +214,6 @@ impl Trust {
         let could = if metadata.mode() & 0o022 == 0 { "read" } else { "changed" };
         messages.say(&format!("{} could be {could} by others; its mode is {mode:04o} now", path.display()));
         Ok(true)
-    }
-}
-
-/// For as long as it lives, nothing is tightened.
-pub struct Looking<'a> {
-    trust: &'a Trust,
-    before: bool,
-}
-
-impl Drop for Looking<'_> {
-    fn drop(&mut self) {
-        self.trust.looks_only.set(self.before);
     }
 }
 
@@ -400,114 +349,6 @@ pub(crate) fn open_own(path: &Path, options: &mut OpenOptions) -> io::Result<Fil
         }
     }
     Ok(file)
-}
-
-/// The owner of the data folder, where we are root and somebody else is.
-static OWNER: OnceLock<Owner> = OnceLock::new();
-
-#[derive(Debug, Clone, Copy)]
-struct Owner {
-    user: Uid,
-    group: Gid,
-    /// The owner may not go where the folder is: a person's folder that is mounted below `/root` in a container.
-    is_shut_out: bool,
-}
-
-/// Has all that is done with files of the data folder from now on be done as its owner, where we are root. Where
-/// there is no folder yet, as the owner of the one that it will be made in.
-pub(crate) fn act_as_owner_of(root: &Path) {
-    if !geteuid().is_root() {
-        return;
-    }
-    let existing = root.ancestors().find_map(|folder| fs::metadata(folder).ok());
-    if let Some(folder) = existing.filter(|folder| folder.uid() != 0) {
-        let (user, group) = (Uid::from_raw(folder.uid()), Gid::from_raw(folder.gid()));
-        let owner = Owner { user, group, is_shut_out: false };
-        let is_shut_out = AsOwner::become_one(owner).is_ok_and(|_owner| {
-            let found = fs::metadata(root).map_err(|error| error.kind());
-            found.is_err_and(|error| error == ErrorKind::PermissionDenied)
-        });
-        let _ = OWNER.set(Owner { is_shut_out, ..owner });
-    }
-}
-
-fn acting_for() -> u32 {
-    OWNER.get().map_or_else(geteuid, |owner| owner.user).as_raw()
-}
-
-/// For as long as it lives, this thread acts on files as the data folder's owner, where that is not us.
-pub(crate) struct AsOwner(Option<(Uid, Gid)>);
-
-impl AsOwner {
-    /// Becomes the owner; nothing where that is us.
-    ///
-    /// Fails when the system refuses: what we made would be root's, and lock the owner out.
-    pub(crate) fn take() -> io::Result<Self> {
-        OWNER.get().map_or(Ok(Self(None)), |owner| Self::become_one(*owner))
-    }
-
-    fn become_one(owner: Owner) -> io::Result<Self> {
-        let this = Self(Some(switch(owner.user, owner.group)?));
-        if owner.is_shut_out {
-            keep_access()?;
-        }
-        Ok(this)
-    }
-}
-
-impl Drop for AsOwner {
-    fn drop(&mut self) {
-        if let Some((user, group)) = self.0 {
-            // It was ours a moment ago.
-            let _ = switch(user, group);
-        }
-    }
-}
-
-/// Acts as this user and group; who it was before.
-#[cfg(target_os = "linux")]
-fn switch(user: Uid, group: Gid) -> io::Result<(Uid, Gid)> {
-    use nix::unistd::{setfsgid, setfsuid};
-    // For files only, and for this thread only. The group first: afterwards it may not be changed. On the way
-    // back that order is refused, so it is tried again when the user is back.
-    let before_group = setfsgid(group);
-    let before_user = setfsuid(user);
-    setfsgid(group);
-    // Neither tells whether it succeeded; the next one tells what is in force.
-    if setfsuid(user) == user && setfsgid(group) == group {
-        return Ok((before_user, before_group));
-    }
-    setfsuid(before_user);
-    setfsgid(before_group);
-    Err(refused(user))
-}
-
-/// Keeps root's access to what the owner may not reach. What is made is still the owner's.
-#[cfg(target_os = "linux")]
-fn keep_access() -> io::Result<()> {
-    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
-    let mut sets = capabilities(None)?;
-    // The kernel has just taken them; with root's user it gives them back by itself (capabilities(7)).
-    sets.effective |= sets.permitted & (CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH);
-    Ok(set_capabilities(None, sets)?)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn keep_access() -> io::Result<()> {
-    Err(ErrorKind::PermissionDenied.into())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn switch(user: Uid, group: Gid) -> io::Result<(Uid, Gid)> {
-    use nix::unistd::{getegid, setegid, seteuid};
-    let before = (geteuid(), getegid());
-    let root = seteuid(Uid::from_raw(0));
-    root.and_then(|()| setegid(group)).and_then(|()| seteuid(user)).map_err(|_| refused(user))?;
-    Ok(before)
-}
-
-fn refused(user: Uid) -> io::Error {
-    io::Error::new(ErrorKind::PermissionDenied, format!("cannot act as user {user}, whose folder it is"))
 }
 
 #[cfg(test)]

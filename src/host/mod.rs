@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::cloudflare::{Client, Credential};
 use crate::disk::home::Home;
-use crate::disk::trusted;
+use crate::disk::owner;
 use crate::environment::{self, API_BASE_URL};
 use crate::error::{Error, Kind, Result};
 use crate::http::{Endpoint, Network, ProxyVariables};
@@ -86,7 +86,7 @@ impl Host {
         let user_home = user_home.unwrap_or_default();
         let root = alchemy_home.or(is_homeless.then(|| NOWHERE.into()));
         let home = Home::new(root, &user_home, runtime).tightening(messages);
-        trusted::act_as_owner_of(home.root());
+        owner::act_as_owner_of(home.root());
         // It may be gone; then relative paths fail by themselves.
         let directory = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let (started, uid) = (Timestamp::now(), nix::unistd::getuid().as_raw());

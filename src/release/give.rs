@@ -3,12 +3,13 @@
 
 use jiff::SignedDuration;
 
+use super::changes::changes;
 use super::check::{self, Receiver};
 use super::choice::{Choice, inherited_also};
 use super::gate::outward_gate;
 use super::selector::Selector;
 use crate::clients::leads::Leads;
-use crate::environment::{Changes, Value, changes};
+use crate::environment::{Changes, Value};
 use crate::error::Result;
 use crate::profile::Account;
 use crate::session::{CONFIRM, Session};

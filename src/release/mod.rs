@@ -14,9 +14,10 @@
 //!   there that overrides the credential.
 //! - [`gate`]: whether a person must agree first.
 //! - [`release`]: from a checked choice to a session. Nothing else lets a credential out.
-//! - [`give`]: from a session to the changes of a program's environment.
+//! - [`changes`]: from a session to the variables to set and to unset. [`give`]: all steps, for a program.
 
 pub(crate) mod candidates;
+pub(crate) mod changes;
 pub(crate) mod check;
 pub(crate) mod choice;
 pub(crate) mod gate;

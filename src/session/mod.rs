@@ -25,7 +25,7 @@ pub(crate) const MIN_TTL: SignedDuration = SignedDuration::from_secs(60);
 
 /// A credential that is usable right now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Session {
+pub(crate) struct Session {
     /// The profile that it is from; `None` for one from the environment.
     pub profile: Option<ProfileName>,
     /// The account; `None` only for a credential from an environment that names none.

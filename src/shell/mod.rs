@@ -13,7 +13,7 @@
 
 pub(crate) mod hook;
 pub mod hook_tcsh;
-mod quote;
+pub(crate) mod quote;
 
 use clap::ValueEnum;
 use serde::{Serialize, Serializer};
@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use quote::Text;
+pub(crate) use quote::word;
 
 /// Who is going to read the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -45,13 +46,6 @@ pub enum Format {
     Docker,
     /// Lines for `"$GITHUB_ENV"`
     GithubActions,
-}
-
-/// A word as a person can paste it into any shell, for hints.
-pub fn word(text: &str) -> String {
-    let mut out = Text::default();
-    quote::backslashed(&mut out, text);
-    out.finish().trim_end_matches('\n').to_owned()
 }
 
 impl Format {

@@ -159,3 +159,10 @@ fn is_plain(c: char) -> bool {
 fn is_private_to_fish(c: char) -> bool {
     matches!(c, '\u{f600}'..='\u{f6ff}' | '\u{fdd0}'..='\u{fdef}')
 }
+
+/// A word as a person can paste it into any shell, for hints.
+pub(crate) fn word(text: &str) -> String {
+    let mut out = Text::default();
+    backslashed(&mut out, text);
+    out.finish().trim_end_matches('\n').to_owned()
+}

@@ -92,7 +92,7 @@ fn load(
         )));
     }
     // Nobody can be asked here, whether this direnv says that it is one (DIRENV_IN_ENVRC) or is too old for that.
-    let session = choice.check(&selector, &store, None)?.release(host, &mut store, None, Gate::Closed)?;
+    let session = choice.check(selector, &store, None)?.release(host, &mut store, None, Gate::Closed)?;
     check::warn_of_wrangler(host, session.account.as_ref());
     let Changes { set, unset } = changes(&session, choice.also());
     Ok(Some(marked(Changes { set, unset: without_our_own(unset) }, mark)))

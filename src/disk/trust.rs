@@ -9,6 +9,9 @@ use nix::unistd::geteuid;
 
 use crate::terminal::Messages;
 
+/// The bits of a mode that let others do anything.
+const OF_OTHERS: u32 = 0o077;
+
 /// What is known of the data folder and of us.
 #[derive(Debug, Clone)]
 pub(crate) struct Trust {
@@ -41,7 +44,7 @@ impl Trust {
     /// specification demands (XDG base directory).
     pub(super) fn counts_runtime(&self, folder: &Path) -> bool {
         let is_ours = |metadata: Metadata| {
-            metadata.is_dir() && metadata.uid() == geteuid().as_raw() && metadata.mode() & 0o077 == 0
+            metadata.is_dir() && metadata.uid() == geteuid().as_raw() && metadata.mode() & OF_OTHERS == 0
         };
         *self.runtime.get_or_init(|| fs::symlink_metadata(folder).is_ok_and(is_ours))
     }

@@ -23,7 +23,8 @@
 //! - [`directory`]: bindings, project files and their trust: what a directory has to say.
 //! - [`clients`]: what other programs read, and what of it overrides a credential: one table.
 //! - [`environment`]: the variables, and changes of an environment. [`shell`]: both, quoted for a shell or a file
-//!   format; the scripts are in `shell/`. [`transition`]: the step that a shell's hook takes to what a shell should have.
+//!   format.
+//! - [`hook`]: what a shell should have, the step to that, and the text for each shell; the scripts are in `shell/`.
 //! - [`launch`]: find the executable and become it. Nothing else may exec.
 //! - [`doctor`]: what can be off on a machine, one file per theme. [`import`]: what other tools have.
 //! - [`terminal`]: messages, questions, tables. [`signals`]: what must not be interrupted. [`secret`]: a string that
@@ -46,6 +47,7 @@ mod disk;
 mod doctor;
 pub mod environment;
 pub mod error;
+pub mod hook;
 mod host;
 pub mod http;
 mod import;
@@ -60,4 +62,3 @@ pub mod shell;
 mod signals;
 mod store;
 mod terminal;
-mod transition;

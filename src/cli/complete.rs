@@ -25,11 +25,11 @@ use clap_complete::engine::{
 use super::grammar::{Place, is_profile_option, parsed, place};
 use super::{Cli, EXEC_NAME, base_name, npm_words};
 use crate::error::Result;
+use crate::hook::render::Shell;
 use crate::host::Host;
 use crate::oauth::client::{Client, Preset};
 use crate::oauth::scopes::{ALL, BASIC, Catalog};
 use crate::profile::Profile;
-use crate::shell::hook::Shell;
 use crate::terminal::{self, printable};
 
 const DIRECTORIES: &str = "directories";

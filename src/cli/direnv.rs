@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::activation::{named, without_our_own};
 use crate::directory::mark::{ActivatedBy, ActiveMark};
 use crate::directory::pin;
 use crate::environment::{ACTIVE, Changes, Value};
 use crate::error::{Error, Result};
+use crate::hook::desired::{named, without_our_own};
+use crate::hook::render::{Shell, word};
 use crate::host::Host;
 use crate::profile::selection::{Reason, Selection};
 use crate::release::changes::changes;
@@ -14,7 +15,6 @@ use crate::release::check;
 use crate::release::choice::Choice;
 use crate::release::selector::Selector;
 use crate::session::Gate;
-use crate::shell::hook::{Shell, word};
 use crate::shell::{Format, render};
 use crate::terminal;
 

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::hook::{Caller, PLACEHOLDER, binary};
+use super::hook::{Caller, PLACEHOLDER};
 use super::keeping::ChosenStore;
 use crate::directory::Here;
 use crate::disk::generation;
@@ -19,6 +19,7 @@ use crate::doctor::profiles::Looked;
 use crate::doctor::shells::{Hooks, Printed};
 use crate::doctor::{self, Finding, Level, Machine, environment, network, stores};
 use crate::error::{Error, Result};
+use crate::hook::render::Shell;
 use crate::host::Host;
 use crate::http::Endpoint;
 use crate::http::probe::probe;
@@ -28,7 +29,6 @@ use crate::profile::selection::select;
 use crate::profile::{Profile, ProfileName, StoreKind};
 use crate::release::release::endpoint_of;
 use crate::release::selector::Selector;
-use crate::shell::hook::Shell;
 use crate::store::settings::{Export, HOOK_EXPORT};
 use crate::store::{Store, inspect};
 use crate::terminal::{self, printable};
@@ -310,7 +310,7 @@ fn hooks(host: &Host) -> Hooks {
     let saved = [Caller::Shell(Shell::Nu), Caller::Shell(Shell::Fish), Caller::Direnv];
     let path = host.variable("PATH");
     Hooks {
-        binary: binary(host).unwrap_or_else(|_| PathBuf::from("alchemy")),
+        binary: host.binary().unwrap_or_else(|_| PathBuf::from("alchemy")),
         placeholder: PLACEHOLDER,
         printed: saved.map(printed).into(),
         direnv: launch::find(OsStr::new("direnv"), path, &host.directory).is_ok(),

@@ -4,7 +4,6 @@
 
 #![allow(clippy::doc_markdown, reason = "the comments on arguments are their help texts, plain text")]
 
-mod activation;
 mod allow;
 mod arguments;
 mod client;

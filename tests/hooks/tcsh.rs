@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::SystemTime;
 
-use alchemy::shell::hook_tcsh::{Change, State, statements, without_comments};
+use alchemy::hook::tcsh::{Change, State, statements, without_comments};
 
 use support::pty::Terminal;
 use support::{Home, has, write_program};

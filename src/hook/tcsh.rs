@@ -13,8 +13,8 @@
 
 use zeroize::Zeroizing;
 
-use super::quote::{self, Text};
 use crate::error::{Error, Result};
+use crate::shell::quote::{self, Text};
 
 /// What changes in the environment, in this order.
 #[derive(Debug, Clone, Copy, Default)]

@@ -18,12 +18,12 @@ pub(crate) struct Trust {
     /// Where it is said that a mode was tightened; without it none is.
     pub(super) messages: Option<Messages>,
     pub(super) looks_only: Cell<bool>,
-    pub(super) folder: OnceCell<Folder>,
+    pub(super) folder: OnceCell<FolderOwner>,
     pub(super) runtime: OnceCell<bool>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Folder {
+pub(super) struct FolderOwner {
     pub(super) owner: u32,
     /// Others can get to what is in it.
     pub(super) is_open: bool,

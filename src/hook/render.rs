@@ -70,7 +70,7 @@ fn for_tcsh(step: &Step, table: &[&str], is_set: impl Fn(&str) -> bool) -> Resul
     };
     let State { active, told, generation, pin, until, now, .. } = &step.state;
     let files = [generation, pin].map(|watched| (&*watched.path, watched.modified));
-    let state = tcsh::State { active, told, files, until: *until, now: *now };
+    let state = tcsh::TcshState { active, told, files, until: *until, now: *now };
     // What is adopted takes the place of the table.
     let table = if step.adopt.is_some() { &[] } else { table };
     tcsh::statements(&change, table, is_set, &state)

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::directory::mark::{ActivatedBy, ActiveMark};
-use crate::directory::pin;
+use crate::directory::project_file;
 use crate::environment::{ACTIVE, Changes, Value};
 use crate::error::{Error, Result};
 use crate::hook::desired::{named, without_our_own};
@@ -23,7 +23,7 @@ use crate::terminal;
 pub(super) fn run(host: &Host, profile: Option<&str>, profile_only: bool) -> Result<()> {
     let mut watched = vec![host.home.config(), host.home.bindings(), host.home.trust()];
     // Each of them could select or guard, also one that is not there yet.
-    watched.extend(host.directory.ancestors().map(|at| at.join(pin::NAME)));
+    watched.extend(host.directory.ancestors().map(|at| at.join(project_file::NAME)));
     let selector = Selector::of(host);
     let wanted = selector.select(profile);
     if let Ok(selection) = &wanted {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::hook::{Caller, PLACEHOLDER};
-use super::keeping::ChosenStore;
+use super::store_arguments::ChosenStore;
 use crate::directory::Here;
 use crate::disk::generation;
 use crate::doctor::binary::{Binary, Twin, known_twin, twin};

@@ -58,7 +58,7 @@ impl<'a> Sources<'a> {
     /// Asks for a session: here, where it is at hand, else in a process of its own, for which a prompt does not
     /// wait longer than it may. `offline`: only for what is stored.
     pub(crate) fn ask(&self, host: &Host, offline: bool) -> Outcome {
-        match self.living.at_hand() {
+        match self.living.if_immediate() {
             Ok(Some(session)) if offline || !self.is_due(&session) => return Outcome::Session(session),
             Ok(_) if offline && self.living.profile.store != StoreKind::Keyring => return Outcome::Late,
             Ok(_) => {}

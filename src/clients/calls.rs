@@ -43,7 +43,7 @@ impl Walk<'_> {
             Role::Monorepo(tasks) => self.monorepo(program, tasks, words, at),
             Role::Scripts(prefixes) => self.scripts(program, prefixes, words, at),
             Role::Shell => self.shell(program, words, at),
-            Role::Finder => self.finder(words, at),
+            Role::Finder => self.finder(program, words, at),
             Role::Open => self.open(program, words, at),
         }
     }
@@ -287,6 +287,8 @@ impl Walk<'_> {
             let Some(word) = words.get(*start) else { continue };
             let is_file = self.path(word, &at.folder).is_some_and(|path| path.is_file());
             match runs.before {
+                // `direnv exec bin/deploy`
+                Before::Folder if is_file => {}
                 Before::Folder => {
                     self.enter(Some(word), &at);
                     *start += 1;
@@ -300,7 +302,7 @@ impl Walk<'_> {
         }
         if !program.rules.is_empty() {
             let mut visit = self.visit(program, parsed, &at.folder, &at);
-            visit.env_files = env_files.iter().filter_map(|word| self.path(word, &at.folder)).collect();
+            visit.env_files = self.listed(&env_files, &at.folder);
             visit.is_above |= parsed.has(&["-o", "--override", "--overload"]);
             visit.is_above &= !parsed.has(&["--no-override"]);
             at.inherited.extend(visit.files(None));
@@ -362,18 +364,21 @@ impl Walk<'_> {
     }
 
     /// `find`, which runs programs with what it finds.
-    fn finder(&mut self, words: &[Word], at: &At) {
+    fn finder(&mut self, program: &'static Program, words: &[Word], at: &At) {
         self.leads.is_sure = false;
         self.evidence(words.get(1..).unwrap_or_default(), at);
-        for (place, word) in words.iter().enumerate() {
-            if !EXECUTES.contains(&word.str()) {
-                continue;
+        let is_run = |word: &Word| EXECUTES.contains(&word.str());
+        let own = words.iter().position(is_run).unwrap_or(words.len());
+        let parsed = self.parse(program, words.get(1..own).unwrap_or_default(), Until::End, at);
+        for folder in self.enter_all(&parsed, at) {
+            let at = At { folder, ..at.clone() };
+            for (place, _) in words.iter().enumerate().filter(|(_, word)| is_run(word)) {
+                let rest = words.get(place + 1..).unwrap_or_default();
+                let length = rest.iter().take_while(|word| word.str() != ";").count();
+                let rest = rest.get(..length).unwrap_or_default();
+                self.tell_added(rest, &at);
+                self.command(rest, &at);
             }
-            let rest = words.get(place + 1..).unwrap_or_default();
-            let length = rest.iter().take_while(|word| word.str() != ";").count();
-            let rest = rest.get(..length).unwrap_or_default();
-            self.tell_added(rest, at);
-            self.command(rest, at);
         }
     }
 
@@ -401,9 +406,15 @@ impl Walk<'_> {
                 self.reach(parent, Level::Possible);
             }
         }
+        let folders = self.enter_all(&parsed, at);
         if !program.rules.is_empty() {
-            let visit = self.visit(program, &parsed, &at.folder, at);
-            self.leads.visits.push(visit);
+            // A file that is named is looked for here by foreman, and there by just.
+            let is_named = !parsed.env_files.is_empty() && !folders.contains(&at.folder);
+            let here = Some(&at.folder).filter(|_| is_named);
+            for folder in folders.iter().chain(here) {
+                let visit = self.visit(program, &parsed, folder, at);
+                self.leads.visits.push(visit);
+            }
         }
         for text in &parsed.texts {
             self.text(&text.text.to_string_lossy(), &[], at);
@@ -417,8 +428,11 @@ impl Walk<'_> {
             .filter(|(place, _)| is_left(*place))
             .map(|(_, word)| word.clone())
             .collect();
-        for folder in self.enter_all(&parsed, at) {
-            self.other(&words, &At { folder, ..at.clone() });
+        let command = parsed.command.and_then(|place| all.get(place + 1..)).unwrap_or_default();
+        for folder in folders {
+            let at = At { folder, ..at.clone() };
+            self.other(&words, &at);
+            self.run_words(command, &at);
         }
     }
 

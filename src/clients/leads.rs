@@ -241,15 +241,13 @@ impl Walk<'_> {
         folder: &Path,
         at: &At,
     ) -> Visit {
-        let paths = |words: &[Word]| -> Vec<PathBuf> {
-            words.iter().filter_map(|word| self.path(word, folder)).collect()
-        };
+        let configurations = parsed.configurations.iter().filter_map(|word| self.path(word, folder));
         let visit = Visit {
             environment: parsed.environments.last().map(Value::of),
             variables: at.variables.clone(),
-            env_files: paths(&parsed.env_files),
+            env_files: self.listed(&parsed.env_files, folder),
             inherited: at.inherited.clone(),
-            configurations: paths(&parsed.configurations),
+            configurations: configurations.collect(),
             ..Visit::plain(program, folder, None)
         };
         let unknown = parsed.env_files.iter().chain(&parsed.configurations).any(|word| !word.is_known);
@@ -257,6 +255,21 @@ impl Walk<'_> {
             self.unknown(at, format!("names {} a file that is known only when it runs", program.name));
         }
         visit
+    }
+
+    /// The files that words name. Foreman and dotenvx take a list in one word.
+    pub(super) fn listed(&self, words: &[Word], folder: &Path) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for word in words {
+            let Some(whole) = self.path(word, folder) else { continue };
+            if whole.is_file() || !word.str().contains(',') {
+                files.push(whole);
+                continue;
+            }
+            let parts = word.str().split(',').map(|part| Word { text: part.trim().into(), ..word.clone() });
+            files.extend(parts.filter_map(|part| self.path(&part, folder)));
+        }
+        files
     }
 
     /// The folder that a word leads to from where a command runs, which is reached by it.

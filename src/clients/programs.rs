@@ -200,6 +200,8 @@ pub(crate) struct Options {
     pub command: &'static [&'static str],
     /// Words behind which the words of another program stand.
     pub runs: &'static [&'static str],
+    /// Verbs with which it only reads or writes the files that its words name.
+    pub files: &'static [&'static str],
     /// Others without a value, as far as they are known: a word behind any further one may be its value.
     pub flags: &'static [&'static str],
 }
@@ -270,6 +272,7 @@ const NO_OPTIONS: Options = Options {
     texts: &[],
     command: &[],
     runs: &[],
+    files: &[],
     flags: &[],
 };
 
@@ -940,6 +943,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
             all_packages: &["-r", "--recursive"],
             text: &["--eval"],
             other: &["-c", "--config", "--import-map", "--lock"],
+            files: &["fmt", "lint", "check", "doc"],
             ..NO_OPTIONS
         },
         ..loader("deno", &["deno"], EnvFiles::One)
@@ -1083,7 +1087,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program {
         role: Role::Runtime,
         reads: &[Reads::CloudflareCfg],
-        ..reader("Python", &["python", "python3", "pytest", "ansible-playbook"], &[])
+        ..reader("Python", &["python", "python3", "ansible-playbook"], &[])
     },
     // `poetry list`, `pdm run --help`, `pixi run --help`
     Program {
@@ -1175,6 +1179,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
             paths: &["-v", "--volume", "--mount"],
             configuration: &["-f", "--file"],
             other: &["-p", "--project-name", "--profile", "-H", "--host", "-c", "--context"],
+            files: &["build", "buildx"],
             ..NO_OPTIONS
         },
     ),
@@ -1381,8 +1386,41 @@ pub(crate) const PROGRAMS: &[Program] = &[
     reader(
         "programs that only read and write files",
         &[
-            "cp", "mv", "rm", "rmdir", "mkdir", "grep", "egrep", "fgrep", "diff", "cmp", "head", "wc",
-            "dirname", "basename", "realpath", "readlink", "pwd", "sleep", "date",
+            "cp",
+            "mv",
+            "rm",
+            "rmdir",
+            "mkdir",
+            "grep",
+            "egrep",
+            "fgrep",
+            "diff",
+            "cmp",
+            "head",
+            "wc",
+            "dirname",
+            "basename",
+            "realpath",
+            "readlink",
+            "pwd",
+            "sleep",
+            "date",
+            "tail",
+            "sort",
+            "uniq",
+            "cut",
+            "tr",
+            "stat",
+            "file",
+            "du",
+            "df",
+            "tree",
+            "chown",
+            "chgrp",
+            "mktemp",
+            "sha256sum",
+            "shasum",
+            "md5sum",
         ],
         &[],
     ),
@@ -1424,6 +1462,23 @@ pub(crate) const PROGRAMS: &[Program] = &[
             "xdg-open",
             "shellcheck",
             "shfmt",
+            "sed",
+            "gsed",
+            "awk",
+            "gawk",
+            "go",
+            "gofmt",
+            "esbuild",
+            "swc",
+            "rollup",
+            "webpack",
+            "prisma",
+            "drizzle-kit",
+            "pytest",
+            "sqlite3",
+            "psql",
+            "kubectl",
+            "helm",
         ],
         role: Role::Files,
         ..NOTHING

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::leads::{At, Filtered, Level, Walk, real};
+use super::leads::{At, Filtered, Level, Reaches, Walk, real};
 use super::options::{Parsed, Until};
 use super::programs::{Before, EnvFiles, Filter, Program, Role, Runs, called};
 use super::scripts::{Run, is_installed};
@@ -30,6 +30,11 @@ const MODULES: u64 = 64 * 1024;
 
 impl Walk<'_> {
     pub(super) fn known(&mut self, program: &'static Program, words: &[Word], at: &At) {
+        let verb = words.iter().skip(1).find(|word| !word.is_option());
+        if verb.is_some_and(|verb| program.options.files.contains(&verb.str())) {
+            return self.file_tool(program, words, at);
+        }
+        self.note_program(program);
         match program.role {
             Role::Harmless => {}
             Role::Client => self.client(program, words, at),
@@ -166,6 +171,7 @@ impl Walk<'_> {
 
     /// A program that runs code of the project.
     pub(super) fn runtime(&mut self, program: &'static Program, words: &[Word], at: &At) {
+        self.note(Reaches::Unknown);
         let words = words.get(1..).unwrap_or_default();
         let is_plain = program.env_files == EnvFiles::Named;
         let until = if is_plain { Until::Program(&[]) } else { Until::End };
@@ -216,6 +222,12 @@ impl Walk<'_> {
             }
         }
         self.leads.is_sure = false;
+        let is_test = visit.mode == Some("test") || parsed.has(&["--test"]);
+        if is_test {
+            // Tests stand anywhere, and go to no folder because of that.
+            self.leads.visits.push(visit);
+            return self.files_named(words, at);
+        }
         for (place, _) in parsed.positionals.iter().take(starts.len() + 1) {
             let file = words.get(*place).and_then(|word| self.path(word, folder));
             let file = file.as_deref().filter(|file| file.is_file() && !is_installed(file));
@@ -356,8 +368,7 @@ impl Walk<'_> {
 
     fn tell_added(&mut self, words: &[Word], at: &At) {
         let Some(head) = words.first() else { return };
-        let is_harmless = head.program().and_then(called).is_some_and(|row| row.role == Role::Harmless);
-        if !is_harmless {
+        if !is_harmless(head) {
             let what = format!("runs {} with words that are known only when it runs", head.text.display());
             self.unknown(at, what);
         }
@@ -366,16 +377,24 @@ impl Walk<'_> {
     /// `find`, which runs programs with what it finds.
     fn finder(&mut self, program: &'static Program, words: &[Word], at: &At) {
         self.leads.is_sure = false;
-        self.evidence(words.get(1..).unwrap_or_default(), at);
         let is_run = |word: &Word| EXECUTES.contains(&word.str());
         let own = words.iter().position(is_run).unwrap_or(words.len());
+        let mut runs: Vec<&[Word]> = Vec::new();
+        for (place, _) in words.iter().enumerate().filter(|(_, word)| is_run(word)) {
+            let rest = words.get(place + 1..).unwrap_or_default();
+            let length = rest.iter().take_while(|word| word.str() != ";").count();
+            runs.extend(rest.get(..length));
+        }
+        // Where it runs nothing that may be a client, a path is none that a client goes to.
+        if runs.iter().all(|rest| rest.first().is_none_or(is_harmless)) {
+            self.files(words, at);
+        } else {
+            self.evidence(words.get(1..).unwrap_or_default(), at);
+        }
         let parsed = self.parse(program, words.get(1..own).unwrap_or_default(), Until::End, at);
         for folder in self.enter_all(&parsed, at) {
             let at = At { folder, ..at.clone() };
-            for (place, _) in words.iter().enumerate().filter(|(_, word)| is_run(word)) {
-                let rest = words.get(place + 1..).unwrap_or_default();
-                let length = rest.iter().take_while(|word| word.str() != ";").count();
-                let rest = rest.get(..length).unwrap_or_default();
+            for rest in &runs {
                 self.tell_added(rest, &at);
                 self.command(rest, &at);
             }
@@ -511,10 +530,19 @@ impl Walk<'_> {
             line: at.line,
             folder: at.folder.clone(),
             tasks: Vec::new(),
+            is_certain: true,
             kept: parsed.kept.clone(),
             mode: None,
         })
     }
+}
+
+/// True for the name of a program that neither sends a request nor runs what its words name.
+fn is_harmless(head: &Word) -> bool {
+    head.program().and_then(called).is_some_and(|row| {
+        let runs_none = row.options.runs.is_empty() && row.options.text.is_empty();
+        row.role == Role::Harmless || (row.role == Role::Files && runs_none)
+    })
 }
 
 /// The folders of git's submodules, as far as there are not too many.

@@ -75,8 +75,13 @@ impl Walk<'_> {
 
     /// The words of a program that reads or writes the files that they name.
     pub(super) fn files(&mut self, words: &[Word], at: &At) {
+        self.files_named(words.get(1..).unwrap_or_default(), at);
+    }
+
+    /// The same for the words behind its name.
+    pub(super) fn files_named(&mut self, words: &[Word], at: &At) {
         self.leads.is_sure = false;
-        self.paths(words.get(1..).unwrap_or_default(), at, Level::Possible);
+        self.paths(words, at, Level::Possible);
     }
 
     /// The paths among words. `most`: how surely one leads to its folder that stands there as such.

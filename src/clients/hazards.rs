@@ -24,7 +24,7 @@ use super::packages::{Version, is_env_file, is_template, version, within};
 use super::programs::{Filter, Program, Reads, Rules, called};
 use super::turbo::{self, Mode, Passing, Turbo};
 use super::words::Value;
-use super::workspaces::Workspace;
+use super::workspaces::{MORE_PACKAGES, Workspace};
 use super::{cloudflare_cfg, jsonc};
 use crate::directory::dotenv::{self, Entry};
 use crate::directory::file::{self, Refusal};
@@ -40,7 +40,7 @@ const FILES: usize = 64;
 /// The most entries of a folder that are looked at for them: to read the names takes no time.
 const ENTRIES: usize = 200_000;
 /// The most folders that are looked through for what may count.
-const FOLDERS: usize = 128;
+const FOLDERS: usize = 1024;
 
 /// The variable by which wrangler chooses an environment of its configuration.
 pub(crate) const CHOOSES_ENVIRONMENT: &str = "CLOUDFLARE_ENV";
@@ -51,7 +51,7 @@ const WITHOUT_PAGES_CACHE: Version = Version(4, 86);
 const ANYTHING: [&str; 3] = ["wrangler", "alchemy", "cli4"];
 
 /// One thing that overrides what a command is given. It never holds a secret of the file's.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Hazard {
     /// The file; `None` for the command itself.
     pub file: Option<PathBuf>,
@@ -61,6 +61,20 @@ pub(crate) struct Hazard {
     pub variable: Option<String>,
     /// What comes of it, in words that follow the variable, or the file.
     pub effect: String,
+    /// What a person can do about it.
+    pub way: Way,
+}
+
+/// What a person can do about a hazard.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Correct what stands there, or change the command.
+    #[default]
+    Correct,
+    /// Use a profile of this account, which a configuration names and may mean.
+    Account(String),
+    /// Go to a part of what is too large to be looked through.
+    Part,
 }
 
 impl Hazard {
@@ -73,14 +87,23 @@ impl Hazard {
         format!("{file}{line}{variable} {}", self.effect)
     }
 
-    /// What a person can do about the hazard.
-    pub(crate) fn way_out(&self) -> &'static str {
-        match (&self.file, self.line) {
-            (None, _) => "change the command",
-            (Some(file), _) if file.is_dir() => "run it in another folder",
-            (Some(_), Some(_)) => "correct that line",
-            (Some(_), None) => "correct the file",
-        }
+    /// What a person can do about the hazard; `profile_of` names a profile of an account.
+    pub(crate) fn way_out(&self, profile_of: &dyn Fn(&str) -> Option<String>) -> String {
+        let way = match (&self.way, &self.file, self.line) {
+            (Way::Account(id), ..) => {
+                let itself = "call wrangler itself, with --env or --cwd";
+                return profile_of(id).map_or_else(
+                    || itself.to_owned(),
+                    |name| format!("if you mean that account: -p {name}; else {itself}"),
+                );
+            }
+            (Way::Part, ..) => "call wrangler itself, in the folder of one package",
+            (Way::Correct, None, _) => "change the command",
+            (Way::Correct, Some(file), _) if file.is_dir() => "run it in another folder",
+            (Way::Correct, Some(_), Some(_)) => "correct that line",
+            (Way::Correct, Some(_), None) => "correct the file",
+        };
+        way.to_owned()
     }
 
     /// True if one of the hazards is of the same entry, or the same.
@@ -219,19 +242,7 @@ impl<'a> Look<'a> {
             self.cloudflare_cfg(&visit, has_home, false);
         }
         self.assignments(true);
-        let mut seen: Vec<&Filtered> = Vec::new();
-        for filtered in &self.leads.filtered {
-            let is_same = |other: &&Filtered| {
-                filtered.program.filter == Some(Filter::Turbo)
-                    && other.program.filter == filtered.program.filter
-                    && (&other.folder, &other.tasks, &other.mode)
-                        == (&filtered.folder, &filtered.tasks, &filtered.mode)
-            };
-            if !seen.iter().any(is_same) {
-                self.filter(filtered);
-                seen.push(filtered);
-            }
-        }
+        self.filters(true);
         self.told()
     }
 
@@ -245,9 +256,11 @@ impl<'a> Look<'a> {
         for unknown in &self.leads.unknown {
             let (file, line) = (unknown.file.clone(), unknown.line);
             let effect = format!("{}, so not everything was checked", unknown.what);
-            self.add(Hazard { file, line, variable: None, effect });
+            let way = if unknown.what == MORE_PACKAGES { Way::Part } else { Way::Correct };
+            self.add(Hazard { file, line, effect, way, ..Hazard::default() });
         }
         self.assignments(false);
+        self.filters(false);
         for visit in self.visits() {
             let is_unknown = self.environment(&visit).0 == Some(Value::Unknown);
             self.accounts(&visit, is_unknown || !self.leads.is_sure);
@@ -258,7 +271,7 @@ impl<'a> Look<'a> {
         }
         if self.leads.folders.len() > FOLDERS {
             let effect = format!("leads to more than {FOLDERS} folders, and not all were looked through");
-            self.add(Hazard { file: None, line: None, variable: None, effect });
+            self.add(Hazard { effect, way: Way::Part, ..Hazard::default() });
         }
         for folder in self.leads.folders.iter().take(FOLDERS) {
             self.all_env_files(&folder.path);
@@ -306,6 +319,7 @@ impl<'a> Look<'a> {
                 line: Some(found.line),
                 variable: Some(found.variable.to_owned()),
                 effect,
+                ..Hazard::default()
             }
         };
         let mut told: Vec<Hazard> = self.found.drain(..).map(hazard).collect();
@@ -340,7 +354,7 @@ impl<'a> Look<'a> {
                     let why = refusal.why();
                     let effect =
                         format!("{why}, so it was not looked through for what goes before the credential");
-                    self.add(Hazard { file: Some(path.to_owned()), line: None, variable: None, effect });
+                    self.add(Hazard { file: Some(path.to_owned()), effect, ..Hazard::default() });
                 }
                 None
             }
@@ -429,7 +443,13 @@ impl<'a> Look<'a> {
         for assignment in self.leads.assignments.iter().filter(|one| one.is_certain == is_certain) {
             let Some(effect) = self.assigned(assignment) else { continue };
             let (file, line) = (assignment.file.clone(), assignment.line);
-            self.add(Hazard { file, line, variable: Some(assignment.variable.to_owned()), effect });
+            self.add(Hazard {
+                file,
+                line,
+                variable: Some(assignment.variable.to_owned()),
+                effect,
+                ..Hazard::default()
+            });
         }
     }
 
@@ -478,7 +498,7 @@ impl<'a> Look<'a> {
         if names.len() > FILES || entries.next().is_some() {
             let effect =
                 "holds more files than were looked through for what goes before the credential".to_owned();
-            self.add(Hazard { file: Some(folder.to_owned()), line: None, variable: None, effect });
+            self.add(Hazard { file: Some(folder.to_owned()), effect, ..Hazard::default() });
         }
         for file in names.into_iter().take(FILES).map(|name| folder.join(name)) {
             self.read(&file);
@@ -543,7 +563,7 @@ impl<'a> Look<'a> {
                 Ok(accounts) => accounts,
                 Err(why) => {
                     let effect = format!("{why}, so nobody knows which account wrangler takes from it");
-                    self.add(Hazard { file: Some(file), line: None, variable: None, effect });
+                    self.add(Hazard { file: Some(file), effect, ..Hazard::default() });
                     continue;
                 }
             };
@@ -567,7 +587,8 @@ impl<'a> Look<'a> {
                     None => format!("is no account ID, and may go before account {account} in wrangler{by}"),
                 };
                 let (file, line) = (Some(file.clone()), Some(named.line));
-                let hazard = Hazard { file, line, variable: Some("account_id".to_owned()), effect };
+                let way = id.map_or(Way::Correct, |id| Way::Account(id.to_owned()));
+                let hazard = Hazard { file, line, variable: Some("account_id".to_owned()), effect, way };
                 if !hazard.is_among(&self.hazards) {
                     self.add(hazard);
                 }
@@ -602,14 +623,20 @@ impl<'a> Look<'a> {
                 Ok(None) => continue,
                 Err(why) => {
                     let effect = format!("{why}, so nobody knows which account wrangler pages takes from it");
-                    self.add(Hazard { file: Some(file), line: None, variable: None, effect });
+                    self.add(Hazard { file: Some(file), effect, ..Hazard::default() });
                     continue;
                 }
             };
             if !id.eq_ignore_ascii_case(account.id.as_str()) {
                 let id: String = id.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
                 let effect = format!("{id} goes before account {account} in wrangler pages before 4.86");
-                self.add(Hazard { file: Some(file), line, variable: Some("account_id".to_owned()), effect });
+                self.add(Hazard {
+                    file: Some(file),
+                    line,
+                    variable: Some("account_id".to_owned()),
+                    effect,
+                    ..Hazard::default()
+                });
             }
         }
     }
@@ -627,7 +654,7 @@ impl<'a> Look<'a> {
                 Err(refusal) => {
                     if !file.is_dir() {
                         let effect = format!("{}, so it was not looked through", refusal.why());
-                        self.add(Hazard { file: Some(file), line: None, variable: None, effect });
+                        self.add(Hazard { file: Some(file), effect, ..Hazard::default() });
                     }
                     continue;
                 }
@@ -649,8 +676,25 @@ impl<'a> Look<'a> {
                     }
                 };
                 let (file, line) = (Some(file.clone()), Some(found.line));
-                let hazard = Hazard { file, line, variable: Some(found.option), effect };
+                let hazard = Hazard { file, line, variable: Some(found.option), effect, ..Hazard::default() };
                 self.add(hazard);
+            }
+        }
+    }
+
+    /// The calls that keep variables from a client, or from what may be one.
+    fn filters(&mut self, is_certain: bool) {
+        let mut seen: Vec<&Filtered> = Vec::new();
+        for filtered in self.leads.filtered.iter().filter(|filtered| filtered.is_certain == is_certain) {
+            let is_same = |other: &&Filtered| {
+                filtered.program.filter == Some(Filter::Turbo)
+                    && other.program.filter == filtered.program.filter
+                    && (&other.folder, &other.tasks, &other.mode)
+                        == (&filtered.folder, &filtered.tasks, &filtered.mode)
+            };
+            if !seen.iter().any(is_same) {
+                self.filter(filtered);
+                seen.push(filtered);
             }
         }
     }
@@ -669,32 +713,27 @@ impl<'a> Look<'a> {
             filtered.program.name,
             self.scene.given.name()
         );
-        self.add(Hazard { file: filtered.file.clone(), line: filtered.line, variable: None, effect });
+        self.add(Hazard { file: filtered.file.clone(), line: filtered.line, effect, ..Hazard::default() });
     }
 
     fn turbo(&mut self, filtered: &Filtered) {
-        let file = |at: &Path| turbo::NAMES.iter().map(|name| at.join(name)).find(|file| file.is_file());
-        // The root's is the uppermost; the others are of packages.
-        let Some(root) = within(&filtered.folder, self.scene.home).filter_map(file).last() else { return };
+        let Some(root) = turbo::root(&filtered.folder, self.scene.home) else { return };
         let folder = root.parent().unwrap_or(&filtered.folder);
         if version(folder, "turbo").is_some_and(|version| version < Version(2, 0)) {
             return; // version 1 lets all through
         }
         let home = self.scene.home;
         let mut read = |file: &Path| {
-            let read = file::read(file, LIMIT, None).map_err(|refusal| refusal.why());
-            let read =
-                read.and_then(|small| Turbo::read(&small.map(|small| small.bytes).unwrap_or_default()));
-            read.map_err(|why| {
+            Turbo::of_file(file).map_err(|why| {
                 let effect = format!("{why}, so nobody knows what turbo keeps from its tasks");
-                self.add(Hazard { file: Some(file.to_owned()), line: None, variable: None, effect });
+                self.add(Hazard { file: Some(file.to_owned()), effect, ..Hazard::default() });
             })
         };
         let Ok(own) = read(&root) else { return };
         let mut packages = Vec::new();
         let workspace = Workspace::around(folder, home);
         for (at, name) in workspace.folders.iter().zip(workspace.names()) {
-            let Some(file) = file(at) else { continue };
+            let Some(file) = turbo::file_in(at) else { continue };
             let Ok(package) = read(&file) else { return };
             packages.extend(name.clone().map(|name| (name, package)));
         }
@@ -704,6 +743,8 @@ impl<'a> Look<'a> {
             Some(Value::Unknown) => None,
             None => self.scene.turbo_mode.and_then(Mode::named),
         };
+        // The variables that turbo keeps, with the tasks that miss them and the line of the first one.
+        let mut kept: Vec<(Vec<&str>, Vec<&str>, Option<usize>)> = Vec::new();
         for task in &filtered.tasks {
             let dropped = self.scene.given.variables().iter().filter_map(|variable| {
                 match own.passes(task, variable, &packages, mode) {
@@ -714,13 +755,24 @@ impl<'a> Look<'a> {
             let dropped: Vec<_> = dropped.collect();
             let Some((_, line)) = dropped.first() else { continue };
             let names: Vec<&str> = dropped.iter().map(|(name, _)| *name).collect();
+            match kept.iter_mut().find(|(known, ..)| *known == names) {
+                Some((_, tasks, _)) => tasks.push(task),
+                None => kept.push((names, vec![task], *line)),
+            }
+        }
+        for (names, tasks, line) in kept {
+            let quoted: Vec<String> = tasks.iter().map(|task| format!("'{}'", task.escape_debug())).collect();
+            let (task, then) = match quoted.as_slice() {
+                [one] => (format!("task {one}"), "which then uses"),
+                [first @ .., last] => (format!("tasks {} and {last}", first.join(", ")), "which then use"),
+                [] => continue,
+            };
             let effect = format!(
-                "has turbo keep {} from task '{}', which then uses another sign-in, or none; \
+                "has turbo keep {} from {task}, {then} another sign-in, or none; \
                  \"globalPassThroughEnv\": [\"CLOUDFLARE_*\"] lets it through",
                 names.join(" and "),
-                task.escape_debug()
             );
-            self.add(Hazard { file: Some(root.clone()), line: *line, variable: None, effect });
+            self.add(Hazard { file: Some(root.clone()), line, effect, ..Hazard::default() });
         }
     }
 }

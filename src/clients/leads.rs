@@ -16,17 +16,19 @@ use super::assignments::{Assigned, Assignment, Variables, variable};
 use super::options::Parsed;
 use super::packages::Package;
 use super::programs::{EnvFiles, Program, Role, called};
-use super::words::{Value, Word};
+use super::words::{NEW_FOLDER, Value, Word};
 use super::workspaces::Workspace;
 
 /// The most that scripts call scripts.
-pub(super) const DEPTH: u8 = 8;
+const DEPTH: u8 = 8;
 /// The most commands that are read.
-const COMMANDS: usize = 500;
+const COMMANDS: usize = 1_500;
 /// The most environments, tasks and unknown things that are told apart.
 pub(super) const NAMES: usize = 64;
 /// The most folders that are led to.
-const FOLDERS: usize = 1024;
+const FOLDERS: usize = 2048;
+/// The most parts of a folder's path to which a text goes: each folder above it is looked through.
+const PARTS: usize = 64;
 
 /// A call of a program of the table that can be seen.
 #[derive(Debug, Clone)]
@@ -66,6 +68,18 @@ pub(crate) enum Level {
     Reached,
 }
 
+/// Whether commands call what needs a credential.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reaches {
+    /// All that they call is known, and none of it does.
+    #[default]
+    Nothing,
+    /// They call something that may.
+    Unknown,
+    /// They call a client.
+    Client,
+}
+
 /// A folder that words lead to.
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
@@ -99,6 +113,8 @@ pub(crate) struct Filtered {
     pub folder: PathBuf,
     /// What turbo is to run.
     pub tasks: Vec<String>,
+    /// What is kept is for a client of the table; else something unknown may be one.
+    pub is_certain: bool,
     /// The variables that its words let through.
     pub kept: Vec<String>,
     /// `--env-mode`, else what an assignment says.
@@ -133,9 +149,12 @@ impl Leads {
             left: COMMANDS,
             read: HashMap::new(),
             workspaces: HashMap::new(),
+            places: HashMap::new(),
+            reaches: Reaches::default(),
             leads: Self { is_sure: true, ..Self::default() },
         };
         walk.leads.folders.push(Folder { path: directory.to_owned(), level: Level::Reached });
+        walk.places.insert(directory.to_owned(), 0);
         let at = At {
             folder: directory.to_owned(),
             variables: Variables { has_cdpath, ..Variables::default() },
@@ -196,6 +215,10 @@ pub(super) struct Walk<'a> {
     pub(super) read: HashMap<PathBuf, Option<Rc<Package>>>,
     /// The workspaces, by the folders from which they were looked for.
     pub(super) workspaces: HashMap<PathBuf, Rc<Workspace>>,
+    /// The places of the folders among those that are led to.
+    places: HashMap<PathBuf, usize>,
+    /// What the commands have called by now.
+    reaches: Reaches,
     pub(super) leads: Leads,
 }
 
@@ -217,10 +240,40 @@ impl Walk<'_> {
         for (name, value) in assignments.iter().filter_map(Word::assignment).filter(|_| !is_harmless) {
             self.assign(name, Some(&value), &place, &mut at.variables);
         }
+        let names_variable = |word: &Word| word.text.to_string_lossy().contains("CLOUDFLARE_");
+        if words.iter().any(names_variable) {
+            self.note(Reaches::Client);
+        }
         match program {
             Some(program) => self.known(program, words, &at),
-            None => self.other(words, &at),
+            None => {
+                self.note(Reaches::Unknown);
+                self.other(words, &at);
+            }
         }
+    }
+
+    pub(super) fn note(&mut self, reaches: Reaches) {
+        self.reaches = self.reaches.max(reaches);
+    }
+
+    /// Notes what a program of the table is.
+    pub(super) fn note_program(&mut self, program: &Program) {
+        self.note(match program.role {
+            Role::Client => Reaches::Client,
+            _ if !program.variables.is_empty() => Reaches::Client,
+            Role::Runtime | Role::Open => Reaches::Unknown,
+            _ => Reaches::Nothing,
+        });
+    }
+
+    /// What the commands reach that are read meanwhile.
+    pub(super) fn reached_by(&mut self, read: impl FnOnce(&mut Self)) -> Reaches {
+        let before = std::mem::take(&mut self.reaches);
+        read(self);
+        let reached = self.reaches;
+        self.note(before);
+        reached
     }
 
     /// Takes one command from those that may be read. The first one beyond them is told, and no other.
@@ -230,6 +283,9 @@ impl Walk<'_> {
             if left == 0 {
                 self.tell(at, "calls more programs than are looked at".to_owned());
             }
+        }
+        if self.left == 0 {
+            self.note(Reaches::Unknown);
         }
         self.left > 0
     }
@@ -283,13 +339,18 @@ impl Walk<'_> {
             path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
         };
         let may_be_absent = is_below(Path::new(&word.text)) && !text.contains(['{', '}', '~']);
-        let path =
-            self.path(word, &at.folder).filter(|path| !is_elsewhere && (may_be_absent || path.is_dir()));
+        let may_be_there = |path: &Path| {
+            path.is_dir() || text == NEW_FOLDER || (may_be_absent && path.components().count() < PARTS)
+        };
+        let path = self.path(word, &at.folder).filter(|path| !is_elsewhere && may_be_there(path));
         if let Some(path) = path {
             self.reach(&path, Level::Reached);
             real(&path)
         } else {
-            let what = format!("goes to {}, a folder that is known only when it runs", word.text.display());
+            // What a command in `$(…)` writes is no part of the word's text.
+            let is_written = !word.is_known && (text.is_empty() || text.starts_with('/'));
+            let written = if is_written && !text.contains(['$', '*', '?', '[']) { "$(…)" } else { "" };
+            let what = format!("goes to {written}{text}, a folder that is known only when it runs");
             self.unknown(at, what);
             at.folder.clone()
         }
@@ -314,22 +375,37 @@ impl Walk<'_> {
 
     pub(super) fn reach(&mut self, path: &Path, level: Level) {
         let path = real(path);
-        let is_full = self.leads.folders.len() >= FOLDERS;
-        match self.leads.folders.iter_mut().find(|folder| folder.path == path) {
+        let next = self.leads.folders.len();
+        let place = self.places.get(&path).and_then(|place| self.leads.folders.get_mut(*place));
+        match place {
             Some(folder) => folder.level = folder.level.max(level),
-            None if !is_full => self.leads.folders.push(Folder { path, level }),
+            None if next < FOLDERS => {
+                self.places.insert(path.clone(), next);
+                self.leads.folders.push(Folder { path, level });
+            }
             None => self.tell(&At::nowhere(), format!("leads to more than {FOLDERS} folders")),
         }
     }
 
     /// Of many unknown things the first ones are told: one is enough to refuse the command.
     pub(super) fn unknown(&mut self, at: &At, what: String) {
+        self.note(Reaches::Unknown);
         if self.leads.unknown.len() < NAMES {
             self.tell(at, what);
         }
     }
 
+    /// Scripts run others more often than is looked at: that is told once.
+    pub(super) fn tell_depth(&mut self, at: &At) {
+        self.note(Reaches::Unknown);
+        let what = format!("runs scripts that run more than {DEPTH} others");
+        if self.leads.unknown.iter().all(|unknown| unknown.what != what) {
+            self.tell(at, what);
+        }
+    }
+
     pub(super) fn tell(&mut self, at: &At, what: String) {
+        self.note(Reaches::Unknown);
         let unknown = Unknown { file: at.file.clone(), line: at.line, what };
         if !self.leads.unknown.contains(&unknown) {
             self.leads.unknown.push(unknown);

@@ -1,16 +1,21 @@
 //! Calls of managers of packages, and of what runs a script in many packages: which scripts and programs they run, in
 //! which folders.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::leads::{At, DEPTH, Level, NAMES, Visit, Walk, real};
+use super::leads::{At, Filtered, Level, NAMES, Reaches, Visit, Walk, real};
 use super::options::{Parsed, Until};
 use super::packages::{DENO, NAME as PACKAGE, Npmrc, Package, nearest, nearest_of};
-use super::programs::{EnvFiles, Program, Tasks, Verbs, called};
+use super::programs::{EnvFiles, Filter, Program, Tasks, Verbs, called};
+use super::turbo::{self, Turbo};
 use super::words::{Value, Word};
-use super::workspaces::Workspace;
+use super::workspaces::{MORE_PACKAGES, Workspace};
+
+/// Signs of a word that means other packages than the ones that it names, such as a glob, `!NAME` and `[BRANCH]`.
+const PATTERNS: [char; 10] = ['*', '?', '!', '^', '{', '}', '[', ']', '(', ')'];
 
 /// A call of a manager.
 #[derive(Clone, Copy)]
@@ -119,7 +124,8 @@ impl Walk<'_> {
             call.is_in_all = true;
             number += 1;
         }
-        if call.is_in_all {
+        // pnpm's `-r` with a filter means what the filter says.
+        if call.is_in_all && (program.name != "pnpm" || call.packages.is_empty()) {
             self.every_package(at);
         }
         let verb = call.word(number);
@@ -175,6 +181,11 @@ impl Walk<'_> {
         if !scripts.is_empty() {
             self.leads.is_sure = false;
             self.evidence(call.words, at);
+        }
+        if !scripts.is_empty() {
+            // Other packages may be installed with those that are named.
+            let workspace = self.workspace_told(at);
+            self.reach_possibly(&workspace);
         }
         for script in scripts {
             self.run_in_packages(call.packages, at, script);
@@ -320,40 +331,35 @@ impl Walk<'_> {
                 names.push(name);
             }
         }
-        let mut filtered = Self::filtered(program, parsed, at);
-        if let Some(filtered) = &mut filtered {
-            filtered.tasks = names.iter().map(|name| (*name).to_owned()).collect();
-            let mode = words.iter().enumerate().find_map(|(place, word)| match word.option()? {
-                ("--env-mode", Some(value)) => Some(Value::of(&value)),
-                ("--env-mode", None) => words.get(place + 1).map(Value::of),
-                _ => None,
-            });
-            filtered.mode = mode.or(at.variables.turbo.clone());
-        }
-        self.leads.filtered.extend(filtered);
         let given = |name: &str| Word::given(OsStr::new(name));
         let mut packages: Vec<Word> = parsed
             .packages
             .iter()
             .flat_map(|list| list.str().split(',').map(given).collect::<Vec<_>>())
             .collect();
-        let mut scripts: Vec<String> = Vec::new();
-        for name in &names {
+        let mut scripts: Vec<(&str, String)> = Vec::new();
+        for name in names.iter().copied() {
             // `nx run PACKAGE:TASK:CONFIGURATION`, `turbo run PACKAGE#TASK`
             let split = tasks.separator.and_then(|separator| name.split_once(separator));
             if let Some((package, task)) = split {
                 packages.push(given(package));
-                scripts.push(task.to_owned());
+                let configured = task.split_once(':').filter(|_| tasks.has_packages);
                 scripts.extend(
-                    task.split_once(':').filter(|_| tasks.has_packages).map(|(task, _)| task.to_owned()),
+                    std::iter::once(task)
+                        .chain(configured.map(|(task, _)| task))
+                        .map(|task| (name, task.to_owned())),
                 );
             } else {
                 packages.extend(Some(given(name)).filter(|_| tasks.has_packages));
             }
-            scripts.push((*name).to_owned());
+            scripts.push((name, name.to_owned()));
         }
+        // A task may run those of other packages first.
+        let workspace = self.workspace_told(at);
+        self.reach_possibly(&workspace);
         let named = self.named(&packages, at);
-        let at = &self.load_for_tasks(program, parsed, &scripts, named, at);
+        let of_tasks: Vec<String> = scripts.iter().map(|(_, script)| script.clone()).collect();
+        let at = &self.load_for_tasks(program, parsed, &of_tasks, named, at);
         // `lerna exec wrangler deploy`
         let start = parsed.end.map(|end| end + 1).or_else(|| places.get(1).copied());
         let behind = start.and_then(|start| words.get(start..)).unwrap_or_default();
@@ -362,9 +368,68 @@ impl Walk<'_> {
                 self.run_words(behind, &At { folder, ..at.clone() });
             }
         }
-        for script in scripts {
-            self.run_in_packages(&packages, at, &script);
+        let mut reached: Vec<(String, Reaches)> = Vec::new();
+        for (name, script) in scripts {
+            let reaches = self.reached_by(|walk| walk.run_in_packages(&packages, at, &script));
+            reached.push((name.to_owned(), reaches));
         }
+        if program.filter == Some(Filter::Turbo) {
+            for task in self.tasks_before(&names, at) {
+                let script = task.rsplit('#').next().unwrap_or_default();
+                let reaches = self.reached_by(|walk| walk.run_in_packages(&[], at, script));
+                reached.push((task, reaches));
+            }
+        }
+        let Some(filtered) = Self::filtered(program, parsed, at) else { return };
+        let mode = words.iter().enumerate().find_map(|(place, word)| match word.option()? {
+            ("--env-mode", Some(value)) => Some(Value::of(&value)),
+            ("--env-mode", None) => words.get(place + 1).map(Value::of),
+            _ => None,
+        });
+        let mode = mode.or(at.variables.turbo.clone());
+        // A task that reaches no client misses nothing.
+        for (reaches, is_certain) in [(Reaches::Client, true), (Reaches::Unknown, false)] {
+            let mut tasks: Vec<String> = Vec::new();
+            for (name, _) in reached.iter().filter(|(_, own)| *own == reaches) {
+                if !tasks.contains(name) {
+                    tasks.push(name.clone());
+                }
+            }
+            if !tasks.is_empty() {
+                self.leads.filtered.push(Filtered {
+                    tasks,
+                    mode: mode.clone(),
+                    is_certain,
+                    ..filtered.clone()
+                });
+            }
+        }
+    }
+
+    /// The tasks that turbo runs before others, as its configurations say.
+    fn tasks_before(&mut self, names: &[&str], at: &At) -> Vec<String> {
+        let Some(root) = turbo::root(&at.folder, self.home) else { return Vec::new() };
+        let workspace = self.workspace(root.parent().unwrap_or(&at.folder));
+        let of_packages = workspace.folders.iter().filter_map(|folder| turbo::file_in(folder));
+        let files = std::iter::once(root).chain(of_packages);
+        // One that can't be read is told where its filter is looked at.
+        let read: Vec<Turbo> = files.filter_map(|file| Turbo::of_file(&file).ok()).collect();
+        let mut found: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut next = 0;
+        while let Some(task) = found.get(next).cloned() {
+            next += 1;
+            for before in read.iter().flat_map(|own| own.before(&task)) {
+                if found.iter().any(|known| known == before) {
+                    continue;
+                }
+                if found.len() == NAMES {
+                    self.tell(at, format!("runs more than {NAMES} tasks"));
+                    break;
+                }
+                found.push(before.to_owned());
+            }
+        }
+        found.split_off(names.len().min(found.len()))
     }
 
     /// What a program loads for its tasks: files of the workspace and of the packages, some of one task.
@@ -460,7 +525,7 @@ impl Walk<'_> {
     fn workspace_told(&mut self, at: &At) -> Rc<Workspace> {
         let workspace = self.workspace(&at.folder);
         if !workspace.is_whole {
-            self.unknown(at, "has more packages in its workspace than are looked at".to_owned());
+            self.unknown(at, MORE_PACKAGES.to_owned());
         }
         workspace
     }
@@ -471,10 +536,15 @@ impl Walk<'_> {
         if scripts.is_empty() {
             return;
         }
+        self.reach(&package.folder, Level::Reached);
         if at.depth == 0 {
-            return self.unknown(at, format!("runs scripts that run more than {DEPTH} others"));
+            return self.tell_depth(at);
         }
-        for name in scripts {
+        for name in scripts.iter() {
+            // A pattern may mean any number of scripts.
+            if !self.may_read(at) {
+                return;
+            }
             for script in package.around(name) {
                 let at = At {
                     folder: real(&package.folder),
@@ -483,21 +553,38 @@ impl Walk<'_> {
                     depth: at.depth - 1,
                     ..at.clone()
                 };
-                self.text(&script.text, if script.name == name { further } else { &[] }, &at);
+                self.text(&script.text, if script.name == *name { further } else { &[] }, &at);
             }
         }
     }
 
-    /// The packages of the workspace that words name, which are surely meant; else any of them may be.
+    /// The packages of the workspace that words name, which are surely meant. Any other package may be meant too,
+    /// unless each word names its packages exactly.
     fn named(&mut self, packages: &[Word], at: &At) -> Vec<PathBuf> {
         self.leads.is_sure = false;
         let workspace = self.workspace_told(at);
-        let asked = packages.iter().map(Word::str);
-        let named: Vec<PathBuf> = asked.flat_map(|word| workspace.named(word, &at.folder).cloned()).collect();
-        for folder in &workspace.folders {
-            self.reach(folder, if named.contains(folder) { Level::Reached } else { Level::Possible });
+        let mut is_exact = !packages.is_empty() && workspace.is_whole;
+        let mut named: Vec<PathBuf> = Vec::new();
+        for word in packages {
+            let before = named.len();
+            named.extend(workspace.named(word.str(), &at.folder).cloned());
+            let is_pattern = word.str().contains(PATTERNS) || word.str().contains("...");
+            is_exact &= word.is_known && named.len() > before && !is_pattern;
+        }
+        if !is_exact {
+            self.reach_possibly(&workspace);
+        }
+        for folder in &named {
+            self.reach(folder, Level::Reached);
         }
         named
+    }
+
+    /// The folders of a workspace, in any of which something may run.
+    fn reach_possibly(&mut self, workspace: &Workspace) {
+        for folder in &workspace.folders {
+            self.reach(folder, Level::Possible);
+        }
     }
 
     /// The folders of the packages that words name; else of all, and the one here.
@@ -515,21 +602,25 @@ impl Walk<'_> {
         folders
     }
 
-    /// A script in the packages of the workspace that words name; else in each, and in the one here.
+    /// A script in the packages of the workspace that words name; else in each that no word takes out, and in the
+    /// one here.
     fn run_in_packages(&mut self, packages: &[Word], at: &At, script: &str) {
-        let named = self.named(packages, at);
-        let mut folders =
-            if named.is_empty() { self.workspace(&at.folder).folders.clone() } else { named.clone() };
-        folders.extend(nearest(&at.folder, self.home).map(Path::to_owned).filter(|_| named.is_empty()));
-        let mut seen: Vec<&PathBuf> = Vec::new();
+        let mut folders = self.named(packages, at);
+        if folders.is_empty() {
+            let workspace = self.workspace(&at.folder);
+            let out = packages.iter().filter_map(|word| word.str().strip_prefix('!'));
+            let out: HashSet<&PathBuf> = out.flat_map(|word| workspace.named(word, &at.folder)).collect();
+            folders.extend(workspace.folders.iter().filter(|folder| !out.contains(folder)).cloned());
+            folders.extend(nearest(&at.folder, self.home).map(Path::to_owned));
+        }
+        let mut seen: HashSet<&PathBuf> = HashSet::new();
         for folder in &folders {
             if self.left == 0 {
                 return;
             }
-            if seen.contains(&folder) {
+            if !seen.insert(folder) {
                 continue;
             }
-            seen.push(folder);
             for name in [PACKAGE, DENO[0], DENO[1]] {
                 if let Some(package) = self.package_file(&folder.join(name), at) {
                     self.run_script(&package, script, &[], at);

@@ -2,8 +2,11 @@
 //!
 //! Nothing is run.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::Ranged;
@@ -30,6 +33,8 @@ pub(crate) struct Package {
     pub name: Option<String>,
     file: &'static str,
     scripts: Vec<Script>,
+    /// The names that patterns were found to mean.
+    matched: RefCell<HashMap<String, Rc<Vec<String>>>>,
     /// The patterns of the folders of its workspace.
     pub workspaces: Vec<String>,
 }
@@ -74,6 +79,7 @@ impl Package {
             name: get("name").and_then(string),
             file: name,
             scripts: scripts.iter().flat_map(|object| &object.properties).filter_map(script).collect(),
+            matched: RefCell::default(),
             workspaces: workspaces.unwrap_or_default(),
         }))
     }
@@ -85,10 +91,17 @@ impl Package {
 
     /// The names of the scripts that a name or a pattern may mean. A pattern's parts between its stars are looked at;
     /// one with more than that means any.
-    pub(crate) fn matching(&self, pattern: &str) -> Vec<&str> {
-        let names = self.scripts.iter().map(|script| script.name.as_str());
-        let mut found: Vec<&str> = names.filter(|name| *name == pattern || fits(name, pattern)).collect();
+    pub(crate) fn matching(&self, pattern: &str) -> Rc<Vec<String>> {
+        // Each of many scripts may ask for the same pattern.
+        if let Some(found) = self.matched.borrow().get(pattern) {
+            return Rc::clone(found);
+        }
+        let names = self.scripts.iter().map(|script| &script.name);
+        let mut found: Vec<String> =
+            names.filter(|name| *name == pattern || fits(name, pattern)).cloned().collect();
         found.dedup();
+        let found = Rc::new(found);
+        self.matched.borrow_mut().insert(pattern.to_owned(), Rc::clone(&found));
         found
     }
 

@@ -202,6 +202,8 @@ pub(crate) struct Options {
     pub command: &'static [&'static str],
     /// Words behind which the words of another program stand.
     pub runs: &'static [&'static str],
+    /// Verbs with which it only reads or writes the files that its words name.
+    pub files: &'static [&'static str],
     /// Others without a value, as far as they are known: a word behind any further one may be its value.
     pub flags: &'static [&'static str],
 }
@@ -273,6 +275,7 @@ const NO_OPTIONS: Options = Options {
     texts: &[],
     command: &[],
     runs: &[],
+    files: &[],
     flags: &[],
 };
 
@@ -1021,6 +1024,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
             all_packages: &["-r", "--recursive"],
             text: &["--eval"],
             other: &["-c", "--config", "--import-map", "--lock"],
+            files: &["fmt", "lint", "check", "doc"],
             ..NO_OPTIONS
         },
         ..loader("deno", &["deno"], EnvFiles::One)
@@ -1276,7 +1280,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     Program {
         role: Role::Runtime,
         reads: &[Reads::CloudflareCfg],
-        ..reader("Python", &["python", "python3", "pytest", "ansible-playbook"], &[])
+        ..reader("Python", &["python", "python3", "ansible-playbook"], &[])
     },
     // `console/application.py` and `commands/run.py` of poetry 2.5.1, and `cli/commands/run.py` of pdm 2.29.4: neither
     // loads a `.env` by itself, and a program runs where they are called, a script of pdm's in the project. rye, pixi and
@@ -1511,6 +1515,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
                 "--debug",
                 "--build",
             ],
+            files: &["build", "buildx"],
             ..NO_OPTIONS
         },
     ),
@@ -1751,8 +1756,41 @@ pub(crate) const PROGRAMS: &[Program] = &[
     reader(
         "programs that only read and write files",
         &[
-            "cp", "mv", "rm", "rmdir", "mkdir", "grep", "egrep", "fgrep", "diff", "cmp", "head", "wc",
-            "dirname", "basename", "realpath", "readlink", "pwd", "sleep", "date",
+            "cp",
+            "mv",
+            "rm",
+            "rmdir",
+            "mkdir",
+            "grep",
+            "egrep",
+            "fgrep",
+            "diff",
+            "cmp",
+            "head",
+            "wc",
+            "dirname",
+            "basename",
+            "realpath",
+            "readlink",
+            "pwd",
+            "sleep",
+            "date",
+            "tail",
+            "sort",
+            "uniq",
+            "cut",
+            "tr",
+            "stat",
+            "file",
+            "du",
+            "df",
+            "tree",
+            "chown",
+            "chgrp",
+            "mktemp",
+            "sha256sum",
+            "shasum",
+            "md5sum",
         ],
         &[],
     ),
@@ -1794,6 +1832,23 @@ pub(crate) const PROGRAMS: &[Program] = &[
             "xdg-open",
             "shellcheck",
             "shfmt",
+            "sed",
+            "gsed",
+            "awk",
+            "gawk",
+            "go",
+            "gofmt",
+            "esbuild",
+            "swc",
+            "rollup",
+            "webpack",
+            "prisma",
+            "drizzle-kit",
+            "pytest",
+            "sqlite3",
+            "psql",
+            "kubectl",
+            "helm",
         ],
         role: Role::Files,
         ..NOTHING

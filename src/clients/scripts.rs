@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::assignments::named;
-use super::leads::{At, DEPTH, Level, Walk};
+use super::leads::{At, Level, Walk};
 use super::options::Parsed;
 use super::packages::is_env_file;
 use super::programs::{Role, called};
@@ -233,7 +233,8 @@ impl Walk<'_> {
             Ok(Some(small)) => small,
             // So large is a program, unless something says that it is a script.
             Err(_) if is_shells || is_named => {
-                self.unknown(at, format!("runs {}, which could not be read whole", path.display()));
+                let at = At { file: Some(path), line: None, ..at.clone() };
+                self.unknown(&at, "is run, and could not be read whole".to_owned());
                 return None;
             }
             Ok(None) | Err(_) => return None,
@@ -251,7 +252,7 @@ impl Walk<'_> {
             self.reach(parent, Level::Reached);
         }
         if at.depth == 0 {
-            self.unknown(at, format!("runs scripts that run more than {DEPTH} others"));
+            self.tell_depth(at);
             return None;
         }
         let at = At { depth: at.depth - 1, ..at.clone() };
@@ -266,8 +267,8 @@ impl Walk<'_> {
             |word: &&Word| word.is_option() || word.assignment().is_some() || word.program() == Some("env");
         let program = words.iter().find(|word| !is_env(word));
         if program.and_then(Word::program).and_then(called).is_none() {
-            let what = format!("runs {}, which is no script of a shell", path.display());
-            self.unknown(&at, what);
+            let at = At { file: Some(path), line: None, ..at };
+            self.unknown(&at, "is run, and isn't a script of a shell".to_owned());
             return None;
         }
         words.push(Word::given(path.as_os_str()));

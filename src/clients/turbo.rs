@@ -9,10 +9,14 @@
 //! The definition of a task for one package is the root's `PACKAGE#TASK`, else its `TASK`; over it goes, key by key, the
 //! `TASK` of the package's own configuration.
 
+use std::path::{Path, PathBuf};
+
 use jsonc_parser::ast::{Object, Value};
 use jsonc_parser::common::Ranged;
 
 use super::jsonc;
+use super::packages::{LIMIT, within};
+use crate::directory::file;
 use crate::disk::document::position;
 
 /// The names of a configuration; turbo refuses to run where a folder has both.
@@ -66,11 +70,36 @@ struct Task {
     mode: Option<Mode>,
     env: Option<Patterns>,
     pass: Option<Patterns>,
+    /// The tasks that run before it.
+    before: Vec<String>,
     /// `extends: false`: nothing of the root's definition counts.
     is_alone: bool,
 }
 
+/// The configuration of a folder.
+pub(crate) fn file_in(folder: &Path) -> Option<PathBuf> {
+    NAMES.iter().map(|name| folder.join(name)).find(|file| file.is_file())
+}
+
+/// The configuration of the repository's root: the uppermost one. The others are of packages.
+pub(crate) fn root(folder: &Path, home: &Path) -> Option<PathBuf> {
+    within(folder, home).filter_map(file_in).last()
+}
+
 impl Turbo {
+    /// Reads the configuration of a file; the error says why it can't be understood, in words that follow its name.
+    pub(crate) fn of_file(file: &Path) -> Result<Self, String> {
+        let small = file::read(file, LIMIT, None).map_err(|refusal| refusal.why())?;
+        Self::read(&small.map(|small| small.bytes).unwrap_or_default())
+    }
+
+    /// The tasks that run before a task, whatever the package.
+    pub(crate) fn before<'a>(&'a self, task: &str) -> impl Iterator<Item = &'a str> {
+        let plain = task.rsplit('#').next().unwrap_or_default().to_owned();
+        let own = self.tasks.iter().filter(move |(name, _)| name.rsplit('#').next() == Some(&plain));
+        own.flat_map(|(_, task)| &task.before).map(|name| name.trim_start_matches('^'))
+    }
+
     /// Reads a configuration.
     ///
     /// The error says why turbo's configuration can't be understood, in words that follow the file's name: not JSON, another shape, or
@@ -173,6 +202,7 @@ impl Task {
             mode: mode(task)?,
             env: strings(task, "env")?.map(Patterns),
             pass: strings(task, "passThroughEnv")?.map(Patterns),
+            before: strings(task, "dependsOn")?.unwrap_or_default(),
             is_alone: extends.is_some_and(|extends| !extends.value),
         })
     }

@@ -12,6 +12,10 @@ use std::rc::Rc;
 /// The most levels of `$(…)` and `${…}` that are read, one in another.
 const DEPTH: u8 = 16;
 
+/// What stands for the folder that `mktemp -d` makes, which is empty. It's no value for a variable: a script may put
+/// something into a folder that it knows by a name.
+pub(super) const NEW_FOLDER: &str = "/tmp/{new}";
+
 /// A word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Word {
@@ -763,6 +767,7 @@ impl Known {
         match (&words[..], folder) {
             (["pwd"], folder) => Some(folder.unwrap_or_else(|| ".".to_owned())),
             (["git", "rev-parse"], None) => self.root.clone(),
+            (["mktemp", "-d"], None) => Some(NEW_FOLDER.to_owned()),
             (["dirname", path], None) => parent(path),
             (["realpath" | "readlink", path], None) if path.starts_with('/') => {
                 fs::canonicalize(path).ok()?.to_str().map(str::to_owned)

@@ -3,6 +3,7 @@
 //! Nothing is run. What is read is bounded: a repository may have any number of folders.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -13,9 +14,11 @@ use super::packages::{DENO, LIMIT, NAME, Package, fits, string, strings, within}
 use crate::directory::file;
 
 /// The most packages of a workspace.
-const PACKAGES: usize = 64;
+const PACKAGES: usize = 1024;
 /// The most entries of folders that are looked at for them.
-const ENTRIES: usize = 4096;
+const ENTRIES: usize = 32 * 1024;
+/// What is said of a workspace that has more.
+pub(crate) const MORE_PACKAGES: &str = "has more packages in its workspace than are looked at";
 /// How deep `**` goes.
 const DEPTH: usize = 3;
 
@@ -66,6 +69,9 @@ pub(crate) struct Workspace {
     pub is_whole: bool,
     /// The names of the packages, read when they are first asked for.
     names: OnceCell<Vec<Option<String>>>,
+    /// The real paths of the folders, read when they are first asked for.
+    paths: OnceCell<Vec<Option<PathBuf>>>,
+    seen: HashSet<PathBuf>,
     entries: usize,
 }
 
@@ -101,12 +107,11 @@ impl Workspace {
 
     fn expand(&mut self, at: &Path, parts: &[&str], depth: usize) {
         let Some((part, rest)) = parts.split_first() else {
-            if FILES.iter().any(|name| at.join(name).is_file())
-                && !self.folders.iter().any(|folder| folder == at)
-            {
+            if !self.seen.contains(at) && FILES.iter().any(|name| at.join(name).is_file()) {
                 if self.folders.len() == PACKAGES {
                     self.is_whole = false;
                 } else {
+                    self.seen.insert(at.to_owned());
                     self.folders.push(at.to_owned());
                 }
             }
@@ -156,15 +161,17 @@ impl Workspace {
     pub(crate) fn named<'a>(&'a self, word: &'a str, at: &'a Path) -> impl Iterator<Item = &'a PathBuf> {
         let plain = word.trim_start_matches("...").trim_end_matches("...").trim_matches(['{', '}', '^']);
         let path = fs::canonicalize(at.join(plain)).ok();
-        let packages = self.folders.iter().zip(self.names());
-        let named = packages.filter(move |(folder, name)| {
+        let real = |folder: &PathBuf| fs::canonicalize(folder).ok();
+        let paths = self.paths.get_or_init(|| self.folders.iter().map(real).collect());
+        let packages = self.folders.iter().zip(paths).zip(self.names());
+        let named = packages.filter(move |((_, own), name)| {
             let is_name = |name: &String| {
                 let short = name.rsplit_once('/').map(|(_, short)| short);
                 name == plain || short == Some(plain) || (plain.contains('*') && fits(name, plain))
             };
-            path.as_deref() == fs::canonicalize(folder).ok().as_deref() || name.as_ref().is_some_and(is_name)
+            path == **own || name.as_ref().is_some_and(is_name)
         });
-        named.map(|(folder, _)| folder)
+        named.map(|((folder, _), _)| folder)
     }
 }
 

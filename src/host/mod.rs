@@ -193,7 +193,7 @@ impl Host {
                 let parts = Path::new("~").components().chain(below.components());
                 parts.collect::<PathBuf>().display().to_string()
             }
-            _ => path.display().to_string(),
+            _ => path.components().collect::<PathBuf>().display().to_string(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::choice::{Choice, outer};
 use super::selector::Selector;
-use crate::clients::hazards::{CHOOSES_ENVIRONMENT, Client, Hazard, Look, Scene, other_accounts};
+use crate::clients::hazards::{CHOOSES_ENVIRONMENT, Client, Look, Scene, other_accounts};
 use crate::clients::leads::{Leads, Level};
 use crate::directory::{Here, RequiredAccount};
 use crate::environment::ACCOUNT_ID;
@@ -142,6 +142,7 @@ fn profiles_of(store: &Store, id: &AccountId) -> Vec<(String, Account)> {
 /// Fails when there is something, and `strict`, else the setting, says so.
 pub(crate) fn hazards(
     host: &Host,
+    store: &Store,
     choice: &Choice,
     account: Option<&Account>,
     receiver: &Receiver,
@@ -171,7 +172,11 @@ pub(crate) fn hazards(
     let show = |path: &Path| host.shown(path);
     let told: Vec<String> = hazards.iter().take(MOST_TOLD).map(|hazard| hazard.told(&show)).collect();
     let Some((last, before)) = told.split_last() else { return Ok(()) };
-    let way_out = hazards.get(told.len() - 1).map(Hazard::way_out).unwrap_or_default();
+    let profile_of = |id: &str| {
+        let account = Account::of_id(&id.to_ascii_lowercase()).ok()?;
+        profiles_of(store, &account.id).into_iter().next().map(|(name, _)| name)
+    };
+    let way_out = hazards.get(told.len() - 1).map(|hazard| hazard.way_out(&profile_of)).unwrap_or_default();
     for line in before {
         host.messages.say(line);
     }

@@ -45,7 +45,7 @@ pub(crate) fn give(
     let has_cdpath = host.variable("CDPATH").is_some();
     let leads = Leads::of(receiver.command, &host.directory, host.user_home(), has_cdpath);
     let account = check::folders(host, store, choice, options.account, &leads, options.strict)?;
-    check::hazards(host, choice, account.as_ref(), receiver, &leads, options.strict)?;
+    check::hazards(host, store, choice, account.as_ref(), receiver, &leads, options.strict)?;
     let checked = choice.check(selector, store, account)?;
     let session = checked.release(host, store, options.min_ttl, outward_gate(host, options.yes))?;
     check::warn_of_other_account(host, store, session.account.as_ref());

@@ -707,8 +707,8 @@ fn folders_that_the_words_or_a_scripts_text_lead_to_count() {
     }
     case.places.write("code/run", "#!/usr/bin/env cat\n");
     case.fine("./run");
-    case.places.write("code/run", "#!/usr/bin/tail\n");
-    case.possible("./run", "run, which is no script of a shell");
+    case.places.write("code/run", "#!/usr/bin/nl\n");
+    case.possible("./run", "~/code/run is run, and isn't a script of a shell");
 }
 
 /// A repository with another account in a folder and in an environment, and none in its own scripts but those.
@@ -1472,7 +1472,7 @@ fn a_scripts_own_folder_is_known_and_a_name_that_cdpath_leads_to_is_not() {
         case.places.directory("code/.git");
         case.fine("bash -n x.sh");
     }
-    script("cd \"$(git rev-parse --show-toplevel)\"").possible("bash -n x.sh", "goes to , a folder");
+    script("cd \"$(git rev-parse --show-toplevel)\"").possible("bash -n x.sh", "goes to $(…), a folder");
     let case = script("cd \"$(git rev-parse --show-toplevel)/sub\" && wrangler deploy");
     case.places.directory("code/.git");
     case.evident("bash -n x.sh", account);
@@ -1485,7 +1485,7 @@ fn a_scripts_own_folder_is_known_and_a_name_that_cdpath_leads_to_is_not() {
     case.fine("bash -n x.sh");
     // A shell that is called by a script has another name.
     case.places.write("code/x.sh", "sh -c 'cd \"$(dirname \"$0\")\"'");
-    case.possible("bash -n x.sh", "line 1: goes to , a folder");
+    case.possible("bash -n x.sh", "line 1: goes to $(…), a folder");
     case.places.write("code/x.sh", "x=$(case $1 in a) echo b;; esac) && cd sub; exec \"$0\"");
     case.fine("bash -n x.sh");
     case.places.write("code/x.sh", "x() (\ncd sub\ncase $1 in\n(a|b) wrangler deploy;;\nesac\n)");
@@ -1555,8 +1555,20 @@ fn many_files_are_looked_through_and_each_hint_fits() {
     let hint = |line: &str, words: &str| {
         case.run(&["--strict"], line, &[]).expect_code(125).expect_hint(words);
     };
-    hint("npm run x", "correct that line");
-    hint("wrangler deploy -e staging", "correct that line");
+    let account =
+        "if you mean that account: -p beta; else call wrangler itself, with --env or --cwd; or, to run all";
+    hint("npm run x", account);
+    hint("wrangler deploy -e staging", account);
+    case.places
+        .run("code", &["exec", "--strict", "-p", "beta", "--", "../bin/wrangler", "deploy", "-e", "staging"])
+        .expect_code(0);
+    let itself = "call wrangler itself, with --env or --cwd; or, to run all the same: --no-strict";
+    let other = format!("account_id = \"{ACME}\"\n[env.x]\naccount_id = \"{}\"\n", "1".repeat(32));
+    fs::write(case.places.path("code/wrangler.toml"), other).expect("written");
+    hint("make x", &format!("hint: {itself}"));
+    case.places.write("code/.env", PAIR);
+    hint("wrangler deploy", "correct that line");
+    fs::remove_file(case.places.path("code/.env")).expect("removed");
     fs::write(case.places.path("code/wrangler.toml"), "[").expect("written");
     hint("wrangler deploy", "correct the file");
     fs::remove_file(case.places.path("code/wrangler.toml")).expect("removed");
@@ -1583,7 +1595,7 @@ fn programs_that_keep_variables_back_are_said_and_refused() {
             ("turbo.json", text),
             (
                 "package.json",
-                r#"{"scripts":{"d":"turbo run deploy", "l":"turbo run deploy --env-mode=loose"}}"#,
+                r#"{"scripts":{"d":"turbo run deploy", "l":"turbo run deploy --env-mode=loose", "deploy":"wrangler deploy"}}"#,
             ),
         ])
     };
@@ -1663,6 +1675,13 @@ fn what_cannot_be_understood_is_named() {
     });
     let case = Case::new(&[("package.json", &format!("{deep}}}}}"))]);
     case.possible("npm run s0", "runs scripts that run more than 8 others");
+    let each = (0..9).map(|n| format!("\"s{n}\":\"npm run 's*'\",\n")).collect::<Vec<_>>().concat();
+    let all = Case::new(&[("package.json", &format!("{{\"scripts\":{{{each}\"x\":\"x\"}}}}"))]);
+    let refused = all.run(&["--strict"], "npm run s0", &[]).expect_code(125);
+    let told =
+        refused.stderr.lines().filter(|line| line.contains("runs scripts that run more than 8 others"));
+    assert_eq!(told.count(), 1, "{}", refused.stderr);
+    assert!(refused.stderr.lines().count() <= 3, "{}", refused.stderr);
     case.fine("npm run s9");
     let text = format!("{{\"scripts\":{{\"x\":{:?}}}}}", "true;".repeat(2_000));
     Case::new(&[("package.json", &text)]).possible("npm run x", "calls more programs than are looked at");
@@ -1685,4 +1704,151 @@ fn what_cannot_be_understood_is_named() {
     Case::new(&[("x.sh", &names)]).refused("sh x.sh", &[], "names more than 64 environments");
     let tasks = (0..100).map(|n| format!(" t{n} t0")).collect::<Vec<_>>().concat();
     Case::new(&[]).possible(&format!("turbo run{tasks}"), "runs more than 64 tasks");
+}
+
+#[test]
+fn a_task_that_reaches_no_client_misses_nothing() {
+    let turbo = r#"{ "tasks": { "build": {}, "lint": {}, "deploy": {}, "dev": {}, "ship": {},
+      "all": { "dependsOn": ["^build", "api#deploy"] } } }"#;
+    let case = Case::new(&[
+        ("turbo.json", turbo),
+        (
+            "package.json",
+            r#"{"workspaces":["packages/*"],"scripts":{"d":"turbo run build && wrangler deploy"}}"#,
+        ),
+        (
+            "packages/api/package.json",
+            r#"{"name":"api","scripts":{"build":"tsc -b","lint":"eslint . && tsc","deploy":"wrangler deploy",
+              "ship":"npm run deploy","dev":"wrangler dev","own":"tool","vite":"vite build",
+              "curl":"curl -H \"Authorization: Bearer $CLOUDFLARE_API_TOKEN\" https://x"}}"#,
+        ),
+    ]);
+    for line in ["turbo build", "turbo lint", "turbo run build lint --filter=api", "npm run d", "turbo none"]
+    {
+        case.fine(line);
+    }
+    let keeps = |task: &str| {
+        format!("has turbo keep CLOUDFLARE_API_TOKEN and CLOUDFLARE_ACCOUNT_ID from {task}, which")
+    };
+    for (line, task) in [
+        ("turbo deploy", "task 'deploy'"),
+        ("turbo run build ship", "task 'ship'"),
+        ("turbo run api#deploy", "task 'api#deploy'"),
+        ("turbo all", "task 'api#deploy'"),
+        ("turbo curl", "task 'curl'"),
+        ("turbo build deploy lint dev", "tasks 'deploy' and 'dev'"),
+        ("turbo ship deploy dev", "tasks 'ship', 'deploy' and 'dev'"),
+    ] {
+        case.evident(line, &keeps(task));
+        assert_eq!(case.said(line, &[]).lines().count(), 1, "{line}");
+    }
+    case.possible("turbo own", &keeps("task 'own'"));
+    case.possible("turbo vite", &keeps("task 'vite'"));
+}
+
+#[test]
+fn a_large_workspace_of_one_account_is_looked_through() {
+    let case = Case::new(&[
+        ("package.json", r#"{"workspaces":["packages/*"]}"#),
+        ("turbo.json", r#"{"globalPassThroughEnv":["CLOUDFLARE_*"],"tasks":{"d":{}}}"#),
+    ]);
+    let write = |n: usize, account: &str| {
+        let package =
+            format!("{{\"name\":\"p{n}\",\"scripts\":{{\"d\":\"wrangler deploy\",\"prepare\":\"tsc\"}}}}");
+        case.places.write(&format!("code/packages/p{n}/package.json"), package);
+        case.places
+            .write(&format!("code/packages/p{n}/wrangler.toml"), format!("account_id = \"{account}\""));
+    };
+    (0..200).for_each(|n| write(n, ACME));
+    for line in ["npm run d -w p1", "turbo d", "npm ci", "npm run d -ws", "pnpm -r d"] {
+        case.fine(line);
+    }
+    write(199, BETA);
+    let account = "~/code/packages/p199/wrangler.toml, line 1: account_id";
+    case.evident("turbo d", account);
+    case.evident("npm run d -w p199", account);
+    case.possible("turbo none", account);
+    for n in 200..1_030 {
+        case.places.write(&format!("code/packages/p{n}/package.json"), "{}");
+    }
+    let refused = case.run(&["--strict"], "turbo none", &[]).expect_code(125);
+    assert!(
+        refused.stderr.contains("has more packages in its workspace than are looked at"),
+        "{}",
+        refused.stderr
+    );
+    fs::remove_file(case.places.path("code/packages/p199/wrangler.toml")).expect("removed");
+    let refused = case.run(&["--strict"], "turbo none", &[]).expect_code(125);
+    refused.expect_hint("call wrangler itself, in the folder of one package");
+}
+
+#[test]
+fn a_package_that_is_named_exactly_counts_alone() {
+    let case = with_package(r#"{"workspaces":["packages/*"]}"#);
+    let own = format!("account_id = \"{ACME}\"");
+    case.places.write("code/wrangler.toml", &own);
+    case.places.write("code/packages/web/wrangler.toml", &own);
+    case.places.write("code/packages/web/package.json", r#"{"name":"web","scripts":{"dev":"wrangler dev"}}"#);
+    for line in [
+        "npm run dev -w packages/web",
+        "npm run dev --workspace=web",
+        "pnpm --filter web dev",
+        "pnpm -r --filter web dev",
+        "yarn workspace web run dev",
+        "bun run --filter web dev",
+        "npx -w web wrangler deploy",
+    ] {
+        case.fine(line);
+    }
+    for line in [
+        "pnpm --filter 'web...' dev",
+        "pnpm --filter '...^web' dev",
+        "pnpm --filter '!web' dev",
+        "pnpm --filter 'w*' dev",
+        "npm run dev -w web -w none",
+        "npm install -w web",
+        "turbo run dev --filter=web",
+    ] {
+        case.refused(line, &[], API);
+    }
+}
+
+#[test]
+fn programs_that_only_read_and_write_files_go_nowhere() {
+    let case = with_package(r#"{"workspaces":["packages/*"]}"#);
+    case.places.write("code/packages/api/a.js", "");
+    let harmless = "sort F;tail F;head F;stat F;file F;du D;tree D;wc F;diff F F;chown me F;cut -f1 F;touch F;\
+        sed -i s/a/b/ F;awk 1 F;go build D;esbuild F;swc F;rollup F;webpack F;deno fmt F;deno lint D;sqlite3 F;\
+        psql -f F;kubectl apply -f F;helm template D;docker build D;docker buildx build D;prisma D;\
+        drizzle-kit D;pytest D;bun test D;node --test F;find D -name x;find D -exec chmod +x {} +;tar cf x D;ln F x";
+    for line in harmless.split(';') {
+        let line = line.trim().replace('F', "packages/api/a.js").replace('D', "packages/api");
+        write_program(&case.places.path("bin").join(line.split(' ').next().expect("a word")), "#!/bin/sh\n");
+        assert_eq!(case.said(&line, &[]), "", "{line}");
+    }
+    for line in
+        ["docker compose --project-directory packages/api build", "find packages/api -exec wrangler deploy +"]
+    {
+        case.evident(line, API);
+    }
+    let one = Case::new(&[("a.js", "")]);
+    for line in [
+        "find . -name x -exec chmod +x {} +",
+        "find . -name x -exec sed -i s/a/b/ {} +",
+        "sh -c 'cd \"$(mktemp -d)\" && ls'",
+        "xargs sort",
+    ] {
+        one.fine(line);
+    }
+    let more = "with words that are known only when it runs";
+    one.possible("find . -name x -exec git {} +", more);
+    one.possible("sh -c 'true || cd \"$(mktemp -d -p .)\"'", "goes to $(…), a folder");
+    one.possible("sh -c 'true || cd \"$(tool)/x\"'", "goes to $(…)/x, a folder");
+    one.possible(
+        "sh -c 'x=$(mktemp -d); true || wrangler deploy -c $x/wrangler.toml'",
+        "a file that is known only",
+    );
+    // What is said of a file that is run names it as people do.
+    one.places.write("code/big.sh", "x".repeat(300_000));
+    one.possible("sh -n ././big.sh", "alchemy: ~/code/big.sh is run, and could not be read whole");
 }

@@ -330,3 +330,46 @@ fn the_folders_that_the_words_lead_to_demand_their_account_too() {
     places.pin("beta", "nonsense");
     run(&[], "beta", "npm --prefix ../beta run deploy").expect_only_error(125, "/beta/.alchemy.toml");
 }
+
+#[test]
+fn a_script_that_runs_in_a_package_leads_to_its_folder() {
+    let places = Places::new();
+    places.write("code/package.json", r#"{"workspaces":["packages/*"],"scripts":{"all":"turbo d"}}"#);
+    places.write(
+        "code/turbo.json",
+        r#"{"globalPassThroughEnv":["*"],"tasks":{"d":{},"ship":{"dependsOn":["^d"]}}}"#,
+    );
+    places.write("code/packages/api/package.json", r#"{"name":"api","scripts":{"d":"wrangler deploy"}}"#);
+    places.write("code/packages/web/package.json", r#"{"name":"web","scripts":{"x":"true","ship":"true"}}"#);
+    places.pin("code/packages/api", format!("account = \"{BETA}\""));
+    places.directory("bin");
+    for name in ["npm", "npx", "pnpm", "nx", "turbo", "lerna", "yarn"] {
+        write_program(&places.path("bin").join(name), "#!/bin/sh\n");
+    }
+    let path = format!("{}:{}", places.text("bin"), std::env::var("PATH").expect("set"));
+    let run = |profile: &str, line: &str| {
+        let words: Vec<&str> = ["exec", profile, "--"].into_iter().chain(line.split(' ')).collect();
+        places.run_with("code", &words, &[("PATH", &path)])
+    };
+    for line in [
+        "turbo d",
+        "npx turbo d",
+        "nx run-many -t d",
+        "lerna run d",
+        "npm run all",
+        "turbo ship",
+        "turbo d --filter=./packages/*",
+        "pnpm -r d",
+        "npm run d -ws",
+        "turbo run d --filter=api",
+        "lerna exec d",
+    ] {
+        run("prod", line).expect_error(125, "~/code/packages/api/.alchemy.toml is for account");
+        run("beta", line).expect_code(0);
+    }
+    for line in
+        ["turbo x", "nx run-many -t x", "npm run x -w web", "pnpm --filter web x", "turbo d --filter=!api"]
+    {
+        run("prod", line).expect_code(0);
+    }
+}

@@ -210,7 +210,7 @@ impl<'a> Look<'a> {
 
     /// What words, scripts and loaded files lead to.
     pub(crate) fn evident(&mut self) -> Vec<Hazard> {
-        for visit in self.visits() {
+        for visit in self.visits().into_iter().filter(|visit| visit.is_certain) {
             self.env_files(&visit);
             self.accounts(&visit, false);
             self.pages_cache(&visit, false);
@@ -219,8 +219,14 @@ impl<'a> Look<'a> {
             self.cloudflare_cfg(&visit, has_home, false);
         }
         self.assignments(true);
+        self.filters(true);
+        self.told()
+    }
+
+    /// Calls that keep variables back: those that certainly are made, or those that may be.
+    fn filters(&mut self, is_certain: bool) {
         let mut seen: Vec<&Filtered> = Vec::new();
-        for filtered in &self.leads.filtered {
+        for filtered in self.leads.filtered.iter().filter(|filtered| filtered.is_certain == is_certain) {
             let is_same = |other: &&Filtered| {
                 filtered.program.filter == Some(Filter::Turbo)
                     && other.program.filter == filtered.program.filter
@@ -232,7 +238,6 @@ impl<'a> Look<'a> {
                 seen.push(filtered);
             }
         }
-        self.told()
     }
 
     /// True if there may be more than what is evident.
@@ -248,7 +253,11 @@ impl<'a> Look<'a> {
             self.add(Hazard { file, line, variable: None, effect });
         }
         self.assignments(false);
+        self.filters(false);
         for visit in self.visits() {
+            if !visit.is_certain {
+                self.env_files(&visit);
+            }
             let is_unknown = self.environment(&visit).0 == Some(Value::Unknown);
             self.accounts(&visit, is_unknown || !self.leads.is_sure);
             self.pages_cache(&visit, true);

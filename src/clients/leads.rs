@@ -53,6 +53,8 @@ pub(crate) struct Visit {
     pub beside: Vec<PathBuf>,
     /// It is one of the commands for Pages.
     pub is_pages: bool,
+    /// Words or scripts say that it is called, and not only that it may be.
+    pub is_certain: bool,
 }
 
 /// How surely words lead to a folder.
@@ -103,6 +105,8 @@ pub(crate) struct Filtered {
     pub kept: Vec<String>,
     /// `--env-mode`, else what an assignment says.
     pub mode: Option<Value>,
+    /// Words or scripts say that it is made, and not only that it may be.
+    pub is_certain: bool,
 }
 
 /// Where the words of a command lead.
@@ -133,6 +137,7 @@ impl Leads {
             left: COMMANDS,
             read: HashMap::new(),
             workspaces: HashMap::new(),
+            is_guess: false,
             leads: Self { is_sure: true, ..Self::default() },
         };
         walk.leads.folders.push(Folder { path: directory.to_owned(), level: Level::Reached });
@@ -145,6 +150,7 @@ impl Leads {
             script: None,
             source: None,
             depth: DEPTH,
+            is_piped: false,
         };
         if command.is_empty() {
             walk.leads.is_sure = false;
@@ -170,6 +176,8 @@ pub(super) struct At {
     pub(super) source: Option<PathBuf>,
     /// How much deeper scripts may call scripts.
     pub(super) depth: u8,
+    /// A pipe leads to it: what a shell or a runtime reads from there is known only when it runs.
+    pub(super) is_piped: bool,
 }
 
 impl At {
@@ -184,6 +192,7 @@ impl At {
             script: None,
             source: None,
             depth: 0,
+            is_piped: false,
         }
     }
 }
@@ -196,6 +205,8 @@ pub(super) struct Walk<'a> {
     pub(super) read: HashMap<PathBuf, Option<Rc<Package>>>,
     /// The workspaces, by the folders from which they were looked for.
     pub(super) workspaces: HashMap<PathBuf, Rc<Workspace>>,
+    /// What is read need not be run: see [`Walk::guess`].
+    is_guess: bool,
     pub(super) leads: Leads,
 }
 
@@ -221,6 +232,20 @@ impl Walk<'_> {
             Some(program) => self.known(program, words, &at),
             None => self.other(words, &at),
         }
+    }
+
+    /// Reads what only may be run: whatever it leads to is possible, and nothing of it is evident.
+    pub(super) fn guess(&mut self, read: impl FnOnce(&mut Self)) {
+        let (visits, filtered, names) =
+            (self.leads.visits.len(), self.leads.filtered.len(), self.leads.names.len());
+        let is_inner = std::mem::replace(&mut self.is_guess, true);
+        read(self);
+        self.is_guess = is_inner;
+        self.leads.is_sure = false;
+        self.leads.visits.iter_mut().skip(visits).for_each(|visit| visit.is_certain = false);
+        self.leads.filtered.iter_mut().skip(filtered).for_each(|filtered| filtered.is_certain = false);
+        // All environments are possible where not all that runs can be seen.
+        self.leads.names.truncate(names);
     }
 
     /// Takes one command from those that may be read. The first one beyond them is told, and no other.
@@ -301,6 +326,7 @@ impl Walk<'_> {
 
     pub(super) fn reach(&mut self, path: &Path, level: Level) {
         let path = real(path);
+        let level = if self.is_guess { Level::Possible } else { level };
         let is_full = self.leads.folders.len() >= FOLDERS;
         match self.leads.folders.iter_mut().find(|folder| folder.path == path) {
             Some(folder) => folder.level = folder.level.max(level),
@@ -335,7 +361,7 @@ impl Walk<'_> {
             variable,
             kind,
             assigned: value.map_or(Assigned::Nothing, |value| Assigned::of(value, kind)),
-            is_certain: !at.variables.tested.contains(&variable),
+            is_certain: !self.is_guess && !at.variables.tested.contains(&variable),
         };
         if self.leads.assignments.contains(&assignment) {
             return;
@@ -363,6 +389,7 @@ impl Visit {
             configurations: Vec::new(),
             beside: Vec::new(),
             is_pages: false,
+            is_certain: true,
         }
     }
 

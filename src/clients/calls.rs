@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::leads::{At, Filtered, Level, Reaches, Walk, real};
 use super::options::{Parsed, Until};
 use super::programs::{Before, EnvFiles, Filter, Program, Role, Runs, called};
-use super::scripts::{Run, is_installed};
+use super::scripts::{Run, is_installed, unknown_words};
 use super::words::{Known, Piece, Value, Word, pieces};
 use crate::directory::file;
 
@@ -41,7 +41,11 @@ impl Walk<'_> {
             Role::Runtime => self.runtime(program, words, at),
             Role::Runner(runs) => {
                 self.unset_by_env(program, words, at);
-                self.runner(program, runs, words, at);
+                // Of words that become variables only when it runs the text has told what it sees.
+                let of_env = if program.name == "env" { unknown_words(words) } else { Vec::new() };
+                let is_left = |word: &&Word| !of_env.iter().any(|other| std::ptr::eq(*other, *word));
+                let words: Vec<Word> = words.iter().filter(is_left).cloned().collect();
+                self.runner(program, runs, &words, at);
             }
             Role::Files => self.file_tool(program, words, at),
             Role::Manager(verbs) => self.manager(program, verbs, words, at),
@@ -227,6 +231,9 @@ impl Walk<'_> {
             // Tests stand anywhere, and go to no folder because of that.
             self.leads.visits.push(visit);
             return self.files_named(words, at);
+        }
+        if at.is_piped && words.iter().all(|word| word.str() == "-") {
+            self.tell_piped(program, at);
         }
         for (place, _) in parsed.positionals.iter().take(starts.len() + 1) {
             let file = words.get(*place).and_then(|word| self.path(word, folder));
@@ -502,6 +509,11 @@ impl Walk<'_> {
         }
         let starts = parsed.starts();
         let is_text = !options.texts.is_empty() && parsed.has(options.texts);
+        let reads_input = starts.is_empty() && parsed.texts.is_empty()
+            || (!options.texts.is_empty() && parsed.has(&["-s"]));
+        if at.is_piped && reads_input {
+            self.tell_piped(program, at);
+        }
         for start in &starts {
             let (Some(first), rest) = (words.get(*start), words.get(*start..).unwrap_or_default()) else {
                 continue;
@@ -516,6 +528,10 @@ impl Walk<'_> {
         }
         let end = if is_text { starts.last().map(|start| start + 1) } else { None };
         self.evidence(words.get(end.unwrap_or_default()..).unwrap_or_default(), at);
+    }
+
+    fn tell_piped(&mut self, program: &Program, at: &At) {
+        self.unknown(at, format!("gives {} a text that is known only when it runs", program.name));
     }
 
     pub(super) fn filtered(program: &'static Program, parsed: &Parsed, at: &At) -> Option<Filtered> {

@@ -55,6 +55,8 @@ pub(crate) struct Visit {
     pub beside: Vec<PathBuf>,
     /// It is one of the commands for Pages.
     pub is_pages: bool,
+    /// Words or scripts say that it is called, and not only that it may be.
+    pub is_certain: bool,
 }
 
 /// How surely words lead to a folder.
@@ -113,7 +115,7 @@ pub(crate) struct Filtered {
     pub folder: PathBuf,
     /// What turbo is to run.
     pub tasks: Vec<String>,
-    /// What is kept is for a client of the table; else something unknown may be one.
+    /// Words or scripts say that it is made, and a client of the table is behind it; else both may be.
     pub is_certain: bool,
     /// The variables that its words let through.
     pub kept: Vec<String>,
@@ -151,6 +153,7 @@ impl Leads {
             workspaces: HashMap::new(),
             places: HashMap::new(),
             reaches: Reaches::default(),
+            is_guess: false,
             leads: Self { is_sure: true, ..Self::default() },
         };
         walk.leads.folders.push(Folder { path: directory.to_owned(), level: Level::Reached });
@@ -164,6 +167,7 @@ impl Leads {
             script: None,
             source: None,
             depth: DEPTH,
+            is_piped: false,
         };
         if command.is_empty() {
             walk.leads.is_sure = false;
@@ -189,6 +193,8 @@ pub(super) struct At {
     pub(super) source: Option<PathBuf>,
     /// How much deeper scripts may call scripts.
     pub(super) depth: u8,
+    /// A pipe leads to it: what a shell or a runtime reads from there is known only when it runs.
+    pub(super) is_piped: bool,
 }
 
 impl At {
@@ -203,6 +209,7 @@ impl At {
             script: None,
             source: None,
             depth: 0,
+            is_piped: false,
         }
     }
 }
@@ -219,6 +226,8 @@ pub(super) struct Walk<'a> {
     places: HashMap<PathBuf, usize>,
     /// What the commands have called by now.
     reaches: Reaches,
+    /// What is read need not be run: see [`Walk::guess`].
+    is_guess: bool,
     pub(super) leads: Leads,
 }
 
@@ -274,6 +283,20 @@ impl Walk<'_> {
         let reached = self.reaches;
         self.note(before);
         reached
+    }
+
+    /// Reads what only may be run: whatever it leads to is possible, and nothing of it is evident.
+    pub(super) fn guess(&mut self, read: impl FnOnce(&mut Self)) {
+        let (visits, filtered, names) =
+            (self.leads.visits.len(), self.leads.filtered.len(), self.leads.names.len());
+        let is_inner = std::mem::replace(&mut self.is_guess, true);
+        read(self);
+        self.is_guess = is_inner;
+        self.leads.is_sure = false;
+        self.leads.visits.iter_mut().skip(visits).for_each(|visit| visit.is_certain = false);
+        self.leads.filtered.iter_mut().skip(filtered).for_each(|filtered| filtered.is_certain = false);
+        // All environments are possible where not all that runs can be seen.
+        self.leads.names.truncate(names);
     }
 
     /// Takes one command from those that may be read. The first one beyond them is told, and no other.
@@ -375,6 +398,7 @@ impl Walk<'_> {
 
     pub(super) fn reach(&mut self, path: &Path, level: Level) {
         let path = real(path);
+        let level = if self.is_guess { Level::Possible } else { level };
         let next = self.leads.folders.len();
         let place = self.places.get(&path).and_then(|place| self.leads.folders.get_mut(*place));
         match place {
@@ -424,7 +448,7 @@ impl Walk<'_> {
             variable,
             kind,
             assigned: value.map_or(Assigned::Nothing, |value| Assigned::of(value, kind)),
-            is_certain: !at.variables.tested.contains(&variable),
+            is_certain: !self.is_guess && !at.variables.tested.contains(&variable),
         };
         if self.leads.assignments.contains(&assignment) {
             return;
@@ -452,6 +476,7 @@ impl Visit {
             configurations: Vec::new(),
             beside: Vec::new(),
             is_pages: false,
+            is_certain: true,
         }
     }
 

@@ -42,6 +42,23 @@ pub(crate) fn parse(text: &str) -> Result<Value<'_>, String> {
     value.value.ok_or_else(|| "is empty".to_owned())
 }
 
+/// The lines of a text, for many places in it.
+pub(crate) struct Lines {
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    /// Finds where the lines end.
+    pub(crate) fn of(text: &str) -> Self {
+        Self { ends: text.match_indices('\n').map(|(at, _)| at).collect() }
+    }
+
+    /// The line of a byte, from 1.
+    pub(crate) fn line(&self, at: usize) -> usize {
+        self.ends.partition_point(|end| *end < at) + 1
+    }
+}
+
 /// The property of an object that counts under this name: the last one.
 pub(crate) fn property<'a, 'text>(object: &'a Object<'text>, name: &str) -> Option<&'a ObjectProp<'text>> {
     object.properties.iter().rfind(|property| property.name.as_str() == name)

@@ -22,7 +22,7 @@ use super::workspaces::Workspace;
 /// The most that scripts call scripts.
 const DEPTH: u8 = 8;
 /// The most commands that are read.
-const COMMANDS: usize = 1_500;
+const COMMANDS: usize = 4_000;
 /// The most environments, tasks and unknown things that are told apart.
 pub(super) const NAMES: usize = 64;
 /// The most folders that are led to.

@@ -11,11 +11,10 @@ use std::rc::Rc;
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::Ranged;
 
-use super::jsonc;
+use super::jsonc::{self, Lines};
 use super::words::Word;
 use crate::directory::file;
 use crate::directory::npm_bin::top;
-use crate::disk::document::position;
 
 /// The name of the file.
 pub(crate) const NAME: &str = "package.json";
@@ -63,8 +62,9 @@ impl Package {
         let get = |name: &str| jsonc::property(root, name).map(|property| &property.value);
         let name = DENO.into_iter().find(|name| file.ends_with(name)).unwrap_or(NAME);
         let scripts = get(if name == NAME { "scripts" } else { "tasks" }).and_then(Value::as_object);
+        let lines = Lines::of(&text);
         let script = |property: &ObjectProp| {
-            let (line, _) = position(text.as_bytes(), property.start());
+            let line = lines.line(property.start());
             Some(Script { name: property.name.as_str().to_owned(), text: command(&property.value)?, line })
         };
         let workspaces = get("workspaces").or(get("workspace"));

@@ -32,6 +32,8 @@ struct Recipes {
     rules: Vec<Rule>,
     /// The variables with their values, as far as those are known.
     values: HashMap<String, Option<String>>,
+    /// The files that were read as a part of it.
+    included: HashSet<PathBuf>,
 }
 
 /// A rule: what it makes, what must be there before, and the lines that a shell runs.
@@ -220,6 +222,10 @@ impl Walk<'_> {
         if at.depth == 0 || !path.is_file() || !self.may_read(at) {
             return;
         }
+        // The same file says the same again.
+        if !recipes.included.insert(path.clone()) {
+            return;
+        }
         let mut inner = At { depth: at.depth - 1, ..at.clone() };
         self.read_recipes(&path, is_make, recipes, &mut inner);
         at.variables = inner.variables;
@@ -266,10 +272,11 @@ impl Walk<'_> {
             if !self.may_read(at) {
                 return;
             }
-            let is_meant = |target: &String| {
-                let (first, last) = target.split_once('%').unwrap_or((target, ""));
-                *target == goal || (target.contains('%') && goal.starts_with(first) && goal.ends_with(last))
+            let is_pattern = |target: &String| {
+                let parts = target.split_once('%');
+                parts.is_some_and(|(first, last)| goal.starts_with(first) && goal.ends_with(last))
             };
+            let is_meant = |target: &String| *target == goal || is_pattern(target);
             for rule in recipes.rules.iter().filter(|rule| rule.targets.iter().any(is_meant)) {
                 goals.extend(rule.before.iter().cloned());
                 for (line, text) in &rule.lines {

@@ -14,10 +14,9 @@ use std::path::{Path, PathBuf};
 use jsonc_parser::ast::{Object, Value};
 use jsonc_parser::common::Ranged;
 
-use super::jsonc;
+use super::jsonc::{self, Lines};
 use super::packages::{LIMIT, within};
 use crate::directory::file;
-use crate::disk::document::position;
 
 /// The names of a configuration; turbo refuses to run where a folder has both.
 pub const NAMES: [&str; 2] = ["turbo.json", "turbo.jsonc"];
@@ -119,11 +118,12 @@ impl Turbo {
         let global = global.into_iter().flatten().map(Patterns).collect();
         let mut this = Self { global, mode: mode(root)?, tasks: Vec::new() };
         let tasks = object(root, "tasks")?;
+        let lines = Lines::of(&text);
         for property in tasks.iter().flat_map(|tasks| &tasks.properties) {
             let name = property.name.as_str();
             let task =
                 property.value.as_object().ok_or_else(|| format!("has a task {name:?} that is no object"))?;
-            let (line, _) = position(text.as_bytes(), property.start());
+            let line = lines.line(property.start());
             this.tasks.retain(|(other, _)| other != name);
             this.tasks.push((name.to_owned(), Task::read(task, line)?));
         }

@@ -1,13 +1,13 @@
 //! The hooks of bash and zsh in shells where something is in the way: traps that see every command, variables
 //! that cannot be changed, files that are not what they were.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
+use nix::unistd::{geteuid, mkfifo};
 use support::bound::{given, home, ours, tell, tell_to};
 use support::hooked::{Bash, Fish, Hooked, Nu, Shell, Zsh};
 use support::online::SECRET;
@@ -206,6 +206,26 @@ fn a_project_file_that_is_no_file_any_more_holds_no_prompt() {
 #[test]
 fn a_generation_file_that_is_no_file_any_more_holds_no_prompt() {
     no_prompt_waits_for(|home| home.alchemy("generation"));
+}
+
+/// Else a shell would keep the credential of before, and nobody be told.
+#[test]
+fn a_generation_file_that_cannot_be_written_makes_way() {
+    tell_to(&[Bash, Zsh, Fish], |shell| {
+        let home = home();
+        let mut sh = Hooked::start(shell, &home);
+        sh.cd("acme");
+        assert_eq!(ours(&sh.environment()), given(&home, "acme", "prod"), "{shell:?}");
+        let file = home.alchemy("generation");
+        if geteuid().is_root() {
+            chown(file, Some(12345), Some(12345)).expect("given away");
+        } else {
+            fs::set_permissions(file, Permissions::from_mode(0)).expect("its mode");
+        }
+        sh.line(&format!("{ALCHEMY} use beta ."));
+        assert_eq!(ours(&sh.environment()), given(&home, "acme", "beta"), "{shell:?}");
+        sh.exit();
+    });
 }
 
 #[test]

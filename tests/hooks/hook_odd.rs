@@ -99,7 +99,7 @@ fn where_one_variable_is_declared_and_cannot_be_changed_none_is() {
             tell_to(&[Bash, Zsh], |shell| nothing_is_changed(shell, &format!("{declaration} {name}")));
         }
         tell_to(&[Zsh], |shell| {
-            nothing_is_changed(shell, &format!("setopt typeset_to_unset; readonly {name}"))
+            nothing_is_changed(shell, &format!("setopt typeset_to_unset; readonly {name}"));
         });
         tell_to(&[Bash], |shell| nothing_is_changed(shell, &format!("typeset -n {name}")));
     }
@@ -220,7 +220,7 @@ fn a_generation_file_that_cannot_be_written_makes_way() {
         if geteuid().is_root() {
             chown(file, Some(12345), Some(12345)).expect("given away");
         } else {
-            fs::set_permissions(file, Permissions::from_mode(0)).expect("its mode");
+            fs::set_permissions(file, Permissions::from_mode(0o0)).expect("its mode");
         }
         sh.line(&format!("{ALCHEMY} use beta ."));
         assert_eq!(ours(&sh.environment()), given(&home, "acme", "beta"), "{shell:?}");

@@ -1,4 +1,5 @@
-//! What is known of the owner and the mode of the data folder and the runtime folder, looked at once.
+//! What others may not do with a file, and what is known of the owner and the mode of the data folder and the runtime
+//! folder, looked at once.
 
 use std::cell::{Cell, OnceCell};
 use std::fs::{self, Metadata};
@@ -8,6 +9,33 @@ use std::path::Path;
 use nix::unistd::geteuid;
 
 use crate::terminal::Messages;
+
+/// What nobody else may do with a file or a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// Change it: it can run or redirect something.
+    ToWriting,
+    /// Read it either: it holds a secret.
+    ToAll,
+}
+
+impl Closed {
+    /// The bits that it forbids.
+    pub(super) fn forbids(self) -> u32 {
+        match self {
+            Self::ToWriting => 0o022,
+            Self::ToAll => 0o077,
+        }
+    }
+
+    /// What `chmod` takes to forbid it.
+    pub(super) fn as_mode(self) -> &'static str {
+        match self {
+            Self::ToWriting => "go-w",
+            Self::ToAll => "go=",
+        }
+    }
+}
 
 /// What is known of the data folder and of us.
 #[derive(Debug, Clone)]

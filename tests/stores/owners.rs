@@ -1038,3 +1038,22 @@ fn a_warm_exec_looks_at_the_data_folder_once() {
     assert!(!trace.contains("getdents"), "no folder is listed: {trace}");
     assert!(!trace.contains("setfsuid"), "nobody else is acted for: {trace}");
 }
+
+// --- what stays ---
+
+#[test]
+fn a_secret_that_stays_is_said_with_the_command_that_removes_it() {
+    if !has("strace") {
+        return;
+    }
+    let home = prod();
+    let no_removal = "unlink:error=EIO";
+    let delete = ["profile", "delete", "new", "--yes"];
+    let said = run(&mut home.struck(no_removal, &["profile", "rename", "prod", "new"])).expect_code(0).stderr;
+    assert!(said.contains("too: ") && said.contains(": alchemy profile rename prod new\n"), "{said}");
+    home.run(&["profile", "rename", "prod", "new"]).expect_code(0);
+    assert!(!home.alchemy(CREDENTIAL).exists());
+    let said = run(&mut home.struck(no_removal, &delete)).expect_code(0).stderr;
+    let left = home.alchemy("credentials/new/.cloudflare.json.aside.tmp");
+    assert!(left.exists() && said.contains(&format!("remove it: rm {}\n", left.display())), "{said}");
+}

@@ -16,6 +16,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use zeroize::Zeroizing;
 
+use super::obstacle;
 use super::owner::AsOwner;
 use crate::error::{Error, Result, reason};
 use crate::shell;
@@ -41,7 +42,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<Bytes>> {
 
 /// Opens a document. `None` when there is no such file.
 pub(super) fn open(path: &Path, flags: i32) -> Result<Option<(File, Metadata)>> {
-    let failed = |error: &io::Error| Error::io("read", path, error);
+    let failed = |error: &io::Error| obstacle::failed("read", path, error);
     let _owner = AsOwner::take().map_err(|error| failed(&error))?;
     let flags = flags | libc::O_NOCTTY;
     let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
@@ -61,7 +62,7 @@ pub(super) fn not_a_document(path: &Path, metadata: &Metadata) -> Error {
     } else {
         io::Error::other("it is no regular file")
     };
-    Error::io("read", path, &error)
+    obstacle::failed("read", path, &error)
 }
 
 /// What is in an open document.
@@ -78,7 +79,7 @@ pub(super) fn contents(path: &Path, file: File, metadata: &Metadata) -> Result<B
     let room = usize::try_from(metadata.len()).unwrap_or_default().saturating_add(1).max(8 * 1024);
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     let read = file.take(LIMIT.saturating_add(1)).read_to_end(&mut bytes);
-    read.map_err(|error| Error::io("read", path, &error))?;
+    read.map_err(|error| obstacle::failed("read", path, &error))?;
     if bytes.len() as u64 > LIMIT {
         return too_large(&format!("more than {LIMIT} bytes"));
     }
@@ -181,7 +182,7 @@ pub(crate) struct Prepared {
 ///
 /// Fails when the disk is full or the folder cannot be written.
 pub(crate) fn prepare(path: &Path, bytes: &[u8]) -> Result<Prepared> {
-    let _owner = AsOwner::take().map_err(|error| Error::io("write", path, &error))?;
+    let _owner = AsOwner::take().map_err(|error| obstacle::failed("write", path, &error))?;
     let target = real_target(path);
     sweep(&target);
     prepare_named(path, target, false, bytes)
@@ -193,7 +194,7 @@ pub(crate) fn prepare(path: &Path, bytes: &[u8]) -> Result<Prepared> {
 ///
 /// Fails when the disk is full or the folder cannot be written.
 pub(crate) fn reserve(path: &Path, bytes: &[u8]) -> Result<Prepared> {
-    let _owner = AsOwner::take().map_err(|error| Error::io("write", path, &error))?;
+    let _owner = AsOwner::take().map_err(|error| obstacle::failed("write", path, &error))?;
     let target = real_target(path);
     sweep(&target);
     remove_successor(path);
@@ -217,9 +218,10 @@ pub(crate) fn remove_successor(path: &Path) {
 ///
 /// Fails when the file system refuses; both are as they were then.
 pub(crate) fn adopt_successor(path: &Path) -> Result<Changed> {
-    let _owner = AsOwner::take().map_err(|error| Error::io("write", path, &error))?;
+    let _owner = AsOwner::take().map_err(|error| obstacle::failed("write", path, &error))?;
     let target = real_target(path);
-    fs::rename(beside(&target, SUCCESSOR), &target).map_err(|error| Error::io("write", path, &error))?;
+    fs::rename(beside(&target, SUCCESSOR), &target)
+        .map_err(|error| obstacle::failed("write", path, &error))?;
     Ok(Changed::flushed(&target))
 }
 
@@ -229,7 +231,7 @@ fn real_target(path: &Path) -> PathBuf {
 }
 
 fn prepare_named(path: &Path, target: PathBuf, is_successor: bool, bytes: &[u8]) -> Result<Prepared> {
-    let failed = |error: &io::Error| Error::io("write", path, error);
+    let failed = |error: &io::Error| obstacle::failed("write", path, error);
     let folder = target.parent().unwrap_or(Path::new("/"));
     let made = make_folder(folder)?;
     let (name, random) = if is_successor { (SUCCESSOR, 0) } else { ("", RANDOM) };
@@ -254,7 +256,10 @@ impl Prepared {
         let before = fs::metadata(&self.target).and_then(|metadata| metadata.modified());
         let later = before.ok().and_then(|at| at.checked_add(Duration::from_secs(1)));
         let time = later.map_or_else(SystemTime::now, |later| later.max(SystemTime::now()));
-        self.file.as_file().set_modified(time).map_err(|error| Error::io("write", &self.target, &error))?;
+        self.file
+            .as_file()
+            .set_modified(time)
+            .map_err(|error| obstacle::failed("write", &self.target, &error))?;
         Ok(self)
     }
 
@@ -277,7 +282,7 @@ impl Prepared {
                 self.file.disable_cleanup(self.is_successor);
                 Ok(self)
             }
-            Err(error) => Err(Error::io("write", &self.target, &error)),
+            Err(error) => Err(obstacle::failed("write", &self.target, &error)),
         }
     }
 
@@ -292,8 +297,8 @@ impl Prepared {
     /// Fails when the file system refuses; nothing was changed then.
     pub(crate) fn commit(self) -> Result<Changed> {
         let Self { file, target, folder, .. } = self;
-        let _owner = AsOwner::take().map_err(|error| Error::io("write", &target, &error))?;
-        file.persist(&target).map_err(|error| Error::io("write", &target, &error.error))?;
+        let _owner = AsOwner::take().map_err(|error| obstacle::failed("write", &target, &error))?;
+        file.persist(&target).map_err(|error| obstacle::failed("write", &target, &error.error))?;
         let changed = Changed::flushed(&target).after(folder);
         remove_superseded(&target);
         Ok(changed)
@@ -315,9 +320,9 @@ pub(crate) struct Aside {
 ///
 /// Fails when it exists and cannot be renamed; nothing was changed then.
 pub(crate) fn set_aside(path: &Path) -> Result<Aside> {
-    let _owner = AsOwner::take().map_err(|error| Error::io("rename", path, &error))?;
+    let _owner = AsOwner::take().map_err(|error| obstacle::failed("rename", path, &error))?;
     match fs::rename(path, aside(path)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("rename", path, &error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(obstacle::failed("rename", path, &error)),
         _ => Ok(Aside { path: path.to_owned(), discarded: false }),
     }
 }
@@ -340,11 +345,11 @@ pub(crate) fn aside(path: &Path) -> PathBuf {
 ///
 /// Fails when it cannot be renamed; it is still aside then.
 pub(crate) fn restore(path: &Path) -> Result<Option<Changed>> {
-    let _owner = AsOwner::take().map_err(|error| Error::io("bring back", path, &error))?;
+    let _owner = AsOwner::take().map_err(|error| obstacle::failed("bring back", path, &error))?;
     match rename_new(&aside(path), path) {
         Ok(()) => Ok(Some(Changed::flushed(path))),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => Ok(None),
-        Err(error) => Err(Error::io("bring back", path, &error)),
+        Err(error) => Err(obstacle::failed("bring back", path, &error)),
     }
 }
 
@@ -359,7 +364,7 @@ impl Aside {
     /// Fails when it exists and cannot be removed. It stays aside then, and is not put back.
     pub(crate) fn discard(mut self) -> Result<Changed> {
         self.discarded = true;
-        let _owner = AsOwner::take().map_err(|error| Error::io("remove", &self.path, &error))?;
+        let _owner = AsOwner::take().map_err(|error| obstacle::failed("remove", &self.path, &error))?;
         sweep(&self.path);
         remove_successor(&self.path);
         remove_one(&aside(&self.path))
@@ -404,7 +409,7 @@ fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 ///
 /// Fails when it exists and cannot be removed; it is still there then.
 pub(crate) fn remove(path: &Path) -> Result<Changed> {
-    let _owner = AsOwner::take().map_err(|error| Error::io("remove", path, &error))?;
+    let _owner = AsOwner::take().map_err(|error| obstacle::failed("remove", path, &error))?;
     // First, as one that stayed would be taken for the last copy of what is gone.
     remove_superseded(path);
     sweep(path);
@@ -416,7 +421,7 @@ fn remove_one(path: &Path) -> Result<Changed> {
     match fs::remove_file(path) {
         Ok(()) => Ok(Changed::flushed(path)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Changed::nothing()),
-        Err(error) => Err(Error::io("remove", path, &error)),
+        Err(error) => Err(obstacle::failed("remove", path, &error)),
     }
 }
 
@@ -428,7 +433,7 @@ pub(crate) fn make_folder(folder: &Path) -> Result<Changed> {
     if folder.is_dir() {
         return Ok(Changed::nothing());
     }
-    let failed = |error: &io::Error| Error::io("make the folder", folder, error);
+    let failed = |error: &io::Error| obstacle::failed("make the folder", folder, error);
     let _owner = AsOwner::take().map_err(|error| failed(&error))?;
     let mut missing: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
     let mut changed = Changed::nothing();

@@ -17,8 +17,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::disk::atomic;
 use crate::disk::trusted::open_own;
+use crate::disk::{atomic, obstacle};
 use crate::error::{Error, Result};
 use crate::terminal::Messages;
 
@@ -122,7 +122,7 @@ impl Lock {
                     return Ok(Self(Arc::new(Held { file, note: Mutex::new(note) })));
                 }
                 Err(TryLockError::WouldBlock) => wait.pause(POLL, path)?,
-                Err(TryLockError::Error(error)) => return Err(Error::io("lock", path, &error)),
+                Err(TryLockError::Error(error)) => return Err(obstacle::failed("lock", path, &error)),
             }
         }
     }
@@ -168,7 +168,7 @@ fn open_first(paths: &[PathBuf]) -> Result<(&Path, File)> {
 fn open(path: &Path) -> Result<File> {
     let made = path.parent().map_or(Ok(()), |folder| atomic::make_folder(folder).map(drop));
     let write = open_own(path, OpenOptions::new().create(true).truncate(false).read(true).write(true));
-    let failed = |error: &std::io::Error| Error::io("open the lock", path, error);
+    let failed = |error: &std::io::Error| obstacle::failed("open the lock", path, error);
     match (made, write) {
         (_, Ok(file)) => Ok(file),
         (made, Err(error)) => match open_own(path, OpenOptions::new().read(true)) {

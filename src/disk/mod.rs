@@ -6,6 +6,7 @@ pub(crate) mod generation;
 pub(crate) mod home;
 pub(crate) mod lock;
 pub(crate) mod npm_lock;
+pub(crate) mod obstacle;
 pub(crate) mod owner;
-mod trust;
+pub(crate) mod trust;
 pub(crate) mod trusted;

@@ -14,6 +14,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
+use super::obstacle;
 use super::owner::AsOwner;
 use crate::disk::atomic;
 use crate::disk::home::Home;
@@ -83,7 +84,7 @@ impl NpmLock {
         {
             return Ok(None);
         }
-        let _owner = AsOwner::take().map_err(|error| Error::io("lock", &folder.path, &error))?;
+        let _owner = AsOwner::take().map_err(|error| obstacle::failed("lock", &folder.path, &error))?;
         let mut wait = Wait::new(what, messages);
         loop {
             match folder.make() {

@@ -4,10 +4,12 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use nix::unistd::{Gid, Uid, geteuid};
+
+static DATA_FOLDER: OnceLock<PathBuf> = OnceLock::new();
 
 /// The owner of the data folder, where we are root and somebody else is.
 static OWNER: OnceLock<Owner> = OnceLock::new();
@@ -23,6 +25,8 @@ struct Owner {
 /// Has all that is done with files of the data folder from now on be done as its owner, where we are root. Where
 /// there is no folder yet, as the owner of the one that it will be made in.
 pub(crate) fn act_as_owner_of(root: &Path) {
+    // It is the same in all of a process.
+    let _ = DATA_FOLDER.set(root.to_owned());
     if !geteuid().is_root() {
         return;
     }
@@ -35,6 +39,22 @@ pub(crate) fn act_as_owner_of(root: &Path) {
             found.is_err_and(|error| error == ErrorKind::PermissionDenied)
         });
         let _ = OWNER.set(Owner { is_shut_out, ..owner });
+    }
+}
+
+/// The data folder, once it is known.
+pub(super) fn data_folder() -> Option<&'static Path> {
+    DATA_FOLDER.get().map(PathBuf::as_path)
+}
+
+/// To whom the data folder must belong, with all that is in it: to us; where we are root, to its owner, and if that is
+/// root, too, to the owner of the home directory that it lies in.
+pub(crate) fn rightful_owner(root: &Path, us: u32) -> u32 {
+    let owner = |folder: &Path| fs::metadata(folder).map(|metadata| metadata.uid()).ok();
+    match owner(root) {
+        _ if us != 0 => us,
+        Some(owner) if owner != 0 => owner,
+        _ => root.parent().and_then(owner).unwrap_or(us),
     }
 }
 

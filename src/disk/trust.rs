@@ -1,4 +1,5 @@
-//! What is known of the owner and the mode of the data folder and the runtime folder, looked at once.
+//! What others may not do with a file, and what is known of the owner and the mode of the data folder and the runtime
+//! folder, looked at once.
 
 use std::cell::{Cell, OnceCell};
 use std::fs::{self, Metadata};
@@ -9,8 +10,32 @@ use nix::unistd::geteuid;
 
 use crate::terminal::Messages;
 
-/// The bits of a mode that let others do anything.
-const OF_OTHERS: u32 = 0o077;
+/// What nobody else may do with a file or a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Closed {
+    /// Change it: it can run or redirect something.
+    ToWriting,
+    /// Read it either: it holds a secret.
+    ToAll,
+}
+
+impl Closed {
+    /// The bits that it forbids.
+    pub(super) fn forbids(self) -> u32 {
+        match self {
+            Self::ToWriting => 0o022,
+            Self::ToAll => 0o077,
+        }
+    }
+
+    /// What `chmod` takes to forbid it.
+    pub(super) fn as_mode(self) -> &'static str {
+        match self {
+            Self::ToWriting => "go-w",
+            Self::ToAll => "go=",
+        }
+    }
+}
 
 /// What is known of the data folder and of us.
 #[derive(Debug, Clone)]
@@ -44,7 +69,9 @@ impl Trust {
     /// specification demands (XDG base directory).
     pub(super) fn counts_runtime(&self, folder: &Path) -> bool {
         let is_ours = |metadata: Metadata| {
-            metadata.is_dir() && metadata.uid() == geteuid().as_raw() && metadata.mode() & OF_OTHERS == 0
+            metadata.is_dir()
+                && metadata.uid() == geteuid().as_raw()
+                && metadata.mode() & Closed::ToAll.forbids() == 0
         };
         *self.runtime.get_or_init(|| fs::symlink_metadata(folder).is_ok_and(is_ours))
     }

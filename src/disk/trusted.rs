@@ -16,36 +16,11 @@ use nix::unistd::geteuid;
 
 use super::atomic::{self, Bytes};
 use super::home::Home;
+use super::obstacle;
 use super::owner::{AsOwner, acting_for};
-use super::trust::{FolderOwner, Trust};
+use super::trust::{Closed, FolderOwner, Trust};
 use crate::error::{Error, Result};
 use crate::shell;
-
-/// What nobody else may do with a file or a folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Closed {
-    /// Change it: it can run or redirect something.
-    ToWriting,
-    /// Read it either: it holds a secret.
-    ToAll,
-}
-
-impl Closed {
-    fn forbids(self) -> u32 {
-        match self {
-            Self::ToWriting => 0o022,
-            Self::ToAll => 0o077,
-        }
-    }
-
-    /// What `chmod` takes to forbid it.
-    fn as_mode(self) -> &'static str {
-        match self {
-            Self::ToWriting => "go-w",
-            Self::ToAll => "go=",
-        }
-    }
-}
 
 /// What is to be done with something that is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +47,7 @@ pub(crate) fn judge(
     if metadata.uid() != owner {
         let whose = if owner == geteuid().as_raw() { "you".to_owned() } else { format!("user {owner}") };
         return Err(Error::new(format!("{shown} belongs to user {}, not to {whose}", metadata.uid()))
-            .hint(hint_of_anothers(path, metadata, owner, closed)));
+            .hint(obstacle::of_another(path, metadata, closed)));
     }
     let loose = metadata.mode() & closed.forbids();
     if loose == 0 {
@@ -93,19 +68,6 @@ pub(crate) fn judge(
     } else {
         error.hint(format!("if you trust what is in it: chmod {} {word}", closed.as_mode()))
     })
-}
-
-/// What to do about a file of another than its owner must be, or a folder, with all that is in it.
-fn hint_of_anothers(path: &Path, metadata: &Metadata, owner: u32, closed: Closed) -> String {
-    // No link is followed in the command, so that nobody leads it elsewhere meanwhile; and a link is not what it is about.
-    let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let word = shell::word(&real.display().to_string());
-    let flags = if metadata.is_dir() { "-hR" } else { "-h" };
-    let mode = match metadata.mode() & closed.forbids() {
-        0 => String::new(),
-        _ => format!(" && sudo chmod {} {word}", closed.as_mode()),
-    };
-    format!("if you trust what is in it: sudo chown {flags} {owner} {word}{mode}")
 }
 
 /// The bit of a folder in which everybody may make files, and remove their own only.
@@ -188,7 +150,7 @@ impl Trust {
     }
 
     fn tighten_folder(&self, path: &Path, metadata: &Metadata) -> Result<bool> {
-        let failed = |error: &io::Error| Error::io("make private", path, error);
+        let failed = |error: &io::Error| obstacle::failed("make private", path, error);
         let flags = libc::O_DIRECTORY | libc::O_NONBLOCK;
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path).map_err(|e| failed(&e))?;
         let found = file.metadata().map_err(|error| failed(&error))?;
@@ -204,7 +166,7 @@ impl Trust {
         let mode = private(metadata);
         let failed = |error: &io::Error| {
             let word = shell::word(&path.display().to_string());
-            Error::io("make private", path, error).hint(format!("chmod {mode:o} {word}"))
+            obstacle::failed("make private", path, error).hint(format!("chmod {mode:o} {word}"))
         };
         if !make_private(file, metadata, closed).map_err(|error| failed(&error))? {
             let error =
@@ -247,14 +209,7 @@ pub(crate) fn read(home: &Home, path: &Path, reading: Reading) -> Result<Option<
         Reading::Secret { waits: true } => (0, Closed::ToAll, true),
         Reading::Rescue => (libc::O_NONBLOCK | libc::O_NOFOLLOW, Closed::ToAll, false),
     };
-    let opened = atomic::open(path, flags).map_err(|error| match fs::metadata(path) {
-        // Its owner alone may read it.
-        Ok(metadata) if metadata.uid() != owner && path.starts_with(home.root()) => {
-            error.hint(hint_of_anothers(path, &metadata, owner, closed))
-        }
-        _ => error,
-    });
-    let Some((file, metadata)) = opened? else { return Ok(None) };
+    let Some((file, metadata)) = atomic::open(path, flags)? else { return Ok(None) };
     if !(metadata.is_file() || waits && metadata.file_type().is_fifo()) {
         return Err(atomic::not_a_document(path, &metadata));
     }
@@ -276,9 +231,10 @@ pub(crate) fn linked_file(path: &Path) -> Option<PathBuf> {
 /// Whether a file to which a link in the data folder led is ours to remove: it has the folder's owner and one name, and
 /// is not another document of the folder.
 pub(crate) fn is_ours_to_remove(home: &Home, file: &Path) -> Result<()> {
-    let metadata = fs::symlink_metadata(file).map_err(|error| Error::io("find", file, &error))?;
+    let metadata = fs::symlink_metadata(file).map_err(|error| obstacle::failed("find", file, &error))?;
     let owner = home.trusts().folder(home)?.map_or_else(|| geteuid().as_raw(), |folder| folder.owner);
-    let root = fs::canonicalize(home.root()).map_err(|error| Error::io("find", home.root(), &error))?;
+    let root =
+        fs::canonicalize(home.root()).map_err(|error| obstacle::failed("find", home.root(), &error))?;
     if metadata.uid() != owner {
         Err(Error::new(format!("it belongs to user {}", metadata.uid())))
     } else if metadata.nlink() > 1 {

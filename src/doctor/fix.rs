@@ -15,8 +15,8 @@ use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
 
 use super::{Fix, Machine, few};
 use crate::disk::home::Home;
-use crate::disk::trusted::Closed;
-use crate::disk::{npm_lock, trusted};
+use crate::disk::trust::Closed;
+use crate::disk::{npm_lock, obstacle, trusted};
 use crate::error::{Error, Result};
 use crate::profile::ProfileName;
 use crate::store::Store;
@@ -40,7 +40,8 @@ pub(crate) fn apply(
         Fix::Private(paths) => {
             for path in paths {
                 inside(machine, path)?;
-                make_private(machine.home, path).map_err(|error| Error::io("make private", path, &error))?;
+                make_private(machine.home, path)
+                    .map_err(|error| obstacle::failed("make private", path, &error))?;
             }
             Ok(format!("made private: {}", shown(machine, paths)))
         }
@@ -67,7 +68,7 @@ fn shown(machine: &Machine, paths: &[PathBuf]) -> String {
 
 /// Refuses what does not lie below the home, by its real path: a folder there may have become a link.
 fn inside(machine: &Machine, path: &Path) -> Result<()> {
-    let real = |path: &Path| path.canonicalize().map_err(|error| Error::io("find", path, &error));
+    let real = |path: &Path| path.canonicalize().map_err(|error| obstacle::failed("find", path, &error));
     let root = real(machine.home.root())?;
     let folder = if path == machine.home.root() { path } else { path.parent().unwrap_or(path) };
     if real(folder)?.starts_with(root) {

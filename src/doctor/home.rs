@@ -11,6 +11,7 @@ use nix::unistd::{AccessFlags, access};
 
 use super::{Finding, Fix, Machine, few};
 use crate::disk::home::{Home, written_to};
+use crate::disk::owner::rightful_owner;
 use crate::disk::trusted;
 use crate::error::reason;
 use crate::store::inspect;
@@ -156,7 +157,11 @@ impl<'a> Entries<'a> {
     }
 
     fn foreign(&self, machine: &Machine) -> Option<Finding> {
-        let owner = self.owner(machine);
+        let found = self.owner(machine);
+        if self.known().all(|(_, metadata)| metadata.uid() == found) {
+            return None;
+        }
+        let owner = rightful_owner(self.home.root(), machine.uid);
         let foreign = self.known().filter(|(_, metadata)| metadata.uid() != owner);
         let foreign: Vec<PathBuf> = foreign.map(|(path, _)| path.clone()).collect();
         (!foreign.is_empty()).then(|| {

@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use super::{Finding, Fix, Machine};
 use crate::disk::lock::{self, Holder};
 use crate::disk::npm_lock::{self, Left, Protocol};
+use crate::disk::obstacle;
 use crate::terminal::life;
 
 /// How far ahead of the clock a lock's time may be: file servers' clocks differ a little.
@@ -60,7 +61,9 @@ fn held(machine: &Machine, path: &Path) -> Option<Finding> {
         }
         Err(error) => {
             let what = format!("cannot tell who holds {lock}: {}", crate::error::reason(&error));
-            Some(Finding::note("lock-unknown", what).why(why).mend(format!("ls -l {}", machine.word(path))))
+            let way = obstacle::way_out(path, &error);
+            let mend = way.unwrap_or_else(|| format!("ls -l {}", machine.word(path)));
+            Some(Finding::note("lock-unknown", what).why(why).mend(mend))
         }
     }
 }

@@ -7,6 +7,7 @@
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
+use nix::sys::signal::Signal;
 use zeroize::Zeroizing;
 
 use super::Store;
@@ -35,6 +36,13 @@ impl Ended<'_> {
             return Ok(self.output);
         }
         let Self { word, status, .. } = self;
+        if status.signal() == Some(Signal::SIGINT as i32) {
+            let what = format!(
+                "'{word}', which {does} the credential of profile '{name}', was interrupted (SIGINT)"
+            );
+            return Err(Error::new(format!("cancelled: {what}"))
+                .hint("run the same command again when you want to go on"));
+        }
         let how = match (status.code(), status.signal()) {
             (Some(127), _) => "it is not found (code 127)".to_owned(),
             (Some(code), _) => format!("it failed with code {code}"),

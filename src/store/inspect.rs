@@ -12,7 +12,7 @@ use crate::disk::home::Home;
 use crate::disk::lock::Note;
 use crate::disk::owner::AsOwner;
 use crate::disk::trusted::{self, Reading};
-use crate::disk::{generation, lock};
+use crate::disk::{generation, lock, obstacle};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
 
@@ -75,9 +75,9 @@ impl Store<'_> {
             atomic::make_folder(folder)?.say(self.messages);
             trusted::close_folder(self.home, folder)?;
         }
-        let _owner = AsOwner::take().map_err(|error| Error::io("bring back", &moved, &error))?;
+        let _owner = AsOwner::take().map_err(|error| obstacle::failed("bring back", &moved, &error))?;
         // A link does not replace what somebody has put there meanwhile; a rename would.
-        fs::hard_link(&moved, &path).map_err(|error| Error::io("bring back", &moved, &error))?;
+        fs::hard_link(&moved, &path).map_err(|error| obstacle::failed("bring back", &moved, &error))?;
         // It is back: that it is there, too, takes nothing of that away.
         match atomic::remove(&moved) {
             Ok(changed) => changed.say(self.messages),

@@ -313,7 +313,12 @@ impl<'a> Store<'a> {
     fn read_file(&self, path: &Path, name: &ProfileName, held: bool) -> Result<Option<Document>> {
         let shown = path.display().to_string();
         let waits = self.access.may_ask && !held;
-        let read = |path: &Path| trusted::read(self.home, path, Reading::Secret { waits });
+        let read = |path: &Path| {
+            trusted::read(self.home, path, Reading::Secret { waits }).map_err(|error| {
+                let is_gone = path.is_symlink() && !path.exists();
+                if is_gone { error.hint(self.way_to_anew(name)) } else { error }
+            })
+        };
         let parse = |bytes: &Bytes| {
             Document::parse(bytes, &shown).map_err(|error| {
                 let hint = format!("set the profile up again: alchemy configure -p {name}");
@@ -321,6 +326,14 @@ impl<'a> Store<'a> {
             })
         };
         atomic::read_settled(path, read, parse)
+    }
+
+    /// How a profile gets a credential again that a link no longer leads to.
+    fn way_to_anew(&self, name: &ProfileName) -> String {
+        let now = self.config.unmarked(name.as_str(), name).and_then(Result::ok);
+        let is_grant = now.is_some_and(|profile| profile.method == Method::OAuth);
+        let command = if is_grant { "login" } else { "configure" };
+        format!("the link leads nowhere (is a disk not mounted?); or start anew: alchemy {command} -p {name}")
     }
 
     /// A credential file beside a profile that npm cannot read is a newer sign-in by npm: it is

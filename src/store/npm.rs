@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::credential::{Document, Grant, expiry, refresh_token};
 use crate::disk::atomic::{self, Bytes};
 use crate::disk::home::Home;
+use crate::disk::obstacle;
 use crate::disk::trusted::{self, Reading};
 use crate::error::{Error, Result};
 use crate::oauth::client::{Client, Preset};
@@ -56,7 +57,7 @@ pub(super) fn names(home: &Home) -> Result<Vec<ProfileName>> {
     let entries = match std::fs::read_dir(&folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io("list", &folder, &error)),
+        Err(error) => return Err(obstacle::failed("list", &folder, &error)),
     };
     let mut names: Vec<_> = entries
         .flatten()

@@ -24,6 +24,7 @@ use crate::disk::trusted::{self, Reading};
 use crate::disk::{atomic, generation};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, ProfileName, StoreKind};
+use crate::shell;
 use crate::signals::HeldBack;
 
 impl Store<'_> {
@@ -122,7 +123,8 @@ impl Store<'_> {
             let place = aside.place();
             if let Err(error) = self.remove_whole(&place, || aside.discard()) {
                 are_gone = false;
-                self.say_left(name, &StoreKind::File, &error);
+                let word = shell::word(&place.display().to_string());
+                self.say_left(name, &StoreKind::File, &Error::new(format!("{error}; remove it: rm {word}")));
             }
         }
         if are_gone {
@@ -396,7 +398,9 @@ impl Store<'_> {
             (Ok(()), Some(lock)) => leaves_none(lock),
             (Ok(()), None) => {}
             (Err(error), _) => self.messages.loss(&format!(
-                "the credential of '{to}' is still there under its old name '{from}', too: {error}"
+                "the credential of '{to}' is still there under its old name '{from}', too: {error}; remove it by the \
+                 same command again: alchemy profile rename {} {to}",
+                shell::word(from)
             )),
         }
         drop(marks);

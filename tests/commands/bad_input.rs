@@ -220,20 +220,18 @@ fn a_config_json_that_cannot_be_read_is_left_alone() {
     let home = prod();
     fs::remove_file(home.alchemy("config.json")).expect("removed");
     fs::create_dir(home.alchemy("config.json")).expect("a folder");
-    all_refuse(&home, "cannot read", "ls -ld");
+    all_refuse(&home, "cannot read", "mv ");
 
     let home = prod();
     fs::remove_file(home.alchemy("config.json")).expect("removed");
     symlink("config.json", home.alchemy("config.json")).expect("a link");
-    all_refuse(&home, "cannot read", "ls -ld");
+    all_refuse(&home, "cannot read", "without it: rm ");
 
     let home = Home::new();
     let file = home.path().join(".alchemy");
     fs::write(&file, "a file").expect("written");
     for (arguments, code) in COMMANDS {
-        home.run_with_input(arguments, "tok")
-            .expect_only_error(code, "not a directory")
-            .expect_hint("ls -ld");
+        home.run_with_input(arguments, "tok").expect_only_error(code, "not a directory").expect_hint("mv ");
     }
     assert_eq!(fs::read_to_string(file).expect("read"), "a file");
 }
@@ -285,7 +283,7 @@ fn what_one_may_not_read_is_said_and_left_alone() {
             }
             run_with_input(&mut command(arguments), "tok")
                 .expect_only_error(code, "permission denied")
-                .expect_hint("ls -ld");
+                .expect_hint("chmod u+rwX ");
         }
         fs::set_permissions(home.alchemy(closed), open).expect("mode set");
         assert_eq!(home.snapshot(), before);
@@ -307,7 +305,7 @@ fn a_home_that_cannot_be_written_serves_for_reading_and_refuses_the_rest() {
     for (arguments, code) in changing() {
         run_with_input(&mut command(arguments), "tok")
             .expect_only_error(code, "permission denied")
-            .expect_hint("ls -ld");
+            .expect_hint("chmod -R u+rwX ");
     }
     assert_eq!(home.snapshot(), before);
     for folder in folders {

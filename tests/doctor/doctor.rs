@@ -345,7 +345,7 @@ fn a_document_that_cannot_be_read_is_left_where_it_is() {
         mode(&path, 0o700);
     };
     let machine = planted(folder, &["document-unreadable"]);
-    assert!(machine.doctor(&[]).mend().ends_with("ls -ld ~/.alchemy/settings.toml"));
+    assert!(machine.doctor(&[]).mend().ends_with("mv ~/.alchemy/settings.toml ~/.alchemy/settings.toml.old"));
 }
 
 #[test]

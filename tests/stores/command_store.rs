@@ -297,7 +297,8 @@ fn on_a_terminal_a_command_may_ask_and_the_keys_reach_it() {
     assert_eq!(terminal.finish().0, 0);
     let mut terminal = start();
     terminal.press(CTRL_C);
-    terminal.expect("it was ended by signal 2");
+    terminal.expect("cancelled: ");
+    terminal.expect("was interrupted (SIGINT)");
     assert_eq!(terminal.finish().0, 1);
 }
 

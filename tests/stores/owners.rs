@@ -562,19 +562,151 @@ fn a_folder_that_its_owner_may_not_write_is_named_and_nothing_is_changed() {
             let folder = home.alchemy(below);
             let folder = folder.to_str().expect("text").trim_end_matches('/');
             let output = output.expect_only_error(1, "permission denied");
-            assert!(output.stderr.contains(&format!("ls -ld {folder} {folder}/")), "{output:?}");
+            assert!(output.stderr.contains(folder), "{output:?}");
+            let root = home.alchemy("");
+            let root = root.to_str().expect("text").trim_end_matches('/');
+            let output = output.expect_hint(&format!("chmod -R u+rwX {root}"));
             assert!(!output.stderr.contains("os error"), "{output:?}");
             assert_eq!(home.snapshot(), before, "{arguments:?}");
         }
     }
 }
 
-/// Does what a hint says, as root.
+/// Does what a hint says, as root. The command stands at its end, and begins so.
+#[track_caller]
+fn do_as_told(output: &Output, begins: &str) {
+    let hint = output.stderr.lines().find(|line| line.starts_with("hint: ")).expect("a hint");
+    let (_, commands) = hint.rsplit_once(": ").expect("a command");
+    assert!(commands.starts_with(begins), "'{begins}' is not told by:\n{}", output.stderr);
+    run(Command::new("sh").args(["-c", &commands.replace("sudo ", "")])).expect_code(0);
+}
+
 #[track_caller]
 fn do_as_hinted(output: &Output) {
-    let (_, commands) = output.stderr.split_once("if you trust what is in it: ").expect("a command");
-    assert!(commands.starts_with("sudo chown "), "{commands}");
-    run(Command::new("sh").args(["-c", &commands.replace("sudo ", "")])).expect_code(0);
+    assert!(output.stderr.contains("if you trust what is in it: "), "{}", output.stderr);
+    do_as_told(output, "sudo chown ");
+}
+
+#[test]
+fn what_is_in_the_way_is_named_with_the_command_that_takes_it_away() {
+    if !is_root() {
+        return;
+    }
+    let roots: fn(&Path) = |path| chown(path, Some(0), Some(0)).expect("root's");
+    let unusable: fn(&Path) = |path| set_mode(path, 0o000);
+    let unwritable: fn(&Path) = |path| {
+        for folder in all_below(path).into_iter().filter(|path| path.is_dir()) {
+            set_mode(folder, 0o500);
+        }
+    };
+    let file: fn(&Path) = |path| {
+        fs::remove_dir_all(path).expect("removed");
+        fs::write(path, "").expect("written");
+        chown(path, Some(PERSON), Some(PERSON)).expect("given");
+    };
+    let cases: [(&str, fn(&Path), &str); 20] = [
+        ("", roots, "sudo chown -hR 65534 "),
+        ("credentials", roots, "sudo chown -hR 65534 "),
+        ("credentials/prod", roots, "sudo chown -hR 65534 "),
+        ("lock", roots, "sudo chown -hR 65534 "),
+        ("lock/native", roots, "sudo chown -hR 65534 "),
+        ("config.json", roots, "sudo chown -h 65534 "),
+        (CREDENTIAL, roots, "sudo chown -h 65534 "),
+        ("lock/config", roots, "sudo chown -h 65534 "),
+        ("lock/native/prod", roots, "sudo chown -h 65534 "),
+        ("", unwritable, "chmod -R u+rwX "),
+        ("credentials", unusable, "chmod -R u+rwX "),
+        ("credentials/prod", unwritable, "chmod -R u+rwX "),
+        ("lock", unusable, "chmod -R u+rwX "),
+        ("lock/native", unusable, "chmod -R u+rwX "),
+        ("config.json", unusable, "chmod u+rwX "),
+        (CREDENTIAL, unusable, "chmod u+rwX "),
+        ("lock/native/prod", unusable, "chmod u+rwX "),
+        ("lock", file, "rm "),
+        ("lock/native", file, "rm "),
+        ("credentials/prod", file, "rm "),
+    ];
+    let configure = ["configure", "-p", "prod", "--token-stdin", "--no-verify", "--account", ACME, "--yes"];
+    let configure = [&configure[..], &["--store", "file"]].concat();
+    for (name, spoil, way) in cases {
+        for person in [PERSON, 0] {
+            let home = prod();
+            of_person(&home, person, &[]);
+            give(&home, PERSON);
+            spoil(&home.alchemy(name));
+            let run_configure = || run_with_input(&mut of_person(&home, person, &configure), "tok-new");
+            let token = || run(&mut of_person(&home, person, &["token", "prod"]));
+            let read = token();
+            let failed = if read.code == 0 { run_configure() } else { read };
+            assert!(failed.code == 1 && failed.stderr.contains(way), "{name} {way}: {failed:?}");
+            do_as_told(&failed, way);
+            run_configure().expect_code(0);
+            let token = token().expect_code(0);
+            assert_eq!(token.stdout, "tok-new\n", "{name} {way}");
+            all_belong_to(&home, PERSON);
+        }
+    }
+}
+
+#[test]
+fn doctor_gives_a_folder_back_to_whose_home_it_lies_in() {
+    if !is_root() {
+        return;
+    }
+    for person in [PERSON, 0] {
+        let home = prod();
+        of_person(&home, person, &[]);
+        give(&home, PERSON);
+        chown(home.alchemy(""), Some(0), Some(0)).expect("root's");
+        set_mode(home.alchemy(""), 0o755);
+        let doctor = || run(&mut of_person(&home, person, &["doctor", "--offline"])).stdout;
+        let said = doctor();
+        assert!(said.contains("sudo chown -h 65534 ~/.alchemy") && !said.contains("chown -h 0"), "{said}");
+        // What it finds in the way says the same as the command that is stopped by it.
+        chown(home.alchemy(""), Some(PERSON), Some(PERSON)).expect("given");
+        set_mode(home.alchemy(CREDENTIAL), 0o000);
+        let said = doctor();
+        assert!(said.contains("chmod u+rwX") && !said.contains("ls -l"), "{said}");
+        set_mode(home.alchemy(CREDENTIAL), 0o600);
+        chown(home.alchemy("lock/native/prod"), Some(0), Some(0)).expect("root's");
+        let said = doctor();
+        assert!(said.contains("[lock-unknown]") && !said.contains("ls -l"), "{said}");
+    }
+}
+
+#[test]
+fn a_credential_behind_a_link_that_leads_nowhere_is_made_anew() {
+    for target in ["/nowhere/at/all", "cloudflare.json"] {
+        let home = prod();
+        fs::remove_file(home.alchemy(CREDENTIAL)).expect("removed");
+        symlink(target, home.alchemy(CREDENTIAL)).expect("a link");
+        home.run(&["token", "prod"])
+            .expect_only_error(1, "cannot read")
+            .expect_hint("start anew: alchemy configure -p prod");
+        home.token_profile("prod", "tok-anew");
+        assert_eq!(home.run(&["token", "prod"]).expect_code(0).stdout, "tok-anew\n");
+    }
+}
+
+#[test]
+fn root_is_led_nowhere_by_a_hint_in_another_persons_folder() {
+    if !is_root() {
+        return;
+    }
+    let roots = prod();
+    set_mode(roots.path(), 0o755);
+    for name in ["credentials", CREDENTIAL, "lock/config"] {
+        let home = prod();
+        let path = home.alchemy(name);
+        if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }.expect("removed");
+        symlink(roots.alchemy(name), &path).expect("a link");
+        give(&home, PERSON);
+        let output = home.run(&["token", "prod"]);
+        let output =
+            if output.code == 0 { home.run(&["profile", "set", "prod", "--confirm"]) } else { output };
+        assert!(output.code == 1 && output.stderr.contains("hint: "), "{output:?}");
+        assert!(!output.stderr.contains(roots.path().to_str().expect("text")), "{}", output.stderr);
+    }
 }
 
 #[test]
@@ -954,4 +1086,23 @@ fn a_warm_exec_looks_at_the_data_folder_once() {
     assert_eq!(looks, if geteuid().is_root() { 2 } else { 1 }, "{trace}");
     assert!(!trace.contains("getdents"), "no folder is listed: {trace}");
     assert!(!trace.contains("setfsuid"), "nobody else is acted for: {trace}");
+}
+
+// --- what stays ---
+
+#[test]
+fn a_secret_that_stays_is_said_with_the_command_that_removes_it() {
+    if !has("strace") {
+        return;
+    }
+    let home = prod();
+    let no_removal = "unlink:error=EIO";
+    let delete = ["profile", "delete", "new", "--yes"];
+    let said = run(&mut home.struck(no_removal, &["profile", "rename", "prod", "new"])).expect_code(0).stderr;
+    assert!(said.contains("too: ") && said.contains(": alchemy profile rename prod new\n"), "{said}");
+    home.run(&["profile", "rename", "prod", "new"]).expect_code(0);
+    assert!(!home.alchemy(CREDENTIAL).exists());
+    let said = run(&mut home.struck(no_removal, &delete)).expect_code(0).stderr;
+    let left = home.alchemy("credentials/new/.cloudflare.json.aside.tmp");
+    assert!(left.exists() && said.contains(&format!("remove it: rm {}\n", left.display())), "{said}");
 }

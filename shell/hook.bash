@@ -16,7 +16,7 @@ case $- in *a*) \set +a && __alchemy_text=a ;; *) __alchemy_text= ;; esac
 : "${__alchemy_until=}" "${__alchemy_offset=0}"
 if [ -z "${__alchemy_names+set}" ]; then
   __alchemy_names=()  # of the variables that we have changed
-  __alchemy_before=() # what they were: `x=value` when exported, `n=value` when not, empty when not set
+  __alchemy_before=() # what they were: `x=value` when exported, `n=value` when not; not set, `x` or empty
   __alchemy_ours=()   # what we made them: `=value`, or empty when not set
   __alchemy_lifted=() # 1 for each that is what it was before, until `__alchemy_drop`
 fi
@@ -291,10 +291,14 @@ __alchemy_state() {
 # `declare -p` says of it is left for the next function.
 __alchemy_takes() {
   __alchemy_attributes=
-  [ -n "${!1+set}" ] || \return 0
-  __alchemy_attributes=$(\declare -p "$1" 2>/dev/null)
-  __alchemy_attributes=${__alchemy_attributes#declare -}
-  __alchemy_attributes=${__alchemy_attributes%% *}
+  # One that is not set may be declared all the same.
+  if [ -n "${!1+set}" ] || \declare -p "$1" >/dev/null 2>&1; then
+    __alchemy_attributes=$(\declare -p "$1" 2>/dev/null)
+    __alchemy_attributes=${__alchemy_attributes#declare -}
+    __alchemy_attributes=${__alchemy_attributes%% *}
+  elif ((BASH_VERSINFO[0] < 5)) && [ "$(\export "$1=a B" 2>/dev/null && \printf %s "${!1}")" != 'a B' ]; then
+    __alchemy_attributes=r # or another one: old versions don't tell
+  fi
   case $__alchemy_attributes in
     *[!tx-]*)
       __alchemy_refused=$1
@@ -325,13 +329,10 @@ __alchemy_place() {
 
 # Keeps what a variable is now, at its place in the arrays.
 __alchemy_remember() {
-  __alchemy_before[__alchemy_at]=
-  if [ -n "${!1+set}" ]; then
-    case $__alchemy_attributes in
-      *x*) __alchemy_before[__alchemy_at]=x=${!1} ;;
-      *) __alchemy_before[__alchemy_at]=n=${!1} ;;
-    esac
-  fi
+  case $__alchemy_attributes in
+    *x*) __alchemy_before[__alchemy_at]=x${!1+=${!1}} ;;
+    *) __alchemy_before[__alchemy_at]=${!1+n=${!1}} ;;
+  esac
 }
 
 __alchemy_set() {
@@ -413,10 +414,13 @@ __alchemy_recover() {
 # which would have the variable of a call (`NAME=value f`) outlive that.
 __alchemy_put() {
   \local __alchemy_was="${!1+set}"
-  if [ -z "$2" ]; then
-    \unset -v "$1" 2>/dev/null
-    \return
-  fi
+  case $2 in
+    '' | x)
+      \unset -v "$1" 2>/dev/null || \return 1
+      [ -z "$2" ] || \export "${1?}"
+      \return 0
+      ;;
+  esac
   \printf -v "$1" %s "${2:2}" 2>/dev/null || \return 1
   [ -n "${2:2}" ] || \eval "$1=" # of which old versions make nothing
   case $2 in

@@ -29,7 +29,7 @@ use nix::unistd::{Pid, execve, getpid, setpgid, setsid, tcsetpgrp};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Kind, Result, reason};
-use crate::signals;
+use crate::signals::{self, HeldBack};
 use job::{Foreground, Job, in_background};
 
 /// Finds the program to run, as `execvp` would: a name with a slash is a path, any other is looked
@@ -221,12 +221,16 @@ pub(crate) fn piped(
     };
     // SAFETY: between fork and exec it makes system calls and allocates nothing.
     unsafe { shell.pre_exec(group) };
-    let child = shell.spawn()?;
+    // The command has the terminal before this process knows whose it is: a signal in between would end this process
+    // and leave the command there.
+    let held_back = HeldBack::all();
+    let mut job = Job::new(shell.spawn()?, terminal);
+    drop(held_back);
     if let Some((mut pipe, rest)) = given.later {
         // In a thread, as it may never be read. That it was not is for the exit code to tell.
-        signals::thread("input", move || drop(pipe.write_all(&rest)))?;
+        let started = signals::thread("input", move || drop(pipe.write_all(&rest)));
+        started.inspect_err(|_| job.kill())?;
     }
-    let mut job = Job::new(child, terminal);
     let outcome = read_to_end(&mut job, Instant::now() + limit);
     if !matches!(&outcome, Ok(Some(output)) if output.len() <= LONGEST) {
         job.kill();

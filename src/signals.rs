@@ -53,8 +53,8 @@ impl HeldBack {
         Self { before: block(&SigSet::from_iter(STOPS)), actions: Vec::new(), thread: PhantomData }
     }
 
-    /// Holds back everything that can be held back.
-    fn all() -> Self {
+    /// Holds back everything that can be held back, in this thread.
+    pub(crate) fn all() -> Self {
         Self { before: block(&SigSet::all()), actions: Vec::new(), thread: PhantomData }
     }
 }

@@ -5,10 +5,10 @@
 //! (`/dev/tty`), also when stderr is a file; without a terminal they fail at once and name the flag.
 
 mod hangup;
+mod line;
 mod printable;
 mod questions;
 mod restored;
-mod secret_line;
 
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind, IsTerminal, Write};

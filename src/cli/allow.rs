@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::r#use::existing;
-use crate::directory::pin::{self, Found, Pin, PinFile};
+use crate::directory::project_file::{self, Found, Pin, ProjectFile};
 use crate::directory::trust::{self, Trust, Trusted};
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -76,7 +76,7 @@ impl Allow {
 }
 
 /// What was allowed or denied, for programs.
-pub(super) fn say_json(pin: &Pin, file: &PinFile, trust: Option<Trust>) -> Result<()> {
+pub(super) fn say_json(pin: &Pin, file: &ProjectFile, trust: Option<Trust>) -> Result<()> {
     let Pin { profile, account } = pin;
     terminal::print_json(
         &json!({ "file": file.path, "profile": profile, "account": account, "trust": trust }),
@@ -84,16 +84,20 @@ pub(super) fn say_json(pin: &Pin, file: &PinFile, trust: Option<Trust>) -> Resul
 }
 
 /// The nearest pin file from a directory upward, when it is one that can be judged.
-pub(super) fn nearest(host: &Host, directory: Option<&Path>) -> Result<(Pin, PinFile)> {
+pub(super) fn nearest(host: &Host, directory: Option<&Path>) -> Result<(Pin, ProjectFile)> {
     let directory = existing(host, directory)?;
-    match directory.ancestors().find_map(|at| pin::read(at, host.uid)) {
+    match directory.ancestors().find_map(|at| project_file::read(at, host.uid)) {
         Some(Found::Pin(pin, file)) => Ok((pin, file)),
         Some(Found::Broken(error, _)) => Err(error),
         Some(Found::Ignored(note)) => {
             Err(Error::new(note).hint("take it over first (chown), or move it away; then look what it says"))
         }
-        None => Err(Error::new(format!("there is no {} in {} or above", pin::NAME, host.shown(&directory)))
-            .hint("to bind the directory for yourself alone: alchemy use PROFILE")),
+        None => Err(Error::new(format!(
+            "there is no {} in {} or above",
+            project_file::NAME,
+            host.shown(&directory)
+        ))
+        .hint("to bind the directory for yourself alone: alchemy use PROFILE")),
     }
 }
 
@@ -105,7 +109,7 @@ enum State {
 }
 
 fn state(host: &Host, path: &Path, hash: &str) -> State {
-    match path.parent().and_then(|directory| pin::read(directory, host.uid)) {
+    match path.parent().and_then(|directory| project_file::read(directory, host.uid)) {
         Some(Found::Pin(_, file)) if file.hash() == hash => State::There,
         Some(_) => State::Changed,
         None => State::Gone,

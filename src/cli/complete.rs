@@ -22,14 +22,14 @@ use clap_complete::engine::{
     ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter, complete,
 };
 
-use super::grammar::{Place, is_profile_option, parsed, place};
+use super::grammar::{WordPlace, is_profile_option, parsed, place};
 use super::{Cli, EXEC_NAME, base_name, npm_words};
 use crate::error::Result;
+use crate::hook::render::Shell;
 use crate::host::Host;
 use crate::oauth::client::{Client, Preset};
 use crate::oauth::scopes::{ALL, BASIC, Catalog};
 use crate::profile::Profile;
-use crate::shell::hook::Shell;
 use crate::terminal::{self, printable};
 
 const DIRECTORIES: &str = "directories";
@@ -58,7 +58,7 @@ impl Complete {
         let mut command = Cli::command();
         let is_option = |value: &CompletionCandidate| value.get_value().as_bytes().starts_with(b"-");
         let (at, mut values) = match place(&typed.words, &command) {
-            Place::Command(at) => {
+            WordPlace::Command(at) => {
                 let names = match self.shell {
                     Shell::Nu | Shell::Pwsh | Shell::Tcsh if at + 1 == typed.words.len() => {
                         executables(host, typed.last())
@@ -73,7 +73,7 @@ impl Complete {
                 let before = &typed.words[..typed.words.len() - 1];
                 let known = known(host, before);
                 let profiles =
-                    matches!(place, Place::Profile).then(|| starting(&known.profiles, typed.last()));
+                    matches!(place, WordPlace::Profile).then(|| starting(&known.profiles, typed.last()));
                 command = with_values(command, &known).mut_subcommands(|command| {
                     let is_npms = npm_words::WORDS.iter().any(|word| word.name == command.get_name());
                     if is_npms { command.hide(false) } else { command }
@@ -82,7 +82,7 @@ impl Complete {
                 let last = words.len() - 1;
                 let found = complete(&mut command, words, last, Some(&host.directory));
                 let mut found = found.unwrap_or_default();
-                if matches!(place, Place::Npm) {
+                if matches!(place, WordPlace::Npm) {
                     // Of what the parser knows, this alone means the same to npm's.
                     found.retain(|value| !is_option(value) || is_profile_option(value.get_value()));
                 }

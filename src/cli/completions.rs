@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::hook::{binary, with_path};
+use super::hook::with_path;
 use crate::error::{Error, Result};
+use crate::hook::render::Shell;
 use crate::host::Host;
-use crate::shell::hook::Shell;
 use crate::terminal;
 
 /// Print what completes alchemy's command lines in a shell
@@ -38,7 +38,7 @@ pub(super) struct Completions {
 impl Completions {
     pub(super) fn run(self, host: &Host) -> Result<()> {
         match (self.shell, self.out) {
-            (Some(shell), _) => terminal::print(&script(shell, &binary(host)?)?),
+            (Some(shell), _) => terminal::print(&script(shell, &host.binary()?)?),
             (None, Some(folder)) => write_all(&folder),
             (None, None) => Err(Error::usage("which shell?").hint("name it: alchemy completions bash")),
         }

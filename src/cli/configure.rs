@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 use zeroize::Zeroizing;
 
 use super::client::SignInArguments;
-use super::keeping::KeepingArguments;
 use super::scopes;
+use super::store_arguments::StoreArguments;
 use super::{Marks, ProfileArgument};
 use crate::cloudflare::{Credential, identify};
 use crate::error::{Error, Result, reason};
@@ -18,7 +18,7 @@ use crate::http::Endpoint;
 use crate::profile::{Account, AccountId, Profile, ProfileName, StoreKind, TokenFacts};
 use crate::secret::Secret;
 use crate::session::sign_in::account::{choose_account, new_account};
-use crate::session::sign_in::{Plan, say_ready};
+use crate::session::sign_in::{SignInPlan, say_ready};
 use crate::store::Store;
 use crate::store::credential::Document;
 use crate::terminal;
@@ -63,7 +63,7 @@ pub(super) struct Configure {
     #[command(flatten)]
     marks: Marks,
     #[command(flatten)]
-    keeping: KeepingArguments,
+    store: StoreArguments,
     #[command(flatten)]
     sign_in: SignInArguments,
 }
@@ -88,9 +88,9 @@ impl Configure {
         if self.no_verify {
             self.account_id()?; // before anything is asked for
         }
-        let kept_in = self.keeping.resolve(host, &store, &name, before.as_ref())?;
+        let store_kind = self.store.resolve(host, &store, &name, before.as_ref())?;
         if method == ChosenMethod::OAuth {
-            return self.sign_in(host, &mut store, name, before, kept_in);
+            return self.sign_in(host, &mut store, name, before, store_kind);
         }
         let (document, credential) = if method == ChosenMethod::ApiKey {
             let (key, email) = self.key()?;
@@ -110,7 +110,7 @@ impl Configure {
             name,
             method: document.method(),
             account,
-            store: kept_in,
+            store: store_kind,
             // A loopback API is a test's, and gone tomorrow; it is never kept.
             endpoint: Some(endpoint).filter(|e| !e.is_cloudflare() && !e.is_loopback()),
             token,
@@ -139,11 +139,11 @@ impl Configure {
         store: &mut Store,
         name: ProfileName,
         before: Option<Profile>,
-        kept_in: StoreKind,
+        store_kind: StoreKind,
     ) -> Result<()> {
         let again = format!("alchemy configure -p {name} --method oauth");
         let (options, confirm) = (&self.sign_in.options(), self.marks.asked());
-        let plan = Plan { name, before, kept_in, options, confirm, yes: self.yes, again };
+        let plan = SignInPlan { name, before, store_kind, options, confirm, yes: self.yes, again };
         plan.carry_out(host, store, |before, grant, endpoint| {
             let mut account = if self.no_verify {
                 Account { id: self.account_id()?, name: String::new() }

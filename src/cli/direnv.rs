@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::activation::{named, without_our_own};
 use crate::directory::mark::{ActivatedBy, ActiveMark};
-use crate::directory::pin;
+use crate::directory::project_file;
 use crate::environment::{ACTIVE, Changes, Value};
 use crate::error::{Error, Result};
+use crate::hook::desired::{named, without_our_own};
+use crate::hook::render::{Shell, word};
 use crate::host::Host;
 use crate::profile::selection::{Reason, Selection};
 use crate::release::changes::changes;
@@ -14,7 +15,6 @@ use crate::release::check;
 use crate::release::choice::Choice;
 use crate::release::selector::Selector;
 use crate::session::Gate;
-use crate::shell::hook::{Shell, word};
 use crate::shell::{Format, render};
 use crate::terminal;
 
@@ -23,7 +23,7 @@ use crate::terminal;
 pub(super) fn run(host: &Host, profile: Option<&str>, profile_only: bool) -> Result<()> {
     let mut watched = vec![host.home.config(), host.home.bindings(), host.home.trust()];
     // Each of them could select or guard, also one that is not there yet.
-    watched.extend(host.directory.ancestors().map(|at| at.join(pin::NAME)));
+    watched.extend(host.directory.ancestors().map(|at| at.join(project_file::NAME)));
     let selector = Selector::of(host);
     let wanted = selector.select(profile);
     if let Ok(selection) = &wanted {
@@ -92,7 +92,7 @@ fn load(
         )));
     }
     // Nobody can be asked here, whether this direnv says that it is one (DIRENV_IN_ENVRC) or is too old for that.
-    let session = choice.check(&selector, &store, None)?.release(host, &mut store, None, Gate::Closed)?;
+    let session = choice.check(selector, &store, None)?.release(host, &mut store, None, Gate::Closed)?;
     check::warn_of_wrangler(host, session.account.as_ref());
     let Changes { set, unset } = changes(&session, choice.also());
     Ok(Some(marked(Changes { set, unset: without_our_own(unset) }, mark)))

@@ -10,8 +10,8 @@ use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::hook::{Caller, PLACEHOLDER, binary};
-use super::keeping::ChosenStore;
+use super::hook::{Caller, PLACEHOLDER};
+use super::store_arguments::ChosenStore;
 use crate::directory::Here;
 use crate::disk::generation;
 use crate::doctor::binary::{Binary, Twin, known_twin, twin};
@@ -19,6 +19,7 @@ use crate::doctor::profiles::Looked;
 use crate::doctor::shells::{Hooks, Printed};
 use crate::doctor::{self, Finding, Level, Machine, environment, network, stores};
 use crate::error::{Error, Result};
+use crate::hook::render::Shell;
 use crate::host::Host;
 use crate::http::Endpoint;
 use crate::http::probe::probe;
@@ -28,7 +29,6 @@ use crate::profile::selection::select;
 use crate::profile::{Profile, ProfileName, StoreKind};
 use crate::release::release::endpoint_of;
 use crate::release::selector::Selector;
-use crate::shell::hook::Shell;
 use crate::store::settings::{Export, HOOK_EXPORT};
 use crate::store::{Store, inspect};
 use crate::terminal::{self, printable};
@@ -110,12 +110,12 @@ impl Doctor {
 struct Examined {
     facts: Vec<(&'static str, Vec<String>)>,
     findings: Vec<Finding>,
-    asked: Vec<network::Asked>,
+    asked: Vec<network::ServerAnswer>,
 }
 
 impl Examined {
     /// Looks at everything. `asked` is what the servers said already.
-    fn new(host: &Host, machine: &Machine, asked: Option<Vec<network::Asked>>, offline: bool) -> Self {
+    fn new(host: &Host, machine: &Machine, asked: Option<Vec<network::ServerAnswer>>, offline: bool) -> Self {
         let binary = this_binary();
         let keyring = ask_keyring(host);
         let profiles = look_at_profiles(host, keyring.answer.is_ok());
@@ -244,11 +244,11 @@ fn this_binary() -> Binary {
     Binary { version: own_version, path, twin }
 }
 
-fn ask_keyring(host: &Host) -> stores::Asked {
+fn ask_keyring(host: &Host) -> stores::KeyringAnswer {
     let started = Instant::now();
     let params = Params { bus: host.session_bus(), unlock: Unlock::Never };
     let answer = Keyring::open(&params).and_then(|keyring| keyring.probe());
-    stores::Asked { answer, took: started.elapsed() }
+    stores::KeyringAnswer { answer, took: started.elapsed() }
 }
 
 /// All profiles, and what is known of each one's credential. The keyring is asked where it `answers`.
@@ -310,7 +310,7 @@ fn hooks(host: &Host) -> Hooks {
     let saved = [Caller::Shell(Shell::Nu), Caller::Shell(Shell::Fish), Caller::Direnv];
     let path = host.variable("PATH");
     Hooks {
-        binary: binary(host).unwrap_or_else(|_| PathBuf::from("alchemy")),
+        binary: host.binary().unwrap_or_else(|_| PathBuf::from("alchemy")),
         placeholder: PLACEHOLDER,
         printed: saved.map(printed).into(),
         direnv: launch::find(OsStr::new("direnv"), path, &host.directory).is_ok(),
@@ -318,7 +318,7 @@ fn hooks(host: &Host) -> Hooks {
 }
 
 /// Asks each server that a profile is for, once; without profiles, Cloudflare's.
-fn ask_servers(host: &Host, known: &[Looked]) -> Vec<network::Asked> {
+fn ask_servers(host: &Host, known: &[Looked]) -> Vec<network::ServerAnswer> {
     let mut endpoints: Vec<(Endpoint, Vec<String>)> = Vec::new();
     for profile in known.iter().filter_map(|looked| looked.listed.profile.as_ref().ok()) {
         let (endpoint, _) = endpoint_of(host, profile);
@@ -333,7 +333,7 @@ fn ask_servers(host: &Host, known: &[Looked]) -> Vec<network::Asked> {
     }
     let ask = |(endpoint, profiles): (Endpoint, Vec<String>)| {
         let probe = probe(&endpoint, &host.network());
-        network::Asked { endpoint, profiles, probe, now: Timestamp::now() }
+        network::ServerAnswer { endpoint, profiles, probe, now: Timestamp::now() }
     };
     endpoints.into_iter().map(ask).collect()
 }

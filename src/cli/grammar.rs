@@ -116,7 +116,7 @@ fn find_subcommand<'a>(arguments: &[OsString], command: &'a Command) -> Option<(
 
 /// Where the last word of a line stands that is still being typed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum WordPlace {
     /// Before or in another command than `exec`, or in an option or its value: where the parser knows more.
     Parsed,
     /// Where `exec` has its profile.
@@ -128,35 +128,35 @@ pub(super) enum Place {
 }
 
 /// Where the last of the words (the program's name first) stands.
-pub(super) fn place(words: &[OsString], command: &Command) -> Place {
-    let Some((last, before)) = words.split_last() else { return Place::Parsed };
+pub(super) fn place(words: &[OsString], command: &Command) -> WordPlace {
+    let Some((last, before)) = words.split_last() else { return WordPlace::Parsed };
     let npms = npms(before, command).and_then(|start| before.get(start));
     if npms.is_some_and(|word| word == "--" || npm_words::has(word)) {
-        return Place::Npm;
+        return WordPlace::Npm;
     }
-    let Some((start, exec)) = find_subcommand(before, command) else { return Place::Parsed };
+    let Some((start, exec)) = find_subcommand(before, command) else { return WordPlace::Parsed };
     let commands = [command, exec];
     let option = last.as_bytes().starts_with(b"-");
     let next = |from: usize| from + extent(&before[from..], &commands);
     let end = next(start + 1);
     if exec.get_name() != "exec" || end > before.len() {
-        return Place::Parsed;
+        return WordPlace::Parsed;
     }
     let has_profile = before[start + 1..end].iter().any(|word| names_profile(word));
     match before.get(end) {
-        None if option => Place::Parsed,
-        None if has_profile => Place::Command(end),
-        None => Place::Profile,
-        Some(word) if word == "--" => Place::Command(end + 1),
-        Some(_) if has_profile => Place::Command(end),
+        None if option => WordPlace::Parsed,
+        None if has_profile => WordPlace::Command(end),
+        None => WordPlace::Profile,
+        Some(word) if word == "--" => WordPlace::Command(end + 1),
+        Some(_) if has_profile => WordPlace::Command(end),
         Some(_) => {
             let after = next(end + 1);
             let foreign = (end + 1..after.min(before.len())).find(|at| is_foreign(&before[*at], &commands));
             match (foreign, before.get(after)) {
-                (Some(at), _) => Place::Command(at),
-                (None, None) if option || after > before.len() => Place::Parsed,
-                (None, Some(word)) if word == "--" => Place::Command(after + 1),
-                (None, _) => Place::Command(after),
+                (Some(at), _) => WordPlace::Command(at),
+                (None, None) if option || after > before.len() => WordPlace::Parsed,
+                (None, Some(word)) if word == "--" => WordPlace::Command(after + 1),
+                (None, _) => WordPlace::Command(after),
             }
         }
     }
@@ -244,38 +244,38 @@ mod tests {
     #[test]
     fn the_place_of_a_word_that_is_typed_is_the_one_that_it_will_have() {
         let table = [
-            ("", Place::Parsed),
-            ("exec", Place::Parsed),
-            ("token ", Place::Parsed),
-            ("token -- x", Place::Parsed),
-            ("exec ", Place::Profile),
-            ("exec pr", Place::Profile),
-            ("-v exec --account 1 pr", Place::Profile),
-            ("exec --acc", Place::Parsed),
-            ("exec --account ", Place::Parsed),
-            ("exec -p ", Place::Parsed),
-            ("exec -vp ", Place::Parsed),
-            ("exec -p prod ", Place::Command(4)),
-            ("exec --pick ", Place::Command(3)),
-            ("exec -pprod wrang", Place::Command(3)),
-            ("exec -p prod --acc", Place::Parsed),
-            ("exec -p prod wrangler --acc", Place::Command(4)),
-            ("exec -- ", Place::Command(3)),
-            ("exec -- wrangler -", Place::Command(3)),
-            ("exec prod ", Place::Command(3)),
-            ("exec prod --acc", Place::Parsed),
-            ("exec prod --account ", Place::Parsed),
-            ("exec prod --account 1 wr", Place::Command(5)),
-            ("exec prod --account 1 -- wr", Place::Command(6)),
-            ("exec prod -- wrangler -- x", Place::Command(4)),
-            ("exec prod wrangler ", Place::Command(3)),
-            ("exec prod --typo x", Place::Command(3)),
-            ("dep", Place::Parsed),
-            ("deploy ", Place::Npm),
-            ("deploy --profile ", Place::Npm),
-            ("-p prod deploy x", Place::Npm),
-            ("-p deploy ", Place::Parsed),
-            ("-- x", Place::Npm),
+            ("", WordPlace::Parsed),
+            ("exec", WordPlace::Parsed),
+            ("token ", WordPlace::Parsed),
+            ("token -- x", WordPlace::Parsed),
+            ("exec ", WordPlace::Profile),
+            ("exec pr", WordPlace::Profile),
+            ("-v exec --account 1 pr", WordPlace::Profile),
+            ("exec --acc", WordPlace::Parsed),
+            ("exec --account ", WordPlace::Parsed),
+            ("exec -p ", WordPlace::Parsed),
+            ("exec -vp ", WordPlace::Parsed),
+            ("exec -p prod ", WordPlace::Command(4)),
+            ("exec --pick ", WordPlace::Command(3)),
+            ("exec -pprod wrang", WordPlace::Command(3)),
+            ("exec -p prod --acc", WordPlace::Parsed),
+            ("exec -p prod wrangler --acc", WordPlace::Command(4)),
+            ("exec -- ", WordPlace::Command(3)),
+            ("exec -- wrangler -", WordPlace::Command(3)),
+            ("exec prod ", WordPlace::Command(3)),
+            ("exec prod --acc", WordPlace::Parsed),
+            ("exec prod --account ", WordPlace::Parsed),
+            ("exec prod --account 1 wr", WordPlace::Command(5)),
+            ("exec prod --account 1 -- wr", WordPlace::Command(6)),
+            ("exec prod -- wrangler -- x", WordPlace::Command(4)),
+            ("exec prod wrangler ", WordPlace::Command(3)),
+            ("exec prod --typo x", WordPlace::Command(3)),
+            ("dep", WordPlace::Parsed),
+            ("deploy ", WordPlace::Npm),
+            ("deploy --profile ", WordPlace::Npm),
+            ("-p prod deploy x", WordPlace::Npm),
+            ("-p deploy ", WordPlace::Parsed),
+            ("-- x", WordPlace::Npm),
         ];
         for (typed, expected) in table {
             assert_eq!(place(&words(typed), &super::super::Cli::command()), expected, "{typed}");

@@ -1,16 +1,15 @@
 //! `alchemy hook`: print the hook for a shell's rc file, or `use_alchemy` for direnv.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use crate::error::{Error, Result};
+use crate::hook::render::{Shell, word};
+use crate::hook::tcsh;
 use crate::host::Host;
-use crate::launch;
-use crate::shell::hook::{Shell, word};
-use crate::shell::hook_tcsh;
 use crate::terminal;
 
 /// Where the path of the binary belongs in the scripts. By its name alone it would be npm's `alchemy` wherever
@@ -67,7 +66,7 @@ impl ValueEnum for Caller {
 
 impl Hook {
     pub(super) fn run(self, host: &Host) -> Result<()> {
-        terminal::print(&with_path(&self.caller.script(), self.caller.language(), &binary(host)?)?)
+        terminal::print(&with_path(&self.caller.script(), self.caller.language(), &host.binary()?)?)
     }
 }
 
@@ -81,7 +80,7 @@ impl Caller {
             Shell::Fish => include_str!("../../shell/hook.fish").into(),
             Shell::Nu => include_str!("../../shell/hook.nu").into(),
             Shell::Elvish => include_str!("../../shell/hook.elv").into(),
-            Shell::Tcsh => hook_tcsh::without_comments(include_str!("../../shell/hook.tcsh")).into(),
+            Shell::Tcsh => tcsh::without_comments(include_str!("../../shell/hook.tcsh")).into(),
             Shell::Pwsh => include_str!("../../shell/hook.ps1").into(),
         }
     }
@@ -105,15 +104,6 @@ pub(super) fn with_path(script: &str, shell: Shell, binary: &Path) -> Result<Str
             .hint("install alchemy at a path of UTF-8 without control characters")
     })?;
     Ok(script.replace(PLACEHOLDER, &word(shell, path)))
-}
-
-/// The path by which this program was called: not that of its file, which a package manager replaces.
-pub(super) fn binary(host: &Host) -> Result<PathBuf> {
-    let called = host.program.as_os_str();
-    launch::find(called, host.search_path(), &host.directory)
-        .ok()
-        .filter(|path| path.is_absolute())
-        .map_or_else(|| std::env::current_exe().map_err(|e| Error::io("find", Path::new("alchemy"), &e)), Ok)
 }
 
 /// Keeps what a hook asks for from a person's screen: it has secrets, and masked it would be of no use.

@@ -9,7 +9,6 @@ use std::time::UNIX_EPOCH;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::activation::{Activation, HookState, SecretLife};
 use super::hook::{Caller, refuse_terminal};
 use super::{ProfileArgument, direnv};
 use crate::digest::sha256_hex;
@@ -18,12 +17,14 @@ use crate::directory::mark::ActiveMark;
 use crate::disk::generation;
 use crate::environment::ACTIVE;
 use crate::error::Result;
+use crate::hook::desired::{Desired, HookState, SecretLife};
+use crate::hook::render::render;
+use crate::hook::step::{self, Now, Visibility};
+use crate::hook::step::{State, Step, Watched};
 use crate::host::Host;
 use crate::profile::AccountId;
 use crate::release::selector::Selector;
-use crate::shell::hook::{State, Step, Watched, render};
 use crate::terminal;
-use crate::transition::{self, Now, Visibility};
 
 /// Tell a shell's hook what to do
 #[derive(Args)]
@@ -85,10 +86,10 @@ impl HookEnv {
         let selector = Selector::of(host);
         let (step, told, until) = if self.leave {
             let active = self.found.as_deref().unwrap_or_default();
-            let (also, account) = Activation::inherited(host, active);
+            let (also, account) = Desired::inherited(host, active);
             let account = account.as_ref().map(AccountId::as_str);
             let now = Now { own: &self.active, active, also: &also, account, ..Now::default() };
-            (transition::step(None, now, &get), Told::default(), None)
+            (step::step(None, now, &get), Told::default(), None)
         } else if waits.as_ref().is_some_and(Waits::is_worth_it) && !self.offline {
             // All stays as it is until the next prompt.
             let state = State { active: self.active.clone(), ..State::default() };
@@ -104,13 +105,13 @@ impl HookEnv {
                 life: before.life.as_ref(),
                 is_lifted,
             };
-            let mut activation = Activation::of(&selector, state, self.offline);
-            let mut told = Told { waits, ..Told::of(&activation, &before) };
-            match told.line(&before, &activation, active) {
+            let mut desired = Desired::of(&selector, state, self.offline);
+            let mut told = Told { waits, ..Told::of(&desired, &before) };
+            match told.line(&before, &desired, active) {
                 Some(_) if self.silent => {
                     told.holds_back = true;
                     told.digest.clone_from(&before.digest);
-                    activation.until = Some(Timestamp::UNIX_EPOCH); // the next prompt says it
+                    desired.until = Some(Timestamp::UNIX_EPOCH); // the next prompt says it
                 }
                 Some(line) => host.messages.say(&line),
                 None => {}
@@ -127,11 +128,11 @@ impl HookEnv {
                 },
                 is_disturbed: before.waits.is_some(),
                 has_secret: before.has_secret,
-                also: &activation.also,
-                account: activation.account.as_ref().map(AccountId::as_str),
+                also: &desired.also,
+                account: desired.account.as_ref().map(AccountId::as_str),
             };
-            let until = activation.until.map(|until| until.as_second().saturating_add(1));
-            (transition::step(activation.target.as_ref(), now, &get), told, until)
+            let until = desired.until.map(|until| until.as_second().saturating_add(1));
+            (step::step(desired.target.as_ref(), now, &get), told, until)
         };
         let pin = selector.look().ok().and_then(|here| here.pin.as_ref());
         let state = State {
@@ -246,31 +247,31 @@ impl Told {
         }
     }
 
-    fn of(activation: &Activation, before: &Self) -> Self {
-        let has_secret = activation.target.as_ref().is_some_and(|target| target.has_secret);
-        let digest = if !activation.remarks.is_empty() {
-            digest(activation.remarks.join("\n"))
-        } else if activation.target.is_some() {
+    fn of(desired: &Desired, before: &Self) -> Self {
+        let has_secret = desired.target.as_ref().is_some_and(|target| target.has_secret);
+        let digest = if !desired.remarks.is_empty() {
+            digest(desired.remarks.join("\n"))
+        } else if desired.target.is_some() {
             String::new()
         } else {
             before.digest.clone() // so that coming back is no reason to say it again
         };
-        Self { has_secret, holds_back: false, life: activation.life.clone(), digest, waits: None }
+        Self { has_secret, holds_back: false, life: desired.life.clone(), digest, waits: None }
     }
 
     /// The one line: the profile, when it is another one, and what has not been said yet.
-    fn line(&self, before: &Self, activation: &Activation, active: &str) -> Option<String> {
+    fn line(&self, before: &Self, desired: &Desired, active: &str) -> Option<String> {
         let profile = |active: &str| active.rsplit_once(':').map(|(_, name)| name.to_owned());
-        let target = activation.target.as_ref();
+        let target = desired.target.as_ref();
         let is_another =
             target.is_some_and(|target| before.holds_back || profile(&target.active) != profile(active));
         let mut parts = Vec::new();
         if is_another {
             let only = if self.has_secret { "" } else { ", its name and account only" };
-            parts.push(format!("{}{only}", activation.shown));
+            parts.push(format!("{}{only}", desired.shown));
         }
         if is_another || self.digest != before.digest {
-            parts.extend(activation.remarks.iter().cloned());
+            parts.extend(desired.remarks.iter().cloned());
         }
         (!parts.is_empty()).then(|| parts.join("; "))
     }

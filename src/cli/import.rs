@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::keeping::KeepingArguments;
+use super::store_arguments::StoreArguments;
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::import::{Existing, Fate};
@@ -64,7 +64,7 @@ pub(super) struct Import {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    keeping: KeepingArguments,
+    store: StoreArguments,
 }
 
 /// The tools.

@@ -4,7 +4,6 @@
 
 #![allow(clippy::doc_markdown, reason = "the comments on arguments are their help texts, plain text")]
 
-mod activation;
 mod allow;
 mod arguments;
 mod client;
@@ -22,7 +21,6 @@ mod hook;
 mod hook_env;
 mod hook_session;
 mod import;
-mod keeping;
 mod list;
 mod lock;
 mod login;
@@ -38,6 +36,7 @@ mod r2;
 mod refresh;
 mod rotate;
 mod scopes;
+mod store_arguments;
 mod token;
 mod r#use;
 mod whoami;

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::ProfileArgument;
-use super::keeping::KeepingDetails;
+use super::store_arguments::StoreDetails;
 use crate::error::Result;
 use crate::host::Host;
 use crate::profile::StoreKind;
@@ -25,7 +25,7 @@ pub(super) struct Move {
     #[arg(long, value_name = "STORE", value_parser = ["keyring", "file", "npm", "encrypted", "command"])]
     store: String,
     #[command(flatten)]
-    details: KeepingDetails,
+    details: StoreDetails,
     /// Write JSON
     #[arg(long)]
     json: bool,

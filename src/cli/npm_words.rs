@@ -95,14 +95,14 @@ pub(super) fn unknown(word: &str, near: Option<&ContextValue>) -> Error {
 
 /// What the arguments say to us.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct NpmRequest {
     /// The profiles that npm's own options name.
     pub profiles: Vec<OsString>,
     /// The command asks Cloudflare.
     pub has_credential: bool,
 }
 
-pub(super) fn asked(arguments: &[OsString]) -> Asked {
+pub(super) fn asked(arguments: &[OsString]) -> NpmRequest {
     let own: Vec<&OsString> = arguments.iter().take_while(|word| *word != "--").collect();
     let command = own.iter().find(|word| !word.as_bytes().starts_with(b"-"));
     let is_help = own.iter().any(|word| *word == "--help" || *word == "-h");
@@ -123,14 +123,14 @@ pub(super) fn asked(arguments: &[OsString]) -> Asked {
             profiles.push(OsStr::from_bytes(value).to_owned());
         }
     }
-    Asked { profiles, has_credential }
+    NpmRequest { profiles, has_credential }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(line: &str) -> Asked {
+    fn of(line: &str) -> NpmRequest {
         asked(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>())
     }
 
@@ -160,7 +160,7 @@ mod tests {
         ];
         for (line, has_credential, profiles) in table {
             let profiles = profiles.iter().map(OsString::from).collect();
-            assert_eq!(of(line), Asked { profiles, has_credential }, "{line}");
+            assert_eq!(of(line), NpmRequest { profiles, has_credential }, "{line}");
         }
     }
 }

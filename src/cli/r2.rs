@@ -55,11 +55,11 @@ pub(super) struct R2Arguments {
     r2: bool,
     /// Where its buckets are kept by law
     #[arg(long, value_name = "PLACE", requires = "r2")]
-    r2_jurisdiction: Option<Place>,
+    r2_jurisdiction: Option<JurisdictionName>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Place {
+enum JurisdictionName {
     Eu,
     Fedramp,
 }
@@ -83,8 +83,8 @@ impl R2Arguments {
                 .hint("name it: --account ID, or CLOUDFLARE_ACCOUNT_ID"));
         };
         let place = self.r2_jurisdiction.map(|place| match place {
-            Place::Eu => Jurisdiction::Eu,
-            Place::Fedramp => Jurisdiction::Fedramp,
+            JurisdictionName::Eu => Jurisdiction::Eu,
+            JurisdictionName::Fedramp => Jurisdiction::Fedramp,
         });
         let usual = r2::endpoint(&account.id, place);
         let (endpoint, notes) = s3_endpoint(usual, &r2::ENDPOINTS.map(|name| (name, host.text(name))));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::leads::{At, Filtered, Level, Reaches, Walk, real};
 use super::options::{Parsed, Until};
 use super::programs::{Before, EnvFiles, Filter, Program, Role, Runs, called};
-use super::scripts::{Run, is_installed};
+use super::scripts::{Run, is_installed, unknown_words};
 use super::words::{Known, Piece, Value, Word, pieces};
 use crate::directory::file;
 
@@ -41,14 +41,18 @@ impl Walk<'_> {
             Role::Runtime => self.runtime(program, words, at),
             Role::Runner(runs) => {
                 self.unset_by_env(program, words, at);
-                self.runner(program, runs, words, at);
+                // Of words that become variables only when it runs the text has told what it sees.
+                let of_env = if program.name == "env" { unknown_words(words) } else { Vec::new() };
+                let is_left = |word: &&Word| !of_env.iter().any(|other| std::ptr::eq(*other, *word));
+                let words: Vec<Word> = words.iter().filter(is_left).cloned().collect();
+                self.runner(program, runs, &words, at);
             }
             Role::Files => self.file_tool(program, words, at),
             Role::Manager(verbs) => self.manager(program, verbs, words, at),
             Role::Monorepo(tasks) => self.monorepo(program, tasks, words, at),
             Role::Scripts(prefixes) => self.scripts(program, prefixes, words, at),
             Role::Shell => self.shell(program, words, at),
-            Role::Finder => self.finder(words, at),
+            Role::Finder => self.finder(program, words, at),
             Role::Open => self.open(program, words, at),
         }
     }
@@ -228,6 +232,9 @@ impl Walk<'_> {
             self.leads.visits.push(visit);
             return self.files_named(words, at);
         }
+        if at.is_piped && words.iter().all(|word| word.str() == "-") {
+            self.tell_piped(program, at);
+        }
         for (place, _) in parsed.positionals.iter().take(starts.len() + 1) {
             let file = words.get(*place).and_then(|word| self.path(word, folder));
             let file = file.as_deref().filter(|file| file.is_file() && !is_installed(file));
@@ -299,6 +306,8 @@ impl Walk<'_> {
             let Some(word) = words.get(*start) else { continue };
             let is_file = self.path(word, &at.folder).is_some_and(|path| path.is_file());
             match runs.before {
+                // `direnv exec bin/deploy`
+                Before::Folder if is_file => {}
                 Before::Folder => {
                     self.enter(Some(word), &at);
                     *start += 1;
@@ -312,7 +321,7 @@ impl Walk<'_> {
         }
         if !program.rules.is_empty() {
             let mut visit = self.visit(program, parsed, &at.folder, &at);
-            visit.env_files = env_files.iter().filter_map(|word| self.path(word, &at.folder)).collect();
+            visit.env_files = self.listed(&env_files, &at.folder);
             visit.is_above |= parsed.has(&["-o", "--override", "--overload"]);
             visit.is_above &= !parsed.has(&["--no-override"]);
             at.inherited.extend(visit.files(None));
@@ -373,10 +382,12 @@ impl Walk<'_> {
     }
 
     /// `find`, which runs programs with what it finds.
-    fn finder(&mut self, words: &[Word], at: &At) {
+    fn finder(&mut self, program: &'static Program, words: &[Word], at: &At) {
         self.leads.is_sure = false;
+        let is_run = |word: &Word| EXECUTES.contains(&word.str());
+        let own = words.iter().position(is_run).unwrap_or(words.len());
         let mut runs: Vec<&[Word]> = Vec::new();
-        for (place, _) in words.iter().enumerate().filter(|(_, word)| EXECUTES.contains(&word.str())) {
+        for (place, _) in words.iter().enumerate().filter(|(_, word)| is_run(word)) {
             let rest = words.get(place + 1..).unwrap_or_default();
             let length = rest.iter().take_while(|word| word.str() != ";").count();
             runs.extend(rest.get(..length));
@@ -387,9 +398,13 @@ impl Walk<'_> {
         } else {
             self.evidence(words.get(1..).unwrap_or_default(), at);
         }
-        for rest in runs {
-            self.tell_added(rest, at);
-            self.command(rest, at);
+        let parsed = self.parse(program, words.get(1..own).unwrap_or_default(), Until::End, at);
+        for folder in self.enter_all(&parsed, at) {
+            let at = At { folder, ..at.clone() };
+            for rest in &runs {
+                self.tell_added(rest, &at);
+                self.command(rest, &at);
+            }
         }
     }
 
@@ -417,9 +432,15 @@ impl Walk<'_> {
                 self.reach(parent, Level::Possible);
             }
         }
+        let folders = self.enter_all(&parsed, at);
         if !program.rules.is_empty() {
-            let visit = self.visit(program, &parsed, &at.folder, at);
-            self.leads.visits.push(visit);
+            // A file that is named is looked for here by foreman, and there by just.
+            let is_named = !parsed.env_files.is_empty() && !folders.contains(&at.folder);
+            let here = Some(&at.folder).filter(|_| is_named);
+            for folder in folders.iter().chain(here) {
+                let visit = self.visit(program, &parsed, folder, at);
+                self.leads.visits.push(visit);
+            }
         }
         for text in &parsed.texts {
             self.text(&text.text.to_string_lossy(), &[], at);
@@ -433,8 +454,11 @@ impl Walk<'_> {
             .filter(|(place, _)| is_left(*place))
             .map(|(_, word)| word.clone())
             .collect();
-        for folder in self.enter_all(&parsed, at) {
-            self.other(&words, &At { folder, ..at.clone() });
+        let command = parsed.command.and_then(|place| all.get(place + 1..)).unwrap_or_default();
+        for folder in folders {
+            let at = At { folder, ..at.clone() };
+            self.other(&words, &at);
+            self.run_words(command, &at);
         }
     }
 
@@ -485,6 +509,11 @@ impl Walk<'_> {
         }
         let starts = parsed.starts();
         let is_text = !options.texts.is_empty() && parsed.has(options.texts);
+        let reads_input = starts.is_empty() && parsed.texts.is_empty()
+            || (!options.texts.is_empty() && parsed.has(&["-s"]));
+        if at.is_piped && reads_input {
+            self.tell_piped(program, at);
+        }
         for start in &starts {
             let (Some(first), rest) = (words.get(*start), words.get(*start..).unwrap_or_default()) else {
                 continue;
@@ -499,6 +528,10 @@ impl Walk<'_> {
         }
         let end = if is_text { starts.last().map(|start| start + 1) } else { None };
         self.evidence(words.get(end.unwrap_or_default()..).unwrap_or_default(), at);
+    }
+
+    fn tell_piped(&mut self, program: &Program, at: &At) {
+        self.unknown(at, format!("gives {} a text that is known only when it runs", program.name));
     }
 
     pub(super) fn filtered(program: &'static Program, parsed: &Parsed, at: &At) -> Option<Filtered> {

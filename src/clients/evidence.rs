@@ -19,6 +19,9 @@ impl Walk<'_> {
     pub(super) fn other(&mut self, words: &[Word], at: &At) {
         self.leads.is_sure = false;
         if let Some(head) = words.first() {
+            if !head.is_known {
+                self.unknown(at, "runs a program that is known only when it runs".to_owned());
+            }
             self.script_file(head, at, Run::Itself);
             self.recipes(head.program().unwrap_or_default(), words.get(1..).unwrap_or_default(), at);
         }
@@ -37,12 +40,14 @@ impl Walk<'_> {
             if let Some((name, value)) = attached.as_ref().unwrap_or(word).assignment() {
                 self.assign(name, Some(&value), at, &mut inner.variables);
             }
+            let value = attached.as_ref().and_then(Word::assignment).map(|(_, value)| value);
+            let script = value.as_ref().or(attached.as_ref()).unwrap_or(word);
+            self.guess(|walk| {
+                walk.script_file(script, &inner, Run::Guessed);
+            });
             let text = word.text.to_string_lossy();
             if text.contains(char::is_whitespace) {
-                // It need not be a shell's.
-                let mut pieces = pieces(&text, &Known::default());
-                pieces.retain(|piece| !matches!(piece, Piece::Unended(_)));
-                self.pieces(pieces, &inner);
+                self.loose_text(&text, &inner);
             }
             // `concurrently npm:deploy`
             if let Some(name) = text.strip_prefix("npm:") {
@@ -56,6 +61,17 @@ impl Walk<'_> {
                 return self.command(rest.get(place..).unwrap_or_default(), &inner);
             }
         }
+    }
+
+    /// The commands of a text that need not be a shell's: what can't be understood of it says nothing.
+    pub(super) fn loose_text(&mut self, text: &str, at: &At) {
+        let mut pieces = pieces(text, &Known::default());
+        pieces.retain(|piece| match piece {
+            Piece::Unended(_) => false,
+            Piece::Command(words, _) => words.first().is_none_or(|head| head.is_known),
+            _ => true,
+        });
+        self.pieces(pieces, at);
     }
 
     /// What the words of a program say that may do anything with them: environments, and paths.

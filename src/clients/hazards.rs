@@ -233,7 +233,7 @@ impl<'a> Look<'a> {
 
     /// What words, scripts and loaded files lead to.
     pub(crate) fn evident(&mut self) -> Vec<Hazard> {
-        for visit in self.visits() {
+        for visit in self.visits().into_iter().filter(|visit| visit.is_certain) {
             self.env_files(&visit);
             self.accounts(&visit, false);
             self.pages_cache(&visit, false);
@@ -262,6 +262,9 @@ impl<'a> Look<'a> {
         self.assignments(false);
         self.filters(false);
         for visit in self.visits() {
+            if !visit.is_certain {
+                self.env_files(&visit);
+            }
             let is_unknown = self.environment(&visit).0 == Some(Value::Unknown);
             self.accounts(&visit, is_unknown || !self.leads.is_sure);
             self.pages_cache(&visit, true);

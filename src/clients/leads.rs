@@ -57,6 +57,8 @@ pub(crate) struct Visit {
     pub beside: Vec<PathBuf>,
     /// It is one of the commands for Pages.
     pub is_pages: bool,
+    /// Words or scripts say that it is called, and not only that it may be.
+    pub is_certain: bool,
 }
 
 /// How surely words lead to a folder.
@@ -115,7 +117,7 @@ pub(crate) struct Filtered {
     pub folder: PathBuf,
     /// What turbo is to run.
     pub tasks: Vec<String>,
-    /// What is kept is for a client of the table; else something unknown may be one.
+    /// Words or scripts say that it is made, and a client of the table is behind it; else both may be.
     pub is_certain: bool,
     /// The variables that its words let through.
     pub kept: Vec<String>,
@@ -154,6 +156,7 @@ impl Leads {
             places: HashMap::new(),
             reaches: Reaches::default(),
             loaded: HashSet::new(),
+            is_guess: false,
             leads: Self { is_sure: true, ..Self::default() },
         };
         walk.leads.folders.push(Folder { path: directory.to_owned(), level: Level::Reached });
@@ -167,6 +170,7 @@ impl Leads {
             script: None,
             source: None,
             depth: DEPTH,
+            is_piped: false,
         };
         if command.is_empty() {
             walk.leads.is_sure = false;
@@ -192,6 +196,8 @@ pub(super) struct At {
     pub(super) source: Option<PathBuf>,
     /// How much deeper scripts may call scripts.
     pub(super) depth: u8,
+    /// A pipe leads to it: what a shell or a runtime reads from there is known only when it runs.
+    pub(super) is_piped: bool,
 }
 
 impl At {
@@ -206,6 +212,7 @@ impl At {
             script: None,
             source: None,
             depth: 0,
+            is_piped: false,
         }
     }
 }
@@ -224,6 +231,8 @@ pub(super) struct Walk<'a> {
     reaches: Reaches,
     /// The `.env` files that were loaded: where, whether above the variables, and with what around them.
     pub(super) loaded: HashSet<(PathBuf, PathBuf, bool, String)>,
+    /// What is read need not be run: see [`Walk::guess`].
+    pub(super) is_guess: bool,
     pub(super) leads: Leads,
 }
 
@@ -281,6 +290,20 @@ impl Walk<'_> {
         reached
     }
 
+    /// Reads what only may be run: whatever it leads to is possible, and nothing of it is evident.
+    pub(super) fn guess(&mut self, read: impl FnOnce(&mut Self)) {
+        let (visits, filtered, names) =
+            (self.leads.visits.len(), self.leads.filtered.len(), self.leads.names.len());
+        let is_inner = std::mem::replace(&mut self.is_guess, true);
+        read(self);
+        self.is_guess = is_inner;
+        self.leads.is_sure = false;
+        self.leads.visits.iter_mut().skip(visits).for_each(|visit| visit.is_certain = false);
+        self.leads.filtered.iter_mut().skip(filtered).for_each(|filtered| filtered.is_certain = false);
+        // All environments are possible where not all that runs can be seen.
+        self.leads.names.truncate(names);
+    }
+
     /// Takes one command from those that may be read. The first one beyond them is told, and no other.
     pub(super) fn may_read(&mut self, at: &At) -> bool {
         self.take(1, at)
@@ -312,15 +335,13 @@ impl Walk<'_> {
         folder: &Path,
         at: &At,
     ) -> Visit {
-        let paths = |words: &[Word]| -> Vec<PathBuf> {
-            words.iter().filter_map(|word| self.path(word, folder)).collect()
-        };
+        let configurations = parsed.configurations.iter().filter_map(|word| self.path(word, folder));
         let visit = Visit {
             environment: parsed.environments.last().map(Value::of),
             variables: at.variables.clone(),
-            env_files: paths(&parsed.env_files),
+            env_files: self.listed(&parsed.env_files, folder),
             inherited: at.inherited.clone(),
-            configurations: paths(&parsed.configurations),
+            configurations: configurations.collect(),
             ..Visit::plain(program, folder, None)
         };
         let unknown = parsed.env_files.iter().chain(&parsed.configurations).any(|word| !word.is_known);
@@ -328,6 +349,21 @@ impl Walk<'_> {
             self.unknown(at, format!("names {} a file that is known only when it runs", program.name));
         }
         visit
+    }
+
+    /// The files that words name. Foreman and dotenvx take a list in one word.
+    pub(super) fn listed(&self, words: &[Word], folder: &Path) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for word in words {
+            let Some(whole) = self.path(word, folder) else { continue };
+            if whole.is_file() || !word.str().contains(',') {
+                files.push(whole);
+                continue;
+            }
+            let parts = word.str().split(',').map(|part| Word { text: part.trim().into(), ..word.clone() });
+            files.extend(parts.filter_map(|part| self.path(&part, folder)));
+        }
+        files
     }
 
     /// The folder that a word leads to from where a command runs, which is reached by it.
@@ -377,6 +413,7 @@ impl Walk<'_> {
 
     pub(super) fn reach(&mut self, path: &Path, level: Level) {
         let path = real(path);
+        let level = if self.is_guess { Level::Possible } else { level };
         let next = self.leads.folders.len();
         let place = self.places.get(&path).and_then(|place| self.leads.folders.get_mut(*place));
         match place {
@@ -426,7 +463,7 @@ impl Walk<'_> {
             variable,
             kind,
             assigned: value.map_or(Assigned::Nothing, |value| Assigned::of(value, kind)),
-            is_certain: !at.variables.tested.contains(&variable),
+            is_certain: !self.is_guess && !at.variables.tested.contains(&variable),
         };
         if self.leads.assignments.contains(&assignment) {
             return;
@@ -454,6 +491,7 @@ impl Visit {
             configurations: Vec::new(),
             beside: Vec::new(),
             is_pages: false,
+            is_certain: true,
         }
     }
 

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::leads::{At, Filtered, Level, NAMES, Reaches, Walk, real};
+use super::leads::{At, Filtered, Level, NAMES, Reaches, Visit, Walk, real};
 use super::options::{Parsed, Until};
 use super::packages::{DENO, NAME as PACKAGE, Npmrc, Package, nearest, nearest_of};
 use super::programs::{EnvFiles, Filter, Program, Tasks, Verbs, called};
@@ -315,7 +315,8 @@ impl Walk<'_> {
         self.evidence(words, at);
         // What stands behind `--` is for the tasks.
         let own = parsed.positionals.iter().filter(|(place, _)| parsed.end.is_none_or(|end| *place < end));
-        let own: Vec<&str> = own.filter_map(|(place, _)| words.get(*place)).map(Word::str).collect();
+        let places: Vec<usize> = own.map(|(place, _)| *place).collect();
+        let own: Vec<&str> = places.iter().filter_map(|place| words.get(*place)).map(Word::str).collect();
         if own.first().is_some_and(|verb| tasks.without.contains(verb)) {
             return;
         }
@@ -356,8 +357,12 @@ impl Walk<'_> {
         // A task may run those of other packages first.
         let workspace = self.workspace_told(at);
         self.reach_possibly(&workspace);
-        self.named(&packages, at);
-        let behind = parsed.end.and_then(|end| words.get(end + 1..)).unwrap_or_default();
+        let named = self.named(&packages, at);
+        let of_tasks: Vec<String> = scripts.iter().map(|(_, script)| script.clone()).collect();
+        let at = &self.load_for_tasks(program, parsed, &of_tasks, named, at);
+        // `lerna exec wrangler deploy`
+        let start = parsed.end.map(|end| end + 1).or_else(|| places.get(1).copied());
+        let behind = start.and_then(|start| words.get(start..)).unwrap_or_default();
         if own.first().is_some_and(|verb| *verb == "exec" && tasks.verbs.contains(verb)) {
             for folder in self.folders_of(&packages, at) {
                 self.run_words(behind, &At { folder, ..at.clone() });
@@ -425,6 +430,33 @@ impl Walk<'_> {
             }
         }
         found.split_off(names.len().min(found.len()))
+    }
+
+    /// What a program loads for its tasks: files of the workspace and of the packages, some of one task.
+    fn load_for_tasks(
+        &mut self,
+        program: &'static Program,
+        parsed: &Parsed,
+        tasks: &[String],
+        packages: Vec<PathBuf>,
+        at: &At,
+    ) -> At {
+        let mut inner = at.clone();
+        if program.rules.is_empty() {
+            return inner;
+        }
+        let root = self.workspace(&at.folder).root.clone();
+        for folder in root.into_iter().chain([at.folder.clone()]).chain(packages) {
+            let visit = self.visit(program, parsed, &folder, at);
+            let of_task = tasks
+                .iter()
+                .map(|task| Visit { environment: Some(Value::Known(task.clone())), ..visit.clone() });
+            for visit in of_task.chain([visit.clone()]) {
+                inner.inherited.extend(visit.files(None));
+                self.leads.visits.push(visit);
+            }
+        }
+        inner
     }
 
     /// A program each of whose words is the name of scripts behind one of these, or a text for a shell.

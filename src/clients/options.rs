@@ -14,6 +14,7 @@ const VALUES: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Folder,
+    Project,
     Environment,
     Configuration,
     EnvFile,
@@ -138,7 +139,8 @@ impl<'w> Parsed<'w> {
                     Some(next.clone())
                 });
                 this.is_unsure |= value.is_none() && at < words.len();
-                if kind == Kind::Folder {
+                this.is_unsure |= kind == Kind::Project;
+                if matches!(kind, Kind::Folder | Kind::Project) {
                     this.of_folders.extend(place..at);
                 }
                 this.keep(kind, value);
@@ -163,7 +165,7 @@ impl<'w> Parsed<'w> {
                 let end = at + usize::from(value.is_none());
                 match kind {
                     Kind::Split => this.after_split = end,
-                    Kind::Folder => this.of_folders.extend(place..end),
+                    Kind::Folder | Kind::Project => this.of_folders.extend(place..end),
                     _ => {}
                 }
                 let is_text = matches!(kind, Kind::Text | Kind::Split);
@@ -179,7 +181,7 @@ impl<'w> Parsed<'w> {
 
     fn keep(&mut self, kind: Kind, value: Option<Word>) {
         let values = match kind {
-            Kind::Folder => &mut self.folders,
+            Kind::Folder | Kind::Project => &mut self.folders,
             Kind::Environment => &mut self.environments,
             Kind::Configuration => &mut self.configurations,
             Kind::EnvFile => &mut self.env_files,
@@ -236,9 +238,10 @@ impl<'w> Parsed<'w> {
 }
 
 /// The options of a row that have a value, by what it is.
-fn kinds(options: &Options) -> [(Kind, &'static [&'static str]); 10] {
+fn kinds(options: &Options) -> [(Kind, &'static [&'static str]); 11] {
     [
         (Kind::Folder, options.folder),
+        (Kind::Project, options.project),
         (Kind::Environment, options.environment),
         (Kind::Configuration, options.configuration),
         (Kind::EnvFile, options.env_file),

@@ -4,8 +4,8 @@
 //!
 //! The list of variables that a command does not get ([`crate::environment::removed`]), the look into a directory
 //! ([`super::hazards`]) and `docs/environment.md` come from here. A row says where it is from: `run` was measured here
-//! (wrangler 4.164, npm alchemy 0.94.0 and 2.0.0-beta.79, bun 1.4.5, turbo 2.11). A row without `run` follows what the
-//! program's documentation or source says, and was not run.
+//! (wrangler 4.164, npm alchemy 0.94.0 and 2.0.0-beta.79, bun 1.4.5, turbo 2.11, uv 0.13.9). A row without `run` follows
+//! what the program's documentation or source says; a row that names neither was not checked against them.
 
 /// A program, and what it reads.
 #[derive(Debug)]
@@ -172,6 +172,8 @@ const RESTART: &[&str] = &["restart", "stop", "start"];
 pub(crate) struct Options {
     /// The folder to go to first.
     pub folder: &'static [&'static str],
+    /// The folder of a project: the program goes there, or stays.
+    pub project: &'static [&'static str],
     /// The environment.
     pub environment: &'static [&'static str],
     /// The configuration.
@@ -258,6 +260,7 @@ pub(crate) enum Filter {
 
 const NO_OPTIONS: Options = Options {
     folder: &[],
+    project: &[],
     environment: &[],
     configuration: &[],
     env_file: &[],
@@ -846,9 +849,9 @@ pub(crate) const PROGRAMS: &[Program] = &[
         filter: Some(Filter::Turbo),
         ..NOTHING
     },
+    // `shared-options.js`, `task-env.js` and `task-env-paths.js` of nx 24.0.6: the files go below the variables; a target
+    // has its own, as a configuration has. `.local.env` and `.env.TARGET.CONFIGURATION` are not looked at.
     Program {
-        name: "nx",
-        calls: &["nx"],
         role: Role::Monorepo(&Tasks {
             separator: Some(':'),
             has_packages: true,
@@ -856,38 +859,99 @@ pub(crate) const PROGRAMS: &[Program] = &[
             without: &[],
         }),
         options: Options {
+            environment: &["-c", "--configuration"],
             package: &["-p", "--projects", "--project"],
             script: &["-t", "--targets", "--target"],
-            other: &["-c", "--configuration"],
+            other: &[
+                "--exclude",
+                "--parallel",
+                "--maxParallel",
+                "--runner",
+                "--files",
+                "--base",
+                "--head",
+                "--outputStyle",
+            ],
             ..NO_OPTIONS
         },
-        ..NOTHING
+        ..loader("nx", &["nx"], EnvFiles::ByEnvironment)
     },
+    // `commands/run/command.js` and `commands/exec/command.js` of lerna 9.0.7: its scripts run by nx, with nx's files.
     Program {
-        name: "lerna",
-        calls: &["lerna"],
         role: Role::Monorepo(&Tasks {
             separator: None,
             has_packages: false,
             verbs: &["run", "exec"],
             without: &[],
         }),
-        options: Options { package: &["--scope"], ..NO_OPTIONS },
-        ..NOTHING
+        options: Options { package: &["--scope"], other: &["--ignore", "--concurrency"], ..NO_OPTIONS },
+        ..loader("lerna", &["lerna"], EnvFiles::ByEnvironment)
     },
+    // `crates/app/src/app.rs`, `commands` and `crates/app-macros` of moon 2.5.2. What a task's `envFile` names is not
+    // looked at.
     Program {
-        name: "moon and rush",
-        calls: &["moon", "rush", "rushx"],
+        name: "moon",
+        calls: &["moon"],
         role: Role::Monorepo(&Tasks {
             separator: Some(':'),
-            has_packages: false,
-            verbs: &["run", "ci", "check"],
+            has_packages: true,
+            verbs: &["run", "r", "exec", "x", "check", "c", "ci"],
             without: &[],
         }),
         options: Options {
-            package: &["-o", "--only", "-t", "--to", "-f", "--from", "--projects"],
+            other: &[
+                "-c",
+                "--concurrency",
+                "--cache",
+                "--log",
+                "--log-file",
+                "--theme",
+                "--otel-service-name",
+                "-p",
+                "--plan",
+                "--base",
+                "--head",
+                "--status",
+                "--query",
+                "--on-failure",
+                "--upstream",
+                "--downstream",
+                "--dependencies",
+                "--dependents",
+                "--job",
+                "--job-total",
+            ],
             ..NO_OPTIONS
         },
+        ..NOTHING
+    },
+    // `SelectionParameterSet` of @microsoft/rush-lib 5.179.0: those of the last options leave out what they name.
+    Program {
+        name: "rush",
+        calls: &["rush"],
+        role: Role::Monorepo(&Tasks { separator: None, has_packages: false, verbs: &[], without: &[] }),
+        options: Options {
+            package: &["-o", "--only", "-t", "--to", "-f", "--from", "-i", "--impacted-by"],
+            other: &[
+                "-T",
+                "--to-except",
+                "-I",
+                "--impacted-by-except",
+                "--to-version-policy",
+                "--from-version-policy",
+                "-p",
+                "--parallelism",
+            ],
+            ..NO_OPTIONS
+        },
+        ..NOTHING
+    },
+    // It runs a script of the package where it is called, by rush's documentation, which was not checked.
+    Program {
+        name: "rushx",
+        calls: &["rushx"],
+        role: Role::Manager(&Verbs { run: &[], is_bare: true, ..NO_VERBS }),
+        options: Options { flags: &["-d", "--debug", "-q", "--quiet"], ..NO_OPTIONS },
         ..NOTHING
     },
     // `parse-cli-args.js` of npm-run-all2.
@@ -898,13 +962,12 @@ pub(crate) const PROGRAMS: &[Program] = &[
         options: Options { other: &["--max-parallel", "--npm-path"], ..NO_OPTIONS },
         ..NOTHING
     },
-    // `bin/concurrently.js` of concurrently 9.
+    // `dist/bin/concurrently.js` and `expand-shortcut.js` of concurrently 9.2.5: no option leads to a folder.
     Program {
         name: "concurrently",
         calls: &["concurrently", "conc"],
         role: Role::Scripts(&["npm:", "pnpm:", "yarn:", "bun:", "node:", "deno:"]),
         options: Options {
-            folder: &["--cwd"],
             text: &["--teardown"],
             other: &[
                 "-m",
@@ -923,9 +986,27 @@ pub(crate) const PROGRAMS: &[Program] = &[
                 "-t",
                 "--timestamp-format",
                 "--hide",
+                "--kill-signal",
+                "--ks",
+                "--kill-timeout",
                 "--restart-tries",
                 "--restart-after",
                 "--default-input-target",
+            ],
+            flags: &[
+                "-r",
+                "--raw",
+                "-g",
+                "--group",
+                "--timings",
+                "-P",
+                "--passthrough-arguments",
+                "-k",
+                "--kill-others",
+                "--kill-others-on-fail",
+                "--pad-prefix",
+                "-i",
+                "--handle-input",
             ],
             ..NO_OPTIONS
         },
@@ -965,7 +1046,8 @@ pub(crate) const PROGRAMS: &[Program] = &[
         options: Options { env_file: &["-e"], environment: &["-c"], other: &["-v", "-p"], ..NO_OPTIONS },
         ..loader("dotenv", &["dotenv"], EnvFiles::ByEnvironment)
     },
-    // `dotenvx.js` of dotenvx: the same by `--overload`.
+    // `src/cli/dotenvx.js` of dotenvx 2.38.2: variables go before the files unless `--overload` stands there. What
+    // `--convention` and `--profile` add is not looked at.
     Program {
         role: Role::Runner(&Runs { verbs: &["run"], ..RUNS }),
         options: Options {
@@ -998,86 +1080,197 @@ pub(crate) const PROGRAMS: &[Program] = &[
         },
         ..loader("dotenvx", &["dotenvx", "dx"], EnvFiles::One)
     },
-    // Its file goes before the variables unless `--no-override` stands there; up to version 8 it stands first.
+    // `dist/parse-args.js` and `dist/env-cmd.js` of env-cmd 11.0.0, and `lib/index.js` of 8.0.2, where the file stands
+    // first: it goes before the variables unless `--no-override` stands there. The file of `-e` (`.env-cmdrc`) is not
+    // looked at.
     Program {
         role: Role::Runner(&Runs { before: Before::EnvFile, ..RUNS }),
         options: Options {
             env_file: &["-f", "--file"],
             other: &["-e", "--environments", "-r", "--rc-file"],
-            flags: &["--silent", "--verbose", "--use-shell", "-x", "--expand-envs", "--fallback"],
+            flags: &[
+                "--silent",
+                "--verbose",
+                "--use-shell",
+                "-x",
+                "--expand-envs",
+                "--recursive",
+                "--fallback",
+            ],
             ..NO_OPTIONS
         },
         is_above: true,
         ..loader("env-cmd", &["env-cmd"], EnvFiles::One)
     },
-    // `lib/foreman/engine.rb`: the file goes before the variables.
+    // `lib/foreman/cli.rb` and `engine.rb` of foreman 0.90.0: what the files say is set above the variables; `.env` is
+    // looked for in the root, and a file that is named where it is called. What `.foreman` says is not looked at.
     Program {
         role: Role::Open,
         options: Options {
             folder: &["-d", "--root"],
             env_file: &["-e", "--env"],
-            configuration: &["-f", "--procfile", "-j"],
+            configuration: &["-f", "--procfile"],
             other: &["-m", "--formation", "-p", "--port", "-t", "--timeout"],
+            flags: &["-c", "--color", "--timestamp"],
             ..NO_OPTIONS
         },
         is_above: true,
-        ..loader("foreman", &["foreman", "nf"], EnvFiles::One)
+        ..loader("foreman", &["foreman"], EnvFiles::One)
     },
-    // `op run --help`: the file's entries go before the variables.
+    // `nf.js`, `lib/envs.js` and `lib/proc.js` of npm foreman 3.0.1: the same order.
+    Program {
+        role: Role::Open,
+        options: Options {
+            env_file: &["-e", "--env"],
+            configuration: &["-j", "--procfile"],
+            other: &[
+                "-p",
+                "--port",
+                "-x",
+                "--proxy",
+                "--ssl-key",
+                "--ssl-cert",
+                "-f",
+                "--forward",
+                "-i",
+                "--intercept",
+                "-t",
+                "--trim",
+            ],
+            flags: &["-s", "--showenvs", "-r", "--raw", "-w", "--wrap"],
+            ..NO_OPTIONS
+        },
+        is_above: true,
+        ..loader("nf", &["nf"], EnvFiles::One)
+    },
+    // The options are those of the page `reference/commands/run` of 1Password CLI's documentation and of its shell
+    // completion. That the file's entries go before the variables could not be checked: it is the reading that warns.
     Program {
         role: Role::Runner(&Runs { verbs: &["run"], ..RUNS }),
         options: Options {
             env_file: &["--env-file"],
-            other: &["--account", "--cache", "--config", "--encoding", "--session", "--environment"],
-            flags: &["--no-masking", "--debug"],
+            other: &["--account", "--config", "--encoding", "--format", "--session", "--environment"],
+            flags: &["--no-masking", "--debug", "--cache", "--iso-timestamps"],
             ..NO_OPTIONS
         },
         is_above: true,
         ..loader("op", &["op"], EnvFiles::Named)
     },
-    // `direnv exec DIR COMMAND`: with what stands in the `.envrc` of the folder.
+    // `internal/cmd/cmd_exec.go` of direnv 2.37.1; 2.32.1 was run: with what the `.envrc` of the folder says, the program
+    // runs where direnv is called. A file in the place of the folder is itself the program.
     Program {
         name: "direnv",
         calls: &["direnv"],
         role: Role::Runner(&Runs { verbs: &["exec"], before: Before::Folder, ..RUNS }),
         ..NOTHING
     },
+    // `docs/cli/exec.md`, `docs/cli/index.md` and `docs/sandboxing.md` of mise 2026.8.10. The files that `-E` adds are not
+    // looked at.
     Program {
         name: "mise",
         calls: &["mise"],
         role: Role::Runner(&Runs { verbs: &["exec", "x"], before: Before::End, ..RUNS }),
-        options: Options { folder: &["-C", "--cd"], text: &["-c", "--command"], ..NO_OPTIONS },
-        ..NOTHING
-    },
-    // `uv run --help`; `--project` leads to a project and not into it.
-    Program {
-        role: Role::Runner(&Runs { verbs: &["run"], ..RUNS }),
         options: Options {
-            folder: &["--directory", "--project"],
-            env_file: &["--env-file"],
+            folder: &["-C", "--cd"],
+            text: &["-c", "--command"],
             other: &[
-                "-p",
-                "--python",
-                "--with",
-                "--with-editable",
-                "--with-requirements",
-                "--extra",
-                "--group",
-                "--package",
-                "--index",
-                "--config-file",
-                "-m",
-                "--module",
+                "-E",
+                "--env",
+                "-j",
+                "--jobs",
+                "--output",
+                "--allow-env",
+                "--allow-net",
+                "--allow-read",
+                "--allow-write",
             ],
             flags: &[
                 "-q",
                 "--quiet",
                 "-v",
                 "--verbose",
+                "-y",
+                "--yes",
+                "--raw",
+                "--locked",
+                "--silent",
+                "--fresh-env",
+                "--deny-all",
+                "--deny-env",
+                "--deny-net",
+                "--deny-read",
+                "--deny-write",
+            ],
+            ..NO_OPTIONS
+        },
+        filter: Some(Filter::With(&["--deny-env", "--deny-all", "--allow-env"])),
+        ..NOTHING
+    },
+    // run, and `uv run --help`: variables go before the file, which is looked for in the folder of `--directory`;
+    // `--project` leads to no folder. What `UV_ENV_FILE` names is not looked at.
+    Program {
+        role: Role::Runner(&Runs { verbs: &["run"], ..RUNS }),
+        options: Options {
+            folder: &["--directory"],
+            env_file: &["--env-file"],
+            other: &[
+                "--project",
+                "-p",
+                "--python",
+                "-w",
+                "--with",
+                "--with-editable",
+                "--with-requirements",
+                "--extra",
+                "--no-extra",
+                "--group",
+                "--no-group",
+                "--only-group",
+                "--package",
+                "--python-platform",
+                "--index",
+                "--default-index",
+                "-i",
+                "--index-url",
+                "--extra-index-url",
+                "-f",
+                "--find-links",
+                "--index-strategy",
+                "--keyring-provider",
+                "-P",
+                "--upgrade-package",
+                "--resolution",
+                "--prerelease",
+                "--exclude-newer",
+                "--link-mode",
+                "-C",
+                "--config-setting",
+                "--cache-dir",
+                "--color",
+                "--config-file",
+            ],
+            flags: &[
+                "-q",
+                "--quiet",
+                "-v",
+                "--verbose",
+                "-m",
+                "--module",
+                "-s",
+                "--script",
+                "-U",
+                "--upgrade",
+                "-n",
                 "--frozen",
                 "--locked",
                 "--isolated",
+                "--active",
+                "--exact",
+                "--offline",
                 "--all-extras",
+                "--all-groups",
+                "--all-packages",
+                "--only-dev",
             ],
             ..NO_OPTIONS
         },
@@ -1089,21 +1282,29 @@ pub(crate) const PROGRAMS: &[Program] = &[
         reads: &[Reads::CloudflareCfg],
         ..reader("Python", &["python", "python3", "ansible-playbook"], &[])
     },
-    // `poetry list`, `pdm run --help`, `pixi run --help`
+    // `console/application.py` and `commands/run.py` of poetry 2.5.1, and `cli/commands/run.py` of pdm 2.29.4: neither
+    // loads a `.env` by itself, and a program runs where they are called, a script of pdm's in the project. rye, pixi and
+    // hatch were not checked.
     Program {
         role: Role::Runner(&Runs { verbs: &["run"], ..RUNS }),
         options: Options {
-            folder: &["-C", "--directory", "-P", "--project", "-p", "--manifest-path"],
+            folder: &["-C", "--directory"],
+            project: &["-P", "--project", "-p", "--manifest-path"],
             other: &["-e", "--environment"],
             ..NO_OPTIONS
         },
         reads: &[Reads::CloudflareCfg],
         ..loader("poetry", &["poetry", "pdm", "rye", "pixi", "hatch"], EnvFiles::Named)
     },
-    // `load_dot_env` of pipenv: the file goes before the variables.
+    // `utils/environment.py` and `cli/options.py` of pipenv 2026.10.3: the `.env` beside the Pipfile goes before the
+    // variables. What `PIPENV_DOTENV_LOCATION` names is not looked at.
     Program {
         role: Role::Runner(&Runs { verbs: &["run"], ..RUNS }),
-        options: Options { other: &["--python", "--pypi-mirror"], ..NO_OPTIONS },
+        options: Options {
+            other: &["--python", "--pypi-mirror"],
+            flags: &["-v", "--verbose", "-q", "--quiet", "--system", "--clear", "--site-packages", "--bare"],
+            ..NO_OPTIONS
+        },
         reads: &[Reads::CloudflareCfg],
         is_above: true,
         ..loader("pipenv", &["pipenv"], EnvFiles::One)
@@ -1129,32 +1330,122 @@ pub(crate) const PROGRAMS: &[Program] = &[
             ..NO_OPTIONS
         },
     ),
-    open(
-        "just",
-        &["just"],
-        Options {
+    // `src/arguments.rs` and `src/load_dotenv.rs` of just 1.58.0: variables go before the file but by a setting.
+    Program {
+        options: Options {
             folder: &["-d", "--working-directory"],
             configuration: &["-f", "--justfile"],
-            text: &["-c", "--command"],
+            env_file: &["-E", "--dotenv-path", "-F", "--dotenv-filename"],
+            text: &["--dotenv-command"],
+            command: &["-c", "--command"],
             other: &[
-                "-E",
-                "--dotenv-path",
                 "--shell",
                 "--shell-arg",
                 "--set",
-                "--dotenv-filename",
                 "--color",
+                "--command-color",
+                "--alias-style",
+                "--ceiling",
+                "--chooser",
+                "--cygpath",
+                "--dump-format",
+                "--evaluate-format",
+                "--group",
+                "--indentation",
+                "--jobs",
+                "--justfile-name",
+                "--list-heading",
+                "--list-prefix",
+                "--tempdir",
+                "--timestamp-format",
+                "--completions",
+                "-s",
+                "--show",
+                "--usage",
+            ],
+            flags: &[
+                "-n",
+                "--dry-run",
+                "-q",
+                "--quiet",
+                "-v",
+                "--verbose",
+                "-u",
+                "--unsorted",
+                "-g",
+                "--global-justfile",
+                "--yes",
+                "--one",
+                "--unstable",
+                "--highlight",
+                "--explain",
+                "--shell-command",
             ],
             ..NO_OPTIONS
         },
-    ),
+        rules: &[Rules::Code],
+        ..open("just", &["just"], NO_OPTIONS)
+    },
+    // `internal/flags/flags.go` of Task 3.53.1. What a Taskfile's `dotenv` names is not looked at; by `internal/env` it
+    // goes below the variables, but in an experiment.
     open(
         "task",
         &["task", "go-task"],
         Options {
             folder: &["-d", "--dir"],
             configuration: &["-t", "--taskfile"],
-            other: &["-o", "--output", "-C", "--concurrency", "-I", "--interval"],
+            other: &[
+                "-o",
+                "--output",
+                "--output-group-begin",
+                "--output-group-end",
+                "-C",
+                "--concurrency",
+                "-I",
+                "--interval",
+                "--sort",
+                "--temp-dir",
+                "--completion",
+                "--trusted-hosts",
+                "--timeout",
+                "--expiry",
+                "--remote-cache-dir",
+                "--cacert",
+                "--cert",
+                "--cert-key",
+            ],
+            flags: &[
+                "-i",
+                "--init",
+                "-l",
+                "--list",
+                "-a",
+                "--list-all",
+                "-j",
+                "--json",
+                "-w",
+                "--watch",
+                "-v",
+                "--verbose",
+                "-s",
+                "--silent",
+                "-y",
+                "--yes",
+                "-p",
+                "--parallel",
+                "-n",
+                "--dry",
+                "-x",
+                "--exit-code",
+                "-c",
+                "--color",
+                "-F",
+                "--failfast",
+                "-g",
+                "--global",
+                "-f",
+                "--force",
+            ],
             ..NO_OPTIONS
         },
     ),
@@ -1171,6 +1462,9 @@ pub(crate) const PROGRAMS: &[Program] = &[
         },
         ..NOTHING
     },
+    // `docker --help` and `docker run --help` of 28.2.2, and `cmd/compose` of Docker Compose 5.5.0; podman was not checked.
+    // A container has no variable but those that the words or a Compose file name: what `--env-file` names goes before
+    // none. Compose's own `.env` goes below the variables; like `env_file` in its files, it is not looked at.
     open(
         "docker",
         &["docker", "docker-compose", "podman", "podman-compose"],
@@ -1178,12 +1472,54 @@ pub(crate) const PROGRAMS: &[Program] = &[
             folder: &["--project-directory"],
             paths: &["-v", "--volume", "--mount"],
             configuration: &["-f", "--file"],
-            other: &["-p", "--project-name", "--profile", "-H", "--host", "-c", "--context"],
+            other: &[
+                "--env-file",
+                "--env-from-file",
+                "-p",
+                "--publish",
+                "--project-name",
+                "--profile",
+                "--config",
+                "-H",
+                "--host",
+                "-c",
+                "--context",
+                "-l",
+                "--log-level",
+                "-e",
+                "--env",
+                "-u",
+                "--user",
+                "-w",
+                "--workdir",
+                "--name",
+                "--network",
+                "--entrypoint",
+                "--platform",
+                "--pull",
+                "--progress",
+                "--parallel",
+                "--ansi",
+            ],
+            flags: &[
+                "-i",
+                "--interactive",
+                "-t",
+                "--tty",
+                "-d",
+                "--detach",
+                "--rm",
+                "-q",
+                "--quiet",
+                "-D",
+                "--debug",
+                "--build",
+            ],
             files: &["build", "buildx"],
             ..NO_OPTIONS
         },
     ),
-    // `lib/cli/parse.js` of nodemon.
+    // `lib/cli/parse.js` of nodemon 3.1.14.
     open(
         "nodemon",
         &["nodemon"],
@@ -1192,12 +1528,46 @@ pub(crate) const PROGRAMS: &[Program] = &[
             configuration: &["--config"],
             text: &["-x", "--exec"],
             other: &[
-                "-w", "--watch", "-i", "--ignore", "-d", "--delay", "-e", "--ext", "-s", "--signal", "-P",
+                "-w",
+                "--watch",
+                "-i",
+                "--ignore",
+                "-d",
+                "--delay",
+                "-e",
+                "--ext",
+                "-s",
+                "--signal",
+                "-P",
+                "--polling-interval",
+            ],
+            flags: &[
+                "--spawn",
+                "--dump",
+                "-V",
+                "--verbose",
+                "-L",
+                "--legacy-watch",
+                "--js",
+                "-q",
+                "--quiet",
+                "--exitcrash",
+                "-I",
+                "-C",
+                "--on-change-only",
             ],
             ..NO_OPTIONS
         },
     ),
-    Program { name: "find", calls: &["find", "gfind", "fd", "fdfind"], role: Role::Finder, ..NOTHING },
+    Program { name: "find", calls: &["find", "gfind"], role: Role::Finder, ..NOTHING },
+    // `src/cli.rs` and `src/main.rs` of fd 10.4.2: it goes to the folder first.
+    Program {
+        name: "fd",
+        calls: &["fd", "fdfind"],
+        role: Role::Finder,
+        options: Options { folder: &["-C", "--base-directory"], ..NO_OPTIONS },
+        ..NOTHING
+    },
     // `xargs --help` of findutils 4.9, and `-J`, `-R`, `-S` of BSD's.
     Program {
         name: "xargs",

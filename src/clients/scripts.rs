@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::assignments::named;
@@ -9,7 +10,7 @@ use super::leads::{At, Level, Walk};
 use super::options::Parsed;
 use super::packages::is_env_file;
 use super::programs::{Role, called};
-use super::words::{Known, Piece, Word, is_prefix, pieces};
+use super::words::{Known, Piece, WRITTEN, Word, is_prefix, pieces};
 use crate::directory::file;
 use crate::directory::npm_bin::top;
 
@@ -25,6 +26,8 @@ const READERS: [&str; 13] =
 pub(super) enum Run {
     /// It is called by its own path, and its first line says what reads it.
     Itself,
+    /// The same, where it is among the words of a program that may run it.
+    Guessed,
     /// A shell is given it.
     ByShell,
     /// A shell reads it in the place of `. FILE`: what it changes stays.
@@ -60,52 +63,93 @@ impl Walk<'_> {
     pub(super) fn pieces(&mut self, pieces: Vec<Piece>, at: &At) -> At {
         let mut at = at.clone();
         let is_file = at.line.is_none() && at.file.is_some();
-        let mut outer = Vec::new();
+        let (mut outer, mut is_piped) = (Vec::new(), false);
         // A text may set what it reads of a file, in many ways: a file that it reads is taken for one that it loads
         // then.
-        let (mut sets_unknown, mut files): (bool, Vec<(PathBuf, At)>) = (false, Vec::new());
-        for piece in pieces {
+        let mut loaded = Loaded::default();
+        let mut inputs: Vec<Word> = Vec::new();
+        let mut rest = pieces.into_iter().peekable();
+        while let Some(piece) = rest.next() {
             if self.left == 0 {
                 break;
             }
             match piece {
-                Piece::Open => outer.push(at.clone()),
-                Piece::Close => at = outer.pop().unwrap_or(at),
+                Piece::Open => {
+                    outer.push((at.clone(), is_piped, loaded.files.len()));
+                    at.is_piped |= is_piped;
+                    is_piped = false;
+                }
+                Piece::Close => {
+                    let first;
+                    (at, is_piped, first) = outer.pop().unwrap_or((at, is_piped, loaded.files.len()));
+                    loaded.is_written |= first < loaded.files.len();
+                }
+                Piece::Pipe => is_piped = true,
                 Piece::Unended(line) => {
                     let line = if is_file { Some(line) } else { at.line };
                     self.unknown(&At { line, ..at.clone() }, "can't be read to its end".to_owned());
                 }
                 Piece::Document(words, text, line) => {
-                    let is_shell = |word: &Word| {
-                        word.program().and_then(called).is_some_and(|row| row.role == Role::Shell)
-                    };
                     if words.iter().any(is_shell) && self.may_read(&at) {
                         let line = if is_file { Some(line) } else { at.line };
                         self.text(&text, &[], &At { line, ..at.clone() });
                     }
                 }
-                Piece::Input(file) => files.extend(self.env_file(&file, &at).map(|file| (file, at.clone()))),
+                Piece::Input(file) => {
+                    let path = self.readable(&file, &at);
+                    loaded.files.extend(path.map(|path| (path, at.clone())));
+                    inputs.push(file);
+                }
                 Piece::Command(words, line) => {
                     let mut here = at.clone();
                     if is_file {
                         here.line = Some(line);
                     }
+                    here.is_piped |= std::mem::take(&mut is_piped);
                     let own = words.get(words.iter().take_while(|word| is_before(word)).count()..);
                     let own = own.unwrap_or_default();
-                    sets_unknown |= sets_unknown_names(own);
                     if own.first().is_some_and(|head| READERS.contains(&head.str())) {
-                        let read = own.iter().filter_map(|word| self.env_file(word, &here));
-                        files.extend(read.map(|file| (file, here.clone())));
+                        let read = own.iter().filter_map(|word| self.readable(word, &here));
+                        loaded.files.extend(read.map(|file| (file, here.clone())));
+                    }
+                    loaded.note(own, &here);
+                    let has_document = matches!(rest.peek(), Some(Piece::Document(of, ..)) if *of == words);
+                    let inputs = std::mem::take(&mut inputs);
+                    here.is_piped &= inputs.is_empty() && !has_document;
+                    if words.iter().any(is_shell) {
+                        for input in inputs {
+                            self.script_file(&input, &here, Run::ByShell);
+                        }
                     }
                     self.line(&words, &here, &mut at);
                 }
             }
         }
-        for (file, at) in files.into_iter().filter(|_| sets_unknown) {
-            // A shell sets what stands there, whatever was set before.
-            self.load(&file, true, &at);
-        }
+        self.load_all(loaded);
         at
+    }
+
+    /// What a text sets of the files that it reads, where the names are known only when it runs.
+    fn load_all(&mut self, loaded: Loaded) {
+        let of_variable = loaded.of_variable.filter(|_| loaded.files.is_empty());
+        for at in loaded.unknown.iter().chain(&of_variable) {
+            self.unknown(at, "runs or sets what is known only when it runs".to_owned());
+        }
+        for (file, at) in loaded.files.iter().filter(|_| loaded.sets_unknown) {
+            // A shell sets what stands there, whatever was set before.
+            self.load(file, true, at);
+            if loaded.is_read {
+                let word = Word::given(file.as_os_str());
+                self.guess(|walk| {
+                    walk.script_file(&word, at, Run::ByShell);
+                });
+            }
+        }
+    }
+
+    /// The file that a word names, which is there, or is a `.env` that may be.
+    fn readable(&self, word: &Word, at: &At) -> Option<PathBuf> {
+        self.env_file(word, at).or_else(|| self.path(word, &at.folder).filter(|path| path.is_file()))
     }
 
     /// The `.env` file that a word names.
@@ -120,7 +164,7 @@ impl Walk<'_> {
             return;
         }
         // The same file that is loaded again says the same again.
-        let surroundings = format!("{:?} {:?}", at.variables.environment, at.inherited);
+        let surroundings = format!("{} {:?} {:?}", self.is_guess, at.variables.environment, at.inherited);
         if !self.loaded.insert((file.to_owned(), at.folder.clone(), is_above, surroundings)) {
             return;
         }
@@ -210,7 +254,9 @@ impl Walk<'_> {
                 after.variables.tested.extend(tested);
             }
             "eval" => {
-                let text: Vec<&str> = arguments.iter().filter(|word| word.is_known).map(Word::str).collect();
+                // What it gets of a file is read with the file.
+                let text: Vec<&str> =
+                    arguments.iter().map(Word::str).filter(|text| *text != WRITTEN).collect();
                 let pieces = pieces(&text.join(" "), &self.stands_for(at));
                 let next = self.pieces(pieces, at);
                 (after.folder, after.variables) = (next.folder, next.variables);
@@ -219,7 +265,9 @@ impl Walk<'_> {
                 let Some(file) = names().next() else { return };
                 if let Some(path) = self.env_file(file, at) {
                     self.load(&path, true, at);
-                } else if let Some(next) = self.script_file(file, at, Run::Sourced) {
+                } else if file.str() != WRITTEN
+                    && let Some(next) = self.script_file(file, at, Run::Sourced)
+                {
                     (after.folder, after.variables) = (next.folder, next.variables);
                 }
             }
@@ -229,7 +277,10 @@ impl Walk<'_> {
     /// A file that is run: its folder counts, and where it is a shell's script, what it calls. Returned is where the
     /// commands behind it would run, if a shell sources it.
     pub(super) fn script_file(&mut self, word: &Word, at: &At, run: Run) -> Option<At> {
-        let is_shells = run != Run::Itself;
+        let is_shells = matches!(run, Run::ByShell | Run::Sourced);
+        if is_shells && !word.is_known {
+            self.unknown(at, "runs a script that is known only when it runs".to_owned());
+        }
         let is_path = word.text.to_string_lossy().contains('/');
         let path = self.path(word, &at.folder).filter(|_| is_path || is_shells)?;
         // A script that calls itself is being read.
@@ -252,6 +303,10 @@ impl Walk<'_> {
             return None;
         }
         let first = text.lines().next().unwrap_or_default();
+        // Other words are files of any kind.
+        if run == Run::Guessed && !is_named && !first.starts_with("#!") && !is_executable(&path) {
+            return None;
+        }
         let interpreter = first.strip_prefix("#!").filter(|_| !is_shells).map(interpreter);
         if interpreter.is_some() && is_installed(&path) {
             return None;
@@ -294,21 +349,71 @@ const BUILTINS: [&str; 20] = [
     "unsetenv", "read", "for", "[", "[[", "test", "eval", ".", "source",
 ];
 
+/// The files that a text reads, and what it sets of them.
+#[derive(Default)]
+struct Loaded {
+    files: Vec<(PathBuf, At)>,
+    /// The commands of a `$(…)` of the next command read some.
+    is_written: bool,
+    /// Something sets variables whose names are known only when it runs.
+    sets_unknown: bool,
+    /// Something runs what is written, too.
+    is_read: bool,
+    /// Where something is set or run of no file that can be seen.
+    unknown: Option<At>,
+    /// Where something is set of a variable, which may hold what any of the files says.
+    of_variable: Option<At>,
+}
+
+impl Loaded {
+    /// Notes what a command does with what was read before it.
+    fn note(&mut self, words: &[Word], at: &At) {
+        let is_written = std::mem::take(&mut self.is_written);
+        let unknown = unknown_words(words);
+        if unknown.is_empty() {
+            return;
+        }
+        self.sets_unknown = true;
+        self.is_read |= words.first().is_some_and(|head| matches!(head.str(), "eval" | "." | "source"));
+        if !unknown.iter().any(|word| word.str().contains(WRITTEN)) {
+            self.of_variable.get_or_insert_with(|| at.clone());
+        } else if !is_written {
+            self.unknown.get_or_insert_with(|| at.clone());
+        }
+    }
+}
+
+/// True for the name of a shell.
+fn is_shell(word: &Word) -> bool {
+    word.program().and_then(called).is_some_and(|row| row.role == Role::Shell)
+}
+
 /// A word before a command's own.
 fn is_before(word: &Word) -> bool {
     is_prefix(word.str()) || word.assignment().is_some()
 }
 
-/// True for a command that sets variables whose names are known only when it runs.
-fn sets_unknown_names(words: &[Word]) -> bool {
-    let Some((head, rest)) = words.split_first() else { return false };
-    let mut unknown = rest.iter().filter(|word| !word.is_known && word.assignment().is_none());
+/// The words of which a command makes variables whose names are known only when it runs, or that it runs.
+pub(super) fn unknown_words(words: &[Word]) -> Vec<&Word> {
+    let Some((head, rest)) = words.split_first() else { return Vec::new() };
+    let unknown = rest.iter().filter(|word| !word.is_known && word.assignment().is_none());
     match head.str() {
-        "export" | "declare" | "typeset" | "readonly" | "eval" | "env" => unknown.next().is_some(),
+        "export" | "declare" | "typeset" | "readonly" | "eval" => unknown.collect(),
+        // What follows the program is its own.
+        "env" => rest
+            .iter()
+            .take_while(|word| !word.is_known || word.is_option() || word.assignment().is_some())
+            .filter(|word| !word.is_known && word.assignment().is_none())
+            .collect(),
         // A file with a name may be any; one without is what a command writes.
-        "." | "source" => unknown.any(|word| word.text.is_empty()),
-        _ => false,
+        "." | "source" => unknown.filter(|word| word.str() == WRITTEN).collect(),
+        _ => Vec::new(),
     }
+}
+
+/// True for a file that may be called by its own path.
+fn is_executable(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|metadata| metadata.permissions().mode() & 0o111 != 0)
 }
 
 /// The words of a `#!` line. A system hands on what follows the program as one word, which `env -S` cuts.

@@ -104,6 +104,8 @@ pub(crate) enum Piece {
     Close,
     /// What a command of these words is given to read (`<<E`, `<<<`), and the line on which it begins.
     Document(Vec<Word>, String, usize),
+    /// What the command before it writes is given to the next one.
+    Pipe,
     /// A file that a command is given to read (`<`).
     Input(Word),
     /// The text ends inside of a quote, a substitution or a document.
@@ -124,6 +126,9 @@ pub(crate) struct Known {
     /// The names that stand once in the text without a `$`: what sets such a variable is all that does.
     pub(super) once: Rc<HashSet<String>>,
 }
+
+/// What stands in a word for `$(…)`, where nobody knows what its commands write.
+pub(super) const WRITTEN: &str = "$(…)";
 
 /// The most variables of a text whose values are known.
 const VALUES: usize = 64;
@@ -184,6 +189,8 @@ struct Cutter {
     cases: Vec<Case>,
     /// The parentheses that are open.
     open: usize,
+    /// How many were when the one of `NAME=(…)` was: its words may be a command's, on many lines.
+    array: Option<usize>,
     end: End,
     known: Known,
     /// The conditions, loops and bodies of functions that are open.
@@ -468,7 +475,14 @@ impl Cutter {
                     }
                 }
                 '(' | ')' => {
+                    let is_array = self.word.as_ref().is_some_and(|(text, _)| text.ends_with('='));
                     self.end_word();
+                    if c == ')' && self.array == Some(self.open) {
+                        self.array = None;
+                        // What can't be known is known to be no command.
+                        let unknown = self.words.iter().take_while(|word| !word.is_known).count();
+                        self.words.drain(..unknown);
+                    }
                     if let Some(case @ Case::Pattern) = self.cases.last_mut() {
                         if c == ')' {
                             *case = Case::Body;
@@ -481,9 +495,13 @@ impl Cutter {
                     }
                     self.end_command(line);
                     self.open = if c == '(' { self.open + 1 } else { self.open.saturating_sub(1) };
+                    if c == '(' && is_array {
+                        self.array = Some(self.open);
+                    }
                     self.pieces.push(if c == '(' { Piece::Open } else { Piece::Close });
                 }
                 '<' | '>' => self.redirect(c, depth),
+                '\n' if self.array.is_some() => self.end_word(),
                 '\n' => {
                     // Behind `&&` a command may stand on the next line.
                     let is_empty = self.words.is_empty() && self.word.is_none();
@@ -499,6 +517,9 @@ impl Cutter {
                     self.end_command(line);
                     let is_pair = c != ';' && self.peek() == Some(c);
                     self.at += usize::from(is_pair);
+                    if c == '|' && !is_pair {
+                        self.pieces.push(Piece::Pipe);
+                    }
                     self.is_conditional = is_pair || c == '|';
                     let is_next = c == ';' && self.peek().is_some_and(|c| matches!(c, ';' | '&'));
                     if let Some(case @ Case::Body) = self.cases.last_mut().filter(|_| is_next) {
@@ -609,6 +630,7 @@ impl Cutter {
             self.word.get_or_insert_with(|| (String::new(), true));
             return text.chars().for_each(|c| self.push(c));
         }
+        WRITTEN.chars().for_each(|c| self.push(c));
         self.unknown();
         self.put_in(pieces);
     }
@@ -807,6 +829,7 @@ mod tests {
             Piece::Command(words, line) => {
                 format!("{line}:{}", words.iter().map(word).collect::<Vec<_>>().join("|"))
             }
+            Piece::Pipe => "|".to_owned(),
             Piece::Open => "(".to_owned(),
             Piece::Close => ")".to_owned(),
             Piece::Document(words, text, line) => {
@@ -828,24 +851,24 @@ mod tests {
         for (text, expected) in [
             ("", ""),
             ("wrangler deploy --env staging", "1:wrangler|deploy|--env|staging"),
-            ("cd a && b || c; d & e | f", "1:cd|a 1:b 1:c 1:d 1:e 1:f"),
+            ("cd a && b || c; d & e | f", "1:cd|a 1:b 1:c 1:d 1:e | 1:f"),
             ("a 'b  c' \"d \\\" e\" f\\ g", "1:a|b  c|d \" e|f g"),
             ("(cd a && b) && c", "( 1:cd|a 1:b ) 1:c"),
             ("cd \"$X\" && cd $PWD/a && cd ${HOME}", "1:cd|$X? 1:cd|./a 1:cd|~"),
             ("cd $PWDX", "1:cd|$PWDX?"),
-            ("cd \"$(dirname \"$1\")\"", "( 1:dirname|$1? ) 1:cd|?"),
+            ("cd \"$(dirname \"$1\")\"", "( 1:dirname|$1? ) 1:cd|$(…)?"),
             ("cd \"$(dirname -- \"$0\")/..\"", "1:cd|/s/.."),
             ("cd `dirname $0` && a", "1:cd|/s 1:a"),
             ("cd \"${0%/*}\"; cd ${BASH_SOURCE[0]%/*}", "1:cd|/s 1:cd|/s/t"),
             ("D=\"$(cd \"$(dirname \"${BASH_SOURCE[0]}\")/..\" && pwd -P)\"", "1:D=/s/t/.."),
             ("cd \"$(git rev-parse --show-toplevel)/a\" --cwd=$(pwd)", "1:cd|/r/a|--cwd=."),
-            ("cd \"$(git rev-parse --git-dir)\"", "( 1:git|rev-parse|--git-dir ) 1:cd|?"),
-            ("x=$(case $1 in a) echo b;; esac) c", "( 1:echo|b ) 1:x=?|c"),
-            ("case a in (a|b) c;; $d) e;& *) (f) ;; esac | g", "1:c 1:e ( 1:f ) 1:g"),
+            ("cd \"$(git rev-parse --git-dir)\"", "( 1:git|rev-parse|--git-dir ) 1:cd|$(…)?"),
+            ("x=$(case $1 in a) echo b;; esac) c", "( 1:echo|b ) 1:x=$(…)?|c"),
+            ("case a in (a|b) c;; $d) e;& *) (f) ;; esac | g", "1:c 1:e ( 1:f ) | 1:g"),
             ("(case a in\na)\nb\n;;\nesac) && c", "( 3:b ) 5:c"),
             ("echo case in a", "1:echo|case|in|a"),
             ("a \"${b:?it's c; d}\" ${e:-f g}", "1:a|${b:?it's c; d}?|${e:-f g}?"),
-            ("source <(b .env)", "( 1:b|.env ) 1:source|?"),
+            ("source <(b .env)", "( 1:b|.env ) 1:source|$(…)?"),
             ("a+=b", "1:a+=b"),
             ("D=$(cd `dirname $0` && pwd); cd \"$D/..\"; cd a/$D", "1:D=/s 1:cd|/s/.. 1:cd|a/$D?"),
             ("A=x B=y; cd $A/${B}z ${B:-1} $AB", "1:A=x|B=y 1:cd|x/yz|${B:-1}?|$AB?"),
@@ -856,17 +879,17 @@ mod tests {
             ("A=.; B='x y'; cd $A $B", "1:A=. 1:B=x y 1:cd|$A?|$B?"),
             ("f() { A=x; }; cd $A", "1:f ( ) 1:{|A=x 1:} 1:cd|$A?"),
             ("(A=x); A1=y b; cd $A $A1", "( 1:A=x ) 1:A1=y|b 1:cd|$A?|$A1?"),
-            ("a `b c` d", "( 1:b|c ) 1:a|?|d"),
+            ("a `b c` d", "( 1:b|c ) 1:a|$(…)?|d"),
             ("a >b 2>&1 <c d", "<c 1:a|d"),
             ("a # b\n# c\nd \\\n e", "1:a 4:d|e"),
             ("a packages/*", "1:a|packages/*?"),
             ("A=1 b", "1:A=1|b"),
             ("a \"", "1:a| 1:…"),
-            ("a $(", "( ) 1:a|? 1:…"),
+            ("a $(", "( ) 1:a|$(…)? 1:…"),
             ("a '", "1:a| 1:…"),
             ("a $'b\\'\\x41\\101\\n' c", "1:a|b'AA\n|c"),
             ("a \"b\\\nc\"", "2:a|bc"),
-            ("a \"$(b ')' \"c)\" )\" d", "( 1:b|)|c) ) 1:a|?|d"),
+            ("a \"$(b ')' \"c)\" )\" d", "( 1:b|)|c) ) 1:a|$(…)?|d"),
             ("a <<E b\nx 'y\nE\nc", "1:a|b ( ) 2:ab<\"x 'y\\n\" 4:c"),
             ("a <<-'E F'\n\t$(x)\n\tE F\nc", "1:a 2:a<\"$(x)\\n\" 4:c"),
             ("a <<E\nb", "1:a 2:b 2:…"),

@@ -10,7 +10,7 @@ pub mod dotenv;
 pub(crate) mod file;
 pub(crate) mod mark;
 pub(crate) mod npm_bin;
-pub(crate) mod pin;
+pub(crate) mod project_file;
 mod records;
 pub(crate) mod trust;
 mod walk;
@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use crate::disk::home::Home;
 use crate::error::{Error, Result};
 use crate::profile::{AccountId, ProfileName};
-use pin::PinFile;
+use project_file::ProjectFile;
 use trust::Trust;
 pub use walk::{Finding, Says, walk};
 
@@ -35,11 +35,11 @@ pub struct Here {
     /// The nearest pin file that asks for a profile and is not allowed, where it is nearer than `choice`.
     pub asks: Option<Ask>,
     /// The nearest pin file with an account: it guards, allowed or not.
-    pub guard: Option<Guard>,
+    pub guard: Option<RequiredAccount>,
     /// The nearest pin file.
     pub nearest: Option<PathBuf>,
     /// The pin file to be watched: the one that selects or asks, else the nearest.
-    pub pin: Option<PinFile>,
+    pub pin: Option<ProjectFile>,
     /// What is wrong with a pin file that had to be looked at: nobody knows what it guards, so nothing may
     /// be let out. See [`Here::sound`].
     pub broken: Option<Error>,
@@ -89,7 +89,7 @@ pub struct Ask {
 
 /// An account outside of which no credential leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Guard {
+pub struct RequiredAccount {
     /// The account.
     pub account: AccountId,
     /// The pin file that names it.
@@ -145,7 +145,7 @@ impl Here {
                     }
                 }
                 if let Some(account) = pin.account {
-                    self.guard.get_or_insert(Guard { account, pin: path });
+                    self.guard.get_or_insert(RequiredAccount { account, pin: path });
                 }
             }
             Says::Broken(error, file) => {

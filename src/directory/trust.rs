@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::pin::PinFile;
+use super::project_file::ProjectFile;
 use super::records::{self, Record, key, object};
 use crate::disk::home::Home;
 use crate::error::Result;
@@ -72,7 +72,7 @@ impl Trusted {
 /// Writes down that the file may select a profile, or may not.
 ///
 /// Fails when the document cannot be understood, locked or written.
-pub(crate) fn say(home: &Home, file: &PinFile, allow: bool, messages: Messages) -> Result<()> {
+pub(crate) fn say(home: &Home, file: &ProjectFile, allow: bool, messages: Messages) -> Result<()> {
     let key = key(&file.path)?;
     let (to, from) = if allow { ("allowed", "denied") } else { ("denied", "allowed") };
     records::edit::<Trusted, _>(home, &home.trust(), messages, |document| {

@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use super::bindings::Bindings;
-use super::pin::{self, Found, Pin, PinFile};
+use super::project_file::{self, Found, Pin, ProjectFile};
 use super::trust::{Trust, Trusted};
 use super::worktree::Worktree;
 use crate::disk::home::Home;
@@ -30,9 +30,9 @@ pub enum Says {
     /// It is bound to this profile.
     Bound(ProfileName),
     /// It has a pin file; with what the person said of it, where it asks for a profile.
-    Pinned(Pin, PinFile, Option<Trust>),
+    Pinned(Pin, ProjectFile, Option<Trust>),
     /// It has a pin file that cannot be understood; the file, where it could be read.
-    Broken(crate::error::Error, Option<PinFile>),
+    Broken(crate::error::Error, Option<ProjectFile>),
     /// It has one that counts for nothing; why.
     Ignored(String),
 }
@@ -83,7 +83,7 @@ impl Around<'_> {
     fn findings(&self, at: &Path) -> Result<Vec<Finding>> {
         let mut findings = Vec::new();
         findings.extend(self.bound(at)?);
-        if let Some(found) = pin::read(at, self.uid) {
+        if let Some(found) = project_file::read(at, self.uid) {
             let says = match found {
                 Found::Pin(pin, file) => {
                     let trust = pin.profile.is_some().then(|| self.trust(&file)).transpose()?;
@@ -112,7 +112,7 @@ impl Around<'_> {
     }
 
     /// What was said of a pin file: of itself, or of the same text at its place in the main worktree.
-    fn trust(&self, file: &PinFile) -> Result<Trust> {
+    fn trust(&self, file: &ProjectFile) -> Result<Trust> {
         let trusted = match self.trusted.get() {
             Some(trusted) => trusted,
             None => Trusted::load(self.home).map(|trusted| self.trusted.get_or_init(|| trusted))?,

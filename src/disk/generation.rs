@@ -4,7 +4,7 @@
 //! every change of it or of its credential. Both by their content, and by at least a whole second of their
 //! time of modification: direnv and tcsh compare no less. Nothing is in them that anyone must keep.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -14,7 +14,9 @@ use jiff::Timestamp;
 
 use crate::disk::atomic;
 use crate::disk::home::Home;
+use crate::disk::owner::AsOwner;
 use crate::disk::trusted::open_own;
+use crate::error::Error;
 use crate::profile::ProfileName;
 
 /// More than this is in no such file.
@@ -23,12 +25,15 @@ const LONGEST: u64 = 4096;
 /// Tells those who watch that something has changed, and these profiles in particular. Called when the change
 /// is durable: whoever looks then sees it.
 ///
-/// That it cannot be told is no failure of the change: a hook looks anew at the next change of directory.
+/// That it cannot be told is no failure of the change: a hook looks anew at the next change of directory. It is said,
+/// as an account that is not used any more may stay in a shell until then.
 pub(crate) fn moved(home: &Home, profiles: &[&ProfileName]) {
-    for name in profiles {
-        let _ = move_on(&home.stamp(name));
+    let paths = profiles.iter().map(|name| home.stamp(name)).chain([home.generation()]);
+    let failed = paths.filter_map(|path| move_on(&path).err().map(|error| (path, error))).last();
+    if let (Some((path, error)), Some(messages)) = (failed, home.trusts().messages) {
+        let error = Error::io("write", &path, &error);
+        messages.loss(&format!("open shells keep the old credential until their directory changes: {error}"));
     }
-    let _ = move_on(&home.generation());
 }
 
 /// When a profile or its credential was changed last, as far as is known.
@@ -45,14 +50,26 @@ pub(crate) fn text(home: &Home) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// Moves one on. What is in its place and cannot be written makes way: it holds nothing.
 fn move_on(path: &Path) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         drop(atomic::make_folder(folder).map_err(io::Error::other)?);
     }
+    move_after(path, None).or_else(|_| {
+        let _owner = AsOwner::take()?;
+        let before = fs::symlink_metadata(path)?.modified()?;
+        fs::remove_file(path)?;
+        move_after(path, Some(before))
+    })
+}
+
+/// Moves on what is there, or makes it anew after one that had this time.
+fn move_after(path: &Path, replaced: Option<SystemTime>) -> io::Result<()> {
     let file = open_own(path, OpenOptions::new().create(true).truncate(false).read(true).write(true))?;
-    // Two at once must not give it the same time. The file itself is never replaced.
+    // Two at once must not give it the same time.
     file.lock()?;
     let before = file.metadata()?.modified()?;
+    let before = replaced.map_or(before, |replaced| replaced.max(before));
     let now = SystemTime::now();
     let nanoseconds = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let text = format!("{:020}\n", nanoseconds.max(text_of(&file).saturating_add(1)));

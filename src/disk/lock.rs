@@ -195,18 +195,27 @@ pub(crate) fn peek(path: &Path) -> Option<Note> {
     read(&open_own(path, OpenOptions::new().read(true)).ok()?)
 }
 
-/// Who holds the lock at `path`, if anybody does: the process's id, where the system tells it.
-///
-/// Fails when the file cannot be opened or tried.
-pub(crate) fn holder(path: &Path) -> io::Result<Option<Option<i32>>> {
+/// Who holds a lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// Nobody.
+    Nobody,
+    /// The process of this ID.
+    Process(i32),
+    /// A process that the system does not tell.
+    Unknown,
+}
+
+/// Finds who holds the lock at `path`. Fails when the file cannot be opened or tried.
+pub(crate) fn holder(path: &Path) -> io::Result<Holder> {
     let file = open_own(path, OpenOptions::new().read(true))?;
     // Shared, and for a moment: who comes just now tries again in 10 ms.
     match file.try_lock_shared() {
-        Ok(()) => file.unlock().map(|()| None),
+        Ok(()) => file.unlock().map(|()| Holder::Nobody),
         Err(TryLockError::WouldBlock) => {
             let metadata = file.metadata()?;
             let locks = fs::read_to_string("/proc/locks").unwrap_or_default();
-            Ok(Some(holder_in(&locks, metadata.ino())))
+            Ok(holder_in(&locks, metadata.ino()).map_or(Holder::Unknown, Holder::Process))
         }
         Err(TryLockError::Error(error)) => Err(error),
     }

@@ -50,12 +50,12 @@ impl Protocol {
 /// A held lock of npm's; dropping it releases it.
 #[derive(Debug)]
 pub(crate) struct NpmLock {
-    folder: Folder,
+    folder: LockFolder,
     heartbeat: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 #[derive(Debug, Clone)]
-struct Folder {
+struct LockFolder {
     path: PathBuf,
     protocol: Protocol,
     /// What version 2 writes into `owner`.
@@ -77,7 +77,7 @@ impl NpmLock {
         messages: Messages,
     ) -> Result<Option<Self>> {
         let owner = random_id()?;
-        let folder = Folder { path, protocol, owner, ours: ours.clone() };
+        let folder = LockFolder { path, protocol, owner, ours: ours.clone() };
         if let Some(parent) = folder.path.parent()
             && atomic::make_folder(parent).map(drop).is_err()
         {
@@ -140,7 +140,7 @@ impl Drop for NpmLock {
     }
 }
 
-impl Folder {
+impl LockFolder {
     fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }

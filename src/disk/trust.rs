@@ -9,18 +9,21 @@ use nix::unistd::geteuid;
 
 use crate::terminal::Messages;
 
+/// The bits of a mode that let others do anything.
+const OF_OTHERS: u32 = 0o077;
+
 /// What is known of the data folder and of us.
 #[derive(Debug, Clone)]
 pub(crate) struct Trust {
     /// Where it is said that a mode was tightened; without it none is.
     pub(super) messages: Option<Messages>,
     pub(super) looks_only: Cell<bool>,
-    pub(super) folder: OnceCell<Folder>,
+    pub(super) folder: OnceCell<FolderOwner>,
     pub(super) runtime: OnceCell<bool>,
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Folder {
+pub(super) struct FolderOwner {
     pub(super) owner: u32,
     /// Others can get to what is in it.
     pub(super) is_open: bool,
@@ -41,7 +44,7 @@ impl Trust {
     /// specification demands (XDG base directory).
     pub(super) fn counts_runtime(&self, folder: &Path) -> bool {
         let is_ours = |metadata: Metadata| {
-            metadata.is_dir() && metadata.uid() == geteuid().as_raw() && metadata.mode() & 0o077 == 0
+            metadata.is_dir() && metadata.uid() == geteuid().as_raw() && metadata.mode() & OF_OTHERS == 0
         };
         *self.runtime.get_or_init(|| fs::symlink_metadata(folder).is_ok_and(is_ours))
     }

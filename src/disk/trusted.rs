@@ -17,7 +17,7 @@ use nix::unistd::geteuid;
 use super::atomic::{self, Bytes};
 use super::home::Home;
 use super::owner::{AsOwner, acting_for};
-use super::trust::{Folder, Trust};
+use super::trust::{FolderOwner, Trust};
 use crate::error::{Error, Result};
 use crate::shell;
 
@@ -157,7 +157,7 @@ pub(crate) fn make_private(file: &File, metadata: &Metadata, closed: Closed) -> 
 
 impl Trust {
     /// The data folder, judged once; `None` as long as there is none.
-    fn folder(&self, home: &Home) -> Result<Option<Folder>> {
+    fn folder(&self, home: &Home) -> Result<Option<FolderOwner>> {
         if let Some(folder) = self.folder.get() {
             return Ok(Some(*folder));
         }
@@ -173,7 +173,7 @@ impl Trust {
         {
             mode = 0o700;
         }
-        Ok(Some(*self.folder.get_or_init(|| Folder { owner, is_open: mode & 0o011 != 0 })))
+        Ok(Some(*self.folder.get_or_init(|| FolderOwner { owner, is_open: mode & 0o011 != 0 })))
     }
 
     /// Judges the folders between the data folder and a file in it, where others can get there.

@@ -6,7 +6,7 @@ use crate::clients::leads::Leads;
 use crate::directory::bindings::Bindings;
 use crate::directory::mark::ENVRC;
 use crate::directory::trust::Trusted;
-use crate::directory::{Ask, Here, How, pin};
+use crate::directory::{Ask, Here, How, project_file};
 use crate::error::Error;
 use crate::profile::{Account, Method, Profile};
 
@@ -40,7 +40,9 @@ pub(crate) fn here(
         let at = machine.show(&choice.at);
         let what = match choice.how {
             How::Bound => format!("{at} is bound to profile '{}', which is not there", choice.name),
-            How::Pinned => format!("{at}/{} names profile '{}', which is not there", pin::NAME, choice.name),
+            How::Pinned => {
+                format!("{at}/{} names profile '{}', which is not there", project_file::NAME, choice.name)
+            }
             How::Envrc => format!("{at}/{ENVRC} names profile '{}', which is not there", choice.name),
         };
         let mend = format!("alchemy configure -p {}", choice.name);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{Finding, Fix, Machine};
-use crate::disk::lock;
+use crate::disk::lock::{self, Holder};
 use crate::disk::npm_lock::{self, Left, Protocol};
 use crate::terminal::life;
 
@@ -41,8 +41,8 @@ fn held(machine: &Machine, path: &Path) -> Option<Finding> {
     let lock = machine.show(path);
     let why = "whoever needs it waits for up to a minute";
     match lock::holder(path) {
-        Ok(None) => None,
-        Ok(Some(Some(pid))) => {
+        Ok(Holder::Nobody) => None,
+        Ok(Holder::Process(pid)) => {
             let process = Process::of(pid);
             let who = format!("process {pid}{}", process.name());
             Some(if process.stopped {
@@ -54,7 +54,7 @@ fn held(machine: &Machine, path: &Path) -> Option<Finding> {
                 Finding::note("lock-held", what).why(why).mend(format!("ps -fp {pid}"))
             })
         }
-        Ok(Some(None)) => {
+        Ok(Holder::Unknown) => {
             let what = format!("another process holds {lock}");
             Some(Finding::note("lock-held", what).why(why).mend(format!("fuser -v {}", machine.word(path))))
         }

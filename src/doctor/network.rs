@@ -13,7 +13,7 @@ use crate::terminal::life;
 const SKEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// An endpoint, and what came of asking it.
-pub(crate) struct Asked {
+pub(crate) struct ServerAnswer {
     /// The endpoint.
     pub endpoint: Endpoint,
     /// The profiles that are for it.
@@ -24,7 +24,7 @@ pub(crate) struct Asked {
     pub now: Timestamp,
 }
 
-impl Asked {
+impl ServerAnswer {
     /// In words, for the facts.
     pub(crate) fn in_words(&self, machine: &Machine) -> String {
         let by = proxy(machine, &self.endpoint).map(|proxy| format!(", by the proxy {proxy}"));
@@ -39,8 +39,8 @@ impl Asked {
 }
 
 /// What is off with the way to a server.
-pub(crate) fn check(machine: &Machine, asked: &Asked) -> Option<Finding> {
-    let Asked { endpoint, profiles, probe, now } = asked;
+pub(crate) fn check(machine: &Machine, asked: &ServerAnswer) -> Option<Finding> {
+    let ServerAnswer { endpoint, profiles, probe, now } = asked;
     let host = endpoint.host();
     let by = proxy(machine, endpoint).map(|proxy| format!(" by the proxy {proxy}")).unwrap_or_default();
     let who = if profiles.is_empty() { String::new() } else { format!(" for {}", few(profiles)) };
@@ -111,7 +111,8 @@ mod tests {
         };
         let found = |probe, now: i64| {
             let now = Timestamp::from_second(now).expect("a time");
-            let asked = Asked { endpoint: Endpoint::cloudflare(), profiles: vec!["prod".into()], probe, now };
+            let asked =
+                ServerAnswer { endpoint: Endpoint::cloudflare(), profiles: vec!["prod".into()], probe, now };
             check(&machine, &asked).map(|finding| (finding.id, finding.what))
         };
         let at = |second| {

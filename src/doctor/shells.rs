@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::binary::is_same;
 use super::{Finding, Machine, rc};
 use crate::environment::ACTIVE;
-use crate::shell::hook::{Shell, word};
+use crate::hook::render::{Shell, word};
 
 /// A hook as this binary prints it.
 pub(crate) struct Printed {

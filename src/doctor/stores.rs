@@ -53,14 +53,14 @@ pub(crate) fn documents(machine: &Machine) -> Vec<Finding> {
 }
 
 /// What the keyring said, and how long it took.
-pub(crate) struct Asked {
+pub(crate) struct KeyringAnswer {
     /// Whether it would take a credential now.
     pub answer: Result<(), KeyringError>,
     /// How long that took.
     pub took: Duration,
 }
 
-impl Asked {
+impl KeyringAnswer {
     /// In words, for the facts.
     pub(crate) fn in_words(&self) -> String {
         match &self.answer {
@@ -73,7 +73,7 @@ impl Asked {
 
 /// What is off with the keyring. `used` are the profiles that are kept there: without any it is nobody's
 /// business, and a server has none.
-pub(crate) fn keyring(asked: &Asked, used: &[String]) -> Vec<Finding> {
+pub(crate) fn keyring(asked: &KeyringAnswer, used: &[String]) -> Vec<Finding> {
     if used.is_empty() {
         return Vec::new();
     }
@@ -161,9 +161,9 @@ mod tests {
 
     #[test]
     fn a_keyring_matters_to_those_who_use_it() {
-        let asked = |answer, seconds| Asked { answer, took: Duration::from_secs(seconds) };
+        let asked = |answer, seconds| KeyringAnswer { answer, took: Duration::from_secs(seconds) };
         let (nobody, prod) = (Vec::new(), vec!["prod".to_owned()]);
-        let found = |asked: &Asked, used: &[String]| {
+        let found = |asked: &KeyringAnswer, used: &[String]| {
             keyring(asked, used).into_iter().map(|f| (f.id, f.level)).collect::<Vec<_>>()
         };
         assert_eq!(found(&asked(Ok(()), 0), &prod), []);

@@ -18,6 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::{Endpoint, Network, ProxyVariables};
 use crate::keyring::session_bus::SessionBus;
 use crate::keyring::{Params, Unlock};
+use crate::launch;
 use crate::secret::Secret;
 use crate::store::Store;
 use crate::store::access::{Access, Person};
@@ -161,6 +162,18 @@ impl Host {
     /// `PATH` as the system has it: an empty one is one, too.
     pub(crate) fn search_path(&self) -> Option<&OsStr> {
         self.variables.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_os_str())
+    }
+
+    /// The path by which this program was called: not that of its file, which a package manager replaces.
+    pub(crate) fn binary(&self) -> Result<PathBuf> {
+        let called = self.program.as_os_str();
+        launch::find(called, self.search_path(), &self.directory)
+            .ok()
+            .filter(|path| path.is_absolute())
+            .map_or_else(
+                || std::env::current_exe().map_err(|e| Error::io("find", Path::new("alchemy"), &e)),
+                Ok,
+            )
     }
 
     /// The person's home directory; empty where there is none.

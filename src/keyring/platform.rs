@@ -8,7 +8,7 @@ use keyring_core::CredentialStore;
 /// What a locked keyring leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unlock {
-    /// [`KeyringError::Locked`] at once: for a hook, direnv, `credential-process`.
+    /// [`super::KeyringError::Locked`] at once: for a hook, direnv, `credential-process`.
     Never,
     /// The dialog of the desktop: for a person at a terminal.
     Dialog,

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::selector::Selector;
 use crate::directory::mark::ENVRC;
 use crate::directory::trust::Trust;
-use crate::directory::{DirectoryProfile, Says, pin, walk};
+use crate::directory::{DirectoryProfile, Says, project_file, walk};
 use crate::error::Result;
 use crate::profile::selection::Reason;
 use crate::profile::{AccountId, ProfileName};
@@ -53,7 +53,7 @@ pub(crate) fn list_candidates(selector: &Selector) -> Result<Vec<Candidate>> {
     };
     walk(&host.home, &host.directory, host.uid, |finding| {
         chain.extend(loaded.take_if(|loaded| !loaded.is_above(&finding.at)).map(of_direnv));
-        let file = host.shown(&finding.at.join(pin::NAME));
+        let file = host.shown(&finding.at.join(project_file::NAME));
         let (source, profile, account, note, counts) = match finding.says {
             Says::Bound(name) => (host.shown(&finding.at), Some(name), None, "bound".to_owned(), true),
             Says::Pinned(pin, _, trust) => {

@@ -8,7 +8,7 @@ use super::choice::{Choice, outer};
 use super::selector::Selector;
 use crate::clients::hazards::{CHOOSES_ENVIRONMENT, Client, Look, Scene, other_accounts};
 use crate::clients::leads::{Leads, Level};
-use crate::directory::{Guard, Here};
+use crate::directory::{Here, RequiredAccount};
 use crate::environment::ACCOUNT_ID;
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -87,7 +87,7 @@ fn within(
     store: &Store,
     choice: &Choice,
     asked: Option<Account>,
-    guard: Option<&Guard>,
+    guard: Option<&RequiredAccount>,
 ) -> Result<Option<Account>> {
     let Some(guard) = guard else { return Ok(asked) };
     let is_asked = asked.is_some();
@@ -101,7 +101,7 @@ fn within(
 fn refused(
     host: &Host,
     store: &Store,
-    guard: &Guard,
+    guard: &RequiredAccount,
     choice: &Choice,
     account: &Account,
     is_asked: bool,

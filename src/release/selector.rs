@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell};
 use std::ffi::OsStr;
 
 use crate::directory::mark::{ActivatedBy, ActiveMark, ENVRC};
-use crate::directory::{Ask, DirectoryProfile, Here, How, pin};
+use crate::directory::{Ask, DirectoryProfile, Here, How, project_file};
 use crate::environment::{ACTIVE, PROFILE};
 use crate::error::{Error, Result};
 use crate::host::Host;
@@ -74,7 +74,7 @@ impl<'h> Selector<'h> {
     pub(crate) fn selection(&self, choice: &DirectoryProfile) -> Selection {
         let reason = match choice.how {
             How::Bound => Reason::Bound(self.host.shown(&choice.at)),
-            How::Pinned => Reason::Pinned(self.host.shown(&choice.at.join(pin::NAME))),
+            How::Pinned => Reason::Pinned(self.host.shown(&choice.at.join(project_file::NAME))),
             How::Envrc => Reason::Envrc(self.host.shown(&choice.at.join(ENVRC))),
         };
         Selection { name: choice.name.clone(), reason }

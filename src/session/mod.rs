@@ -88,7 +88,7 @@ impl Source<'_> {
     /// takes [`Source::session`].
     ///
     /// Fails when the gate stays closed.
-    pub(crate) fn at_hand(&self) -> Result<Option<Session>> {
+    pub(crate) fn if_immediate(&self) -> Result<Option<Session>> {
         if self.profile.store == StoreKind::Keyring {
             return self.gate.pass(self.profile, self.host).map(|()| None);
         }

@@ -11,8 +11,6 @@
 //! in ksh and mksh, values with `*`, `?` or `[` beside a file whose name starts like the quoted word,
 //! its `NAME=` and backslashes included. `eval "$(alchemy env)"` has neither.
 
-pub(crate) mod hook;
-pub mod hook_tcsh;
 pub(crate) mod quote;
 
 use clap::ValueEnum;
@@ -199,7 +197,7 @@ struct Change<'a> {
 }
 
 /// Serialized as an object, in the order given.
-struct Variables<'a>(&'a [(&'a str, &'a str)]);
+pub(crate) struct Variables<'a>(pub &'a [(&'a str, &'a str)]);
 
 impl Serialize for Variables<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -207,7 +205,7 @@ impl Serialize for Variables<'_> {
     }
 }
 
-fn json(out: &mut Text, value: &impl Serialize) -> Result<()> {
+pub(crate) fn json(out: &mut Text, value: &impl Serialize) -> Result<()> {
     serde_json::to_writer(out, value).map_err(|error| Error::new(format!("cannot write JSON: {error}")))
 }
 
@@ -222,7 +220,7 @@ fn name_of(format: Format) -> String {
 }
 
 /// The names that every shell can assign to, and that can carry no code into one.
-fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

@@ -8,10 +8,10 @@ use zeroize::Zeroizing;
 
 /// Text that holds secrets: it grows into new memory and wipes the old one.
 #[derive(Default)]
-pub(super) struct Text(Zeroizing<String>);
+pub(crate) struct Text(Zeroizing<String>);
 
 impl Text {
-    pub(super) fn push(&mut self, more: &str) {
+    pub(crate) fn push(&mut self, more: &str) {
         let length = self.0.len() + more.len();
         if length > self.0.capacity() {
             let mut larger = Zeroizing::new(String::with_capacity((2 * length).max(4096)));
@@ -21,20 +21,20 @@ impl Text {
         self.0.push_str(more);
     }
 
-    pub(super) fn push_all(&mut self, pieces: &[&str]) {
+    pub(crate) fn push_all(&mut self, pieces: &[&str]) {
         for piece in pieces {
             self.push(piece);
         }
     }
 
     /// Appends a statement for a shell, on the same line as those before it.
-    pub(super) fn push_statement(&mut self, pieces: &[&str]) {
+    pub(crate) fn push_statement(&mut self, pieces: &[&str]) {
         self.push(if self.0.is_empty() { "" } else { " " });
         self.push_all(pieces);
     }
 
     /// The finished text, with the one newline at its end.
-    pub(super) fn finish(mut self) -> Zeroizing<String> {
+    pub(crate) fn finish(mut self) -> Zeroizing<String> {
         let end = self.0.trim_end_matches('\n').len();
         self.0.truncate(end);
         self.push("\n");
@@ -59,7 +59,7 @@ impl io::Write for Text {
 /// Backslashes rather than quotes, because an unquoted `eval $(…)` splits the text into words and joins
 /// them with one space: `\ \ ` survives that, `'  '` does not. A backslash has no other meaning before
 /// these characters in bash, dash, zsh, ksh, mksh, fish or tcsh.
-pub(super) fn backslashed(out: &mut Text, value: &str) {
+pub(crate) fn backslashed(out: &mut Text, value: &str) {
     for c in value.chars() {
         if !is_plain(c) && !is_private_to_fish(c) {
             out.push("\\");
@@ -69,7 +69,7 @@ pub(super) fn backslashed(out: &mut Text, value: &str) {
 }
 
 /// Appends `value` for bash and zsh, control characters and all: `$'…'` where it is not plain.
-pub(super) fn ansi_c(out: &mut Text, value: &str) {
+pub(crate) fn ansi_c(out: &mut Text, value: &str) {
     if !value.is_empty() && value.chars().all(is_plain) {
         return out.push(value);
     }
@@ -89,7 +89,7 @@ pub(super) fn ansi_c(out: &mut Text, value: &str) {
 }
 
 /// Appends `value` for fish, control characters and all.
-pub(super) fn fish(out: &mut Text, value: &str) {
+pub(crate) fn fish(out: &mut Text, value: &str) {
     if value.is_empty() {
         out.push("''");
     }
@@ -103,7 +103,7 @@ pub(super) fn fish(out: &mut Text, value: &str) {
 }
 
 /// Appends `value` as a text of Nushell: in double quotes, where a backslash escapes.
-pub(super) fn nu(out: &mut Text, value: &str) {
+pub(crate) fn nu(out: &mut Text, value: &str) {
     out.push("\"");
     for c in value.chars() {
         match c {
@@ -119,7 +119,7 @@ pub(super) fn nu(out: &mut Text, value: &str) {
 ///
 /// `PowerShell` takes four typographic quotes for `'` as well, and each is doubled (`IsSingleQuote` in
 /// its tokenizer's `CharTraits.cs`).
-pub(super) fn powershell(out: &mut Text, value: &str) {
+pub(crate) fn powershell(out: &mut Text, value: &str) {
     out.push("'");
     for c in value.chars() {
         let twice = matches!(c, '\'' | '\u{2018}'..='\u{201b}');
@@ -137,7 +137,7 @@ pub(super) fn powershell(out: &mut Text, value: &str) {
 /// closing one is an escape to some, and python-dotenv halves a double one. Backtick quotes are Node's
 /// and npm's alone, and bash would run what is between them. Readers that expand `$NAME` even in single
 /// quotes (bun, dotenv-expand, python-dotenv) cannot be told not to in a way that the others understand.
-pub(super) fn dotenv(value: &str) -> Option<&'static str> {
+pub(crate) fn dotenv(value: &str) -> Option<&'static str> {
     if !value.is_empty() && value.chars().all(is_plain) {
         Some("")
     } else if !value.contains('\'') && !value.ends_with('\\') && !value.contains(r"\\") {

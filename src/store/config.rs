@@ -14,8 +14,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::kept_in::{Identity, StoreCommands, commands, encrypted_to, store_kind};
 use super::marks::Marks;
+use super::store_fields::{Identity, StoreCommands, commands, encrypted_to, store_kind};
 use crate::digest::sha256_hex;
 use crate::disk::atomic::{self, Bytes, Prepared};
 use crate::disk::document::{self, BY_HAND};

@@ -2,7 +2,7 @@
 //!
 //! A passphrase is asked for before any lock is taken, and once: the process remembers it, because a refresh
 //! reads the document again and encrypts the next one; the kernel keeps it for other processes for as long as
-//! the person has settled ([`super::kernel_keyring`]).
+//! the person has settled ([`crate::keyring::kernel_keyring`]).
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;

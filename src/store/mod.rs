@@ -12,7 +12,6 @@ pub(crate) mod encrypted;
 pub(crate) mod grant;
 pub(crate) mod inspect;
 mod item;
-mod kept_in;
 pub(crate) mod marks;
 mod npm;
 mod place;
@@ -20,6 +19,7 @@ pub(crate) mod relocate;
 mod replaced;
 pub(crate) mod rescue;
 pub(crate) mod settings;
+mod store_fields;
 mod write;
 
 use std::borrow::Cow;

@@ -11,8 +11,8 @@
 use super::config::Edit;
 use super::credential::Document;
 use super::grant::Held;
-use super::kept_in::{note_left, store_left};
 use super::place::same;
+use super::store_fields::{note_left, store_left};
 use super::{Store, npm, rescue};
 use crate::disk::atomic;
 use crate::disk::generation;

@@ -54,9 +54,11 @@ fn cancel_when_gone(terminal: &OwnedFd, stopped: &PipeReader) -> bool {
             Err(Errno::EINTR) => {}
             // A system that cannot tell of a terminal says so at once.
             Err(_) => return false,
-            Ok(_) if polled[0].any() == Some(true) => return false,
             Ok(_) => {
-                return polled[1].revents().is_some_and(|events| events.intersects(GONE)) && cancel().is_ok();
+                let is_gone = polled[1].revents().is_some_and(|events| events.intersects(GONE));
+                // The library may have failed for that very reason before we came to look.
+                let is_over = polled[0].any() == Some(true);
+                return is_gone && (is_over || cancel().is_ok());
             }
         }
     }

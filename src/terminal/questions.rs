@@ -8,10 +8,12 @@ use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
 
 use inquire::InquireError;
+use zeroize::Zeroizing;
 
 use super::hangup::Watch;
+use super::line::{self, Typed};
 use super::restored::{Manner, Restored};
-use super::{printable, secret_line, stderr_is_terminal};
+use super::{printable, stderr_is_terminal};
 use crate::error::{Error, Result, reason};
 use crate::secret::Secret;
 
@@ -128,23 +130,36 @@ pub(crate) fn ask_text(question: &str, default: Option<&str>, flag: &str) -> Res
     ask(question, flag, || prompt.prompt())
 }
 
-/// Asks for a secret, which is not shown.
+/// Asks for a line in the terminal's own line mode.
+fn ask_line<T>(
+    (what, question): (&str, &str),
+    typed: Typed,
+    flag: &str,
+    answer: impl Fn(Zeroizing<String>) -> Option<T>,
+) -> Result<T> {
+    let tty = open_terminal(what, flag)?;
+    let answer = line::read(&tty, &printable(question), typed, answer);
+    answer.map_err(|error| cannot_ask(what, &reason(&error), flag))?.ok_or_else(canceled)
+}
+
+/// Asks for a secret, which is not shown. Empty lines are passed over: they come along with a paste.
 ///
 /// Fails without a terminal, naming `flag`; when the person cancels.
 pub(crate) fn ask_secret(question: &str, flag: &str) -> Result<Secret> {
-    let tty = open_terminal(question, flag)?;
-    match secret_line::read(&tty, &printable(question)) {
-        Ok(Some(line)) => Ok(Secret::from(line)),
-        Ok(None) => Err(canceled()),
-        Err(error) => Err(cannot_ask(question, &reason(&error), flag)),
-    }
+    let answer = |text: Zeroizing<String>| (!text.trim().is_empty()).then_some(text);
+    ask_line((question, question), Typed::Secret, flag, answer).map(Secret::from)
 }
 
 /// Asks for a yes or a no.
 ///
 /// Fails without a terminal, naming `flag`; when the person cancels.
 pub(crate) fn ask_yes(question: &str, flag: &str) -> Result<bool> {
-    ask("a yes or a no", flag, || inquire::Confirm::new(&printable(question)).with_default(false).prompt())
+    let answer = |text: Zeroizing<String>| match text.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Some(true),
+        "" | "n" | "no" => Some(false),
+        _ => None,
+    };
+    ask_line(("a yes or a no", &format!("{question} (y/N)")), Typed::Word, flag, answer)
 }
 
 /// Asks for one of several; typing narrows the list. The position of the choice.

@@ -206,7 +206,8 @@ pub(super) fn settings(tty: &File) -> io::Result<Termios> {
 /// Settings as the system has them. The conversion of the crate leaves out what was changed since they were read.
 fn raw(settings: &Termios) -> libc::termios {
     let raw = libc::termios::from(settings.clone());
-    libc::termios { c_iflag: settings.input_flags.bits(), c_lflag: settings.local_flags.bits(), ..raw }
+    let (c_iflag, c_lflag) = (settings.input_flags.bits(), settings.local_flags.bits());
+    libc::termios { c_iflag, c_lflag, c_cc: settings.control_chars, ..raw }
 }
 
 /// Sets a terminal. In the background the system stops us until we are in front again, unless that is held back.

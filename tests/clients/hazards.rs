@@ -326,13 +326,13 @@ fn what_cannot_be_looked_through_is_named_and_never_waited_for() {
 }
 
 /// A directory with these files, and programs that do nothing.
-struct Case {
-    places: Places,
+pub(crate) struct Case {
+    pub(crate) places: Places,
     path: String,
 }
 
 impl Case {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let places = Places::new();
         for (name, text) in files {
             places.write(&format!("code/{name}"), text);
@@ -359,6 +359,8 @@ impl Case {
             "lerna",
             "rush",
             "moon",
+            "rushx",
+            "nf",
             "poetry",
             "pipenv",
             "fd",
@@ -397,20 +399,20 @@ impl Case {
 
     /// What is said without `--strict`, when the command runs.
     #[track_caller]
-    fn said(&self, line: &str, variables: &[(&str, &str)]) -> String {
+    pub(crate) fn said(&self, line: &str, variables: &[(&str, &str)]) -> String {
         self.run(&[], line, variables).expect_code(0).stderr
     }
 
     /// Refused by `--strict`, with these words.
     #[track_caller]
-    fn refused(&self, line: &str, variables: &[(&str, &str)], words: &str) {
+    pub(crate) fn refused(&self, line: &str, variables: &[(&str, &str)], words: &str) {
         let output = self.run(&["--strict"], line, variables).expect_code(125);
         assert!(output.stderr.contains(words), "{line}: {}", output.stderr);
     }
 
     /// Evident: said, and refused by `--strict`.
     #[track_caller]
-    fn evident(&self, line: &str, words: &str) {
+    pub(crate) fn evident(&self, line: &str, words: &str) {
         let said = self.said(line, &[]);
         assert!(said.contains(words), "{line}: {said:?}");
         self.refused(line, &[], words);
@@ -418,14 +420,14 @@ impl Case {
 
     /// Possible: nothing is said, and `--strict` refuses.
     #[track_caller]
-    fn possible(&self, line: &str, words: &str) {
+    pub(crate) fn possible(&self, line: &str, words: &str) {
         assert_eq!(self.said(line, &[]), "", "{line}");
         self.refused(line, &[], words);
     }
 
     /// Nothing is said, and `--strict` lets it run.
     #[track_caller]
-    fn fine(&self, line: &str) {
+    pub(crate) fn fine(&self, line: &str) {
         assert_eq!(self.said(line, &[]), "", "{line}");
         assert_eq!(self.run(&["--strict"], line, &[]).expect_code(0).stderr, "", "{line}");
     }
@@ -1003,6 +1005,57 @@ fn programs_that_run_others_are_followed_to_where_they_run_them() {
 }
 
 #[test]
+fn programs_that_run_others_go_where_their_options_lead_and_load_what_they_say() {
+    let beta = format!("account_id = \"{BETA}\"");
+    let case = Case::new(&[
+        ("own/wrangler.toml", &beta),
+        ("packages/api/own/wrangler.toml", &beta),
+        ("packages/api/package.json", r#"{"name":"api","scripts":{"x":"cd own && wrangler deploy"}}"#),
+        ("package.json", r#"{"workspaces":["packages/*"],"scripts":{"x":"cd own && wrangler deploy"}}"#),
+        ("vars", PAIR),
+    ]);
+    write_program(&case.places.path("code/go"), "#!/bin/sh\ncd own && wrangler deploy\n");
+    let (here, api) = ("~/code/own/wrangler.toml", "~/code/packages/api/own/wrangler.toml");
+    for (line, file) in [
+        ("fd -C packages/api . -x sh -c 'cd own && wrangler deploy'", api),
+        ("lerna exec sh -c 'cd own && wrangler deploy'", api),
+        ("just -d packages/api -f justfile -c sh -c 'cd own && wrangler deploy'", api),
+        ("poetry -P packages/api run sh -c 'cd own && wrangler deploy'", api),
+        ("poetry -P packages/api run sh -c 'cd own && wrangler deploy'", here),
+        ("uv run --project packages/api sh -c 'cd own && wrangler deploy'", here),
+        ("concurrently --cwd packages/api 'cd own && wrangler deploy'", here),
+        ("direnv exec ./go", here),
+        ("rushx x", here),
+    ] {
+        case.evident(line, file);
+    }
+    assert!(!case.said("rushx x", &[]).contains(api));
+    let key = "~/code/vars, line 1: CLOUDFLARE_API_KEY";
+    for line in [
+        "just -E vars deploy",
+        "foreman run -e none,vars make",
+        "nf -e none,vars start",
+        "dotenvx run -f none,vars -- make",
+        "op --cache run --env-file vars -- make",
+        "env-cmd --recursive -f vars make",
+    ] {
+        case.evident(line, key);
+    }
+    let key = |file: &str| format!("~/code/{file}, line 1: CLOUDFLARE_API_KEY");
+    for (file, line) in [
+        (".env", "nx run api:x"),
+        (".env.x", "nx run api:x"),
+        (".env.eu.local", "nx run api:x -c eu"),
+        ("packages/api/.env", "nx run api:x"),
+        (".env", "lerna run x"),
+        ("packages/api/.env", "foreman start -d packages/api"),
+    ] {
+        case.places.write(&format!("code/{file}"), PAIR);
+        case.evident(line, &key(file));
+    }
+}
+
+#[test]
 fn the_packages_of_a_workspace_are_found_by_each_list_of_them() {
     let package = r#"{"name":"@acme/api","scripts":{"x":"wrangler deploy"}}"#;
     for (list, text, line) in [
@@ -1301,7 +1354,7 @@ fn files_that_a_script_puts_into_its_variables_go_before_them() {
         let case = Case::new(&[("x.sh", text), (".env", "CLOUDFLARE_API_TOKEN=hunter2-other\n")]);
         case.evident("bash -n x.sh", token);
     }
-    for text in ["cat .env", "export A=$(cat .env)", "export $(cat vars)", "wc < .env", ". ./lib.sh"] {
+    for text in ["cat .env", "export A=$(cat .env)", "wc < .env", ". ./lib.sh"] {
         let case = Case::new(&[("x.sh", text), (".env", "CLOUDFLARE_API_TOKEN=hunter2-other\n")]);
         case.fine("bash -n x.sh");
     }
@@ -1595,6 +1648,8 @@ fn programs_that_keep_variables_back_are_said_and_refused() {
         ("sudo -u me wrangler deploy", "sudo"),
         ("sudo --preserve-env=PATH,CLOUDFLARE_ACCOUNT_ID wrangler deploy", "sudo"),
         ("sh -c 'env -i wrangler deploy'", "env"),
+        ("mise x --deny-env -- wrangler deploy", "mise"),
+        ("mise x --allow-env=PATH -- wrangler deploy", "mise"),
     ] {
         case.refused(line, &[], &format!("runs {name}, which keeps the token"));
     }

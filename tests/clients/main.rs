@@ -3,6 +3,7 @@
 mod clients;
 mod hazards;
 mod hazards_clients;
+mod hazards_texts;
 mod npm;
 mod npm_deploy;
 mod one_alchemy;

@@ -1,8 +1,8 @@
 //! The one gate: a profile marked `confirm` asks before its secret leaves, whichever command lets it out.
 
 use support::npm::Npm;
-use support::pty::{ENTER, Terminal};
-use support::{ACME, ALCHEMY_EXEC, BETA, Home, environment, has, run};
+use support::pty::{CTRL_C, CTRL_Z, ENTER, ESC, SHELLS, Terminal};
+use support::{ACME, ALCHEMY, ALCHEMY_EXEC, BETA, Home, environment, has, run};
 
 const TOKEN: &str = "tok-prod-hunter2";
 
@@ -46,6 +46,89 @@ fn it_asks_wherever_a_secret_leaves_and_a_no_keeps_it_in() {
         assert_eq!(code, 0, "{shown}");
         let out = if command[0] == "env" { "# masked, as this is a terminal" } else { TOKEN };
         assert!(shown.contains(out), "{shown}");
+    }
+}
+
+#[test]
+fn what_was_typed_before_the_question_is_no_answer_to_it() {
+    let home = home();
+    let go = home.path().join("go");
+    let mut command = home.command("sh");
+    command.args([
+        "-c",
+        "echo ready; until [ -e go ]; do :; done; exec \"$@\"",
+        "sh",
+        ALCHEMY,
+        "token",
+        "prod",
+    ]);
+    command.current_dir(home.path());
+    let mut terminal = Terminal::start(command);
+    terminal.expect("ready\n");
+    terminal.line("y");
+    terminal.expect("y\n"); // the terminal has it
+    std::fs::write(go, "").expect("written");
+    terminal.expect("(y/N) ");
+    terminal.line("n");
+    let (code, shown) = terminal.finish();
+    assert!(code == 1 && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn no_key_but_those_of_a_yes_says_yes() {
+    let home = home();
+    let asked = || {
+        let mut terminal = Terminal::start(home.alchemy_command(&["token", "prod"]));
+        terminal.expect("(y/N) ");
+        terminal
+    };
+    // Ctrl-Y and its like are characters of their own, an arrow and Alt-y begin with Esc, Ctrl-\ ends us.
+    for (keys, code) in [
+        ("\x19", None),
+        ("\x19y", None),
+        ("\x01", None),
+        ("yy", None),
+        ("y e s", None),
+        ("1", None),
+        ("\x1by", Some(1)),
+        ("y\x1b[D", Some(1)),
+        (ESC, Some(1)),
+        (CTRL_C, Some(1)),
+        ("\x04", Some(1)),
+        ("\x1c", Some(131)),
+    ] {
+        let mut terminal = asked();
+        terminal.press(keys);
+        if code.is_none() {
+            terminal.press(ENTER);
+            terminal.expect("(y/N) ");
+            terminal.line("no");
+        }
+        let (ended, shown) = terminal.finish();
+        assert_eq!(ended, code.unwrap_or(1), "{keys:?}: {shown}");
+        assert!(!shown.contains("hunter2"), "{keys:?}: {shown}");
+    }
+    for keys in ["y", "Y", "yes", "n\x7fy", "no\x15y"] {
+        let mut terminal = asked();
+        terminal.line(keys);
+        let (code, shown) = terminal.finish();
+        assert!(code == 0 && shown.ends_with(&format!("{TOKEN}\n")), "{keys:?}: {shown}");
+    }
+    for (name, arguments) in SHELLS.into_iter().filter(|(name, _)| has(name)) {
+        let mut terminal = Terminal::shell(&home, name, arguments);
+        terminal.line("$ALCHEMY token prod");
+        terminal.expect("(y/N) ");
+        terminal.press(&format!("y{CTRL_Z}"));
+        terminal.expect("Stopped");
+        terminal.expect("prompt> ");
+        terminal.line("fg");
+        terminal.expect("(y/N) ");
+        terminal.line(""); // the half of before is gone
+        terminal.expect("cancelled");
+        terminal.expect("prompt> ");
+        terminal.line("exit");
+        let (_, shown) = terminal.finish();
+        assert!(!shown.contains("hunter2"), "{name}: {shown}");
     }
 }
 

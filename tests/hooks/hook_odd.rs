@@ -1,15 +1,15 @@
 //! The hooks of bash and zsh in shells where something is in the way: traps that see every command, variables
 //! that cannot be changed, files that are not what they were.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use nix::sys::stat::Mode;
-use nix::unistd::mkfifo;
+use nix::unistd::{geteuid, mkfifo};
 use support::bound::{given, home, ours, tell, tell_to};
-use support::hooked::{Bash, Fish, Hooked, Nu, Zsh};
+use support::hooked::{Bash, Fish, Hooked, Nu, Shell, Zsh};
 use support::online::SECRET;
 use support::{ALCHEMY, Home, run};
 
@@ -58,6 +58,24 @@ fn where_unset_variables_are_errors_there_is_none() {
     });
 }
 
+/// What stands before the hook has one variable be one that cannot be changed: nothing of ours is set anywhere then.
+#[track_caller]
+fn nothing_is_changed(shell: Shell, before: &str) {
+    let home = home();
+    let mut sh = Hooked::start_with(shell, &home, before, &[]);
+    let first = sh.environment();
+    for directory in ["acme", "elsewhere"] {
+        sh.cd(directory);
+        assert_eq!(sh.environment(), first, "{shell:?}, {before}, {directory}");
+    }
+    let said = sh.said();
+    assert!(
+        matches!(&said[..], [_, line] if line.ends_with("cannot be changed in this shell, so nothing is")),
+        "{shell:?}, {before}: {said:?}"
+    );
+    sh.exit();
+}
+
 #[test]
 fn where_one_variable_cannot_be_changed_none_is() {
     let variables = [
@@ -69,23 +87,38 @@ fn where_one_variable_cannot_be_changed_none_is() {
     ];
     for variable in variables {
         for before in [variable.to_owned(), format!("{variable}; set -e")] {
-            tell_to(&[Bash, Zsh], |shell| {
-                let home = home();
-                let mut sh = Hooked::start_with(shell, &home, &before, &[]);
-                let first = sh.environment();
-                for directory in ["acme", "elsewhere"] {
-                    sh.cd(directory);
-                    assert_eq!(sh.environment(), first, "{shell:?}, {before}, {directory}");
-                }
-                let said = sh.said();
-                assert!(
-                    matches!(&said[..], [_, line] if line.ends_with("cannot be changed in this shell, so nothing is")),
-                    "{shell:?}, {before}: {said:?}"
-                );
-                sh.exit();
-            });
+            tell_to(&[Bash, Zsh], |shell| nothing_is_changed(shell, &before));
         }
     }
+}
+
+#[test]
+fn where_one_variable_is_declared_and_cannot_be_changed_none_is() {
+    for name in ["CLOUDFLARE_ACCOUNT_ID", "CLOUDFLARE_API_TOKEN", "ALCHEMY_PROFILE", "ALCHEMY_ACTIVE"] {
+        for declaration in ["readonly", "typeset -i", "typeset -a", "typeset -A", "typeset -u"] {
+            tell_to(&[Bash, Zsh], |shell| nothing_is_changed(shell, &format!("{declaration} {name}")));
+        }
+        tell_to(&[Zsh], |shell| {
+            nothing_is_changed(shell, &format!("setopt typeset_to_unset; readonly {name}"))
+        });
+        tell_to(&[Bash], |shell| nothing_is_changed(shell, &format!("typeset -n {name}")));
+    }
+}
+
+#[test]
+fn what_is_exported_without_a_value_is_so_again() {
+    tell_to(&[Bash], |shell| {
+        let home = home();
+        let mut sh = Hooked::start_with(shell, &home, "export CLOUDFLARE_API_TOKEN", &[]);
+        sh.cd("acme");
+        assert_eq!(ours(&sh.environment()), given(&home, "acme", "prod"));
+        sh.cd("elsewhere");
+        assert!(ours(&sh.environment()).is_empty());
+        sh.line("declare -p CLOUDFLARE_API_TOKEN; CLOUDFLARE_API_TOKEN=mine-hunter2");
+        sh.terminal.expect("declare -x CLOUDFLARE_API_TOKEN\n");
+        assert_eq!(sh.environment()["CLOUDFLARE_API_TOKEN"], "mine-hunter2");
+        sh.exit();
+    });
 }
 
 /// As hardened systems have it, which log commands by it.
@@ -173,6 +206,26 @@ fn a_project_file_that_is_no_file_any_more_holds_no_prompt() {
 #[test]
 fn a_generation_file_that_is_no_file_any_more_holds_no_prompt() {
     no_prompt_waits_for(|home| home.alchemy("generation"));
+}
+
+/// Else a shell would keep the credential of before, and nobody be told.
+#[test]
+fn a_generation_file_that_cannot_be_written_makes_way() {
+    tell_to(&[Bash, Zsh, Fish], |shell| {
+        let home = home();
+        let mut sh = Hooked::start(shell, &home);
+        sh.cd("acme");
+        assert_eq!(ours(&sh.environment()), given(&home, "acme", "prod"), "{shell:?}");
+        let file = home.alchemy("generation");
+        if geteuid().is_root() {
+            chown(file, Some(12345), Some(12345)).expect("given away");
+        } else {
+            fs::set_permissions(file, Permissions::from_mode(0)).expect("its mode");
+        }
+        sh.line(&format!("{ALCHEMY} use beta ."));
+        assert_eq!(ours(&sh.environment()), given(&home, "acme", "beta"), "{shell:?}");
+        sh.exit();
+    });
 }
 
 #[test]

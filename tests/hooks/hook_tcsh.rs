@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::tcsh::{Fake, environment, now, typed};
-use alchemy::shell::hook_tcsh::Change;
+use alchemy::hook::tcsh::Change;
 use support::pty::CTRL_C;
 use support::values::nasty;
 

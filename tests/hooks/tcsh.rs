@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::SystemTime;
 
-use alchemy::shell::hook_tcsh::{Change, State, statements, without_comments};
+use alchemy::hook::tcsh::{Change, TcshState, statements, without_comments};
 
 use support::pty::Terminal;
 use support::{Home, has, write_program};
@@ -55,7 +55,7 @@ impl Fake {
             time.map_or(0, seconds)
         };
         let (generation, pin) = (self.name("generation"), self.name("pin"));
-        let state = State {
+        let state = TcshState {
             active: "/a  b*{c}!$d:prod",
             told: "",
             files: [(&generation, modified("generation")), (&pin, modified("pin"))],

@@ -53,6 +53,7 @@ macro_rules! documents {
 
 documents! {
     readme: "README.md",
+    architecture: "docs/architecture.md",
     ci: "docs/ci.md",
     environment: "docs/environment.md",
     exit_codes: "docs/exit-codes.md",

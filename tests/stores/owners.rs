@@ -285,6 +285,55 @@ fn no_link_of_another_person_leads_root_anywhere() {
     assert_eq!(own.snapshot(), before);
 }
 
+#[test]
+fn a_mark_of_roots_in_another_persons_folder_makes_way_for_that_persons() {
+    if !is_root() {
+        return;
+    }
+    let home = prod();
+    let marks = ["generation", "stamps/prod"];
+    give(&home, PERSON);
+    for mode in [0o600, 0o644, 0] {
+        for name in marks {
+            fs::write(home.alchemy(name), "00000000000000000001\n").expect("written");
+            chown(home.alchemy(name), Some(0), Some(0)).expect("root's");
+            set_mode(home.alchemy(name), mode);
+        }
+        let before = marks.map(|name| fs::metadata(home.alchemy(name)).expect("there").mtime());
+        for person in ["A", "B"] {
+            let change = ["-q", "profile", "set", "prod", "--account-name", person];
+            assert_eq!(run(&mut of_person(&home, PERSON, &change)).expect_code(0).stderr, "");
+        }
+        for (name, before) in marks.into_iter().zip(before) {
+            assert_ne!(home.read(name), "00000000000000000001\n", "{name}");
+            let now = fs::metadata(home.alchemy(name)).expect("there");
+            assert!(now.uid() == PERSON && now.mtime() > before + 1, "{name} {mode:o}: {now:?}");
+        }
+    }
+}
+
+#[test]
+fn where_open_shells_cannot_be_told_of_a_change_the_person_is() {
+    let said = "alchemy: open shells keep the old credential until their directory changes: cannot write ";
+    let change = ["-q", "profile", "set", "prod", "--account-name", "New"];
+    for name in ["generation", "stamps/prod"] {
+        let home = prod();
+        let mark = home.alchemy(name);
+        fs::remove_file(&mark).expect("removed");
+        fs::create_dir(&mark).expect("in the way");
+        let output = home.run(&change).expect_code(0);
+        assert!(output.stderr.starts_with(said) && output.stderr.contains(name), "{}", output.stderr);
+        assert!(home.read("config.json").contains("New"), "it is done");
+        if has("strace") {
+            let home = prod();
+            let mut command = home.command("strace");
+            command.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=openat:error=EIO", "-P"]);
+            let output = run(command.arg(home.alchemy(name)).arg(ALCHEMY).args(change)).expect_code(0);
+            assert!(output.stderr.starts_with(said) && output.stderr.contains(name), "{}", output.stderr);
+        }
+    }
+}
+
 // --- the runtime folder ---
 
 /// The folder of a home in a runtime folder: where its lock was made.

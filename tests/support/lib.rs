@@ -3,6 +3,8 @@
 //! Nothing of the machine's own environment reaches it but `PATH`: no `HOME`, no session bus, no
 //! Cloudflare variable. Where a test needs one, it says so.
 
+#![allow(clippy::new_without_default, reason = "a double is started, which no default says")]
+
 pub mod age;
 pub mod authorization;
 pub mod bare_debian;

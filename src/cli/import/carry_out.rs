@@ -19,7 +19,7 @@ pub(super) fn carry_out(import: &Import, host: &Host, store: &mut Store, planned
         _ => None,
     });
     let (mut kept_in, mut signed_out) = (None::<StoreKind>, Vec::new());
-    let is_store_given = import.keeping.is_given()?;
+    let is_store_given = import.store.is_given()?;
     for (item, name, account) in to_make {
         let before = store.get(name).ok().flatten();
         let kept = before.as_ref().map(|before| before.store.clone()).filter(|kind| *kind != StoreKind::Npm);
@@ -27,7 +27,7 @@ pub(super) fn carry_out(import: &Import, host: &Host, store: &mut Store, planned
         let kind = match (kept, &kept_in) {
             (Some(kept), _) if !is_store_given => kept,
             (_, Some(kind)) if *kind != StoreKind::Encrypted(Encryption::Passphrase) => kind.clone(),
-            _ => kept_in.insert(import.keeping.resolve(host, store, name, None)?).clone(),
+            _ => kept_in.insert(import.store.resolve(host, store, name, None)?).clone(),
         };
         let profile = profile(planned, item, (name, account), kind, before);
         if let Some(document) = item.found.what.document() {

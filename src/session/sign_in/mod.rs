@@ -20,13 +20,13 @@ use client::SignInOptions;
 use scopes::choose_scopes;
 
 /// A sign-in to a profile, from the question to what is kept.
-pub(crate) struct Plan<'a> {
+pub(crate) struct SignInPlan<'a> {
     /// The profile's name.
     pub name: ProfileName,
     /// The profile as it is, where there is one.
     pub before: Option<Profile>,
     /// Where its session is kept.
-    pub kept_in: StoreKind,
+    pub store_kind: StoreKind,
     /// How to sign in.
     pub options: &'a SignInOptions,
     /// Whether the profile asks before its secret leaves; `None` leaves that as it is.
@@ -37,7 +37,7 @@ pub(crate) struct Plan<'a> {
     pub again: String,
 }
 
-impl Plan<'_> {
+impl SignInPlan<'_> {
     /// Signs in and keeps what comes of it, for the account that `account` finds; it gets the profile as it
     /// is by then, the grant, and the API.
     ///
@@ -51,14 +51,14 @@ impl Plan<'_> {
         let before = self.before.as_ref();
         let signed_in = before.and_then(|before| before.sign_in.as_ref());
         let client = self.options.client.resolve(host, signed_in.map(|it| &it.client))?;
-        if self.kept_in == StoreKind::Npm && !client.is_v2() {
+        if self.store_kind == StoreKind::Npm && !client.is_v2() {
             return Err(Error::new(format!(
                 "profile '{}' is kept by npm alchemy 2, which knows no client but its own",
                 self.name
             ))
             .hint("leave --client and the endpoints out, or make another profile: alchemy configure"));
         }
-        store.has_room_for(&self.name, &self.kept_in, before)?;
+        store.has_room_for(&self.name, &self.store_kind, before)?;
         let scopes = self.scopes(&client, signed_in)?;
         let endpoint = match before.and_then(|before| before.endpoint.clone()) {
             Some(kept) if host.variable(crate::environment::API_BASE_URL).is_none() => kept,
@@ -73,7 +73,7 @@ impl Plan<'_> {
                 name: self.name.clone(),
                 method: Method::OAuth,
                 account: account(before.as_ref(), &grant, &endpoint)?,
-                store: self.kept_in.clone(),
+                store: self.store_kind.clone(),
                 // A loopback API is a test's, and gone tomorrow; it is never kept, and takes no other's place.
                 endpoint: if endpoint.is_loopback() {
                     before.as_ref().and_then(|before| before.endpoint.clone())
@@ -174,10 +174,10 @@ pub(crate) fn sign_in_again(
             .hint(format!("to make it sign in: alchemy configure -p {name} --method oauth")));
     }
     let pinned = profile.account.clone();
-    let plan = Plan {
+    let plan = SignInPlan {
         again: format!("alchemy login -p {name}"),
         name,
-        kept_in: profile.store.clone(),
+        store_kind: profile.store.clone(),
         before: Some(profile),
         options,
         confirm: None,

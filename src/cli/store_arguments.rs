@@ -13,17 +13,17 @@ use crate::store::{Store, cipher, command};
 /// Where to keep the secret.
 #[derive(Args, Default)]
 #[command(next_help_heading = "Store")]
-pub(super) struct KeepingArguments {
+pub(super) struct StoreArguments {
     /// Where to keep the secret [default: ALCHEMY_STORE, or the keyring where one answers]
     #[arg(long, value_name = "STORE")]
     store: Option<ChosenStore>,
     #[command(flatten)]
-    details: KeepingDetails,
+    details: StoreDetails,
 }
 
 /// What two of the stores need to know.
 #[derive(Args, Default)]
-pub(super) struct KeepingDetails {
+pub(super) struct StoreDetails {
     /// Encrypt it to an SSH key or age's own identities, by the file of the private key
     #[arg(long, value_name = "PATH")]
     identity: Option<PathBuf>,
@@ -50,7 +50,7 @@ pub(super) enum ChosenStore {
     Command,
 }
 
-impl KeepingArguments {
+impl StoreArguments {
     /// Whether anything of this was said.
     ///
     /// Fails when the flags contradict each other.
@@ -107,7 +107,7 @@ impl KeepingArguments {
     }
 }
 
-impl KeepingDetails {
+impl StoreDetails {
     /// The store of that name, for a profile that is kept in another.
     ///
     /// Fails when the flags contradict each other, or what the store needs is not given.

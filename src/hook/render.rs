@@ -11,10 +11,11 @@ use clap::ValueEnum;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::quote::{self, Text};
-use super::{Variables, hook_tcsh, is_name};
+use super::step::{State, Step};
+use super::tcsh;
 use crate::error::{Error, Result};
-use crate::secret::Secret;
+use crate::shell::quote::{self, Text};
+use crate::shell::{Variables, is_name};
 
 /// A shell that has a hook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -26,53 +27,6 @@ pub(crate) enum Shell {
     Elvish,
     Tcsh,
     Pwsh,
-}
-
-/// A file to look at, as it was.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Watched {
-    /// Its path; empty where there is nothing to look at.
-    pub path: String,
-    /// What was in it; empty for one that is missing. `None` for what a shell does not read as it is: bytes that
-    /// are not UTF-8, and NULs.
-    pub text: Option<String>,
-    /// When it was changed, in seconds of Unix time; 0 for one that is missing.
-    pub modified: i64,
-}
-
-/// What the hook keeps until it asks again.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct State {
-    /// `<directory>:<profile>`, or empty.
-    pub active: String,
-    /// Moves at every change of what we know.
-    pub generation: Watched,
-    /// The pin file in force.
-    pub pin: Watched,
-    /// From when on to ask again in any case, in seconds of Unix time.
-    pub until: Option<i64>,
-    /// The time, in seconds of Unix time.
-    pub now: i64,
-    /// Which message has been shown.
-    pub told: String,
-    /// All directories that are bound, by their real paths; `None` where they are too many to be told, or unknown.
-    pub bound: Option<Vec<String>>,
-}
-
-/// What the hook is to do, in this order.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Step {
-    /// Variables whose values are ours, although another shell has set them: they take the place of all that
-    /// the hook has kept until now.
-    pub adopt: Option<Vec<String>>,
-    /// Give everything back.
-    pub leave: bool,
-    /// Variables to set.
-    pub set: Vec<(String, Secret)>,
-    /// Variables to take away.
-    pub unset: Vec<String>,
-    /// What to keep.
-    pub state: State,
 }
 
 /// The step for a shell. tcsh wants to know, besides, what is in its table, and whether a variable is set in its
@@ -96,19 +50,19 @@ pub(crate) fn render(
     let mut out = Text::default();
     match shell {
         Shell::Nu | Shell::Elvish | Shell::Pwsh => json(&mut out, step)?,
-        Shell::Tcsh => return tcsh(step, table, is_set),
+        Shell::Tcsh => return for_tcsh(step, table, is_set),
         Shell::Bash | Shell::Zsh => calls(&mut out, step, quote::ansi_c),
         Shell::Fish => calls(&mut out, step, quote::fish),
     }
     Ok(out.finish())
 }
 
-fn tcsh(step: &Step, table: &[&str], is_set: impl Fn(&str) -> bool) -> Result<Zeroizing<String>> {
+fn for_tcsh(step: &Step, table: &[&str], is_set: impl Fn(&str) -> bool) -> Result<Zeroizing<String>> {
     fn names(names: &[String]) -> Vec<&str> {
         names.iter().map(String::as_str).collect()
     }
     let set: Vec<(&str, &str)> = step.set.iter().map(|(name, value)| (&**name, value.expose())).collect();
-    let change = hook_tcsh::Change {
+    let change = tcsh::Change {
         adopt: &names(step.adopt.as_deref().unwrap_or_default()),
         leave: step.leave,
         set: &set,
@@ -116,10 +70,10 @@ fn tcsh(step: &Step, table: &[&str], is_set: impl Fn(&str) -> bool) -> Result<Ze
     };
     let State { active, told, generation, pin, until, now, .. } = &step.state;
     let files = [generation, pin].map(|watched| (&*watched.path, watched.modified));
-    let state = hook_tcsh::State { active, told, files, until: *until, now: *now };
+    let state = tcsh::TcshState { active, told, files, until: *until, now: *now };
     // What is adopted takes the place of the table.
     let table = if step.adopt.is_some() { &[] } else { table };
-    hook_tcsh::statements(&change, table, is_set, &state)
+    tcsh::statements(&change, table, is_set, &state)
 }
 
 /// A text as one word in a shell's script.
@@ -185,28 +139,5 @@ fn json(out: &mut Text, step: &Step) -> Result<()> {
         unset: &step.unset,
         state: step.state.words().into(),
     };
-    super::json(out, &document)
-}
-
-impl State {
-    /// Its parts, by the names that they have in JSON, in the order in which they are arguments.
-    fn words(&self) -> [(&'static str, String); 8] {
-        let until = self.until.map_or_else(String::new, |until| until.to_string());
-        // One that always reads as changed would have every prompt ask again.
-        let watched = |Watched { path, text, .. }: &Watched| match text {
-            Some(text) => (path.clone(), text.clone()),
-            None => <(String, String)>::default(),
-        };
-        let (generation, pin) = (watched(&self.generation), watched(&self.pin));
-        [
-            ("active", self.active.clone()),
-            ("generationFile", generation.0),
-            ("generation", generation.1),
-            ("pinFile", pin.0),
-            ("pin", pin.1),
-            ("until", until),
-            ("now", self.now.to_string()),
-            ("told", self.told.clone()),
-        ]
-    }
+    crate::shell::json(out, &document)
 }

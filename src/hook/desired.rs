@@ -3,13 +3,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::hook_session::{Outcome, Sources};
+use super::sources::{Outcome, Sources};
 use crate::directory::mark::ActiveMark;
 use crate::directory::{DirectoryProfile, How};
 use crate::environment::{
     ACCOUNT_ID, ACTIVE, API_KEY, API_TOKEN, Changes, DEFAULT_ACCOUNT_ID, EXPIRATION, PROFILE, Value,
 };
 use crate::error::{Error, Kind, Result};
+use crate::hook::step::Target;
 use crate::host::Host;
 use crate::profile::{AccountId, Profile, ProfileName};
 use crate::release::changes::changes;
@@ -20,7 +21,6 @@ use crate::release::selector::Selector;
 use crate::session::Session;
 use crate::store::Store;
 use crate::store::settings::{Export, HOOK_EXPORT, Settings};
-use crate::transition::Target;
 
 /// When to look again after a failure that may pass, and for a session that was not there in time: that it was
 /// renewed shows at once, by the generation file.
@@ -32,7 +32,7 @@ const OVER: SignedDuration = SignedDuration::from_secs(60);
 
 /// What a shell is to have, and what the person should be told.
 #[derive(Default)]
-pub(super) struct Activation {
+pub(crate) struct Desired {
     /// The profile, with what to set; `None` where there is none to be had.
     pub target: Option<Target>,
     /// The profile and its account, in words.
@@ -55,14 +55,14 @@ pub(super) struct Activation {
 
 /// The end of a secret that a hook has set, in whole seconds of Unix time, and the account that it was set for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SecretLife {
+pub(crate) struct SecretLife {
     pub until: i64,
     pub account: String,
 }
 
 /// What a hook has set, by its own account.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct HookState<'a> {
+pub(crate) struct HookState<'a> {
     /// `ALCHEMY_ACTIVE` as the hook has set it; empty for nothing.
     pub own: &'a str,
     /// `ALCHEMY_ACTIVE` in the shell; another one was inherited from another shell.
@@ -74,9 +74,9 @@ pub(super) struct HookState<'a> {
     pub is_lifted: bool,
 }
 
-impl Activation {
+impl Desired {
     /// What the shell is to have. `is_offline`: only what is stored counts.
-    pub(super) fn of(selector: &Selector, shell: HookState, is_offline: bool) -> Self {
+    pub(crate) fn of(selector: &Selector, shell: HookState, is_offline: bool) -> Self {
         let mut this = Self { is_offline, ..Self::default() };
         if shell.active != shell.own {
             (this.also, this.account) = Self::inherited(selector.host, shell.active);
@@ -89,7 +89,7 @@ impl Activation {
     }
 
     /// The names under which the token of the profile that is active stands, besides the usual ones; and its account.
-    pub(super) fn inherited(host: &Host, active: &str) -> (Vec<String>, Option<AccountId>) {
+    pub(crate) fn inherited(host: &Host, active: &str) -> (Vec<String>, Option<AccountId>) {
         profile_of(host, active)
             .map_or_else(Default::default, |profile| (profile.also, Some(profile.account.id)))
     }
@@ -291,7 +291,7 @@ fn target(choice: &DirectoryProfile, profile: &Profile, session: Option<&Session
 }
 
 /// What says which profile it is, without its secret.
-pub(super) fn named(profile: &Profile) -> [(String, String); 3] {
+pub(crate) fn named(profile: &Profile) -> [(String, String); 3] {
     let account = profile.account.id.to_string();
     [
         (ACCOUNT_ID.to_owned(), account.clone()),
@@ -301,7 +301,7 @@ pub(super) fn named(profile: &Profile) -> [(String, String); 3] {
 }
 
 /// What to take away from a shell: not what answers for alchemy itself there, which is no client's.
-pub(super) fn without_our_own(names: Vec<String>) -> Vec<String> {
+pub(crate) fn without_our_own(names: Vec<String>) -> Vec<String> {
     let is_our_own =
         |name: &String| name.starts_with("ALCHEMY_") && ![EXPIRATION, ACTIVE].contains(&name.as_str());
     names.into_iter().filter(|name| !is_our_own(name)).collect()

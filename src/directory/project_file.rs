@@ -31,7 +31,7 @@ pub struct Pin {
 
 /// A pin file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PinFile {
+pub struct ProjectFile {
     /// Where it is.
     pub path: PathBuf,
     /// The bytes that were parsed.
@@ -40,7 +40,7 @@ pub struct PinFile {
     pub modified: Option<SystemTime>,
 }
 
-impl PinFile {
+impl ProjectFile {
     /// The SHA-256 of the bytes that were parsed, in hex: what trust is about.
     pub fn hash(&self) -> String {
         sha256_hex(&self.bytes)
@@ -51,9 +51,9 @@ impl PinFile {
 #[derive(Debug)]
 pub(crate) enum Found {
     /// One that can be read.
-    Pin(Pin, PinFile),
+    Pin(Pin, ProjectFile),
     /// One that cannot: nobody knows which account it guards. The file, where its bytes could be read.
-    Broken(Error, Option<PinFile>),
+    Broken(Error, Option<ProjectFile>),
     /// One that counts for nothing; what a person should be told of it.
     Ignored(String),
 }
@@ -71,7 +71,7 @@ pub(crate) fn read(directory: &Path, uid: u32) -> Option<Found> {
             return Some(Found::Broken(error.hint(MEND), None));
         }
     };
-    let file = PinFile { path, bytes: small.bytes, modified: small.modified };
+    let file = ProjectFile { path, bytes: small.bytes, modified: small.modified };
     Some(match parse(&file) {
         Ok(pin) => Found::Pin(pin, file),
         Err(error) => Found::Broken(error, Some(file)),
@@ -81,7 +81,7 @@ pub(crate) fn read(directory: &Path, uid: u32) -> Option<Found> {
 const MEND: &str =
     "it may say profile = \"NAME\" and account = \"ID\", and nothing else; mend it, or take it away";
 
-fn parse(file: &PinFile) -> Result<Pin> {
+fn parse(file: &ProjectFile) -> Result<Pin> {
     let wrong = |at: usize, what: &str| {
         let (line, column) = position(&file.bytes, at);
         let path = file.path.display();

@@ -13,8 +13,8 @@
 
 use zeroize::Zeroizing;
 
-use super::quote::{self, Text};
 use crate::error::{Error, Result};
+use crate::shell::quote::{self, Text};
 
 /// What changes in the environment, in this order.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,7 +30,7 @@ pub struct Change<'a> {
 
 /// What the shell has to know until the next call.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct State<'a> {
+pub struct TcshState<'a> {
     /// For the next call's `--active`.
     pub active: &'a str,
     /// For its `--told`.
@@ -59,7 +59,7 @@ pub fn statements(
     change: &Change,
     table: &[&str],
     is_set: impl Fn(&str) -> bool,
-    state: &State,
+    state: &TcshState,
 ) -> Result<Zeroizing<String>> {
     if let Some((name, _)) = change.set.iter().find(|(_, value)| value.contains(char::is_control)) {
         return Err(Error::new(format!("cannot set {name} in tcsh: its value holds a control character")));
@@ -166,7 +166,7 @@ fn when_ours(out: &mut Text, name: &str, statement: &[&str]) {
     out.push("';");
 }
 
-fn remember(out: &mut Text, state: &State, names: &[&str]) {
+fn remember(out: &mut Text, state: &TcshState, names: &[&str]) {
     out.push_statement(&["set __alchemy_files=("]);
     for (path, modified) in state.files {
         word(out, path);
@@ -208,7 +208,8 @@ mod tests {
     use super::*;
 
     fn text(change: &Change, table: &[&str], environment: &[&str]) -> String {
-        let state = State { active: "/a b:prod", told: "", files: [("/g", 7), ("", 0)], until: None, now: 0 };
+        let state =
+            TcshState { active: "/a b:prod", told: "", files: [("/g", 7), ("", 0)], until: None, now: 0 };
         statements(change, table, |name| environment.contains(&name), &state).expect("text").to_string()
     }
 
@@ -264,14 +265,14 @@ mod tests {
 
     #[test]
     fn what_csh_cannot_quote_is_an_error_without_the_value() {
-        let state = State::default();
+        let state = TcshState::default();
         let change = Change { set: &[("TOKEN", "hunter2\n")], ..Change::default() };
         let error = statements(&change, &[], |_| false, &state).expect_err("refused");
         assert!(
             error.to_string().contains("TOKEN") && !format!("{error:?}").contains("hunter2"),
             "{error:?}"
         );
-        let state = State { active: "/two\nlines:prod", ..State::default() };
+        let state = TcshState { active: "/two\nlines:prod", ..TcshState::default() };
         statements(&Change::default(), &[], |_| false, &state).expect_err("refused");
     }
 }

@@ -1,10 +1,56 @@
 //! The step that a shell's hook takes from what its shell has to what a directory gives. Pure: values in,
-//! values out. [`crate::shell::hook`] writes it for each shell.
+//! values out. [`super::render`] writes it for each shell.
 
 use crate::directory::mark::ActiveMark;
 use crate::environment::{ACCOUNT_ID, ACTIVE, DEFAULT_ACCOUNT_ID, PROFILE, SET, Value};
 use crate::secret::Secret;
-use crate::shell::hook::Step;
+
+/// A file to look at, as it was.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Watched {
+    /// Its path; empty where there is nothing to look at.
+    pub path: String,
+    /// What was in it; empty for one that is missing. `None` for what a shell does not read as it is: bytes that
+    /// are not UTF-8, and NULs.
+    pub text: Option<String>,
+    /// When it was changed, in seconds of Unix time; 0 for one that is missing.
+    pub modified: i64,
+}
+
+/// What the hook keeps until it asks again.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct State {
+    /// `<directory>:<profile>`, or empty.
+    pub active: String,
+    /// Moves at every change of what we know.
+    pub generation: Watched,
+    /// The pin file in force.
+    pub pin: Watched,
+    /// From when on to ask again in any case, in seconds of Unix time.
+    pub until: Option<i64>,
+    /// The time, in seconds of Unix time.
+    pub now: i64,
+    /// Which message has been shown.
+    pub told: String,
+    /// All directories that are bound, by their real paths; `None` where they are too many to be told, or unknown.
+    pub bound: Option<Vec<String>>,
+}
+
+/// What the hook is to do, in this order.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// Variables whose values are ours, although another shell has set them: they take the place of all that
+    /// the hook has kept until now.
+    pub adopt: Option<Vec<String>>,
+    /// Give everything back.
+    pub leave: bool,
+    /// Variables to set.
+    pub set: Vec<(String, Secret)>,
+    /// Variables to take away.
+    pub unset: Vec<String>,
+    /// What to keep.
+    pub state: State,
+}
 
 /// What a shell is to have.
 #[derive(Debug, PartialEq, Eq)]
@@ -93,6 +139,29 @@ pub(crate) fn step(wanted: Option<&Target>, now: Now, get: &dyn Fn(&str) -> Opti
     step.unset = unset.cloned().collect();
     step.state.active.clone_from(&wanted.active);
     step
+}
+
+impl State {
+    /// Its parts, by the names that they have in JSON, in the order in which they are arguments.
+    pub(super) fn words(&self) -> [(&'static str, String); 8] {
+        let until = self.until.map_or_else(String::new, |until| until.to_string());
+        // One that always reads as changed would have every prompt ask again.
+        let watched = |Watched { path, text, .. }: &Watched| match text {
+            Some(text) => (path.clone(), text.clone()),
+            None => <(String, String)>::default(),
+        };
+        let (generation, pin) = (watched(&self.generation), watched(&self.pin));
+        [
+            ("active", self.active.clone()),
+            ("generationFile", generation.0),
+            ("generation", generation.1),
+            ("pinFile", pin.0),
+            ("pin", pin.1),
+            ("until", until),
+            ("now", self.now.to_string()),
+            ("told", self.told.clone()),
+        ]
+    }
 }
 
 #[cfg(test)]

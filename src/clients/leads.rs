@@ -6,7 +6,7 @@
 //! then, and [`super::hazards`] takes into account whatever lies there. What can be seen all the same (in the words, in
 //! scripts, in what scripts call) is evidence, by which a person is warned.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -22,7 +22,9 @@ use super::workspaces::Workspace;
 /// The most that scripts call scripts.
 const DEPTH: u8 = 8;
 /// The most commands that are read.
-const COMMANDS: usize = 4_000;
+const COMMANDS: usize = 2_500;
+/// How many bytes of a text cost as much as a command.
+const TEXT: usize = 1024;
 /// The most environments, tasks and unknown things that are told apart.
 pub(super) const NAMES: usize = 64;
 /// The most folders that are led to.
@@ -153,6 +155,7 @@ impl Leads {
             workspaces: HashMap::new(),
             places: HashMap::new(),
             reaches: Reaches::default(),
+            loaded: HashSet::new(),
             is_guess: false,
             leads: Self { is_sure: true, ..Self::default() },
         };
@@ -226,8 +229,10 @@ pub(super) struct Walk<'a> {
     places: HashMap<PathBuf, usize>,
     /// What the commands have called by now.
     reaches: Reaches,
+    /// The `.env` files that were loaded: where, whether above the variables, and with what around them.
+    pub(super) loaded: HashSet<(PathBuf, PathBuf, bool, String)>,
     /// What is read need not be run: see [`Walk::guess`].
-    is_guess: bool,
+    pub(super) is_guess: bool,
     pub(super) leads: Leads,
 }
 
@@ -301,9 +306,19 @@ impl Walk<'_> {
 
     /// Takes one command from those that may be read. The first one beyond them is told, and no other.
     pub(super) fn may_read(&mut self, at: &At) -> bool {
-        if let Some(left) = self.left.checked_sub(1) {
-            self.left = left;
-            if left == 0 {
+        self.take(1, at)
+    }
+
+    /// Takes what it costs to cut a text into its commands: a short text may be read any number of times, a long one
+    /// only a few.
+    pub(super) fn may_cut(&mut self, text: &str, at: &At) -> bool {
+        self.take(text.len() / TEXT, at)
+    }
+
+    fn take(&mut self, count: usize, at: &At) -> bool {
+        if self.left > 0 {
+            self.left = self.left.saturating_sub(count);
+            if self.left == 0 {
                 self.tell(at, "calls more programs than are looked at".to_owned());
             }
         }

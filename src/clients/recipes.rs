@@ -121,6 +121,9 @@ impl Walk<'_> {
             }
         };
         let mut lines: Vec<(usize, String)> = Vec::new();
+        if !self.may_cut(&text, at) {
+            return lines;
+        }
         let mut goes_on = false;
         for (number, line) in (1..).zip(text.lines()) {
             let (line, more) = line.strip_suffix('\\').map_or((line, false), |line| (line, true));

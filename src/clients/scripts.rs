@@ -37,6 +37,9 @@ pub(super) enum Run {
 impl Walk<'_> {
     /// The commands of a shell's text, to the last of which `further` words are added.
     pub(super) fn text(&mut self, text: &str, further: &[Word], at: &At) {
+        if !self.may_cut(text, at) {
+            return;
+        }
         let mut pieces = pieces(text, &self.stands_for(at));
         if let Some(Piece::Command(words, _)) = pieces.last_mut() {
             words.extend(further.iter().cloned());
@@ -158,6 +161,11 @@ impl Walk<'_> {
     /// A file is loaded as a `.env`: above the variables, or only where none is set.
     pub(super) fn load(&mut self, file: &Path, is_above: bool, at: &At) {
         if !self.may_read(at) {
+            return;
+        }
+        // The same file that is loaded again says the same again.
+        let surroundings = format!("{} {:?} {:?}", self.is_guess, at.variables.environment, at.inherited);
+        if !self.loaded.insert((file.to_owned(), at.folder.clone(), is_above, surroundings)) {
             return;
         }
         for program in [called("sh"), called("wrangler")].into_iter().flatten() {
@@ -315,6 +323,9 @@ impl Walk<'_> {
         let Some(mut words) = interpreter else {
             let script = if run == Run::Sourced { at.script.clone() } else { Some(path.clone()) };
             let at = At { file: Some(path.clone()), source: Some(path), script, line: None, ..at };
+            if !self.may_cut(&text, &at) {
+                return None;
+            }
             let pieces = pieces(&text, &self.stands_for(&at));
             return Some(self.pieces(pieces, &at));
         };

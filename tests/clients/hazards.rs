@@ -1683,7 +1683,7 @@ fn what_cannot_be_understood_is_named() {
     assert_eq!(told.count(), 1, "{}", refused.stderr);
     assert!(refused.stderr.lines().count() <= 3, "{}", refused.stderr);
     case.fine("npm run s9");
-    let text = format!("{{\"scripts\":{{\"x\":{:?}}}}}", "true;".repeat(2_000));
+    let text = format!("{{\"scripts\":{{\"x\":{:?}}}}}", "true;".repeat(3_000));
     Case::new(&[("package.json", &text)]).possible("npm run x", "calls more programs than are looked at");
     // Nothing takes longer than the bounds: neither what is called, nor what is only set, or gone to.
     let most = "calls more programs than are looked at";
@@ -1698,6 +1698,10 @@ fn what_cannot_be_understood_is_named() {
         let text = format!("export $(x)\n{}", text.repeat(250_000 / text.len()));
         Case::new(&[("x.sh", &text), ("Makefile", &text)]).refused(line, &[], most);
     }
+    let far = Case::new(&[("x.sh", &"cd a/b/c;".repeat(20_000))]);
+    far.refused("sh -n x.sh", &[], "goes to a/b/c, a folder that is known only when it runs");
+    let large = format!("{}\n", "# x\n".repeat(50_000));
+    Case::new(&[("x.sh", &"sh y.sh\n".repeat(1_000)), ("y.sh", &large)]).refused("sh -n x.sh", &[], most);
     let rules = (0..8_000).map(|n| format!("a{n}: a{} b{n}\n", n + 1)).collect::<Vec<_>>().concat();
     Case::new(&[("Makefile", &rules)]).refused("make", &[], most);
     let names = (0..100).map(|n| format!("make -e e{n}\n")).collect::<Vec<_>>().concat();

@@ -6,7 +6,7 @@
 //! then, and [`super::hazards`] takes into account whatever lies there. What can be seen all the same (in the words, in
 //! scripts, in what scripts call) is evidence, by which a person is warned.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -137,6 +137,7 @@ impl Leads {
             left: COMMANDS,
             read: HashMap::new(),
             workspaces: HashMap::new(),
+            unparsed: HashSet::new(),
             is_guess: false,
             leads: Self { is_sure: true, ..Self::default() },
         };
@@ -205,6 +206,8 @@ pub(super) struct Walk<'a> {
     pub(super) read: HashMap<PathBuf, Option<Rc<Package>>>,
     /// The workspaces, by the folders from which they were looked for.
     pub(super) workspaces: HashMap<PathBuf, Rc<Workspace>>,
+    /// The texts that nobody here understands, as they were read, with the folder that they were read in.
+    pub(super) unparsed: HashSet<(PathBuf, PathBuf)>,
     /// What is read need not be run: see [`Walk::guess`].
     is_guess: bool,
     pub(super) leads: Leads,

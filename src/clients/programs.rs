@@ -28,6 +28,8 @@ pub(crate) struct Program {
     pub rules: &'static [Rules],
     /// Other files that it reads.
     pub reads: &'static [Reads],
+    /// The names of the files by which it is told what to run, as far as they are not understood.
+    pub files: &'static [&'static str],
     /// Variables that it keeps from what it starts.
     pub filter: Option<Filter>,
 }
@@ -283,6 +285,7 @@ const NOTHING: Program = Program {
     is_above: false,
     rules: &[],
     reads: &[],
+    files: &[],
     filter: None,
 };
 
@@ -929,7 +932,10 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..NOTHING
     },
     // Node's `--env-file` and what hands its options on to it.
-    Program { options: ENV_FILE, ..loader("node", &["node", "nodejs", "tsx", "ts-node"], EnvFiles::Named) },
+    Program {
+        options: ENV_FILE,
+        ..loader("node", &["node", "nodejs", "tsx", "ts-node", "zx"], EnvFiles::Named)
+    },
     // Without a value it is `.env`.
     Program {
         role: Role::Manager(&Verbs { run: &["task"], ..NO_VERBS }),
@@ -1017,6 +1023,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
             ..NO_OPTIONS
         },
         is_above: true,
+        files: &["Procfile"],
         ..loader("foreman", &["foreman", "nf"], EnvFiles::One)
     },
     // `op run --help`: the file's entries go before the variables.
@@ -1085,6 +1092,10 @@ pub(crate) const PROGRAMS: &[Program] = &[
         reads: &[Reads::CloudflareCfg],
         ..reader("Python", &["python", "python3", "pytest", "ansible-playbook"], &[])
     },
+    Program {
+        role: Role::Runtime,
+        ..reader("interpreters of other languages", &["ruby", "perl", "php"], &[])
+    },
     // `poetry list`, `pdm run --help`, `pixi run --help`
     Program {
         role: Role::Runner(&Runs { verbs: &["run"], ..RUNS }),
@@ -1144,16 +1155,19 @@ pub(crate) const PROGRAMS: &[Program] = &[
             ..NO_OPTIONS
         },
     ),
-    open(
-        "task",
-        &["task", "go-task"],
-        Options {
-            folder: &["-d", "--dir"],
-            configuration: &["-t", "--taskfile"],
-            other: &["-o", "--output", "-C", "--concurrency", "-I", "--interval"],
-            ..NO_OPTIONS
-        },
-    ),
+    Program {
+        files: &["Taskfile.yml", "Taskfile.yaml", "taskfile.yml", "taskfile.yaml", "Taskfile.dist.yml"],
+        ..open(
+            "task",
+            &["task", "go-task"],
+            Options {
+                folder: &["-d", "--dir"],
+                configuration: &["-t", "--taskfile"],
+                other: &["-o", "--output", "-C", "--concurrency", "-I", "--interval"],
+                ..NO_OPTIONS
+            },
+        )
+    },
     Program {
         name: "git",
         calls: &["git"],
@@ -1167,17 +1181,29 @@ pub(crate) const PROGRAMS: &[Program] = &[
         },
         ..NOTHING
     },
-    open(
-        "docker",
-        &["docker", "docker-compose", "podman", "podman-compose"],
-        Options {
-            folder: &["--project-directory"],
-            paths: &["-v", "--volume", "--mount"],
-            configuration: &["-f", "--file"],
-            other: &["-p", "--project-name", "--profile", "-H", "--host", "-c", "--context"],
-            ..NO_OPTIONS
-        },
-    ),
+    Program {
+        files: &[
+            "compose.yaml",
+            "compose.yml",
+            "compose.override.yaml",
+            "compose.override.yml",
+            "docker-compose.yml",
+            "docker-compose.yaml",
+            "docker-compose.override.yml",
+        ],
+        ..open(
+            "docker",
+            &["docker", "docker-compose", "podman", "podman-compose"],
+            Options {
+                folder: &["--project-directory"],
+                paths: &["-v", "--volume", "--mount"],
+                configuration: &["-f", "--file"],
+                env_file: &["--env-file"],
+                other: &["-p", "--project-name", "--profile", "-H", "--host", "-c", "--context"],
+                ..NO_OPTIONS
+            },
+        )
+    },
     // `lib/cli/parse.js` of nodemon.
     open(
         "nodemon",

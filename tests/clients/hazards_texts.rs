@@ -273,3 +273,22 @@ fn a_text_that_names_too_much_is_told() {
     let deep = (0..700).map(|n| format!("'make -e e{n}'\n")).collect::<String>();
     repository(&[("x.mjs", &deep)]).refused("node x.mjs", &[], "calls more programs than are looked at");
 }
+
+#[test]
+fn what_make_makes_by_variables_counts() {
+    let ship = "\tcd packages/api && wrangler deploy\n";
+    for text in [
+        format!("DEPS = ship\nx: $(DEPS)\nship:\n{ship}"),
+        format!("PKGS = api\nx: $(PKGS:%=ship-%)\nship-%:\n{ship}"),
+        format!("D = out\nx: out/.stamp\n$(D)/.stamp:\n{ship}"),
+    ] {
+        let case = repository(&[("Makefile", &text)]);
+        case.refused("make x", &[], API);
+        case.places.write("code/Makefile", text.replace("packages/api", "packages/web"));
+        case.fine("make x");
+    }
+    for text in ["define r\nwrangler deploy\nendef\nx:\n\t$(r)\n", "x:\n\t$(call run,a)\n"] {
+        repository(&[("Makefile", text)]).possible("make x", UNKNOWN);
+    }
+    repository(&[("Makefile", "x: $(wildcard *.c)\n\t$(RM) -r out\n\t$(CC) x.c\n")]).fine("make x");
+}

@@ -260,7 +260,10 @@ impl Walk<'_> {
         }
         let mut seen: HashSet<String> = HashSet::new();
         let is_unknown = |name: &String| name.contains(UNKNOWN);
-        let mut is_open = false;
+        let names = |names: &[String]| names_in(names, recipes, is_make);
+        let rules = recipes.rules.iter().map(|rule| (rule, names(&rule.targets), names(&rule.before)));
+        let rules: Vec<(&Rule, Vec<String>, Vec<String>)> = rules.collect();
+        let mut is_open = rules.iter().any(|(_, targets, _)| targets.iter().any(is_unknown));
         while let Some(goal) = goals.pop() {
             if !seen.insert(goal.clone()) {
                 continue;
@@ -272,13 +275,10 @@ impl Walk<'_> {
                 let (first, last) = target.split_once('%').unwrap_or((target, ""));
                 *target == goal || (target.contains('%') && goal.starts_with(first) && goal.ends_with(last))
             };
-            for rule in &recipes.rules {
-                let targets = names_in(&rule.targets, recipes, is_make);
-                is_open |= targets.iter().any(is_unknown);
+            for (rule, targets, before) in &rules {
                 if targets.iter().any(is_meant) {
-                    let before = names_in(&rule.before, recipes, is_make);
                     is_open |= before.iter().any(is_unknown);
-                    goals.extend(before);
+                    goals.extend(before.iter().cloned());
                     self.run_lines(rule, recipes, is_make, at);
                 }
             }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::leads::{At, Filtered, Level, Reaches, Walk, real};
 use super::options::{Parsed, Until};
+use super::packages::nearest_of;
 use super::programs::{Before, EnvFiles, Filter, Program, Role, Runs, called};
 use super::scripts::{Run, is_installed, unknown_words};
 use super::words::{Known, Piece, Value, Word, pieces};
@@ -238,9 +239,11 @@ impl Walk<'_> {
         for (place, _) in parsed.positionals.iter().take(starts.len() + 1) {
             let file = words.get(*place).and_then(|word| self.path(word, folder));
             let file = file.as_deref().filter(|file| file.is_file() && !is_installed(file));
-            if let Some(parent) = file.and_then(Path::parent) {
+            let Some(file) = file else { continue };
+            if let Some(parent) = file.parent() {
                 self.reach(parent, Level::Reached);
             }
+            self.read_unparsed(file, &inner_at);
         }
         self.leads.visits.push(visit);
         self.evidence(words, at);
@@ -309,8 +312,14 @@ impl Walk<'_> {
                 // `direnv exec bin/deploy`
                 Before::Folder if is_file => {}
                 Before::Folder => {
-                    self.enter(Some(word), &at);
+                    let folder = self.enter(Some(word), &at);
                     *start += 1;
+                    // direnv loads its file there, and the program runs here.
+                    let file = nearest_of(".envrc", &folder, self.home).map(|folder| folder.join(".envrc"));
+                    let file = file.map(|file| Word::given(file.as_os_str()));
+                    let inner = At { folder, ..at.clone() };
+                    let next = file.and_then(|file| self.script_file(&file, &inner, Run::Sourced));
+                    at.variables = next.map_or(at.variables, |next| next.variables);
                 }
                 Before::EnvFile if is_file && parsed.env_files.is_empty() => {
                     env_files.push(word.clone());
@@ -441,6 +450,17 @@ impl Walk<'_> {
                 let visit = self.visit(program, &parsed, folder, at);
                 self.leads.visits.push(visit);
             }
+        } else {
+            // What is started elsewhere has only what stands in the file.
+            for file in &parsed.env_files {
+                let Some(file) = self.path(file, &at.folder) else { continue };
+                self.guess(|walk| walk.load(&file, true, at));
+            }
+        }
+        for file in parsed.configurations.iter().filter(|_| !program.files.is_empty()) {
+            if let Some(file) = self.path(file, &at.folder).filter(|file| file.is_file()) {
+                self.read_unparsed(&file, at);
+            }
         }
         for text in &parsed.texts {
             self.text(&text.text.to_string_lossy(), &[], at);
@@ -457,6 +477,7 @@ impl Walk<'_> {
         let command = parsed.command.and_then(|place| all.get(place + 1..)).unwrap_or_default();
         for folder in folders {
             let at = At { folder, ..at.clone() };
+            self.own_files(program, &at);
             self.other(&words, &at);
             self.run_words(command, &at);
         }

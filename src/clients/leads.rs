@@ -156,6 +156,7 @@ impl Leads {
             places: HashMap::new(),
             reaches: Reaches::default(),
             loaded: HashSet::new(),
+            unparsed: HashSet::new(),
             is_guess: false,
             leads: Self { is_sure: true, ..Self::default() },
         };
@@ -231,6 +232,8 @@ pub(super) struct Walk<'a> {
     reaches: Reaches,
     /// The `.env` files that were loaded: where, whether above the variables, and with what around them.
     pub(super) loaded: HashSet<(PathBuf, PathBuf, bool, String)>,
+    /// The texts that nobody here understands, as they were read, with the folder that they were read in.
+    pub(super) unparsed: HashSet<(PathBuf, PathBuf)>,
     /// What is read need not be run: see [`Walk::guess`].
     pub(super) is_guess: bool,
     pub(super) leads: Leads,

@@ -13,6 +13,7 @@ pub(crate) mod packages;
 pub(crate) mod programs;
 mod recipes;
 mod scripts;
+mod texts;
 pub mod turbo;
 pub(crate) mod words;
 pub(crate) mod workspaces;

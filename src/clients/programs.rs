@@ -28,6 +28,8 @@ pub(crate) struct Program {
     pub rules: &'static [Rules],
     /// Other files that it reads.
     pub reads: &'static [Reads],
+    /// The names of the files by which it is told what to run, as far as they are not understood.
+    pub files: &'static [&'static str],
     /// Variables that it keeps from what it starts.
     pub filter: Option<Filter>,
 }
@@ -289,6 +291,7 @@ const NOTHING: Program = Program {
     is_above: false,
     rules: &[],
     reads: &[],
+    files: &[],
     filter: None,
 };
 
@@ -1013,7 +1016,10 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..NOTHING
     },
     // Node's `--env-file` and what hands its options on to it.
-    Program { options: ENV_FILE, ..loader("node", &["node", "nodejs", "tsx", "ts-node"], EnvFiles::Named) },
+    Program {
+        options: ENV_FILE,
+        ..loader("node", &["node", "nodejs", "tsx", "ts-node", "zx"], EnvFiles::Named)
+    },
     // Without a value it is `.env`.
     Program {
         role: Role::Manager(&Verbs { run: &["task"], ..NO_VERBS }),
@@ -1115,6 +1121,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
             ..NO_OPTIONS
         },
         is_above: true,
+        files: &["Procfile"],
         ..loader("foreman", &["foreman"], EnvFiles::One)
     },
     // `nf.js`, `lib/envs.js` and `lib/proc.js` of npm foreman 3.0.1: the same order.
@@ -1141,6 +1148,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
             ..NO_OPTIONS
         },
         is_above: true,
+        files: &["Procfile"],
         ..loader("nf", &["nf"], EnvFiles::One)
     },
     // The options are those of the page `reference/commands/run` of 1Password CLI's documentation and of its shell
@@ -1282,6 +1290,10 @@ pub(crate) const PROGRAMS: &[Program] = &[
         reads: &[Reads::CloudflareCfg],
         ..reader("Python", &["python", "python3", "ansible-playbook"], &[])
     },
+    Program {
+        role: Role::Runtime,
+        ..reader("interpreters of other languages", &["ruby", "perl", "php"], &[])
+    },
     // `console/application.py` and `commands/run.py` of poetry 2.5.1, and `cli/commands/run.py` of pdm 2.29.4: neither
     // loads a `.env` by itself, and a program runs where they are called, a script of pdm's in the project. rye, pixi and
     // hatch were not checked.
@@ -1388,67 +1400,70 @@ pub(crate) const PROGRAMS: &[Program] = &[
     },
     // `internal/flags/flags.go` of Task 3.53.1. What a Taskfile's `dotenv` names is not looked at; by `internal/env` it
     // goes below the variables, but in an experiment.
-    open(
-        "task",
-        &["task", "go-task"],
-        Options {
-            folder: &["-d", "--dir"],
-            configuration: &["-t", "--taskfile"],
-            other: &[
-                "-o",
-                "--output",
-                "--output-group-begin",
-                "--output-group-end",
-                "-C",
-                "--concurrency",
-                "-I",
-                "--interval",
-                "--sort",
-                "--temp-dir",
-                "--completion",
-                "--trusted-hosts",
-                "--timeout",
-                "--expiry",
-                "--remote-cache-dir",
-                "--cacert",
-                "--cert",
-                "--cert-key",
-            ],
-            flags: &[
-                "-i",
-                "--init",
-                "-l",
-                "--list",
-                "-a",
-                "--list-all",
-                "-j",
-                "--json",
-                "-w",
-                "--watch",
-                "-v",
-                "--verbose",
-                "-s",
-                "--silent",
-                "-y",
-                "--yes",
-                "-p",
-                "--parallel",
-                "-n",
-                "--dry",
-                "-x",
-                "--exit-code",
-                "-c",
-                "--color",
-                "-F",
-                "--failfast",
-                "-g",
-                "--global",
-                "-f",
-                "--force",
-            ],
-            ..NO_OPTIONS
-        },
-    ),
+    Program {
+        files: &["Taskfile.yml", "Taskfile.yaml", "taskfile.yml", "taskfile.yaml", "Taskfile.dist.yml"],
+        ..open(
+            "task",
+            &["task", "go-task"],
+            Options {
+                folder: &["-d", "--dir"],
+                configuration: &["-t", "--taskfile"],
+                other: &[
+                    "-o",
+                    "--output",
+                    "--output-group-begin",
+                    "--output-group-end",
+                    "-C",
+                    "--concurrency",
+                    "-I",
+                    "--interval",
+                    "--sort",
+                    "--temp-dir",
+                    "--completion",
+                    "--trusted-hosts",
+                    "--timeout",
+                    "--expiry",
+                    "--remote-cache-dir",
+                    "--cacert",
+                    "--cert",
+                    "--cert-key",
+                ],
+                flags: &[
+                    "-i",
+                    "--init",
+                    "-l",
+                    "--list",
+                    "-a",
+                    "--list-all",
+                    "-j",
+                    "--json",
+                    "-w",
+                    "--watch",
+                    "-v",
+                    "--verbose",
+                    "-s",
+                    "--silent",
+                    "-y",
+                    "--yes",
+                    "-p",
+                    "--parallel",
+                    "-n",
+                    "--dry",
+                    "-x",
+                    "--exit-code",
+                    "-c",
+                    "--color",
+                    "-F",
+                    "--failfast",
+                    "-g",
+                    "--global",
+                    "-f",
+                    "--force",
+                ],
+                ..NO_OPTIONS
+            },
+        )
+    },
     Program {
         name: "git",
         calls: &["git"],
@@ -1465,60 +1480,71 @@ pub(crate) const PROGRAMS: &[Program] = &[
     // `docker --help` and `docker run --help` of 28.2.2, and `cmd/compose` of Docker Compose 5.5.0; podman was not checked.
     // A container has no variable but those that the words or a Compose file name: what `--env-file` names goes before
     // none. Compose's own `.env` goes below the variables; like `env_file` in its files, it is not looked at.
-    open(
-        "docker",
-        &["docker", "docker-compose", "podman", "podman-compose"],
-        Options {
-            folder: &["--project-directory"],
-            paths: &["-v", "--volume", "--mount"],
-            configuration: &["-f", "--file"],
-            other: &[
-                "--env-file",
-                "--env-from-file",
-                "-p",
-                "--publish",
-                "--project-name",
-                "--profile",
-                "--config",
-                "-H",
-                "--host",
-                "-c",
-                "--context",
-                "-l",
-                "--log-level",
-                "-e",
-                "--env",
-                "-u",
-                "--user",
-                "-w",
-                "--workdir",
-                "--name",
-                "--network",
-                "--entrypoint",
-                "--platform",
-                "--pull",
-                "--progress",
-                "--parallel",
-                "--ansi",
-            ],
-            flags: &[
-                "-i",
-                "--interactive",
-                "-t",
-                "--tty",
-                "-d",
-                "--detach",
-                "--rm",
-                "-q",
-                "--quiet",
-                "-D",
-                "--debug",
-                "--build",
-            ],
-            files: &["build", "buildx"],
-            ..NO_OPTIONS
-        },
-    ),
+    Program {
+        files: &[
+            "compose.yaml",
+            "compose.yml",
+            "compose.override.yaml",
+            "compose.override.yml",
+            "docker-compose.yml",
+            "docker-compose.yaml",
+            "docker-compose.override.yml",
+        ],
+        ..open(
+            "docker",
+            &["docker", "docker-compose", "podman", "podman-compose"],
+            Options {
+                folder: &["--project-directory"],
+                paths: &["-v", "--volume", "--mount"],
+                configuration: &["-f", "--file"],
+                env_file: &["--env-file"],
+                other: &[
+                    "--env-from-file",
+                    "-p",
+                    "--publish",
+                    "--project-name",
+                    "--profile",
+                    "--config",
+                    "-H",
+                    "--host",
+                    "-c",
+                    "--context",
+                    "-l",
+                    "--log-level",
+                    "-e",
+                    "--env",
+                    "-u",
+                    "--user",
+                    "-w",
+                    "--workdir",
+                    "--name",
+                    "--network",
+                    "--entrypoint",
+                    "--platform",
+                    "--pull",
+                    "--progress",
+                    "--parallel",
+                    "--ansi",
+                ],
+                flags: &[
+                    "-i",
+                    "--interactive",
+                    "-t",
+                    "--tty",
+                    "-d",
+                    "--detach",
+                    "--rm",
+                    "-q",
+                    "--quiet",
+                    "-D",
+                    "--debug",
+                    "--build",
+                ],
+                files: &["build", "buildx"],
+                ..NO_OPTIONS
+            },
+        )
+    },
     // `lib/cli/parse.js` of nodemon 3.1.14.
     open(
         "nodemon",

@@ -268,6 +268,11 @@ impl Walk<'_> {
             goals.extend(first.into_iter().find(|name| !name.starts_with('.')).cloned());
         }
         let mut seen: HashSet<String> = HashSet::new();
+        let is_unknown = |name: &String| name.contains(UNKNOWN);
+        let names = |names: &[String]| names_in(names, recipes, is_make);
+        let rules = recipes.rules.iter().map(|rule| (rule, names(&rule.targets), names(&rule.before)));
+        let rules: Vec<(&Rule, Vec<String>, Vec<String>)> = rules.collect();
+        let mut is_open = rules.iter().any(|(_, targets, _)| targets.iter().any(is_unknown));
         while let Some(goal) = goals.pop() {
             if !seen.insert(goal.clone()) {
                 continue;
@@ -280,15 +285,28 @@ impl Walk<'_> {
                 parts.is_some_and(|(first, last)| goal.starts_with(first) && goal.ends_with(last))
             };
             let is_meant = |target: &String| *target == goal || is_pattern(target);
-            for rule in recipes.rules.iter().filter(|rule| rule.targets.iter().any(is_meant)) {
-                goals.extend(rule.before.iter().cloned());
-                for (line, text) in &rule.lines {
-                    let text = text.trim_start_matches(['@', '-', '+']).trim_start();
-                    let text = if is_make { put_in(text, recipes) } else { put_in_braces(text, recipes) };
-                    let at = At { file: Some(rule.file.clone()), line: Some(*line), ..at.clone() };
-                    self.text(&text, &[], &at);
+            for (rule, targets, before) in &rules {
+                if targets.iter().any(is_meant) {
+                    is_open |= before.iter().any(is_unknown);
+                    goals.extend(before.iter().cloned());
+                    self.run_lines(rule, recipes, is_make, at);
                 }
             }
+        }
+        if is_open {
+            // What a function names may be any of them.
+            self.guess(|walk| {
+                recipes.rules.iter().for_each(|rule| walk.run_lines(rule, recipes, is_make, at))
+            });
+        }
+    }
+
+    fn run_lines(&mut self, rule: &Rule, recipes: &Recipes, is_make: bool, at: &At) {
+        for (line, text) in &rule.lines {
+            let text = text.trim_start_matches(['@', '-', '+']).trim_start();
+            let text = if is_make { put_in(text, recipes) } else { put_in_braces(text, recipes) };
+            let at = At { file: Some(rule.file.clone()), line: Some(*line), ..at.clone() };
+            self.text(&text, &[], &at);
         }
     }
 }
@@ -338,6 +356,17 @@ fn assignment(line: &str) -> Option<(&str, Word)> {
     Some((name, Word { text: text.into(), is_known }))
 }
 
+/// What stands in a line for what is known only when it is made.
+const UNKNOWN: &str = "${UNKNOWN}";
+
+/// The names of targets, with the values of variables.
+fn names_in(names: &[String], recipes: &Recipes, is_make: bool) -> Vec<String> {
+    if !is_make || !names.iter().any(|name| name.contains('$')) {
+        return names.to_vec();
+    }
+    put_in(&names.join(" "), recipes).split_whitespace().map(str::to_owned).collect()
+}
+
 /// A line as a shell gets it from make: with the values of variables, and `$NAME` where those are not known.
 fn put_in(text: &str, recipes: &Recipes) -> String {
     let (mut done, mut rest) = (String::new(), text);
@@ -363,8 +392,11 @@ fn put_in(text: &str, recipes: &Recipes) -> String {
             Some(Some(value)) => done.push_str(value),
             _ if name == "MAKE" => done.push_str("make"),
             _ if name == "CURDIR" => done.push('.'),
+            // Its own variables, by its manual.
+            None if name == "RM" => done.push_str("rm -f"),
+            None if matches!(name, "CC" | "CXX" | "AR" | "LD") => done.push_str("cc"),
             // A function may write anything.
-            _ => done.push_str("${UNKNOWN}"),
+            _ => done.push_str(UNKNOWN),
         }
         rest = after;
     }
@@ -377,7 +409,7 @@ fn put_in_braces(text: &str, recipes: &Recipes) -> String {
     while let Some((before, behind)) = rest.split_once("{{") {
         let (name, after) = behind.split_once("}}").unwrap_or((behind, ""));
         done.push_str(before);
-        done.push_str(recipes.values.get(name.trim()).and_then(Option::as_deref).unwrap_or("${UNKNOWN}"));
+        done.push_str(recipes.values.get(name.trim()).and_then(Option::as_deref).unwrap_or(UNKNOWN));
         rest = after;
     }
     done + rest

@@ -442,19 +442,19 @@ impl Walk<'_> {
             }
         }
         let folders = self.enter_all(&parsed, at);
-        if !program.rules.is_empty() {
+        if program.rules.is_empty() {
+            // What is started elsewhere has only what stands in the file.
+            for file in &parsed.env_files {
+                let Some(file) = self.path(file, &at.folder) else { continue };
+                self.guess(|walk| walk.load(&file, true, at));
+            }
+        } else {
             // A file that is named is looked for here by foreman, and there by just.
             let is_named = !parsed.env_files.is_empty() && !folders.contains(&at.folder);
             let here = Some(&at.folder).filter(|_| is_named);
             for folder in folders.iter().chain(here) {
                 let visit = self.visit(program, &parsed, folder, at);
                 self.leads.visits.push(visit);
-            }
-        } else {
-            // What is started elsewhere has only what stands in the file.
-            for file in &parsed.env_files {
-                let Some(file) = self.path(file, &at.folder) else { continue };
-                self.guess(|walk| walk.load(&file, true, at));
             }
         }
         for file in parsed.configurations.iter().filter(|_| !program.files.is_empty()) {

@@ -261,12 +261,11 @@ impl Walk<'_> {
         if words.iter().any(names_variable) {
             self.note(Reaches::Client);
         }
-        match program {
-            Some(program) => self.known(program, words, &at),
-            None => {
-                self.note(Reaches::Unknown);
-                self.other(words, &at);
-            }
+        if let Some(program) = program {
+            self.known(program, words, &at);
+        } else {
+            self.note(Reaches::Unknown);
+            self.other(words, &at);
         }
     }
 

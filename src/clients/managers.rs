@@ -357,9 +357,9 @@ impl Walk<'_> {
         // A task may run those of other packages first.
         let workspace = self.workspace_told(at);
         self.reach_possibly(&workspace);
-        let named = self.named(&packages, at);
+        let folders = self.named(&packages, at);
         let of_tasks: Vec<String> = scripts.iter().map(|(_, script)| script.clone()).collect();
-        let at = &self.load_for_tasks(program, parsed, &of_tasks, named, at);
+        let at = &self.load_for_tasks(program, parsed, &of_tasks, folders, at);
         // `lerna exec wrangler deploy`
         let start = parsed.end.map(|end| end + 1).or_else(|| places.get(1).copied());
         let behind = start.and_then(|start| words.get(start..)).unwrap_or_default();
@@ -368,16 +368,16 @@ impl Walk<'_> {
                 self.run_words(behind, &At { folder, ..at.clone() });
             }
         }
-        let mut reached: Vec<(String, Reaches)> = Vec::new();
+        let mut by_task: Vec<(String, Reaches)> = Vec::new();
         for (name, script) in scripts {
             let reaches = self.reached_by(|walk| walk.run_in_packages(&packages, at, &script));
-            reached.push((name.to_owned(), reaches));
+            by_task.push((name.to_owned(), reaches));
         }
         if program.filter == Some(Filter::Turbo) {
             for task in self.tasks_before(&names, at) {
                 let script = task.rsplit('#').next().unwrap_or_default();
                 let reaches = self.reached_by(|walk| walk.run_in_packages(&[], at, script));
-                reached.push((task, reaches));
+                by_task.push((task, reaches));
             }
         }
         let Some(filtered) = Self::filtered(program, parsed, at) else { return };
@@ -390,7 +390,7 @@ impl Walk<'_> {
         // A task that reaches no client misses nothing.
         for (reaches, is_certain) in [(Reaches::Client, true), (Reaches::Unknown, false)] {
             let mut tasks: Vec<String> = Vec::new();
-            for (name, _) in reached.iter().filter(|(_, own)| *own == reaches) {
+            for (name, _) in by_task.iter().filter(|(_, own)| *own == reaches) {
                 if !tasks.contains(name) {
                     tasks.push(name.clone());
                 }

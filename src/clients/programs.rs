@@ -319,8 +319,8 @@ const RUNS: Runs = Runs { verbs: &[], before: Before::Nothing, is_direct: false,
 const DIRECT: Runs = Runs { is_direct: true, ..RUNS };
 
 /// A program that does what files in its folder say.
-const fn open(name: &'static str, calls: &'static [&'static str], options: Options) -> Program {
-    Program { name, calls, role: Role::Open, options, ..NOTHING }
+const fn open(name: &'static str, calls: &'static [&'static str]) -> Program {
+    Program { name, calls, role: Role::Open, ..NOTHING }
 }
 
 /// `--mode` of Vite and what is built on it.
@@ -1322,10 +1322,8 @@ pub(crate) const PROGRAMS: &[Program] = &[
         ..loader("pipenv", &["pipenv"], EnvFiles::One)
     },
     // `make --help` of 4.3.
-    open(
-        "make",
-        &["make", "gmake"],
-        Options {
+    Program {
+        options: Options {
             folder: &["-C", "--directory"],
             configuration: &["-f", "--file", "--makefile"],
             other: &[
@@ -1341,7 +1339,8 @@ pub(crate) const PROGRAMS: &[Program] = &[
             ],
             ..NO_OPTIONS
         },
-    ),
+        ..open("make", &["make", "gmake"])
+    },
     // `src/arguments.rs` and `src/load_dotenv.rs` of just 1.58.0: variables go before the file but by a setting.
     Program {
         options: Options {
@@ -1396,73 +1395,70 @@ pub(crate) const PROGRAMS: &[Program] = &[
             ..NO_OPTIONS
         },
         rules: &[Rules::Code],
-        ..open("just", &["just"], NO_OPTIONS)
+        ..open("just", &["just"])
     },
     // `internal/flags/flags.go` of Task 3.53.1. What a Taskfile's `dotenv` names is not looked at; by `internal/env` it
     // goes below the variables, but in an experiment.
     Program {
         files: &["Taskfile.yml", "Taskfile.yaml", "taskfile.yml", "taskfile.yaml", "Taskfile.dist.yml"],
-        ..open(
-            "task",
-            &["task", "go-task"],
-            Options {
-                folder: &["-d", "--dir"],
-                configuration: &["-t", "--taskfile"],
-                other: &[
-                    "-o",
-                    "--output",
-                    "--output-group-begin",
-                    "--output-group-end",
-                    "-C",
-                    "--concurrency",
-                    "-I",
-                    "--interval",
-                    "--sort",
-                    "--temp-dir",
-                    "--completion",
-                    "--trusted-hosts",
-                    "--timeout",
-                    "--expiry",
-                    "--remote-cache-dir",
-                    "--cacert",
-                    "--cert",
-                    "--cert-key",
-                ],
-                flags: &[
-                    "-i",
-                    "--init",
-                    "-l",
-                    "--list",
-                    "-a",
-                    "--list-all",
-                    "-j",
-                    "--json",
-                    "-w",
-                    "--watch",
-                    "-v",
-                    "--verbose",
-                    "-s",
-                    "--silent",
-                    "-y",
-                    "--yes",
-                    "-p",
-                    "--parallel",
-                    "-n",
-                    "--dry",
-                    "-x",
-                    "--exit-code",
-                    "-c",
-                    "--color",
-                    "-F",
-                    "--failfast",
-                    "-g",
-                    "--global",
-                    "-f",
-                    "--force",
-                ],
-                ..NO_OPTIONS
-            },
-        )
+        options: Options {
+            folder: &["-d", "--dir"],
+            configuration: &["-t", "--taskfile"],
+            other: &[
+                "-o",
+                "--output",
+                "--output-group-begin",
+                "--output-group-end",
+                "-C",
+                "--concurrency",
+                "-I",
+                "--interval",
+                "--sort",
+                "--temp-dir",
+                "--completion",
+                "--trusted-hosts",
+                "--timeout",
+                "--expiry",
+                "--remote-cache-dir",
+                "--cacert",
+                "--cert",
+                "--cert-key",
+            ],
+            flags: &[
+                "-i",
+                "--init",
+                "-l",
+                "--list",
+                "-a",
+                "--list-all",
+                "-j",
+                "--json",
+                "-w",
+                "--watch",
+                "-v",
+                "--verbose",
+                "-s",
+                "--silent",
+                "-y",
+                "--yes",
+                "-p",
+                "--parallel",
+                "-n",
+                "--dry",
+                "-x",
+                "--exit-code",
+                "-c",
+                "--color",
+                "-F",
+                "--failfast",
+                "-g",
+                "--global",
+                "-f",
+                "--force",
+            ],
+            ..NO_OPTIONS
+        },
+        ..open("task", &["task", "go-task"])
     },
     Program {
         name: "git",
@@ -1490,66 +1486,61 @@ pub(crate) const PROGRAMS: &[Program] = &[
             "docker-compose.yaml",
             "docker-compose.override.yml",
         ],
-        ..open(
-            "docker",
-            &["docker", "docker-compose", "podman", "podman-compose"],
-            Options {
-                folder: &["--project-directory"],
-                paths: &["-v", "--volume", "--mount"],
-                configuration: &["-f", "--file"],
-                env_file: &["--env-file"],
-                other: &[
-                    "--env-from-file",
-                    "-p",
-                    "--publish",
-                    "--project-name",
-                    "--profile",
-                    "--config",
-                    "-H",
-                    "--host",
-                    "-c",
-                    "--context",
-                    "-l",
-                    "--log-level",
-                    "-e",
-                    "--env",
-                    "-u",
-                    "--user",
-                    "-w",
-                    "--workdir",
-                    "--name",
-                    "--network",
-                    "--entrypoint",
-                    "--platform",
-                    "--pull",
-                    "--progress",
-                    "--parallel",
-                    "--ansi",
-                ],
-                flags: &[
-                    "-i",
-                    "--interactive",
-                    "-t",
-                    "--tty",
-                    "-d",
-                    "--detach",
-                    "--rm",
-                    "-q",
-                    "--quiet",
-                    "-D",
-                    "--debug",
-                    "--build",
-                ],
-                files: &["build", "buildx"],
-                ..NO_OPTIONS
-            },
-        )
+        options: Options {
+            folder: &["--project-directory"],
+            paths: &["-v", "--volume", "--mount"],
+            configuration: &["-f", "--file"],
+            env_file: &["--env-file"],
+            other: &[
+                "--env-from-file",
+                "-p",
+                "--publish",
+                "--project-name",
+                "--profile",
+                "--config",
+                "-H",
+                "--host",
+                "-c",
+                "--context",
+                "-l",
+                "--log-level",
+                "-e",
+                "--env",
+                "-u",
+                "--user",
+                "-w",
+                "--workdir",
+                "--name",
+                "--network",
+                "--entrypoint",
+                "--platform",
+                "--pull",
+                "--progress",
+                "--parallel",
+                "--ansi",
+            ],
+            flags: &[
+                "-i",
+                "--interactive",
+                "-t",
+                "--tty",
+                "-d",
+                "--detach",
+                "--rm",
+                "-q",
+                "--quiet",
+                "-D",
+                "--debug",
+                "--build",
+            ],
+            files: &["build", "buildx"],
+            ..NO_OPTIONS
+        },
+        ..open("docker", &["docker", "docker-compose", "podman", "podman-compose"])
     },
     // `lib/cli/parse.js` of nodemon 3.1.14.
-    open(
-        "nodemon",
-        &["nodemon"],
-        Options {
+    Program {
+        options: Options {
             folder: &["--cwd"],
             configuration: &["--config"],
             text: &["-x", "--exec"],
@@ -1584,7 +1575,8 @@ pub(crate) const PROGRAMS: &[Program] = &[
             ],
             ..NO_OPTIONS
         },
-    ),
+        ..open("nodemon", &["nodemon"])
+    },
     Program { name: "find", calls: &["find", "gfind"], role: Role::Finder, ..NOTHING },
     // `src/cli.rs` and `src/main.rs` of fd 10.4.2: it goes to the folder first.
     Program {

@@ -296,7 +296,7 @@ impl Walk<'_> {
         if is_open {
             // What a function names may be any of them.
             self.guess(|walk| {
-                recipes.rules.iter().for_each(|rule| walk.run_lines(rule, recipes, is_make, at))
+                recipes.rules.iter().for_each(|rule| walk.run_lines(rule, recipes, is_make, at));
             });
         }
     }

@@ -587,6 +587,9 @@ fn do_as_hinted(output: &Output) {
     do_as_told(output, "sudo chown ");
 }
 
+/// What is done to a folder.
+type Harm = fn(&Path);
+
 #[test]
 fn what_is_in_the_way_is_named_with_the_command_that_takes_it_away() {
     if !is_root() {
@@ -604,7 +607,7 @@ fn what_is_in_the_way_is_named_with_the_command_that_takes_it_away() {
         fs::write(path, "").expect("written");
         chown(path, Some(PERSON), Some(PERSON)).expect("given");
     };
-    let cases: [(&str, fn(&Path), &str); 20] = [
+    let cases: [(&str, Harm, &str); 20] = [
         ("", roots, "sudo chown -hR 65534 "),
         ("credentials", roots, "sudo chown -hR 65534 "),
         ("credentials/prod", roots, "sudo chown -hR 65534 "),

@@ -8,7 +8,7 @@ use super::words::{Value, Word};
 
 /// What a variable of the table gives a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum VariableKind {
     /// A credential, or a part of one.
     Credential,
     /// An account.
@@ -51,7 +51,7 @@ pub(crate) struct Assignment {
     /// The variable.
     pub variable: &'static str,
     /// What the variable gives a program.
-    pub kind: Kind,
+    pub kind: VariableKind,
     /// What the variable gets.
     pub assigned: Assigned,
     /// Nothing says that the assignment may not happen.
@@ -89,7 +89,7 @@ impl Variables {
 }
 
 impl Assigned {
-    pub(super) fn of(value: &Word, kind: Kind) -> Self {
+    pub(super) fn of(value: &Word, kind: VariableKind) -> Self {
         let text = value.str();
         let is_id = |text: &str| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !value.is_known {
@@ -97,8 +97,8 @@ impl Assigned {
         }
         match kind {
             _ if value.text.is_empty() => Self::Nothing,
-            Kind::Check if text != "0" => Self::Nothing,
-            Kind::Account if is_id(text) => Self::Account(text.to_owned()),
+            VariableKind::Check if text != "0" => Self::Nothing,
+            VariableKind::Account if is_id(text) => Self::Account(text.to_owned()),
             _ => Self::Other,
         }
     }
@@ -145,22 +145,22 @@ const WITHOUT_EFFECT: [&str; 7] = [
 ];
 
 /// The variable of the table of this name, and what it gives.
-pub(super) fn variable(name: &str) -> Option<(&'static str, Kind)> {
+pub(super) fn variable(name: &str) -> Option<(&'static str, VariableKind)> {
     if name == CHECK {
-        return Some((CHECK, Kind::Check));
+        return Some((CHECK, VariableKind::Check));
     }
     if let Some(proxy) = PROXIES.into_iter().find(|proxy| *proxy == name) {
-        return Some((proxy, Kind::Proxy));
+        return Some((proxy, VariableKind::Proxy));
     }
     let mut names = PROGRAMS.iter().flat_map(|program| program.variables);
     let name = names.find(|known| **known == name && !WITHOUT_EFFECT.contains(known)).copied()?;
     let has = |part: &str| name.to_ascii_uppercase().contains(part);
     let kind = if has("ACCOUNT_ID") {
-        Kind::Account
+        VariableKind::Account
     } else if has("_URL") || has("_HOSTNAME") || has("_BASE_PATH") {
-        Kind::Address
+        VariableKind::Address
     } else {
-        Kind::Credential
+        VariableKind::Credential
     };
     Some((name, kind))
 }

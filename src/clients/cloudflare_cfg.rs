@@ -29,7 +29,7 @@ pub fn files(directory: &Path, home: &Path) -> [PathBuf; 3] {
 
 /// What an entry does to what the package is given by variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
+pub enum OptionEffect {
     /// It replaces the credential, or goes beside it.
     Credential,
     /// It sends the credential to another address.
@@ -48,7 +48,7 @@ pub struct Override {
     /// The line of its name, from 1.
     pub line: usize,
     /// What it does.
-    pub effect: Effect,
+    pub effect: OptionEffect,
 }
 
 impl Override {
@@ -69,21 +69,21 @@ pub fn overrides(bytes: &[u8]) -> Vec<Override> {
     overrides.collect()
 }
 
-fn effect(entry: &Entry) -> Option<Effect> {
+fn effect(entry: &Entry) -> Option<OptionEffect> {
     let method = entry.option.rsplit_once('.').filter(|(_, method)| METHODS.contains(method));
     match method.map_or(entry.option.as_str(), |(option, _)| option) {
-        "token" | "key" | "email" | "certtoken" => Some(Effect::Credential),
+        "token" | "key" | "email" | "certtoken" => Some(OptionEffect::Credential),
         "base_url" | "openapi_url" => {
             let url: String = entry.value.chars().filter(|c| !is_space(*c)).collect();
             // An entry for one method is read and then used for nothing.
             let counts = method.is_none() && !url.is_empty() && url.trim_end_matches('/') != BASE_URL;
-            counts.then_some(Effect::Address)
+            counts.then_some(OptionEffect::Address)
         }
         "http_headers" => {
             // A reference to another entry may bring anything in.
             let headers = entry.value.to_ascii_lowercase();
             let counts = ["authorization", "x-auth-", "%("].iter().any(|part| headers.contains(part));
-            (counts && method.is_none()).then_some(Effect::Headers)
+            (counts && method.is_none()).then_some(OptionEffect::Headers)
         }
         _ => None,
     }

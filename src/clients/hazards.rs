@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::assignments::{Assigned, Assignment, CHECK, Kind, PROXIES};
+use super::assignments::{Assigned, Assignment, CHECK, PROXIES, VariableKind};
 use super::leads::{Filtered, Leads, Level, Visit};
 use super::packages::{Version, is_env_file, is_template, version, within};
 use super::programs::{Filter, Program, Reads, Rules, called};
@@ -476,11 +476,13 @@ impl<'a> Look<'a> {
             return None;
         }
         let what = match assignment.kind {
-            Kind::Credential => self.scene.given.name(),
-            Kind::Account => "account",
-            Kind::Address => "address of the API",
-            Kind::Check => return Some("switches off the check of the server's certificate".to_owned()),
-            Kind::Proxy => {
+            VariableKind::Credential => self.scene.given.name(),
+            VariableKind::Account => "account",
+            VariableKind::Address => "address of the API",
+            VariableKind::Check => {
+                return Some("switches off the check of the server's certificate".to_owned());
+            }
+            VariableKind::Proxy => {
                 return Some(format!("sends the {} through another proxy", self.scene.given.name()));
             }
         };
@@ -668,13 +670,13 @@ impl<'a> Look<'a> {
                     continue;
                 }
                 let effect = match found.effect {
-                    cloudflare_cfg::Effect::Credential => {
+                    cloudflare_cfg::OptionEffect::Credential => {
                         format!("goes before the {what} in python-cloudflare")
                     }
-                    cloudflare_cfg::Effect::Address => {
+                    cloudflare_cfg::OptionEffect::Address => {
                         format!("sends the {what} to another address in python-cloudflare")
                     }
-                    cloudflare_cfg::Effect::Headers => {
+                    cloudflare_cfg::OptionEffect::Headers => {
                         format!("is sent beside the {what} by python-cloudflare")
                     }
                 };

@@ -12,7 +12,7 @@ const VALUES: usize = 8;
 
 /// What the value of an option is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum OptionKind {
     Folder,
     Project,
     Environment,
@@ -133,26 +133,25 @@ impl<'w> Parsed<'w> {
                 may_be_value = false;
                 let value = attached.or_else(|| {
                     // A text may begin like an option.
-                    let is_text = matches!(kind, Kind::Text | Kind::Split);
+                    let is_text = matches!(kind, OptionKind::Text | OptionKind::Split);
                     let next = words.get(at).filter(|next| is_text || !next.is_option())?;
                     at += 1;
                     Some(next.clone())
                 });
                 this.is_unsure |= value.is_none() && at < words.len();
-                this.is_unsure |= kind == Kind::Project;
-                if matches!(kind, Kind::Folder | Kind::Project) {
+                this.is_unsure |= kind == OptionKind::Project;
+                if matches!(kind, OptionKind::Folder | OptionKind::Project) {
                     this.of_folders.extend(place..at);
                 }
                 this.keep(kind, value);
-                if kind == Kind::Split {
+                if kind == OptionKind::Split {
                     this.after_split = at;
                     break;
                 }
                 // Wrangler takes all the words that follow, with `=` too (measured).
-                while let Some(file) = words
-                    .get(at)
-                    .filter(|next| kind == Kind::EnvFile && options.are_env_files_many && !next.is_option())
-                {
+                while let Some(file) = words.get(at).filter(|next| {
+                    kind == OptionKind::EnvFile && options.are_env_files_many && !next.is_option()
+                }) {
                     this.keep(kind, Some(file.clone()));
                     at += 1;
                 }
@@ -164,11 +163,11 @@ impl<'w> Parsed<'w> {
                 this.is_unsure = true;
                 let end = at + usize::from(value.is_none());
                 match kind {
-                    Kind::Split => this.after_split = end,
-                    Kind::Folder | Kind::Project => this.of_folders.extend(place..end),
+                    OptionKind::Split => this.after_split = end,
+                    OptionKind::Folder | OptionKind::Project => this.of_folders.extend(place..end),
                     _ => {}
                 }
-                let is_text = matches!(kind, Kind::Text | Kind::Split);
+                let is_text = matches!(kind, OptionKind::Text | OptionKind::Split);
                 let next = || words.get(at).filter(|next| is_text || !next.is_option()).cloned();
                 this.keep(kind, value.or_else(next));
             }
@@ -179,18 +178,18 @@ impl<'w> Parsed<'w> {
         this
     }
 
-    fn keep(&mut self, kind: Kind, value: Option<Word>) {
+    fn keep(&mut self, kind: OptionKind, value: Option<Word>) {
         let values = match kind {
-            Kind::Folder | Kind::Project => &mut self.folders,
-            Kind::Environment => &mut self.environments,
-            Kind::Configuration => &mut self.configurations,
-            Kind::EnvFile => &mut self.env_files,
-            Kind::Package => &mut self.packages,
-            Kind::Text => &mut self.texts,
-            Kind::Split => &mut self.split,
-            Kind::Script => &mut self.scripts,
-            Kind::Paths => &mut self.paths,
-            Kind::Other => return,
+            OptionKind::Folder | OptionKind::Project => &mut self.folders,
+            OptionKind::Environment => &mut self.environments,
+            OptionKind::Configuration => &mut self.configurations,
+            OptionKind::EnvFile => &mut self.env_files,
+            OptionKind::Package => &mut self.packages,
+            OptionKind::Text => &mut self.texts,
+            OptionKind::Split => &mut self.split,
+            OptionKind::Script => &mut self.scripts,
+            OptionKind::Paths => &mut self.paths,
+            OptionKind::Other => return,
         };
         let Some(value) = value else { return };
         if values.contains(&value) {
@@ -238,23 +237,23 @@ impl<'w> Parsed<'w> {
 }
 
 /// The options of a row that have a value, by what it is.
-fn kinds(options: &Options) -> [(Kind, &'static [&'static str]); 11] {
+fn kinds(options: &Options) -> [(OptionKind, &'static [&'static str]); 11] {
     [
-        (Kind::Folder, options.folder),
-        (Kind::Project, options.project),
-        (Kind::Environment, options.environment),
-        (Kind::Configuration, options.configuration),
-        (Kind::EnvFile, options.env_file),
-        (Kind::Package, options.package),
-        (Kind::Text, options.text),
-        (Kind::Split, options.split),
-        (Kind::Script, options.script),
-        (Kind::Paths, options.paths),
-        (Kind::Other, options.other),
+        (OptionKind::Folder, options.folder),
+        (OptionKind::Project, options.project),
+        (OptionKind::Environment, options.environment),
+        (OptionKind::Configuration, options.configuration),
+        (OptionKind::EnvFile, options.env_file),
+        (OptionKind::Package, options.package),
+        (OptionKind::Text, options.text),
+        (OptionKind::Split, options.split),
+        (OptionKind::Script, options.script),
+        (OptionKind::Paths, options.paths),
+        (OptionKind::Other, options.other),
     ]
 }
 
-fn kind_of(options: &Options, name: &str) -> Option<Kind> {
+fn kind_of(options: &Options, name: &str) -> Option<OptionKind> {
     kinds(options).into_iter().find(|(_, names)| names.contains(&name)).map(|(kind, _)| kind)
 }
 
@@ -273,7 +272,7 @@ fn is_flag(options: &Options, name: &str) -> bool {
 
 /// The options of the row that a word may stand for which the row does not have, each with what is its value; `None`
 /// for the next word.
-fn other_readings(options: &Options, name: &str, attached: Option<&Word>) -> Vec<(Kind, Option<Word>)> {
+fn other_readings(options: &Options, name: &str, attached: Option<&Word>) -> Vec<(OptionKind, Option<Word>)> {
     let is_known = attached.is_none_or(|word| word.is_known);
     let mut readings = Vec::new();
     let letters = name.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
@@ -288,7 +287,8 @@ fn other_readings(options: &Options, name: &str, attached: Option<&Word>) -> Vec
                 .into_iter()
                 .flat_map(|(kind, names)| names.iter().map(move |name| (kind, plain(name))))
         };
-        let exact: Vec<Kind> = all().filter(|(_, known)| *known == bare).map(|(kind, _)| kind).collect();
+        let exact: Vec<OptionKind> =
+            all().filter(|(_, known)| *known == bare).map(|(kind, _)| kind).collect();
         let begun = all().filter(|(_, known)| exact.is_empty() && known.starts_with(&bare));
         for kind in exact.iter().copied().chain(begun.map(|(kind, _)| kind)) {
             readings.push((kind, attached.cloned()));

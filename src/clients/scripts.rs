@@ -288,8 +288,8 @@ impl Walk<'_> {
             return None;
         }
         let is_named = path.extension().is_some_and(|extension| extension == "sh" || extension == "bash");
-        let small = match file::read(&path, SCRIPT, None) {
-            Ok(Some(small)) => small,
+        let bytes = match file::read_text(&path, SCRIPT) {
+            Ok(Some(bytes)) => bytes,
             // So large is a program, unless something says that it is a script.
             Err(_) if is_shells || is_named => {
                 let at = At { file: Some(path), line: None, ..at.clone() };
@@ -298,7 +298,7 @@ impl Walk<'_> {
             }
             Ok(None) | Err(_) => return None,
         };
-        let text = String::from_utf8_lossy(&small.bytes);
+        let text = String::from_utf8_lossy(&bytes);
         if text.contains('\0') {
             return None;
         }

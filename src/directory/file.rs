@@ -14,6 +14,9 @@ use nix::libc;
 
 use crate::error::reason;
 
+/// How much of a file tells whether it is a text, in bytes.
+const START: u64 = 512;
+
 /// A file as it was read.
 pub(crate) struct Small {
     /// All of it.
@@ -51,18 +54,39 @@ impl Refusal {
 ///
 /// Fails when there is something that is not such a file.
 pub(crate) fn read(path: &Path, limit: u64, owner: Option<u32>) -> Result<Option<Small>, Refusal> {
+    let Some((file, metadata)) = open_regular(path, owner)? else { return Ok(None) };
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(limit)).unwrap_or_default() + 1);
+    read_rest(file, &mut bytes, limit)?;
+    Ok(Some(Small { bytes, modified: metadata.modified().ok() }))
+}
+
+/// Reads a text of up to `limit` bytes, as [`read`] does. `None` also for a program and its like, which is told by its
+/// first bytes, and not read any further.
+///
+/// Fails when there is something that is no regular file, or a text that is larger.
+pub(crate) fn read_text(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Refusal> {
+    let Some((mut file, _)) = open_regular(path, None)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.by_ref().take(START).read_to_end(&mut bytes).map_err(Refusal::Io)?;
+    if bytes.contains(&0) {
+        return Ok(None);
+    }
+    read_rest(file, &mut bytes, limit)?;
+    Ok(Some(bytes))
+}
+
+fn open_regular(path: &Path, owner: Option<u32>) -> Result<Option<(File, Metadata)>, Refusal> {
     let Some(file) = open(path, owner)? else { return Ok(None) };
     let metadata = file.metadata().map_err(Refusal::Io)?;
     check_owner(&metadata, owner)?;
-    if !metadata.is_file() {
-        return Err(Refusal::Irregular);
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(limit)).unwrap_or_default() + 1);
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(Refusal::Io)?;
-    if bytes.len() as u64 > limit {
-        return Err(Refusal::TooLarge(limit));
-    }
-    Ok(Some(Small { bytes, modified: metadata.modified().ok() }))
+    if metadata.is_file() { Ok(Some((file, metadata))) } else { Err(Refusal::Irregular) }
+}
+
+/// Reads what follows in a file that may have up to `limit` bytes, of which `bytes` holds the first ones.
+fn read_rest(file: File, bytes: &mut Vec<u8>, limit: u64) -> Result<(), Refusal> {
+    let left = (limit + 1).saturating_sub(bytes.len() as u64);
+    file.take(left).read_to_end(bytes).map_err(Refusal::Io)?;
+    if bytes.len() as u64 > limit { Err(Refusal::TooLarge(limit)) } else { Ok(()) }
 }
 
 fn open(path: &Path, owner: Option<u32>) -> Result<Option<File>, Refusal> {

@@ -56,7 +56,7 @@ pub const ALCHEMY_EXEC: &str = env!("ALCHEMY_BINARY_EXEC");
 /// The folder of the project.
 pub const PROJECT: &str = env!("ALCHEMY_PROJECT");
 /// The version of the sources.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub const VERSION: &str = env!("ALCHEMY_VERSION");
 /// An account.
 pub const ACME: &str = "0123456789abcdef0123456789abcdef";
 /// Another account.

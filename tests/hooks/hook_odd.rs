@@ -187,8 +187,10 @@ fn no_prompt_waits_for(watched: impl Fn(&Home) -> PathBuf + Sync) {
             sh.cd("acme");
             assert_eq!(ours(&sh.environment()), given(&home, "acme", "prod"), "{shell:?}");
             let path = watched(&home);
-            fs::remove_file(&path).expect("removed");
-            put(&path);
+            sh.while_it_waits(|| {
+                fs::remove_file(&path).expect("removed");
+                put(&path);
+            });
             sh.line("");
             sh.environment();
             sh.cd("elsewhere");

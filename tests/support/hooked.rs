@@ -202,6 +202,20 @@ impl<'h> Hooked<'h> {
         seen_in(&text)
     }
 
+    /// Does something while the shell waits for a command: its hook looks at nothing meanwhile, and comes next.
+    #[track_caller]
+    pub fn while_it_waits(&mut self, act: impl FnOnce()) {
+        let [program, waits, done] = ["bin/wait", "waits", "done"].map(|name| self.home.path().join(name));
+        let script = "#!/bin/sh\n: >\"$1\"; until [ -e \"$2\" ]; do sleep 0.01; done; rm \"$2\"\n";
+        write_program(&program, script);
+        let caret = if self.shell == Nu { "^" } else { "" };
+        self.line(&format!("{caret}{} {} {}", program.display(), waits.display(), done.display()));
+        self.wait_for(&waits);
+        fs::remove_file(&waits).expect("removed");
+        act();
+        fs::write(&done, "").expect("written");
+    }
+
     /// Goes to one directory after the other, each on a line of its own: what a child sees there on that line, and at
     /// the next prompt.
     #[track_caller]

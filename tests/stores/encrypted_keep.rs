@@ -79,9 +79,11 @@ fn kept(home: &Home) -> Option<(String, String)> {
     let mut sum = home.command("sh");
     let sum = run(sum.args(["-c", "printf %s \"$0\" | sha256sum"]).arg(home.alchemy("encrypted/prod.age")));
     let name = format!("alchemy-cli:{}", sum.stdout.split(' ').next().expect("a sum"));
-    let line = keys.stdout.lines().find(|line| line.contains(&name))?;
-    let fields: Vec<&str> = line.split_whitespace().collect();
-    Some((fields[3].to_owned(), fields[4].to_owned()))
+    let fields = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let mut found = keys.stdout.lines().filter(|line| line.contains(&name)).map(fields);
+    // The kernel lists what is revoked (R), dead (D) or invalidated (i) until it has tidied up (proc_keys(5)).
+    let fields = found.find(|fields| !fields[1].contains(['R', 'D', 'i']))?;
+    Some((fields[3].clone(), fields[4].clone()))
 }
 
 #[test]

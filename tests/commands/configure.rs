@@ -217,11 +217,11 @@ fn an_api_that_does_not_answer_as_it_should_leaves_everything_as_it_was() {
     online.token_profile("prod");
     for (fault, words) in [
         (Fault::StatusHtml(403), "a bot challenge"),
-        (Fault::Status(403), "403"),
+        (Fault::Status(403), "(403 injected"),
         (Fault::NotJson, "not json"),
         (Fault::WrongShape, "not the api's"),
         (Fault::Truncated, "cut off"),
-        (Fault::RateLimited { retry_after: 299 }, "429"),
+        (Fault::RateLimited { retry_after: 299 }, "answered 429"),
     ] {
         online.cf.clear_faults();
         online.cf.fault(fault);

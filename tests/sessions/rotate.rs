@@ -199,7 +199,7 @@ fn where_nothing_was_done_the_old_value_goes_on() {
         assert_eq!(token(&online), TOKEN);
     }
     online.cf.fault(Fault::RateLimited { retry_after: 9 }).on(&format!("/user/tokens/{id}/value")).times(1);
-    online.run(&ROTATE, "").expect_error(1, "429").expect_hint("try again in 9 s");
+    online.run(&ROTATE, "").expect_error(1, "answered 429").expect_hint("try again in 9 s");
     online.run(&ROTATE, "").expect_code(0);
     assert_eq!(online.cf.value_of(&id), Some(token(&online)));
 }

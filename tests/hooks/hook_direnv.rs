@@ -326,7 +326,11 @@ fn what_direnv_has_loaded_is_fresh_although_direnv_has_no_clock() {
             // That was at a prompt. Where direnv looks after us it has it there, else at the next one: fish calls
             // whoever came first.
             if shell != Fish || order == OursThenDirenvs {
-                assert_eq!(sh.environment()[TOKEN], signed_in.pair().access, "{shell:?}, {order:?}: at once");
+                let seen = sh.environment();
+                // On a busy machine the prompt may not have waited for it, and says so.
+                if !sh.said().iter().any(|line| line.contains("is still on its way")) {
+                    assert_eq!(seen[TOKEN], signed_in.pair().access, "{shell:?}, {order:?}: at once");
+                }
             }
             sh.line("");
             assert_eq!(sh.environment()[TOKEN], signed_in.pair().access, "{shell:?}, {order:?}");
